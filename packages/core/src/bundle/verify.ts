@@ -1,0 +1,351 @@
+/**
+ * Verification of a bundle, offline: from a pinned trust root to a license that is genuine, logged
+ * and the newest of its subject as of a time. What the license permits is judged elsewhere.
+ */
+import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
+import { base64 } from '../encoding/base64.ts';
+import { asObject, parseJson } from '../encoding/json.ts';
+import { parseDuration, parseInstant } from '../encoding/time.ts';
+import { failingAs, IntegrityError, malformed } from '../errors.ts';
+import { verifyLogSignatures } from '../log/checkpoint.ts';
+import { leafHash, verifyInclusion } from '../log/merkle.ts';
+import { verifyQuorum } from '../log/policy.ts';
+import { parseTlogProof, type TlogProof } from '../log/tlog-proof.ts';
+import { type MapRootEntry, parseMapRoot } from '../map/map-root.ts';
+import { verifyMapProof } from '../map/proof.ts';
+import { signersOf } from '../record/dsse.ts';
+import { parseRecordEntry, type RecordEntry, subjectTypeOf } from '../record/record.ts';
+import { documentCommitment, headValue, isPublicSubject, subjectKey, zeroSalt } from '../record/subject.ts';
+import { keyFingerprint, type PublicKey } from '../trust/key.ts';
+import {
+  type BrakeDocument,
+  checkBrakeEpoch,
+  entitledKey,
+  type NamespaceDocument,
+  type NamespaceKey,
+  parseBrake,
+  parseDocumentHead,
+  parseNamespace,
+} from '../trust/namespace.ts';
+import {
+  meetsThreshold,
+  parseTrustRoot,
+  requiredAlgorithms,
+  type TrustRoot,
+  verifyTrustStep,
+} from '../trust/trust-root.ts';
+import { type Bundle, type BundledSubject, parseBundle, type SubjectState, type TrustStep } from './bundle.ts';
+import {
+  checkAnchorAgainst,
+  checkHeadAgainst,
+  newestPublicDocuments,
+  type Remembered,
+  remember,
+  type SeenAnchor,
+} from './remembered.ts';
+
+export interface BundleRequest {
+  /** The pinned trust roots, version 1 first, as `verifyTrustChain` returned them. */
+  pin: readonly TrustRoot[];
+  /** The pinned namespace. */
+  namespace: string;
+  remembered?: Remembered | null;
+}
+
+export interface ProvenLicense {
+  document: Uint8Array;
+  /** `license.issued` and so on. */
+  recordType: string;
+  /** Milliseconds; the shortest `offlineMax` among the keys that signed, null for none. */
+  keyOfflineMaxMs: number | null;
+}
+
+/** What a bundle proves. */
+export interface ProvenBundle {
+  licenseId: string;
+  /** null where the bundle proves that the license was never issued. */
+  license: ProvenLicense | null;
+  /** `asOf` in seconds: no later than this was the license still the newest. */
+  anchor: SeenAnchor;
+  trust: TrustRoot;
+  /** The newest ever seen, which may be newer than the bundle's own. */
+  namespace: NamespaceDocument;
+  brake: BrakeDocument;
+  remembered: Remembered;
+}
+
+/**
+ * Verifies a bundle without network or clock. Throws IntegrityError with the code that says who or
+ * what failed.
+ */
+export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): Promise<ProvenBundle> {
+  const bundle = parseBundle(bytes);
+  const mapRoot = parseMapRoot(utf8(bundle.anchor.entry));
+  const trust = await verifyTrust(bundle.trust, mapRoot, parseTlogProof(bundle.anchor.proof), request.pin);
+  const anchor = await verifyAnchor(bundle.anchor, mapRoot, trust);
+  const remembered = applicable(request.remembered ?? null, trust, request.namespace);
+  if (remembered !== null) checkAnchorAgainst(remembered, anchor);
+  const subjects = verifySubjects(bundle, { ns: request.namespace, trust, anchor, mapRoot: mapRoot.root });
+  const proven = await verifySignatures(bundle, subjects, trust, remembered, request.namespace);
+  if (remembered !== null) checkHeadAgainst(remembered, proven.licenseKey, subjects.license.index);
+  return {
+    licenseId: subjects.license.id,
+    license: proven.license,
+    anchor,
+    trust,
+    namespace: proven.newest.namespace.document,
+    brake: proven.newest.brake.document,
+    remembered: remember(remembered, {
+      genesis: trust.genesis,
+      ns: request.namespace,
+      anchor,
+      heads: subjects.license.index === null ? [] : [{ key: proven.licenseKey, index: subjects.license.index }],
+      ...proven.newest,
+    }),
+  };
+}
+
+/** Memories of another trust root or namespace say nothing here. */
+function applicable(remembered: Remembered | null, trust: TrustRoot, ns: string): Remembered | null {
+  return remembered?.genesis === base64(trust.genesis) && remembered.ns === ns ? remembered : null;
+}
+
+/** Walks from the pinned trust root to the version that governs the anchor. */
+async function verifyTrust(
+  steps: TrustStep[],
+  mapRoot: MapRootEntry,
+  anchor: TlogProof,
+  pin: readonly TrustRoot[],
+): Promise<TrustRoot> {
+  const chain = [...pin];
+  const leaves: { version: number; index: number }[] = [];
+  for (const step of steps) {
+    const current = chain.at(-1);
+    if (current === undefined) throw new IntegrityError('TRUST_INVALID', 'no trust root is pinned');
+    const { next, index } = await verifyStep(step, current);
+    chain.push(next);
+    leaves.push({ version: next.version, index });
+  }
+  const governing = chain.find((trust) => equalBytes(trust.hash, mapRoot.trust));
+  if (governing === undefined) {
+    throw new IntegrityError('TRUST_OUTDATED', 'the log is governed by a trust root that is not known here');
+  }
+  const misplaced = leaves.find(
+    (leaf) => leaf.index < anchor.checkpoint.size !== leaf.version <= governing.version,
+  );
+  if (misplaced !== undefined) {
+    throw new IntegrityError('TRUST_INVALID', `trust root ${misplaced.version} governs from another place in the log`);
+  }
+  return governing;
+}
+
+/** A new version must be logged under keys and quorum of the version before it. */
+async function verifyStep(step: TrustStep, current: TrustRoot): Promise<{ next: TrustRoot; index: number }> {
+  const { next, proof } = failingAs('TRUST_INVALID', 'trust step', () => ({
+    next: parseTrustRoot(step.envelope),
+    proof: parseTlogProof(step.proof),
+  }));
+  await verifyTrustStep(current, next);
+  if (proof.checkpoint.origin !== current.log.origin) throw new IntegrityError('TRUST_INVALID', 'another log');
+  await verifyLogSignatures(proof.checkpoint, current.log.vkeys);
+  await verifyQuorum(proof.checkpoint, current.quorum);
+  const { size, root } = proof.checkpoint;
+  verifyInclusion(leafHash(step.envelope), proof.index, size, proof.path, root);
+  return { next, index: proof.index };
+}
+
+/** The map root is the last leaf of a checkpoint that the log and a quorum signed. */
+async function verifyAnchor(anchor: Bundle['anchor'], mapRoot: MapRootEntry, trust: TrustRoot): Promise<SeenAnchor> {
+  const proof = parseTlogProof(anchor.proof);
+  const { checkpoint } = proof;
+  if (checkpoint.origin !== trust.log.origin) {
+    throw new IntegrityError('LOG_SIGNATURE_INVALID', 'checkpoint of another log');
+  }
+  await verifyLogSignatures(checkpoint, trust.log.vkeys);
+  const asOf = await verifyQuorum(checkpoint, trust.quorum);
+  if (proof.index !== checkpoint.size - 1 || mapRoot.index !== proof.index) {
+    throw new IntegrityError('NOT_LOGGED', 'the map root is not the last entry under the checkpoint');
+  }
+  const leaf = leafHash(utf8(anchor.entry));
+  verifyInclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root);
+  if (asOf * 1000 > parseInstant(trust.expires)) {
+    throw new IntegrityError('TRUST_OUTDATED', `trust root ${trust.version} had expired`);
+  }
+  return { size: checkpoint.size, root: checkpoint.root, asOf };
+}
+
+interface SubjectContext {
+  ns: string;
+  trust: TrustRoot;
+  anchor: SeenAnchor;
+  mapRoot: Uint8Array;
+}
+
+/** A subject whose place in log and map is proven; its signature is not yet. */
+interface LoggedSubject {
+  id: string;
+  key: Uint8Array;
+  index: number;
+  document: Uint8Array;
+  entry: RecordEntry;
+}
+
+interface LoggedSubjects {
+  namespace: LoggedSubject;
+  brake: LoggedSubject;
+  license: { id: string; key: Uint8Array; index: number | null; logged: LoggedSubject | null };
+}
+
+function verifySubjects(bundle: Bundle, context: SubjectContext): LoggedSubjects {
+  const found = new Map<string, BundledSubject>();
+  for (const subject of bundle.subjects) {
+    const role = subject.id.startsWith('lic_') ? 'license' : subject.id;
+    if (role !== 'license' && !isPublicSubject(role)) {
+      throw new IntegrityError('TOO_NEW', `bundle with a subject ${subject.id}`);
+    }
+    if (found.has(role)) throw malformed(`bundle with two subjects of the kind ${role}`);
+    found.set(role, subject);
+  }
+  const license = required(found, 'license');
+  const namespace = required(found, 'namespace');
+  const brake = required(found, 'brake');
+  if (namespace.state === null || brake.state === null) throw malformed('bundle without namespace or brake');
+  const logged = license.state === null ? verifyAbsence(license, context) : verifyLogged(license, license.state, context);
+  return {
+    namespace: verifyLogged(namespace, namespace.state, context),
+    brake: verifyLogged(brake, brake.state, context),
+    license: {
+      id: license.id,
+      key: subjectKey(context.trust.genesis, context.ns, license.id),
+      index: logged?.index ?? null,
+      logged,
+    },
+  };
+}
+
+function required(found: Map<string, BundledSubject>, role: string): BundledSubject {
+  const subject = found.get(role);
+  if (subject === undefined) throw malformed(`bundle without a ${role}`);
+  return subject;
+}
+
+/** Proves that the subject never had an entry. */
+function verifyAbsence(subject: BundledSubject, context: SubjectContext): null {
+  verifyMapProof(subject.map, subjectKey(context.trust.genesis, context.ns, subject.id), null, context.mapRoot);
+  return null;
+}
+
+/** Proves that the entry is logged, the newest of its subject, and about this document. */
+function verifyLogged(subject: BundledSubject, state: SubjectState, context: SubjectContext): LoggedSubject {
+  const entry = parseRecordEntry(state.entry);
+  const { record } = entry;
+  if (record.ns !== context.ns) {
+    throw new IntegrityError('NAMESPACE_MISMATCH', `${subject.id} belongs to namespace ${record.ns}`);
+  }
+  const key = subjectKey(context.trust.genesis, context.ns, subject.id);
+  if (!equalBytes(record.subject, key)) throw altered(`entry is about another subject than ${subject.id}`);
+  const leaf = leafHash(state.entry);
+  verifyInclusion(leaf, state.index, context.anchor.size, state.path, context.anchor.root);
+  verifyMapProof(subject.map, key, headValue(state.index, leaf), context.mapRoot);
+  if (isPublicSubject(subject.id) && !equalBytes(state.salt, zeroSalt)) throw altered('salt of a public document');
+  if (!equalBytes(documentCommitment(state.salt, state.document), record.doc)) {
+    throw altered(`document of ${subject.id} is not the one that was logged`);
+  }
+  const head = parseDocumentHead(asObject(parseJson(state.document), 'document'), subjectTypeOf(record.type));
+  if (head.ns !== record.ns || head.id !== subject.id || head.rev !== record.rev) {
+    throw altered(`document of ${subject.id} names another subject or revision`);
+  }
+  return { id: subject.id, key, index: state.index, document: state.document, entry };
+}
+
+async function verifySignatures(
+  bundle: Bundle,
+  subjects: LoggedSubjects,
+  trust: TrustRoot,
+  remembered: Remembered | null,
+  ns: string,
+): Promise<{
+  license: ProvenLicense | null;
+  licenseKey: Uint8Array;
+  newest: ReturnType<typeof newestPublicDocuments>;
+}> {
+  const authority = trust.namespaces.get(ns)?.authority;
+  if (authority === undefined || !(await meetsThreshold(subjects.namespace.entry.envelope, authority))) {
+    throw new IntegrityError('KEY_NOT_VALID', 'namespace is not signed by its authority');
+  }
+  const own = parseNamespace(subjects.namespace.document);
+  const newest = newestPublicDocuments(remembered, {
+    namespace: { index: subjects.namespace.index, text: decodeUtf8(subjects.namespace.document), document: own },
+    brake: {
+      index: subjects.brake.index,
+      text: decodeUtf8(subjects.brake.document),
+      document: parseBrake(subjects.brake.document),
+    },
+  });
+  const namespace = newest.namespace.document;
+  const brake = newest.brake.document;
+  checkBrakeEpoch(namespace, brake);
+  const rules = { trust, ns, namespace, keys: bundle.keys };
+  const used = await signersOfRecord(subjects.brake, { ...rules, brake: null });
+  const licenseSigners =
+    subjects.license.logged === null ? [] : await signersOfRecord(subjects.license.logged, { ...rules, brake });
+  checkNoUnusedKeys(bundle.keys, [...used, ...licenseSigners]);
+  return {
+    license: subjects.license.logged && {
+      document: subjects.license.logged.document,
+      recordType: subjects.license.logged.entry.record.type,
+      keyOfflineMaxMs: shortestOfflineMax(licenseSigners),
+    },
+    licenseKey: subjects.license.key,
+    newest,
+  };
+}
+
+interface EntitledSigner {
+  key: PublicKey;
+  listed: NamespaceKey;
+}
+
+/** The entitled keys that signed a record, one per required algorithm at least; throws KEY_NOT_VALID. */
+async function signersOfRecord(
+  subject: LoggedSubject,
+  rules: {
+    trust: TrustRoot;
+    ns: string;
+    namespace: NamespaceDocument;
+    brake: BrakeDocument | null;
+    keys: readonly PublicKey[];
+  },
+): Promise<EntitledSigner[]> {
+  const usage = subjectTypeOf(subject.entry.record.type);
+  const entitled = rules.keys.flatMap((key) => {
+    const listed = entitledKey(rules.namespace, rules.brake, key, usage, subject.index);
+    return listed === undefined ? [] : [{ key, listed }];
+  });
+  const candidates = entitled.map(({ key }) => key);
+  const signed = new Set(await signersOf(subject.entry.envelope, candidates));
+  const signers = entitled.filter(({ key }) => signed.has(key));
+  const namespaceTrust = rules.trust.namespaces.get(rules.ns);
+  const algorithms = namespaceTrust === undefined ? [] : requiredAlgorithms(namespaceTrust, usage, subject.index);
+  const missing = algorithms.filter((alg) => !signers.some(({ key }) => key.alg === alg));
+  if (algorithms.length === 0 || missing.length > 0) {
+    throw new IntegrityError('KEY_NOT_VALID', `${subject.id} is not signed by a key entitled to at index ${subject.index}`);
+  }
+  return signers;
+}
+
+function checkNoUnusedKeys(keys: readonly PublicKey[], used: readonly EntitledSigner[]): void {
+  const fingerprints = new Set(keys.map((key) => base64(keyFingerprint(key))));
+  if (fingerprints.size !== keys.length || keys.some((key) => !used.some((signer) => signer.key === key))) {
+    throw malformed('bundle carries keys that it does not use');
+  }
+}
+
+function shortestOfflineMax(signers: readonly EntitledSigner[]): number | null {
+  const limits = signers.flatMap(({ listed }) => listed.limits.offlineMax ?? []);
+  return limits.length === 0 ? null : Math.min(...limits.map(parseDuration));
+}
+
+function altered(message: string): IntegrityError {
+  return new IntegrityError('ALTERED', message);
+}

@@ -1,0 +1,25 @@
+import { malformed } from '../errors.ts';
+
+const instantRule = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})\.(\d{3})Z$/;
+const durationRule = /^P(?:(\d{1,6})D|T(?:(\d{1,8})([HMS])))$/;
+const unitMs = { H: 3_600_000, M: 60_000, S: 1000 };
+
+/** Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS.sssZ`; throws MALFORMED for dates that do not exist. */
+export function parseInstant(text: string): number {
+  const ms = instantRule.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms) || new Date(ms).toISOString() !== text) throw malformed('not an instant');
+  return ms;
+}
+
+export function formatInstant(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Milliseconds of `P<n>D`, `PT<n>H`, `PT<n>M` or `PT<n>S` without leading zeros; throws MALFORMED. */
+export function parseDuration(text: string): number {
+  const match = durationRule.exec(text);
+  if (match === null || /[PT]0\d/.test(text)) throw malformed('not a duration');
+  const [, days, count, unit] = match;
+  if (days !== undefined) return Number(days) * 86_400_000;
+  return Number(count) * unitMs[unit as 'H' | 'M' | 'S'];
+}

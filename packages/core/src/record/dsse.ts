@@ -1,0 +1,73 @@
+/**
+ * DSSE envelopes, in a profile: standard base64 only, closed members, one encoding.
+ *
+ *     {"payload":b64,"payloadType":"…","signatures":[{"keyid":"…","sig":b64}…]}
+ */
+import { base64, decodeBase64 } from '../encoding/base64.ts';
+import { concatBytes, utf8 } from '../encoding/bytes.ts';
+import { asArray, asString, closedMembers, parseJson } from '../encoding/json.ts';
+import { malformed } from '../errors.ts';
+import { isSignedBy, keyIdOf, type PublicKey } from '../trust/key.ts';
+
+export interface EnvelopeSignature {
+  keyid: string;
+  sig: Uint8Array;
+}
+
+export interface Envelope {
+  payload: Uint8Array;
+  payloadType: string;
+  signatures: EnvelopeSignature[];
+}
+
+export const payloadTypes = {
+  record: 'application/vnd.tallystick.record.v1+json',
+  trustRoot: 'application/vnd.tallystick.trust.root.v1+json',
+  promise: 'application/vnd.tallystick.promise.v1+json',
+  lease: 'application/vnd.tallystick.lease.v1+json',
+} as const;
+
+const signaturesMax = 64;
+
+/** DSSE's pre-authentication encoding: the bytes that a signature is over. */
+export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array {
+  const type = utf8(payloadType);
+  return concatBytes(utf8(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `), payload);
+}
+
+export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  const signatures = envelope.signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) }));
+  const { payload, payloadType } = envelope;
+  return utf8(JSON.stringify({ payload: base64(payload), payloadType, signatures }));
+}
+
+/** Parses an envelope of the given payload type; throws MALFORMED. Signatures are not checked here. */
+export function parseEnvelope(bytes: Uint8Array, payloadType: string): Envelope {
+  const members = closedMembers(parseJson(bytes), ['payload', 'payloadType', 'signatures'], 'envelope');
+  const type = asString(members.payloadType, 'envelope.payloadType');
+  if (type !== payloadType) throw malformed(`envelope of type ${type}, expected ${payloadType}`);
+  const signatures = asArray(members.signatures, 'envelope.signatures', signaturesMax).map((item) => {
+    const { keyid, sig } = closedMembers(item, ['keyid', 'sig'], 'envelope.signature');
+    return { keyid: asString(keyid, 'keyid'), sig: decodeBase64(asString(sig, 'sig')) };
+  });
+  return { payload: decodeBase64(asString(members.payload, 'payload')), payloadType: type, signatures };
+}
+
+/**
+ * The keys among `keys` with a valid signature on the envelope. Signatures by others, or that do not
+ * hold, are ignored: the caller decides which and how many keys it takes.
+ */
+export async function signersOf(envelope: Envelope, keys: readonly PublicKey[]): Promise<PublicKey[]> {
+  const message = preAuthEncoding(envelope.payloadType, envelope.payload);
+  const signers: PublicKey[] = [];
+  for (const key of keys) {
+    const keyid = keyIdOf(key);
+    for (const signature of envelope.signatures) {
+      if (signature.keyid === keyid && (await isSignedBy(key, message, signature.sig))) {
+        signers.push(key);
+        break;
+      }
+    }
+  }
+  return signers;
+}

@@ -1,0 +1,62 @@
+/** Subjects: what the map is keyed by, and the commitments to their documents. */
+import { u64be, utf8 } from '../encoding/bytes.ts';
+import { malformed } from '../errors.ts';
+import { domainHash, hashLength } from '../hash.ts';
+
+const namespaceRule = /^[a-z][a-z0-9-]{0,30}$/;
+const subjectIdRule = /^[a-z][a-z0-9]{0,15}(_[0-9a-hjkmnp-tv-z]{26})?$/;
+
+export const zeroSalt: Uint8Array = new Uint8Array(hashLength);
+
+export function isNamespaceName(text: string): boolean {
+  return namespaceRule.test(text);
+}
+
+/** A TypeID (`lic_` and 26 digits) or the name of a singleton (`namespace`, `brake`). */
+export function isSubjectId(text: string): boolean {
+  return subjectIdRule.test(text);
+}
+
+export function checkSubjectId(ns: string, id: string): void {
+  if (!isNamespaceName(ns)) throw malformed(`not a namespace name: ${ns}`);
+  if (!isSubjectId(id)) throw malformed(`not a subject id: ${id}`);
+}
+
+/**
+ * K: the map key of a subject. `genesis` is the hash of trust root version 1's payload, so that
+ * nothing of a staging system can be replayed into production.
+ */
+export function subjectKey(genesis: Uint8Array, ns: string, id: string): Uint8Array {
+  return domainHash('tallystick/subject/v1', genesis, utf8(ns), new Uint8Array(1), utf8(id));
+}
+
+/** V: the map value of a subject whose newest entry is `leaf` at `index`. */
+export function headValue(index: number, leaf: Uint8Array): Uint8Array {
+  return domainHash('tallystick/head/v1', u64be(index), leaf);
+}
+
+/** C: what a record says of its document. The salt is 32 fresh random bytes per revision. */
+export function documentCommitment(salt: Uint8Array, document: Uint8Array): Uint8Array {
+  return domainHash('tallystick/document/v1', salt, document);
+}
+
+/** The commitment in a document's `private` member to its vendor-only companion. */
+export function companionCommitment(salt: Uint8Array, companion: Uint8Array): Uint8Array {
+  return domainHash('tallystick/private/v1', salt, companion);
+}
+
+/** The commitment in a record's `cause` member to who asked for it, why, and who allowed it. */
+export function causeCommitment(salt: Uint8Array, cause: Uint8Array): Uint8Array {
+  return domainHash('tallystick/cause/v1', salt, cause);
+}
+
+/** True for the two kinds of document that are public, and so committed to with a zero salt. */
+export function isPublicSubject(id: string): boolean {
+  return id === 'namespace' || id === 'brake';
+}
+
+/** Two byte strings as one map key for JavaScript maps. */
+export function bytesKey(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+

@@ -1,0 +1,254 @@
+/**
+ * The two public documents of a namespace: which keys may sign what over which range of log
+ * indexes, and the brake that can only tighten it.
+ */
+import { decodeBase64 } from '../encoding/base64.ts';
+import { equalBytes } from '../encoding/bytes.ts';
+import { asArray, asCount, asObject, asString, closedMembers, type JsonObject, type JsonValue, parseJson, requireVersion1 } from '../encoding/json.ts';
+import { parseDuration } from '../encoding/time.ts';
+import { IntegrityError, malformed } from '../errors.ts';
+import { hashLength } from '../hash.ts';
+import { isKeyAlgorithm, type KeyAlgorithm, keyFingerprint, type PublicKey } from './key.ts';
+
+export const lockLevels = ['open', 'heightened', 'read-only', 'frozen', 'sealed'] as const;
+export type LockLevel = (typeof lockLevels)[number];
+
+export const keyUsages = ['product', 'plan', 'customer', 'license', 'brake', 'lease'] as const;
+export type KeyUsage = (typeof keyUsages)[number];
+
+export interface KeyLimits {
+  offlineMax: string | null;
+  termMax: string | null;
+  seatsMax: number | null;
+  perMinute: number | null;
+}
+
+export interface NamespaceKey {
+  /** H(alg || 00 || raw key), base64. */
+  id: string;
+  alg: KeyAlgorithm;
+  usages: KeyUsage[];
+  /** First log index at which the key is valid. */
+  from: number;
+  /** First log index at which it no longer is; null while open-ended. */
+  until: number | null;
+  limits: KeyLimits;
+}
+
+export interface NamespaceDocument {
+  v: 1;
+  type: 'namespace';
+  ns: string;
+  id: 'namespace';
+  rev: number;
+  crit: string[];
+  name: string;
+  mode: 'live' | 'test';
+  support: { name: string | null; email: string | null; url: string | null };
+  epoch: number;
+  lock: LockLevel;
+  minEpoch: number;
+  keys: NamespaceKey[];
+}
+
+export interface BrakeDocument {
+  v: 1;
+  type: 'brake';
+  ns: string;
+  id: 'brake';
+  rev: number;
+  crit: string[];
+  epoch: number;
+  lock: LockLevel;
+  minEpoch: number;
+  until: { id: string; index: number }[];
+}
+
+const keysMax = 256;
+
+/** What every document begins with, checked: version, type, and nothing critical that is unknown. */
+export function parseDocumentHead(json: JsonObject, type: string): { ns: string; id: string; rev: number } {
+  requireVersion1(json.v, type);
+  if (json.type !== type) {
+    const found = asString(json.type, 'type');
+    throw malformed(`document of type ${found}, expected ${type}`);
+  }
+  for (const name of asArray(json.crit, 'crit', 64)) {
+    throw new IntegrityError('TOO_NEW', `document needs a reader that knows ${asString(name, 'crit')}`);
+  }
+  return { ns: asString(json.ns, 'ns'), id: asString(json.id, 'id'), rev: asCount(json.rev, 'rev') };
+}
+
+/** Parses the bytes of a namespace document; throws MALFORMED or TOO_NEW. */
+export function parseNamespace(bytes: Uint8Array): NamespaceDocument {
+  const json = asObject(parseJson(bytes), 'namespace');
+  const head = parseDocumentHead(json, 'namespace');
+  const support = asObject(json.support, 'support');
+  const mode = asString(json.mode, 'mode');
+  if (head.id !== 'namespace' || (mode !== 'live' && mode !== 'test')) throw malformed('namespace: id or mode');
+  const document: NamespaceDocument = {
+    v: 1,
+    type: 'namespace',
+    ns: head.ns,
+    id: 'namespace',
+    rev: head.rev,
+    crit: [],
+    name: asString(json.name, 'name'),
+    mode,
+    support: {
+      name: textOrNull(support.name),
+      email: textOrNull(support.email),
+      url: textOrNull(support.url),
+    },
+    ...parseEpochs(json),
+    keys: asArray(json.keys, 'keys', keysMax).map(parseNamespaceKey),
+  };
+  const ids = document.keys.map((key) => key.id);
+  if (new Set(ids).size !== ids.length) throw malformed('namespace lists a key twice');
+  return document;
+}
+
+/** Parses the bytes of a brake document; throws MALFORMED or TOO_NEW. */
+export function parseBrake(bytes: Uint8Array): BrakeDocument {
+  const json = asObject(parseJson(bytes), 'brake');
+  const head = parseDocumentHead(json, 'brake');
+  if (head.id !== 'brake') throw malformed('brake: id');
+  const until = asArray(json.until, 'until', keysMax).map((item) => {
+    const { id, index } = closedMembers(item, ['id', 'index'], 'until');
+    return { id: parseKeyId(id), index: asCount(index, 'until.index') };
+  });
+  return { v: 1, type: 'brake', ns: head.ns, id: 'brake', rev: head.rev, crit: [], ...parseEpochs(json), until };
+}
+
+/**
+ * Throws ALTERED where a brake is of an epoch that its namespace has not reached: it can tighten only the one it
+ * was made for.
+ */
+export function checkBrakeEpoch(namespace: NamespaceDocument, brake: BrakeDocument): void {
+  if (brake.epoch > namespace.epoch) throw new IntegrityError('ALTERED', 'brake of a later epoch than the namespace');
+}
+
+/** The stricter of both: a brake of an earlier epoch is ignored. */
+export function effectiveLock(namespace: NamespaceDocument, brake: BrakeDocument): LockLevel {
+  if (brake.epoch !== namespace.epoch) return namespace.lock;
+  const level = Math.max(lockLevels.indexOf(namespace.lock), lockLevels.indexOf(brake.lock));
+  return lockLevels[level] as LockLevel;
+}
+
+export function effectiveMinEpoch(namespace: NamespaceDocument, brake: BrakeDocument): number {
+  return brake.epoch === namespace.epoch ? Math.max(namespace.minEpoch, brake.minEpoch) : namespace.minEpoch;
+}
+
+/**
+ * The namespace's entry for a key that may sign records of `usage` at log `index`; undefined where
+ * it may not. `brake` null judges by the namespace alone, as brake records are.
+ */
+export function entitledKey(
+  namespace: NamespaceDocument,
+  brake: BrakeDocument | null,
+  key: PublicKey,
+  usage: string,
+  index: number,
+): NamespaceKey | undefined {
+  const fingerprint = keyFingerprint(key);
+  const entry = namespace.keys.find(
+    (listed) => listed.alg === key.alg && equalBytes(decodeBase64(listed.id), fingerprint),
+  );
+  if (entry === undefined || !(entry.usages as string[]).includes(usage) || index < entry.from) return undefined;
+  const braked = brake?.epoch === namespace.epoch ? brake.until.find((cut) => cut.id === entry.id)?.index : undefined;
+  const until = Math.min(entry.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
+  return index < until ? entry : undefined;
+}
+
+/**
+ * Why `next` may not follow `current` as the namespace, or null where it may: keys never leave, their ranges
+ * never widen, and the epoch never falls. `index` is where the record would land.
+ */
+export function namespaceStepProblem(
+  current: NamespaceDocument | null,
+  next: NamespaceDocument,
+  index: number,
+): string | null {
+  if (current !== null && next.epoch < current.epoch) return 'the epoch fell';
+  if (current !== null && next.minEpoch < current.minEpoch && next.epoch === current.epoch) {
+    return 'minEpoch fell within an epoch';
+  }
+  for (const before of current?.keys ?? []) {
+    const after = next.keys.find((key) => key.id === before.id);
+    if (after === undefined) return `key ${before.id} left the list`;
+    if (after.from !== before.from || after.alg !== before.alg) return `key ${before.id} changed its range or kind`;
+    if (before.until !== null && (after.until === null || after.until > before.until)) {
+      return `until of key ${before.id} rose`;
+    }
+  }
+  const introduced = next.keys.filter((key) => !current?.keys.some((before) => before.id === key.id));
+  const early = introduced.find((key) => index > key.from);
+  return early === undefined ? null : `key ${early.id} is valid from an index that has passed`;
+}
+
+/** Why `next` may not follow `current` as the brake of `namespace`, or null where it may. */
+export function brakeStepProblem(
+  namespace: NamespaceDocument,
+  current: BrakeDocument | null,
+  next: BrakeDocument,
+): string | null {
+  if (next.epoch !== namespace.epoch) return 'the brake is of another epoch than the namespace';
+  const before = current?.epoch === next.epoch ? current : null;
+  const lockMin = lockLevels.indexOf(before?.lock ?? 'open');
+  if (lockLevels.indexOf(next.lock) < lockMin) return 'the lock loosened';
+  if (next.minEpoch < (before?.minEpoch ?? 0)) return 'minEpoch fell';
+  for (const cut of before?.until ?? []) {
+    const kept = next.until.find((item) => item.id === cut.id);
+    if (kept === undefined || kept.index > cut.index) return `until of key ${cut.id} loosened`;
+  }
+  return null;
+}
+
+function parseEpochs(json: JsonObject): { epoch: number; lock: LockLevel; minEpoch: number } {
+  const lock = lockLevels.find((level) => level === json.lock);
+  if (lock === undefined) throw new IntegrityError('TOO_NEW', 'unknown lock level');
+  return { epoch: asCount(json.epoch, 'epoch'), lock, minEpoch: asCount(json.minEpoch, 'minEpoch') };
+}
+
+function parseNamespaceKey(value: JsonValue): NamespaceKey {
+  const json = closedMembers(value, ['id', 'alg', 'usages', 'from', 'until', 'limits'], 'namespace key');
+  const limits = closedMembers(json.limits, ['offlineMax', 'termMax', 'seatsMax', 'perMinute'], 'limits');
+  const alg = asString(json.alg, 'alg');
+  if (!isKeyAlgorithm(alg)) throw new IntegrityError('TOO_NEW', `algorithm ${alg}`);
+  const key: NamespaceKey = {
+    id: parseKeyId(json.id),
+    alg,
+    usages: asArray(json.usages, 'usages', 16).map(parseUsage),
+    from: asCount(json.from, 'from'),
+    until: countOrNull(json.until),
+    limits: {
+      offlineMax: textOrNull(limits.offlineMax),
+      termMax: textOrNull(limits.termMax),
+      seatsMax: countOrNull(limits.seatsMax),
+      perMinute: countOrNull(limits.perMinute),
+    },
+  };
+  if (key.limits.offlineMax !== null) parseDuration(key.limits.offlineMax);
+  if (key.limits.termMax !== null) parseDuration(key.limits.termMax);
+  return key;
+}
+
+function parseUsage(value: JsonValue): KeyUsage {
+  const usage = keyUsages.find((known) => known === value);
+  if (usage === undefined) throw new IntegrityError('TOO_NEW', 'unknown key usage');
+  return usage;
+}
+
+function parseKeyId(value: JsonValue | undefined): string {
+  const id = asString(value, 'key id');
+  decodeBase64(id, hashLength);
+  return id;
+}
+
+function textOrNull(value: JsonValue | undefined): string | null {
+  return value === null ? null : asString(value, 'text');
+}
+
+function countOrNull(value: JsonValue | undefined): number | null {
+  return value === null ? null : asCount(value, 'number');
+}

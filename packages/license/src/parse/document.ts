@@ -1,0 +1,78 @@
+import type { DocumentOf, LicenseCompanion, LicenseDocument, SubjectType, TallyDocument } from '../documents.ts';
+import { ModelError } from '../errors.ts';
+import { utf8Length } from '../text.ts';
+import { planDocument, productDocument } from './catalog-documents.ts';
+import { customerDocument } from './customer-document.ts';
+import { licenseCompanion, licenseDocument } from './license-document.ts';
+import { type Reader, readAll } from './reader.ts';
+import { brakeDocument, namespaceDocument } from './trust-documents.ts';
+
+/** The largest license document, in bytes of its encoding. */
+export const LICENSE_BYTES_MAX = 16_384;
+/** The largest document of any other type, in bytes of its encoding. */
+export const DOCUMENT_BYTES_MAX = 262_144;
+
+const READERS: { [T in SubjectType]: Reader<DocumentOf[T]> } = {
+  namespace: namespaceDocument,
+  brake: brakeDocument,
+  product: productDocument,
+  plan: planDocument,
+  customer: customerDocument,
+  license: licenseDocument,
+};
+
+/**
+ * Reads what `JSON.parse` gave as a document of a type. Unknown members are ignored unless `crit` names
+ * them. Throws ModelError: `too_new` when the version, the type or a critical member is not known here,
+ * otherwise `malformed`. The caller has checked the bytes against the JSON profile (protocol, section 2).
+ */
+export function parseDocument<T extends SubjectType>(type: T, value: unknown): DocumentOf[T] {
+  const document = readAll<DocumentOf[T]>(READERS[type], value);
+  checkSize(type, JSON.stringify(value));
+  return document;
+}
+
+/**
+ * The bytes of a document, as text: canonical JSON with the members in the order of the types and without
+ * white space. Throws ModelError for a document that `parseDocument` would refuse, so nothing is ever
+ * committed to that cannot be read back.
+ */
+export function encodeDocument(document: TallyDocument): string {
+  const ordered = readAll<TallyDocument>(READERS[document.type], document);
+  const encoded = JSON.stringify(ordered);
+  checkSize(document.type, encoded);
+  return encoded;
+}
+
+/** Reads what `JSON.parse` gave as the companion of a license; throws ModelError (malformed). */
+export function parseCompanion(value: unknown): LicenseCompanion {
+  return readAll(licenseCompanion, value);
+}
+
+/** The bytes of a companion, as text; throws ModelError for one that `parseCompanion` would refuse. */
+export function encodeCompanion(companion: LicenseCompanion): string {
+  return JSON.stringify(readAll(licenseCompanion, companion));
+}
+
+/** True when a license document, made of well-formed parts, is small enough. */
+export function isLicenseSmallEnough(license: LicenseDocument): boolean {
+  return licenseBytesAtMost(license) <= LICENSE_BYTES_MAX || utf8Length(JSON.stringify(license)) <= LICENSE_BYTES_MAX;
+}
+
+/** A quick upper bound: nearly every license is far below the limit, and encoding it to know is dear. */
+function licenseBytesAtMost(license: LicenseDocument): number {
+  let bytes = 6_000 + license.addons.length * 300;
+  // A UTF-16 unit is at most three bytes, and no character that JSON must escape takes more than two.
+  for (const value of Object.values(license.metadata)) bytes += 50 + 3 * value.length;
+  for (const entitlement of Object.values(license.entitlements)) {
+    bytes += 350;
+    if ('value' in entitlement && typeof entitlement.value === 'string') bytes += 3 * entitlement.value.length;
+  }
+  return bytes;
+}
+
+function checkSize(type: SubjectType, encoded: string): void {
+  const max = type === 'license' ? LICENSE_BYTES_MAX : DOCUMENT_BYTES_MAX;
+  if (encoded.length * 3 <= max) return;
+  if (utf8Length(encoded) > max) throw new ModelError('malformed', '$', `must be at most ${max} bytes long`);
+}

@@ -1,0 +1,34 @@
+/** Runs every check that is not a test, one after the other, and shows the output of those that fail. */
+import { run } from './lib/run.ts';
+import { summaryLine } from './lib/summary.ts';
+
+type Step = { readonly name: string; readonly command: readonly [string, ...string[]] };
+
+const steps: readonly Step[] = [
+  { name: 'layers', command: [process.execPath, 'scripts/layers.ts'] },
+  { name: 'tidy', command: [process.execPath, 'scripts/tidy.ts'] },
+  { name: 'types', command: ['tsc', '-p', '.'] },
+  { name: 'biome', command: ['biome', 'ci', '--colors=off', '.'] },
+  { name: 'oxlint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
+  { name: 'knip', command: ['knip', '--no-progress'] },
+];
+
+async function runStep({ name, command: [program, ...given] }: Step): Promise<boolean> {
+  const startMs = performance.now();
+  const { code, output } = await run(program, given, {
+    quiet: true,
+    env: { NO_COLOR: '1', FORCE_COLOR: '0' },
+  });
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(8)} ${seconds.padStart(5)} s`);
+  if (code !== 0) console.log(output.trimEnd());
+  return code === 0;
+}
+
+let passed = 0;
+for (const step of steps) {
+  if (await runStep(step)) passed += 1;
+}
+const failed = steps.length - passed;
+process.exitCode = failed === 0 ? 0 : 1;
+console.log(summaryLine({ passed, failed, skipped: 0 }));

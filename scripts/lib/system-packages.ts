@@ -1,0 +1,58 @@
+import { findChromium } from './chromium.ts';
+import { run } from './run.ts';
+
+/** Something that tests need from the system rather than from npm. */
+export type SystemPackage = {
+  /** Name of the Debian and Ubuntu package. */
+  readonly name: string;
+  readonly isPresent: () => boolean;
+  /** Test project that cannot run without it; the others do. */
+  readonly project: 'browser' | 'node';
+};
+
+/** To have tests use another system package, add a line. */
+const systemPackages: readonly SystemPackage[] = [
+  { name: 'chromium', isPresent: () => findChromium() !== undefined, project: 'browser' },
+];
+
+/**
+ * Makes sure that the system packages of these test projects are installed, and returns those that are
+ * still missing. Installs by apt-get when that needs no question; otherwise it says what to type.
+ */
+export async function provideSystemPackages(projects: readonly string[]): Promise<readonly SystemPackage[]> {
+  const listMissing = (): SystemPackage[] =>
+    systemPackages.filter(({ project, isPresent }) => projects.includes(project) && !isPresent());
+  const missing = listMissing();
+  if (missing.length === 0) return [];
+  const names = missing.map(({ name }) => name);
+  const prefix = await findInstaller();
+  if (prefix !== undefined) await install(prefix, names);
+  const left = listMissing();
+  if (left.length > 0)
+    console.log(`Missing: ${left.map(({ name }) => name).join(' ')}. To install:\n${advice(left)}`);
+  return left;
+}
+
+/** Returns the words to put before `apt-get`, or `undefined` when it is absent or would ask a question. */
+async function findInstaller(): Promise<readonly string[] | undefined> {
+  const succeeds = async (command: string, ...given: string[]): Promise<boolean> =>
+    (await run(command, given, { quiet: true })).code === 0;
+  if (!(await succeeds('apt-get', '--version'))) return undefined;
+  if (process.getuid?.() === 0) return [];
+  return (await succeeds('sudo', '-n', 'true')) ? ['sudo', '-n'] : undefined;
+}
+
+async function install(prefix: readonly string[], names: readonly string[]): Promise<void> {
+  console.log(`Installing system packages for the tests: ${names.join(' ')}`);
+  const aptGet = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
+  for (const action of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
+    const [command = 'env', ...given] = [...aptGet, ...action];
+    const { code, output } = await run(command, given, { quiet: true });
+    if (code !== 0) console.log(`apt-get ${action.join(' ')} failed:\n${output.trimEnd()}`);
+  }
+}
+
+function advice(packages: readonly SystemPackage[]): string {
+  const names = packages.map(({ name }) => name).join(' ');
+  return `  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names}`;
+}

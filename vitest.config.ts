@@ -1,0 +1,61 @@
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { findChromium } from './scripts/lib/chromium.ts';
+
+const timeoutMs = 60_000;
+
+/**
+ * The browser is a test fixture that loads our own pages only: the sandbox is off because it cannot
+ * start inside most containers, and everything that would reach for the network by itself is off too.
+ */
+const browserArguments = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const executablePath = findChromium();
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['{packages/*,bench}/test/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.browser.test.ts'],
+          setupFiles: ['scripts/lib/slow-tests.ts'],
+          testTimeout: timeoutMs,
+          hookTimeout: timeoutMs,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['packages/{core,license,sdk}/test/**/*.{both,browser}.test.ts'],
+          testTimeout: timeoutMs,
+          hookTimeout: timeoutMs,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                args: browserArguments,
+                ...(executablePath === undefined ? {} : { executablePath }),
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
+
+export default config;
