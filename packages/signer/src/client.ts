@@ -1,0 +1,170 @@
+/** The server's end of the signer's socket. Reconnects by itself; requests in flight fail then. */
+import { connect, type Socket } from 'node:net';
+import {
+  asArray,
+  asObject,
+  asString,
+  base64,
+  type Checkpoint,
+  decodeBase64,
+  type JsonObject,
+  type JsonValue,
+  type PromiseStatement,
+  type PublicKey,
+} from '@tallystick/core';
+import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
+import type { RecordToSign } from './protocol/requests.ts';
+import type { KeySignature } from './signer.ts';
+
+/** The signer cannot be reached, or went away before it answered: the outcome is unknown. */
+export class SignerUnavailable extends Error {
+  override readonly name = 'SignerUnavailable';
+}
+
+/** The signer answered no. */
+export class SignerRefused extends Error {
+  override readonly name = 'SignerRefused';
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export interface SignerHello {
+  origin: string;
+  mark: Checkpoint;
+  keys: (PublicKey & { usages: string[]; ns: string | null })[];
+}
+
+interface Waiting {
+  resolve(frame: Frame): void;
+  reject(error: Error): void;
+}
+
+const signatureLength = 64;
+
+export class SignerClient {
+  readonly #path: string;
+  #socket: Promise<Socket> | null = null;
+  #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+
+  /** @param path the signer's socket */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Who the signer is, and the newest checkpoint it signed. */
+  async hello(): Promise<SignerHello> {
+    const { header } = await this.#ask({ op: 'hello' });
+    const json = asObject(header as JsonValue, 'hello');
+    const mark = asObject(json.mark, 'mark');
+    const origin = asString(json.origin, 'origin');
+    return {
+      origin,
+      mark: { origin, size: mark.size as number, root: decodeBase64(asString(mark.root, 'root'), 32) },
+      keys: asArray(json.keys, 'keys', 64).map((key) => parseKey(asObject(key, 'key'))),
+    };
+  }
+
+  /** Signatures on each record, in order. */
+  async signRecords(records: readonly RecordToSign[]): Promise<KeySignature[][]> {
+    const attachments: Uint8Array[] = [];
+    const items = records.map(({ record, content }) => {
+      if (content !== null) attachments.push(content.salt, content.document);
+      const { ns, type, subject, rev, prev, doc, cause, at } = record;
+      const bytes = { subject: base64(subject), prev: prev && base64(prev), doc: base64(doc), cause: base64(cause) };
+      return { record: { ns, type, rev, at, ...bytes }, documentLength: content?.document.length ?? null };
+    });
+    const frame = await this.#ask({ op: 'records', records: items }, attachments);
+    const { keyids } = frame.header as { keyids: string[][] };
+    let at = 0;
+    return keyids.map((each) =>
+      each.map((keyid) => {
+        at += signatureLength;
+        return { keyid, sig: frame.attachments.subarray(at - signatureLength, at) };
+      }),
+    );
+  }
+
+  /** The log's signature on a promise. */
+  async signPromise(statement: PromiseStatement): Promise<KeySignature> {
+    const frame = await this.#ask({ op: 'promise', statement: { ...statement, root: base64(statement.root) } });
+    return { keyid: (frame.header as { keyid: string }).keyid, sig: frame.attachments };
+  }
+
+  /** Key id and signature of the log's line on a checkpoint; `proof` leads from the signer's mark to it. */
+  async signCheckpoint(
+    checkpoint: Checkpoint,
+    proof: readonly Uint8Array[],
+  ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
+    const { origin, size, root } = checkpoint;
+    const request = { op: 'checkpoint', checkpoint: { origin, size, root: base64(root) }, proof: proof.map(base64) };
+    const frame = await this.#ask(request);
+    return { id: decodeBase64((frame.header as { keyId: string }).keyId, 4), signature: frame.attachments };
+  }
+
+  async #ask(request: { op: string; [name: string]: unknown }, attachments: Uint8Array[] = []): Promise<Frame> {
+    const socket = await this.#connected();
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      socket.write(encodeFrame({ id, ...request }, attachments));
+    });
+  }
+
+  #connected(): Promise<Socket> {
+    this.#socket ??= this.#connect();
+    return this.#socket;
+  }
+
+  #connect(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#path);
+      const reader = new FrameReader();
+      const lost = (error?: Error): void => {
+        this.#socket = null;
+        const unavailable = new SignerUnavailable('the signer is not reachable', { cause: error });
+        reject(unavailable);
+        const waiting = [...this.#waiting.values()];
+        this.#waiting.clear();
+        for (const each of waiting) each.reject(unavailable);
+        socket.destroy();
+      };
+      socket.once('connect', () => resolve(socket));
+      socket.once('error', lost);
+      socket.once('close', () => lost());
+      socket.on('data', (chunk: Buffer) => {
+        try {
+          for (const frame of reader.push(chunk)) this.#settle(frame);
+        } catch (error) {
+          lost(error instanceof Error ? error : undefined);
+        }
+      });
+    });
+  }
+
+  #settle(frame: Frame): void {
+    const header = frame.header as { id: number; error?: { reason: string; message: string } };
+    const waiting = this.#waiting.get(header.id);
+    this.#waiting.delete(header.id);
+    if (header.error === undefined) waiting?.resolve(frame);
+    else waiting?.reject(new SignerRefused(header.error.reason, header.error.message));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const socket = await this.#socket?.catch(() => null);
+    socket?.destroy();
+  }
+}
+
+function parseKey(json: JsonObject): SignerHello['keys'][number] {
+  return {
+    alg: asString(json.alg, 'alg') as PublicKey['alg'],
+    key: decodeBase64(asString(json.key, 'key')),
+    usages: asArray(json.usages, 'usages', 16).map((usage) => asString(usage, 'usage')),
+    ns: json.ns === null ? null : asString(json.ns, 'ns'),
+  };
+}

@@ -1,0 +1,14 @@
+export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
+export { createSealedKeystore, KeystoreError, openSealedKeystore } from './keystore/sealed-file.ts';
+export {
+  generateKeySpec,
+  type KeySpec,
+  noLimits,
+  SigningKey,
+  type SigningUsage,
+  signingUsages,
+} from './keystore/signing-key.ts';
+export { Mark, MarkError } from './mark.ts';
+export { type RecordToSign, type RefusalReason, SignerRefusal } from './protocol/requests.ts';
+export { type KeySignature, Signer, type SignerDescription } from './signer.ts';
+export { listen as listenOnSocket, type ReportAlarm } from './socket-server.ts';

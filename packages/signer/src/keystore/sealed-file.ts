@@ -1,0 +1,106 @@
+/**
+ * A keystore in one file: private keys sealed with XAES-256-GCM under a passphrase (scrypt).
+ *
+ *     {"v":1,"kdf":{"name":"scrypt","n","r","p","salt":b64},"sealed":b64}
+ *
+ * The header is the additional data, so a weaker cost cannot be swapped in.
+ */
+import { randomBytes, scryptSync } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { base64, decodeBase64, utf8 } from '@tallystick/core';
+import { type KeySpec, SigningKey } from './signing-key.ts';
+import { open, seal } from './xaes-256-gcm.ts';
+
+/** scrypt at 128 MiB: about half a second once per start, and per guess of a thief. */
+const kdfDefaults = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const;
+const passphraseLengthMin = 12;
+
+/** A keystore that cannot be opened or written, with a sentence for the operator. */
+export class KeystoreError extends Error {
+  override readonly name = 'KeystoreError';
+}
+
+/** Writes a new keystore with mode 0600; refuses to overwrite one. */
+export function createSealedKeystore(file: string, passphrase: string, keys: readonly KeySpec[]): void {
+  if (passphrase.length < passphraseLengthMin) {
+    throw new KeystoreError(`the passphrase needs at least ${passphraseLengthMin} characters`);
+  }
+  const salt = randomBytes(32);
+  const header = JSON.stringify({ v: 1, kdf: { ...kdfDefaults, salt: base64(salt) } });
+  const key = deriveKey(passphrase, salt, kdfDefaults);
+  const sealed = seal(key, utf8(JSON.stringify({ keys })), utf8(header));
+  key.fill(0);
+  const text = `${header.slice(0, -1)},"sealed":"${base64(sealed)}"}\n`;
+  writeNewFile(file, text);
+}
+
+/** Opens a keystore; throws KeystoreError for loose file modes, a wrong passphrase or damage. */
+export function openSealedKeystore(file: string, passphrase: string): SigningKey[] {
+  const { mode } = statOf(file);
+  if ((mode & 0o077) !== 0) {
+    throw new KeystoreError(`${file} can be read by others than its owner: run chmod 600 on it`);
+  }
+  const { header, kdf, sealed } = parseFile(file);
+  const key = deriveKey(passphrase, decodeBase64(kdf.salt), kdf);
+  try {
+    const content = open(key, sealed, utf8(header));
+    const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
+    content.fill(0);
+    return keys.map((spec) => new SigningKey(spec));
+  } catch (error) {
+    throw new KeystoreError(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
+  } finally {
+    key.fill(0);
+  }
+}
+
+interface Kdf {
+  name: string;
+  n: number;
+  r: number;
+  p: number;
+}
+
+function parseFile(file: string): { header: string; kdf: Kdf & { salt: string }; sealed: Uint8Array } {
+  try {
+    const text = readFileSync(file, 'utf8');
+    const { v, kdf, sealed } = JSON.parse(text) as { v: number; kdf: Kdf & { salt: string }; sealed: string };
+    const { n, r, p } = kdf;
+    if (v !== 1 || kdf.name !== 'scrypt' || n < kdfDefaults.n || n > 2 ** 22 || r !== 8 || p < 1 || p > 16) {
+      throw new KeystoreError(`${file} is of a kind that this version does not know`);
+    }
+    return { header: JSON.stringify({ v, kdf }), kdf, sealed: decodeBase64(sealed) };
+  } catch (error) {
+    if (error instanceof KeystoreError) throw error;
+    throw new KeystoreError(`${file} is not a keystore`, { cause: error });
+  }
+}
+
+function statOf(file: string): { mode: number } {
+  try {
+    return statSync(file);
+  } catch (error) {
+    throw new KeystoreError(`there is no keystore at ${file}`, { cause: error });
+  }
+}
+
+function deriveKey(passphrase: string, salt: Uint8Array, kdf: Kdf): Uint8Array {
+  const { n, r, p } = kdf;
+  return scryptSync(passphrase.normalize('NFKC'), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
+}
+
+/** Whole or not at all: written beside, synced, then renamed; the `x` flag refuses an existing file. */
+function writeNewFile(file: string, text: string): void {
+  const reserved = openSync(file, 'wx', 0o600);
+  closeSync(reserved);
+  const partial = `${file}.partial`;
+  const descriptor = openSync(partial, 'w', 0o600);
+  writeSync(descriptor, text);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+  renameSync(partial, file);
+  const directory = openSync(dirname(file), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}

@@ -1,0 +1,49 @@
+/**
+ * The signer's process: `node main.ts <config.json>`.
+ *
+ * Config: {"socket","keystore","passphraseFile","mark","origin"}. Prints one JSON line when it
+ * listens; alarms are JSON lines on stderr.
+ */
+import { readFileSync } from 'node:fs';
+import { openSealedKeystore } from './keystore/sealed-file.ts';
+import { Mark } from './mark.ts';
+import { Signer } from './signer.ts';
+import { listen } from './socket-server.ts';
+
+interface SignerConfig {
+  socket: string;
+  keystore: string;
+  passphraseFile: string;
+  mark: string;
+  origin: string;
+}
+
+async function main(): Promise<void> {
+  const [file] = process.argv.slice(2);
+  if (file === undefined) throw new Error('usage: signer <config.json>');
+  const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
+  const passphrase = readFileSync(config.passphraseFile, 'utf8').trimEnd();
+  using mark = Mark.open(config.mark, config.origin);
+  const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
+  const server = await listen(signer, config.socket, (alarm) => {
+    process.stderr.write(`${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`);
+  });
+  process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
+  await stopRequested();
+  server.close();
+}
+
+function stopRequested(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`signer: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,100 @@
+/** The signer's door: a local socket that only its owner can open, one frame per request. */
+import { chmodSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { base64, IntegrityError } from '@tallystick/core';
+import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
+import { parseRequest, type SignerRequest, SignerRefusal } from './protocol/requests.ts';
+import type { Signer } from './signer.ts';
+
+/** Something that an operator must see. */
+export type ReportAlarm = (alarm: { reason: string; message: string; op: string }) => void;
+
+const connectionsMax = 16;
+
+export async function listen(signer: Signer, socketPath: string, alarm: ReportAlarm): Promise<Server> {
+  await removeStaleSocket(socketPath);
+  const server = createServer((socket) => serve(signer, socket, alarm));
+  server.maxConnections = connectionsMax;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, resolve);
+  });
+  chmodSync(socketPath, 0o600);
+  return server;
+}
+
+function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
+  const reader = new FrameReader();
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      const answers = reader.push(chunk).map((frame) => answer(signer, frame, alarm));
+      if (answers.length > 0) socket.write(Buffer.concat(answers));
+    } catch (error) {
+      // A broken frame leaves no way to find the next one.
+      alarm({ reason: 'malformed', message: String(error), op: 'frame' });
+      socket.destroy();
+    }
+  });
+}
+
+function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Buffer {
+  const { id, op } = frame.header as { id?: unknown; op?: unknown };
+  try {
+    return carryOut(signer, parseRequest(frame.header, frame.attachments), id);
+  } catch (error) {
+    const reason = refusalReason(error);
+    const message = error instanceof Error ? error.message : String(error);
+    alarm({ reason, message, op: String(op) });
+    return encodeFrame({ id, error: { reason, message } });
+  }
+}
+
+function refusalReason(error: unknown): string {
+  if (error instanceof SignerRefusal) return error.reason;
+  return error instanceof IntegrityError ? 'malformed' : 'internal';
+}
+
+function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer {
+  switch (request.op) {
+    case 'hello': {
+      const { origin, mark, keys } = signer.describe();
+      return encodeFrame({
+        id,
+        origin,
+        mark: { origin, size: mark.size, root: base64(mark.root) },
+        keys: keys.map((key) => ({ ...key, key: base64(key.key) })),
+      });
+    }
+    case 'records': {
+      const signatures = signer.signRecords(request.records);
+      const keyids = signatures.map((each) => each.map(({ keyid }) => keyid));
+      return encodeFrame(
+        { id, keyids },
+        signatures.flat().map(({ sig }) => sig),
+      );
+    }
+    case 'promise': {
+      const { keyid, sig } = signer.signPromise(request.statement);
+      return encodeFrame({ id, keyid }, [sig]);
+    }
+    case 'checkpoint': {
+      const { id: keyId, signature } = signer.signCheckpoint(request.checkpoint, request.proof);
+      return encodeFrame({ id, keyId: base64(keyId) }, [signature]);
+    }
+  }
+}
+
+/** A socket file without a listener is what kill -9 leaves; one with a listener is another signer. */
+async function removeStaleSocket(socketPath: string): Promise<void> {
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const probe = connect(socketPath);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (isAlive) throw new Error(`another signer is listening on ${socketPath}`);
+  rmSync(socketPath, { force: true });
+}
