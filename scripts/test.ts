@@ -2,7 +2,7 @@
  * Runs the tests in Node and in a browser, and closes with a line of totals. Further arguments go to
  * Vitest: `npm test -- packages/core -t merkle`. With CI=true a skipped test counts as failed.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './lib/run.ts';
@@ -11,6 +11,7 @@ import { provideSystemPackages } from './lib/system-packages.ts';
 
 const vitest = 'node_modules/vitest/vitest.mjs';
 const allProjects = ['node', 'browser'];
+const endAfterReportMsMax = 20_000;
 const mustRunAll = process.env['CI'] === 'true';
 
 /** The parts of Vitest's JSON report that the totals need. */
@@ -35,33 +36,56 @@ function chosenProjects(given: readonly string[]): readonly string[] {
 }
 
 /** Counts a project's tests by reading their files, since they cannot run. */
-async function countTests(project: string, given: readonly string[]): Promise<number> {
+function countTests(project: string, given: readonly string[]): Promise<number> {
   const filters = given.filter((each) => !each.startsWith('-'));
-  const listing = ['list', '--json', '--project', project, ...filters];
-  const { code, output } = await run(process.execPath, [vitest, ...listing], { quiet: true });
-  if (code !== 0) return 0;
-  const listed: unknown = JSON.parse(output.slice(output.indexOf('[')));
-  return Array.isArray(listed) ? listed.length : 0;
+  return withReportPath(async (path) => {
+    const listing = ['list', `--json=${path}`, '--project', project, ...filters];
+    const { code } = await run(process.execPath, [vitest, ...listing], { quiet: true });
+    const listed: unknown = code === 0 ? readJson(path) : undefined;
+    return Array.isArray(listed) ? listed.length : 0;
+  });
 }
 
 /** Runs Vitest and returns its totals, with at least one failure whenever it was not content. */
-async function runVitest(given: readonly string[]): Promise<Summary> {
-  const folder = mkdtempSync(join(tmpdir(), 'tallystick-test-'));
-  try {
-    const path = join(folder, 'report.json');
+function runVitest(given: readonly string[]): Promise<Summary> {
+  return withReportPath(async (path) => {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
-    const { code } = await run(process.execPath, [vitest, 'run', ...reporters, ...given]);
+    const overdue = new AbortController();
+    const watch = setInterval(() => stopWhenOverdue(path, overdue), 1000);
+    const { code } = await run(process.execPath, [vitest, 'run', ...reporters, ...given], {
+      signal: overdue.signal,
+    });
+    clearInterval(watch);
     const summary = summarize(path);
     if (code === 0 || summary.failed > 0) return summary;
     console.log(`Vitest ended with code ${code} although no test failed; this counts as one failure.`);
     return { ...summary, failed: 1 };
+  });
+}
+
+/**
+ * A process that a test left behind keeps the output of its worker open, and Vitest then waits for ever
+ * after its report is written.
+ */
+function stopWhenOverdue(path: string, overdue: AbortController): void {
+  const writtenMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  if (writtenMs === undefined || Date.now() - writtenMs < endAfterReportMsMax || overdue.signal.aborted)
+    return;
+  console.log('Vitest has reported but does not end; a test left a process behind.');
+  overdue.abort();
+}
+
+async function withReportPath<T>(use: (path: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'tallystick-test-'));
+  try {
+    return await use(join(folder, 'report.json'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 function summarize(path: string): Summary {
-  const report = readReport(path);
+  const report = readJson(path) as Report | undefined;
   if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
   // A file that does not load, or whose hooks fail, has no failed test to show for it.
   const brokenFiles = report.testResults.filter(
@@ -75,9 +99,9 @@ function summarize(path: string): Summary {
   };
 }
 
-function readReport(path: string): Report | undefined {
+function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Report;
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     console.log('Vitest left no report.');
     return undefined;
@@ -91,11 +115,14 @@ const unable = wanted.filter((project) => missing.some((each) => each.project ==
 let skipped = 0;
 for (const project of unable) skipped += await countTests(project, given);
 const exclusions = unable.map((project) => `--project=!${project}`);
-const ran = await runVitest([...given, ...exclusions]);
+const nothing: Summary = { passed: 0, failed: 0, skipped: 0 };
+const ran = unable.length < wanted.length ? await runVitest([...given, ...exclusions]) : nothing;
 const total: Summary = { ...ran, skipped: ran.skipped + skipped };
 if (unable.length > 0)
   console.log(`Not run for want of system packages: ${unable.join(', ')} (${skipped} tests)`);
 if (mustRunAll && total.skipped > 0) console.log(`CI=true: ${total.skipped} skipped tests count as failed.`);
-const counted = mustRunAll ? { ...total, failed: total.failed + total.skipped, skipped: 0 } : total;
+// A project that cannot run is a failure even if it has no tests yet.
+const strictlyFailed = Math.max(total.skipped, unable.length);
+const counted = mustRunAll ? { ...total, failed: total.failed + strictlyFailed, skipped: 0 } : total;
 process.exitCode = counted.failed > 0 ? 1 : 0;
 console.log(summaryLine(counted));

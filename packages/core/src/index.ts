@@ -25,3 +25,4 @@ export * from './record/subject.ts';
 export * from './trust/key.ts';
 export * from './trust/namespace.ts';
 export * from './trust/trust-root.ts';
+export * from './trust/trust-root-payload.ts';

@@ -27,7 +27,13 @@ const SUSPENSION_REASONS: ReadonlySet<string> = new Set([
   'requested',
   'other',
 ]);
-const REVOCATION_REASONS: ReadonlySet<string> = new Set(['refund', 'fraud', 'ended', 'mistake', 'superseded']);
+const REVOCATION_REASONS: ReadonlySet<string> = new Set([
+  'refund',
+  'fraud',
+  'ended',
+  'mistake',
+  'superseded',
+]);
 
 /**
  * Checks that a document says what its record's type says, without knowing the revision before it. Returns
@@ -95,13 +101,15 @@ function checkCustomer(after: CustomerDocument): RecordProblem | null {
   if (after.state === 'active' && after.into !== null) {
     return problem('state_forbids', '$.into', 'only a merged customer names another');
   }
-  if (after.into === after.id) return problem('merge_cycle', '$.into', 'a customer cannot be merged into itself');
+  if (after.into === after.id)
+    return problem('merge_cycle', '$.into', 'a customer cannot be merged into itself');
   return after.state === 'erased' ? checkErased(after) : null;
 }
 
 function checkErased(after: CustomerDocument): RecordProblem | null {
   for (const name of ['reference', 'name', 'email', 'country', 'parent'] as const) {
-    if (after[name] !== null) return problem('state_forbids', `$.${name}`, 'an erased customer has no personal data');
+    if (after[name] !== null)
+      return problem('state_forbids', `$.${name}`, 'an erased customer has no personal data');
   }
   if (Object.keys(after.metadata).length === 0) return null;
   return problem('state_forbids', '$.metadata', 'an erased customer has no metadata');
@@ -114,7 +122,11 @@ function checkLicenseState(type: RecordType, after: LicenseDocument): RecordProb
       return problem('state_forbids', '$.status.reason', 'a superseded license names a successor');
     }
     if (type === 'license.revoked' && reason === 'superseded') {
-      return problem('state_forbids', '$.status.reason', 'a license with a successor is superseded, not revoked');
+      return problem(
+        'state_forbids',
+        '$.status.reason',
+        'a license with a successor is superseded, not revoked',
+      );
     }
     return null;
   }
@@ -142,7 +154,11 @@ function licenseStateFits(type: RecordType, state: LicenseDocument['status']['st
 function checkLicense(after: LicenseDocument): RecordProblem | null {
   const { state, reason, successor } = after.status;
   if (!reasonFits(state, reason)) {
-    return problem('state_forbids', '$.status.reason', `an ${state} license cannot have the reason ${String(reason)}`);
+    return problem(
+      'state_forbids',
+      '$.status.reason',
+      `an ${state} license cannot have the reason ${String(reason)}`,
+    );
   }
   if ((reason === 'superseded') !== (successor !== null)) {
     return problem('state_forbids', '$.status.successor', 'exactly a superseded license has a successor');

@@ -43,7 +43,16 @@ const MAY_CHANGE: { [T in RecordType]: readonly string[] } = {
   'customer.merged': ['state', 'into'],
   'customer.erased': ['reference', 'name', 'email', 'country', 'parent', 'metadata', 'state'],
   'license.issued': [],
-  'license.amended': ['licensee', 'purpose', 'term', 'updates', 'seats', 'entitlements', 'offline', 'metadata'],
+  'license.amended': [
+    'licensee',
+    'purpose',
+    'term',
+    'updates',
+    'seats',
+    'entitlements',
+    'offline',
+    'metadata',
+  ],
   'license.renewed': ['term', 'updates'],
   'license.plan_changed': [
     'plan',
@@ -83,7 +92,11 @@ export function checkTransition(
   );
 }
 
-function checkContinuity(type: RecordType, before: TallyDocument | null, after: TallyDocument): RecordProblem | null {
+function checkContinuity(
+  type: RecordType,
+  before: TallyDocument | null,
+  after: TallyDocument,
+): RecordProblem | null {
   if (before === null) {
     if (isFirstRecord(type)) return null;
     return { code: 'subject_unknown', path: '$.rev', message: `a ${type} record needs a revision before it` };
@@ -97,7 +110,8 @@ function checkContinuity(type: RecordType, before: TallyDocument | null, after: 
 }
 
 function checkMembers(type: RecordType, before: TallyDocument, after: TallyDocument): RecordProblem | null {
-  const [left, right] = [before as unknown as Record<string, unknown>, after as unknown as Record<string, unknown>];
+  const left = membersOf(before);
+  const right = membersOf(after);
   const allowed = MAY_CHANGE[type];
   for (const name of Object.keys(right)) {
     if (left[name] === right[name] || ALWAYS.has(name) || allowed.includes(name)) continue;
@@ -107,6 +121,11 @@ function checkMembers(type: RecordType, before: TallyDocument, after: TallyDocum
     }
   }
   return null;
+}
+
+/** Any document as a bag of members. */
+function membersOf(document: object): Record<string, unknown> {
+  return document as Record<string, unknown>;
 }
 
 function checkSteps(type: RecordType, before: TallyDocument, after: TallyDocument): RecordProblem | null {
@@ -122,7 +141,11 @@ function checkSteps(type: RecordType, before: TallyDocument, after: TallyDocumen
 
 function checkCustomerStep(type: RecordType, before: CustomerDocument): RecordProblem | null {
   if (before.state === 'active' || (before.state === 'merged' && type === 'customer.erased')) return null;
-  return { code: 'state_forbids', path: '$.state', message: `the customer is ${before.state}, which is final` };
+  return {
+    code: 'state_forbids',
+    path: '$.state',
+    message: `the customer is ${before.state}, which is final`,
+  };
 }
 
 function checkLicenseStep(
@@ -147,13 +170,15 @@ function checkStepOfRevoked(
 ): RecordProblem | null {
   if (type === 'license.superseded' && before.status.successor === null) return null;
   if (type === 'license.transferred' && after.licensee === before.licensee) return null;
-  if (type === 'license.amended' && after.licensee === null && onlyLicenseeChanged(before, after)) return null;
+  if (type === 'license.amended' && onlyLicenseeRemoved(before, after)) return null;
   return forbidden('$.status.state', 'the license is revoked, which is final');
 }
 
-function onlyLicenseeChanged(before: LicenseDocument, after: LicenseDocument): boolean {
-  const { rev, crit, epoch, private: commitment } = after;
-  return sameJson({ ...before, licensee: null, rev, crit, epoch, private: commitment }, after);
+/** True when the record changed at most the companion and removed the licensee. */
+function onlyLicenseeRemoved(before: LicenseDocument, after: LicenseDocument): boolean {
+  const { rev, crit, epoch, licensee, private: commitment } = after;
+  if (licensee !== null && licensee !== before.licensee) return false;
+  return sameJson({ ...before, rev, crit, epoch, licensee, private: commitment }, after);
 }
 
 function checkStanding(type: RecordType, before: LicenseDocument): RecordProblem | null {
@@ -171,7 +196,8 @@ function checkNamespaceStep(before: NamespaceDocument, after: NamespaceDocument)
   for (const key of before.keys) {
     const next = now.get(key.id);
     if (next === undefined) return forbidden('$.keys', 'keys never leave the list');
-    if (next.from !== key.from || next.alg !== key.alg) return forbidden('$.keys', 'the start of a key never changes');
+    if (next.from !== key.from || next.alg !== key.alg)
+      return forbidden('$.keys', 'the start of a key never changes');
     if (rose(key.until, next.until)) return forbidden('$.keys', 'the end of a key only falls');
   }
   return checkTightening(before, after);
@@ -187,7 +213,10 @@ function checkBrakeStep(before: BrakeDocument, after: BrakeDocument): RecordProb
 }
 
 /** Within an epoch nothing may be loosened; a higher epoch, which needs the authority, may loosen anything. */
-function checkTightening<T extends NamespaceDocument | BrakeDocument>(before: T, after: T): RecordProblem | null {
+function checkTightening<T extends NamespaceDocument | BrakeDocument>(
+  before: T,
+  after: T,
+): RecordProblem | null {
   if (after.epoch < before.epoch) return forbidden('$.epoch', 'the epoch never falls');
   if (after.epoch > before.epoch) return null;
   if (LOCK_LEVELS.indexOf(after.lock) < LOCK_LEVELS.indexOf(before.lock)) return loosened('$.lock');
@@ -200,7 +229,11 @@ function rose(before: number | null, after: number | null): boolean {
 }
 
 function loosened(path: string): RecordProblem {
-  return { code: 'may_only_tighten', path, message: 'loosening needs a namespace revision with a higher epoch' };
+  return {
+    code: 'may_only_tighten',
+    path,
+    message: 'loosening needs a namespace revision with a higher epoch',
+  };
 }
 
 function forbidden(path: string, message: string): RecordProblem {

@@ -136,7 +136,7 @@ export interface PlanDocument extends DocumentHead<'plan'> {
 }
 
 export interface CustomerDocument extends DocumentHead<'customer'> {
-  /** The vendor's own identifier of the customer, unique; null once erased. */
+  /** The vendor's own identifier of the customer, unique; null when there is none, and once erased. */
   reference: string | null;
   name: string | null;
   email: string | null;
@@ -152,7 +152,13 @@ export interface CustomerDocument extends DocumentHead<'customer'> {
 /** A resolved entitlement: nothing else is needed offline. `via` says what a plan change replaces. */
 export type Entitlement =
   | { value: boolean | number | string; until: Instant | null; via: string }
-  | { limit: number; per: CalendarDuration | null; over: 'block' | 'allow'; until: Instant | null; via: string };
+  | {
+      limit: number;
+      per: CalendarDuration | null;
+      over: 'block' | 'allow';
+      until: Instant | null;
+      via: string;
+    };
 
 export type LicenseState = 'active' | 'suspended' | 'revoked';
 export type SuspensionReason = 'payment' | 'dispute' | 'abuse' | 'security' | 'requested' | 'other';

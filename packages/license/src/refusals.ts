@@ -17,24 +17,36 @@ export const REFUSALS = {
   // Common to every command.
   input_invalid: { raisedBy: 'decide', meaning: 'A field of the command breaks a rule of the model.' },
   subject_unknown: { raisedBy: 'decide', meaning: 'The subject that the command is about does not exist.' },
-  revision_conflict: { raisedBy: 'decide', meaning: 'The subject has another revision than the caller expected.' },
+  revision_conflict: {
+    raisedBy: 'decide',
+    meaning: 'The subject has another revision than the caller expected.',
+  },
   state_forbids: { raisedBy: 'decide', meaning: 'The state of the subject does not allow this change.' },
   namespace_locked: { raisedBy: 'decide', meaning: 'The namespace is locked against this kind of change.' },
   limit_exceeded: { raisedBy: 'decide', meaning: 'The change would exceed a limit of the model.' },
   no_change: { raisedBy: 'decide', meaning: 'The command would change nothing.' },
 
   // Namespace and brake.
-  may_only_tighten: { raisedBy: 'records', meaning: 'Loosening needs a namespace revision with a higher epoch.' },
+  may_only_tighten: {
+    raisedBy: 'records',
+    meaning: 'Loosening needs a namespace revision with a higher epoch.',
+  },
   key_in_use: { raisedBy: 'decide', meaning: 'The key already belongs to something else.' },
 
   // Products and plans.
   code_taken: { raisedBy: 'decide', meaning: 'Another product or plan of the namespace has this code.' },
-  entitlement_type: { raisedBy: 'decide', meaning: 'A grant does not fit the type in the catalog of the product.' },
+  entitlement_type: {
+    raisedBy: 'decide',
+    meaning: 'A grant does not fit the type in the catalog of the product.',
+  },
   in_use: { raisedBy: 'decide', meaning: 'Something that is still active depends on what would be removed.' },
 
   // Customers.
   reference_taken: { raisedBy: 'decide', meaning: 'Another customer has this reference.' },
-  merge_cycle: { raisedBy: 'decide', meaning: 'A customer cannot be merged into itself or into one merged into it.' },
+  merge_cycle: {
+    raisedBy: 'decide',
+    meaning: 'A customer cannot be merged into itself or into one merged into it.',
+  },
   customer_unknown: { raisedBy: 'decide', meaning: 'No customer has this id or reference.' },
   customer_not_active: { raisedBy: 'decide', meaning: 'The customer was merged into another or erased.' },
 
@@ -44,18 +56,30 @@ export const REFUSALS = {
   plan_kind: { raisedBy: 'decide', meaning: 'An add-on stands where a base plan belongs, or the reverse.' },
   plan_product_mismatch: { raisedBy: 'decide', meaning: 'The plan belongs to another product.' },
   entitlement_unknown: { raisedBy: 'decide', meaning: 'The catalog of the product has no such entitlement.' },
-  addon_conflict: { raisedBy: 'decide', meaning: 'The plan and its add-ons grant the same thing in ways that cannot be combined.' },
+  addon_conflict: {
+    raisedBy: 'decide',
+    meaning: 'The plan and its add-ons grant the same thing in ways that cannot be combined.',
+  },
   term_invalid: { raisedBy: 'decide', meaning: 'The term of the license makes no sense.' },
   trial_used: { raisedBy: 'decide', meaning: 'The customer already had this trial.' },
-  seats_unsupported: { raisedBy: 'decide', meaning: 'The plan needs activations, which this version does not have.' },
+  seats_unsupported: {
+    raisedBy: 'decide',
+    meaning: 'The plan needs activations, which this version does not have.',
+  },
 
   // Changes of a license.
-  term_not_later: { raisedBy: 'decide', meaning: 'The renewal would not end later than the license already does.' },
+  term_not_later: {
+    raisedBy: 'decide',
+    meaning: 'The renewal would not end later than the license already does.',
+  },
   perpetual: { raisedBy: 'decide', meaning: 'The license never ends, so its term cannot be renewed.' },
   already_suspended: { raisedBy: 'decide', meaning: 'The license is suspended already.' },
   not_suspended: { raisedBy: 'decide', meaning: 'The license is not suspended.' },
   already_revoked: { raisedBy: 'decide', meaning: 'The license is revoked already, which is final.' },
-  successor_unknown: { raisedBy: 'decide', meaning: 'The license that should succeed this one does not exist.' },
+  successor_unknown: {
+    raisedBy: 'decide',
+    meaning: 'The license that should succeed this one does not exist.',
+  },
   successor_cycle: { raisedBy: 'decide', meaning: 'The successor is itself succeeded by this license.' },
   same_customer: { raisedBy: 'decide', meaning: 'The license belongs to this customer already.' },
 
@@ -84,4 +108,9 @@ export interface Refusal {
   /** A JSON path into the command, where one member is to blame. */
   path?: string;
   details?: Record<string, string | number>;
+}
+
+/** What a code means and who raises it. */
+export function refusalMeaning(code: RefusalCode): RefusalMeaning {
+  return REFUSALS[code];
 }

@@ -127,19 +127,20 @@ export class SubjectMap {
    */
   at(size: number): PastMap {
     if (size < this.#undoFrom) throw new RangeError(`map roots before log size ${this.#undoFrom} are not kept`);
-    const values = new Map<number, Uint8Array | null>();
+    const values = new Map<number, Undo>();
     for (let at = this.#undo.length - 1; at >= 0; at--) {
       const undo = this.#undo[at] as Undo;
       if (undo.by < size) break;
-      values.set(undo.leaf, undo.value);
+      values.set(undo.leaf, undo);
     }
     this.#rehash(this.#root);
-    const changed = [...values].map(([leaf, value]) => ({ key: this.#key(leaf), value }));
+    const changed = [...values].map(([leaf, { value, index }]) => ({ key: this.#key(leaf), value, index }));
     return new PastMap(changed, {
       root: this.#root,
       child: (node, bit) => this.#child(node, bit),
       hashOf: (node) => this.#hashOf(node),
       leaf: (node) => ({ key: this.#key(-node - 1), value: this.#value(-node - 1) }),
+      indexOf: (key) => this.head(key)?.index,
     });
   }
 
@@ -276,12 +277,14 @@ interface MapNodes {
   child(node: number, bit: number): number;
   hashOf(node: number): Uint8Array;
   leaf(node: number): { key: Uint8Array; value: Uint8Array };
+  indexOf(key: Uint8Array): number | undefined;
 }
 
 interface PastLeaf {
   key: Uint8Array;
-  /** null where the subject did not exist then. */
+  /** null where the subject did not exist then, and its index −1. */
   value: Uint8Array | null;
+  index: number;
 }
 
 /** A subtree of the past: empty, a single leaf that rises to where it is alone, or a hash. */
@@ -294,10 +297,19 @@ type PastSubtree = null | { key: Uint8Array; value: Uint8Array } | { hash: Uint8
 export class PastMap {
   readonly #changed: PastLeaf[];
   readonly #nodes: MapNodes;
+  /** By node: what was changed below an inner node is worked out once, however many proofs are asked for. */
+  readonly #known = new Map<number, PastSubtree>();
 
   constructor(changed: PastLeaf[], nodes: MapNodes) {
     this.#changed = changed;
     this.#nodes = nodes;
+  }
+
+  /** Log index of a subject's newest entry then; undefined where it had none. */
+  indexOf(key: Uint8Array): number | undefined {
+    const changed = this.#changed.find((leaf) => equalBytes(leaf.key, key));
+    if (changed === undefined) return this.#nodes.indexOf(key);
+    return changed.index < 0 ? undefined : changed.index;
   }
 
   root(): Uint8Array {
@@ -332,6 +344,14 @@ export class PastMap {
       return value === null ? null : { key: leaf.key, value };
     }
     if (changed.length === 0) return { hash: this.#nodes.hashOf(node) };
+    const known = this.#known.get(node);
+    if (known !== undefined) return known;
+    const past = this.#changedSubtree(node, depth, changed);
+    this.#known.set(node, past);
+    return past;
+  }
+
+  #changedSubtree(node: number, depth: number, changed: PastLeaf[]): PastSubtree {
     const left = changed.filter((leaf) => bitAt(leaf.key, depth) === 0);
     const right = changed.filter((leaf) => bitAt(leaf.key, depth) === 1);
     const pastLeft = this.#subtree(this.#nodes.child(node, 0), depth + 1, left);

@@ -10,11 +10,21 @@ import {
 } from './grants.ts';
 import { subjectType, version } from './head.ts';
 import { boolean, documentOf, integer, listOf, mapOf, nullable, oneOf, open, type Reader } from './reader.ts';
-import { calendarDuration, code, duration, hash, metadata, namespaceName, planId, productId, text } from './scalars.ts';
+import {
+  calendarDuration,
+  code,
+  duration,
+  hash,
+  metadata,
+  namespaceName,
+  planId,
+  productId,
+  text,
+} from './scalars.ts';
 
 /** Readers of the documents that say what is sold: `product` and `plan`. */
 
-export const COMPONENTS_MAX = 8;
+const COMPONENTS_MAX = 8;
 
 export const productDocument: Reader<ProductDocument> = documentOf<ProductDocument>({
   v: version,

@@ -24,8 +24,27 @@ import {
   quotaPolicy,
   seatModel,
 } from './grants.ts';
-import { boolean, closed, mapOf, nullable, oneOf, optional, type OptionalReader, type Reader } from './reader.ts';
-import { calendarDuration, code, country, currency, duration, email, instant, metadata, text } from './scalars.ts';
+import {
+  boolean,
+  closed,
+  mapOf,
+  nullable,
+  type OptionalReader,
+  oneOf,
+  optional,
+  type Reader,
+} from './reader.ts';
+import {
+  calendarDuration,
+  code,
+  country,
+  currency,
+  duration,
+  email,
+  instant,
+  metadata,
+  text,
+} from './scalars.ts';
 
 /** Readers of the parts that several commands share. */
 
@@ -60,7 +79,7 @@ const quotaGrantInput: Reader<GrantInput> = closed<Extract<GrantInput, { limit: 
   until: maybeInstant,
 });
 
-export const grantsOfPlan: Reader<Record<string, Grant>> = mapOf(
+const grantsOfPlan: Reader<Record<string, Grant>> = mapOf(
   code,
   (value) => (isQuota(value) ? quotaGrant : valueGrant)(value),
   ENTITLEMENTS_MAX,
@@ -114,7 +133,9 @@ export const planTerms: {
   entitlements: optional(grantsOfPlan),
   offline: optional(offlineInput),
   trial: optional(
-    nullable(closed<NonNullable<NonNullable<PlanTermsInput['trial']>>>({ oncePer: oneOf('device', 'customer') })),
+    nullable(
+      closed<NonNullable<NonNullable<PlanTermsInput['trial']>>>({ oncePer: oneOf('device', 'customer') }),
+    ),
   ),
   metadata: optional(metadata),
 };

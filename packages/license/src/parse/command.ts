@@ -13,7 +13,18 @@ import {
   updatesInput,
 } from './command-parts.ts';
 import { ADDONS_MAX, natural, purpose } from './grants.ts';
-import { boolean, closed, listOf, malformed, nullable, oneOf, optional, plainObject, type Reader, readAll } from './reader.ts';
+import {
+  boolean,
+  closed,
+  listOf,
+  malformed,
+  nullable,
+  oneOf,
+  optional,
+  plainObject,
+  type Reader,
+  readAll,
+} from './reader.ts';
 import { calendarDuration, code, duration, instant, licenseKey, metadata, text } from './scalars.ts';
 
 const expectedRev = optional(natural);
@@ -36,7 +47,11 @@ const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
     metadata: optional(metadata),
     expectedRev,
   }),
-  'product.retire': closed<CommandOf<'product.retire'>>({ type: oneOf('product.retire'), product: text, expectedRev }),
+  'product.retire': closed<CommandOf<'product.retire'>>({
+    type: oneOf('product.retire'),
+    product: text,
+    expectedRev,
+  }),
   'plan.create': closed<CommandOf<'plan.create'>>({
     type: oneOf('plan.create'),
     product: text,
@@ -53,7 +68,10 @@ const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
     expectedRev,
   }),
   'plan.retire': closed<CommandOf<'plan.retire'>>({ type: oneOf('plan.retire'), plan: text, expectedRev }),
-  'customer.create': closed<CommandOf<'customer.create'>>({ type: oneOf('customer.create'), ...customerMembers }),
+  'customer.create': closed<CommandOf<'customer.create'>>({
+    type: oneOf('customer.create'),
+    ...customerMembers,
+  }),
   'customer.update': closed<CommandOf<'customer.update'>>({
     type: oneOf('customer.update'),
     customer: text,
@@ -113,7 +131,10 @@ const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
     until: optional(instant),
     length: optional(calendarDuration),
     updates: optional(
-      closed<NonNullable<LicenseRenew['updates']>>({ until: optional(instant), length: optional(calendarDuration) }),
+      closed<NonNullable<LicenseRenew['updates']>>({
+        until: optional(instant),
+        length: optional(calendarDuration),
+      }),
     ),
     expectedRev,
   }),
@@ -164,7 +185,11 @@ const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
     key: optional(licenseKey),
     expectedRev,
   }),
-  'license.reissue': closed<CommandOf<'license.reissue'>>({ type: oneOf('license.reissue'), license: text, expectedRev }),
+  'license.reissue': closed<CommandOf<'license.reissue'>>({
+    type: oneOf('license.reissue'),
+    license: text,
+    expectedRev,
+  }),
 };
 
 export const COMMAND_TYPES: readonly CommandType[] = Object.keys(READERS) as CommandType[];

@@ -1,9 +1,16 @@
-import type { DocumentOf, LicenseCompanion, LicenseDocument, SubjectType, TallyDocument } from '../documents.ts';
+import type {
+  DocumentOf,
+  LicenseCompanion,
+  LicenseDocument,
+  SubjectType,
+  TallyDocument,
+} from '../documents.ts';
 import { ModelError } from '../errors.ts';
 import { utf8Length } from '../text.ts';
 import { planDocument, productDocument } from './catalog-documents.ts';
 import { customerDocument } from './customer-document.ts';
 import { licenseCompanion, licenseDocument } from './license-document.ts';
+import { orderLicense } from './order-license.ts';
 import { type Reader, readAll } from './reader.ts';
 import { brakeDocument, namespaceDocument } from './trust-documents.ts';
 
@@ -22,25 +29,34 @@ const READERS: { [T in SubjectType]: Reader<DocumentOf[T]> } = {
 };
 
 /**
- * Reads what `JSON.parse` gave as a document of a type. Unknown members are ignored unless `crit` names
- * them. Throws ModelError: `too_new` when the version, the type or a critical member is not known here,
- * otherwise `malformed`. The caller has checked the bytes against the JSON profile (protocol, section 2).
+ * Reads what `JSON.parse` gave as a document of a type. Unknown members are ignored, and do not count toward
+ * its size, unless `crit` names them. Throws ModelError: `too_new` when the version, the type or a critical
+ * member is not known here, otherwise `malformed`. The caller has checked the length of the bytes, and the
+ * bytes against the JSON profile (protocol, section 2).
  */
 export function parseDocument<T extends SubjectType>(type: T, value: unknown): DocumentOf[T] {
   const document = readAll<DocumentOf[T]>(READERS[type], value);
-  checkSize(type, JSON.stringify(value));
+  if (
+    document.type === 'license' ? !isLicenseSmallEnough(document) : !isSmallEnough(JSON.stringify(document))
+  ) {
+    throw tooLarge(type);
+  }
   return document;
 }
 
 /**
  * The bytes of a document, as text: canonical JSON with the members in the order of the types and without
- * white space. Throws ModelError for a document that `parseDocument` would refuse, so nothing is ever
- * committed to that cannot be read back.
+ * white space. Takes well-formed documents: those that `parseDocument` or `decide` made. Throws ModelError for
+ * one that is too large to be read back.
  */
 export function encodeDocument(document: TallyDocument): string {
-  const ordered = readAll<TallyDocument>(READERS[document.type], document);
-  const encoded = JSON.stringify(ordered);
-  checkSize(document.type, encoded);
+  if (document.type === 'license') {
+    const encoded = JSON.stringify(orderLicense(document));
+    if (!isSmallEnough(encoded, LICENSE_BYTES_MAX)) throw tooLarge('license');
+    return encoded;
+  }
+  const encoded = JSON.stringify(readAll<TallyDocument>(READERS[document.type], document));
+  if (!isSmallEnough(encoded)) throw tooLarge(document.type);
   return encoded;
 }
 
@@ -56,7 +72,10 @@ export function encodeCompanion(companion: LicenseCompanion): string {
 
 /** True when a license document, made of well-formed parts, is small enough. */
 export function isLicenseSmallEnough(license: LicenseDocument): boolean {
-  return licenseBytesAtMost(license) <= LICENSE_BYTES_MAX || utf8Length(JSON.stringify(license)) <= LICENSE_BYTES_MAX;
+  return (
+    licenseBytesAtMost(license) <= LICENSE_BYTES_MAX ||
+    utf8Length(JSON.stringify(license)) <= LICENSE_BYTES_MAX
+  );
 }
 
 /** A quick upper bound: nearly every license is far below the limit, and encoding it to know is dear. */
@@ -66,13 +85,17 @@ function licenseBytesAtMost(license: LicenseDocument): number {
   for (const value of Object.values(license.metadata)) bytes += 50 + 3 * value.length;
   for (const entitlement of Object.values(license.entitlements)) {
     bytes += 350;
-    if ('value' in entitlement && typeof entitlement.value === 'string') bytes += 3 * entitlement.value.length;
+    if ('value' in entitlement && typeof entitlement.value === 'string')
+      bytes += 3 * entitlement.value.length;
   }
   return bytes;
 }
 
-function checkSize(type: SubjectType, encoded: string): void {
+function isSmallEnough(encoded: string, bytesMax: number = DOCUMENT_BYTES_MAX): boolean {
+  return encoded.length * 3 <= bytesMax || utf8Length(encoded) <= bytesMax;
+}
+
+function tooLarge(type: SubjectType): ModelError {
   const max = type === 'license' ? LICENSE_BYTES_MAX : DOCUMENT_BYTES_MAX;
-  if (encoded.length * 3 <= max) return;
-  if (utf8Length(encoded) > max) throw new ModelError('malformed', '$', `must be at most ${max} bytes long`);
+  return new ModelError('malformed', '$', `must be at most ${max} bytes long`);
 }

@@ -31,7 +31,10 @@ export const grantValue: Reader<boolean | number | string> = (value) => {
 };
 
 const catalogTypes: Record<EntitlementType['type'], Reader<EntitlementType>> = {
-  boolean: open<Extract<EntitlementType, { type: 'boolean' }>>({ type: oneOf('boolean'), name: nullable(text) }),
+  boolean: open<Extract<EntitlementType, { type: 'boolean' }>>({
+    type: oneOf('boolean'),
+    name: nullable(text),
+  }),
   integer: open<Extract<EntitlementType, { type: 'integer' }>>({
     type: oneOf('integer'),
     name: nullable(text),

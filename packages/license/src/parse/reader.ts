@@ -77,22 +77,22 @@ export function optional<T>(read: Reader<T>): OptionalReader<T> {
 }
 
 function objectOf<T extends object>(members: MemberReaders<T>, refuseUnknown: boolean): Reader<T> {
-  const names = Object.keys(members);
-  const parts = Object.values<Reader<unknown> | OptionalReader<unknown>>(members);
-  const readers = parts.map((part) => (typeof part === 'function' ? part : part.optional));
-  const required = parts.map((part) => typeof part === 'function');
-  const known = new Set(names);
+  const slots = Object.entries<Reader<unknown> | OptionalReader<unknown>>(members).map(([name, part]) =>
+    typeof part === 'function'
+      ? { name, read: part, required: true }
+      : { name, read: part.optional, required: false },
+  );
+  const known = new Set(Object.keys(members));
 
   return (value) => {
     const source = plainObject(value);
     const result: Record<string, unknown> = {};
-    for (let index = 0; index < names.length; index += 1) {
-      const name = names[index]!;
+    for (const { name, read, required } of slots) {
       const member = source[name];
-      if (member === undefined && !required[index]) continue;
+      if (member === undefined && !required) continue;
       try {
         if (member === undefined) throw malformed('is missing');
-        result[name] = readers[index]!(member);
+        result[name] = read(member);
       } catch (error) {
         throw within(error, `.${name}`);
       }
@@ -109,7 +109,11 @@ function refuseUnknownMembers(source: Record<string, unknown>, known: Set<string
 }
 
 /** An object used as a map of at most `entriesMax` entries, whose order is kept. */
-export function mapOf<T>(readKey: Reader<string>, readValue: Reader<T>, entriesMax: number): Reader<Record<string, T>> {
+export function mapOf<T>(
+  readKey: Reader<string>,
+  readValue: Reader<T>,
+  entriesMax: number,
+): Reader<Record<string, T>> {
   return (value) => {
     const source = plainObject(value);
     const keys = Object.keys(source);
@@ -159,7 +163,10 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Reader<
 }
 
 /** A safe integer from `min` to `max`; `-0` is not one. */
-export function integer(min: number = Number.MIN_SAFE_INTEGER, max: number = Number.MAX_SAFE_INTEGER): Reader<number> {
+export function integer(
+  min: number = Number.MIN_SAFE_INTEGER,
+  max: number = Number.MAX_SAFE_INTEGER,
+): Reader<number> {
   return (value) => {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw malformed('must be an integer');
     if ((value as number) < min) throw malformed(`must be at least ${min}`);
@@ -183,7 +190,8 @@ export function textThat(accepts: (text: string) => boolean, what: string): Read
 
 /** The value as an object with members; throws for arrays, null and everything else. */
 export function plainObject(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('must be an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed('must be an object');
   return value as Record<string, unknown>;
 }
 
@@ -204,7 +212,10 @@ function criticalNames(known: readonly string[]): Reader<string[]> {
     const names = readNames(value);
     for (const name of names) {
       if (!understood.has(name)) {
-        throw new ReadProblem('too_new', `member ${name} is critical but not known here: update this software`);
+        throw new ReadProblem(
+          'too_new',
+          `member ${name} is critical but not known here: update this software`,
+        );
       }
     }
     if (new Set(names).size !== names.length) throw malformed('must not name a member twice');

@@ -1,4 +1,11 @@
-import type { BrakeDocument, KeyLimits, LockLevel, NamespaceDocument, NamespaceKey, Support } from '../documents.ts';
+import type {
+  BrakeDocument,
+  KeyLimits,
+  LockLevel,
+  NamespaceDocument,
+  NamespaceKey,
+  Support,
+} from '../documents.ts';
 import { subjectType, version } from './head.ts';
 import { documentOf, integer, listOf, nullable, oneOf, open, type Reader, textThat } from './reader.ts';
 import { duration, hash, namespaceName, text } from './scalars.ts';

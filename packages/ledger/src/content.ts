@@ -1,0 +1,166 @@
+/** Between a change that was decided and the bytes that are stored and committed to. */
+import {
+  base64,
+  causeCommitment,
+  companionCommitment,
+  decodeBase64,
+  decodeUtf8,
+  documentCommitment,
+  equalBytes,
+  isPublicSubject,
+  leafHash,
+  parseJson,
+  parseRecordEntry,
+  type RecordEntry,
+  utf8,
+  zeroSalt,
+} from '@tallystick/core';
+import {
+  type Change,
+  type Current,
+  encodeCompanion,
+  encodeDocument,
+  parseCompanion,
+  parseDocument,
+  subjectTypeOf,
+  isRecordType,
+  type TallyDocument,
+} from '@tallystick/license';
+import { IntegrityAlarm } from './errors.ts';
+import type { RandomPool } from './random-pool.ts';
+import type { StoredCause, StoredContent, StoredEntry } from './store/store.ts';
+
+/** A change as bytes: salted, encoded, committed to. */
+export interface SealedChange {
+  /** The document with its `private` commitment filled in. */
+  document: TallyDocument;
+  /** C */
+  commitment: Uint8Array;
+  content: StoredContent;
+}
+
+/** Encodes a change. `cause` is the log index of the command's first record. */
+export function sealChange(change: Change, cause: number, random: RandomPool): SealedChange {
+  const companion = change.companion === null ? null : utf8(encodeCompanion(change.companion));
+  const companionSalt = companion === null ? null : random.take(32);
+  const document =
+    companion === null || companionSalt === null
+      ? change.document
+      : ({ ...change.document, private: base64(companionCommitment(companionSalt, companion)) } as TallyDocument);
+  const salt = isPublicSubject(document.id) ? zeroSalt : random.take(32);
+  const bytes = utf8(encodeDocument(document));
+  return {
+    document,
+    commitment: documentCommitment(salt, bytes),
+    content: { id: document.id, salt, document: bytes, companionSalt, companion, cause },
+  };
+}
+
+/** Who asked for a command and why: the cause document, committed to by each of its records. */
+export interface CauseInput {
+  who: { kind: string; id: string };
+  /** Why, in the caller's words. */
+  why: string | null;
+}
+
+export interface CauseDocument extends CauseInput {
+  v: 1;
+  /** The command's type, `license.issue`. */
+  command: string;
+  /** Number of records that the command made. */
+  n: number;
+  at: string;
+}
+
+export interface SealedCause {
+  commitment: Uint8Array;
+  salt: Uint8Array;
+  document: Uint8Array;
+}
+
+export function sealCause(cause: CauseDocument, random: RandomPool): SealedCause {
+  const { v, command, n, who, why, at } = cause;
+  const document = utf8(JSON.stringify({ v, command, n, who: { kind: who.kind, id: who.id }, why, at }));
+  const salt = random.take(32);
+  return { commitment: causeCommitment(salt, document), salt, document };
+}
+
+/** A stored record whose every part was checked against what the log commits to. */
+export interface CheckedRevision {
+  index: number;
+  leaf: Uint8Array;
+  /** The entry's exact bytes, and what they say. */
+  entry: Uint8Array;
+  record: RecordEntry;
+  /** null once shredded. */
+  current: Current | null;
+  content: StoredContent;
+}
+
+/**
+ * Checks a stored entry against `leaf` (the log's) and its parts against its commitments. Throws
+ * IntegrityAlarm naming the first part that does not fit.
+ */
+export function checkRevision(stored: StoredEntry, leaf: Uint8Array): CheckedRevision {
+  const { index, content } = stored;
+  if (!equalBytes(leafHash(stored.entry), leaf)) throw new IntegrityAlarm(index, 'the entry is not the one logged');
+  if (content === null) throw new IntegrityAlarm(index, 'its document is missing');
+  const record = checked(index, 'the record', () => parseRecordEntry(stored.entry));
+  if (content.document === null || content.salt === null) {
+    return { index, leaf, entry: stored.entry, record, current: null, content };
+  }
+  if (!equalBytes(documentCommitment(content.salt, content.document), record.record.doc)) {
+    throw new IntegrityAlarm(index, 'the document is not the one committed to');
+  }
+  const document = checked(index, 'the document', () => parseStoredDocument(record.record.type, content.document));
+  if (document.id !== content.id) throw new IntegrityAlarm(index, 'the document is filed under another subject');
+  const companion = checked(index, 'the companion', () => openCompanion(document, content));
+  return {
+    index,
+    leaf,
+    entry: stored.entry,
+    record,
+    current: { document, companion, rev: document.rev, index },
+    content,
+  };
+}
+
+/** Throws IntegrityAlarm where the stored cause is not the one that the record commits to. */
+export function checkCause(revision: CheckedRevision, cause: StoredCause | undefined): CauseDocument {
+  const { index, record } = revision;
+  if (cause === undefined) throw new IntegrityAlarm(index, 'its cause is missing');
+  if (!equalBytes(causeCommitment(cause.salt, cause.document), record.record.cause)) {
+    throw new IntegrityAlarm(index, 'the cause is not the one committed to');
+  }
+  const document = JSON.parse(decodeUtf8(cause.document)) as CauseDocument;
+  if (document.n !== cause.records || index < cause.index || index >= cause.index + cause.records) {
+    throw new IntegrityAlarm(index, 'the cause counts other records');
+  }
+  return document;
+}
+
+function parseStoredDocument(recordType: string, bytes: Uint8Array | null): TallyDocument {
+  if (!isRecordType(recordType)) throw new Error(`unknown record type ${recordType}`);
+  return parseDocument(subjectTypeOf(recordType), parseJson(bytes ?? new Uint8Array(0)));
+}
+
+function openCompanion(document: TallyDocument, content: StoredContent): Current['companion'] {
+  const committed = 'private' in document ? document.private : null;
+  if (committed === null) {
+    if (content.companion !== null) throw new Error('there is one, and the document commits to none');
+    return null;
+  }
+  if (content.companion === null || content.companionSalt === null) throw new Error('it is missing');
+  const commitment = companionCommitment(content.companionSalt, content.companion);
+  if (!equalBytes(commitment, decodeBase64(committed, 32))) throw new Error('it is not the one committed to');
+  return parseCompanion(parseJson(content.companion));
+}
+
+function checked<T>(index: number, what: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new IntegrityAlarm(index, `${what}: ${message}`, { cause: error });
+  }
+}

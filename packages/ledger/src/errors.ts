@@ -1,0 +1,35 @@
+/** Why the ledger did not do what it was asked to. Each is safe to show to the caller. */
+export type LedgerProblem =
+  /** The signer, the disk or an earlier batch failed; nothing of this command was recorded. */
+  | 'not_committed'
+  | 'signer_unavailable'
+  | 'signer_refused'
+  /** Changes wait too long for their checkpoint, so no more are taken. */
+  | 'publication_stalled'
+  /** This log is behind what the signer or a witness has seen: it was rolled back. */
+  | 'log_behind'
+  /** Stored bytes do not match their commitment. */
+  | 'integrity'
+  | 'idempotency_key_reused'
+  | 'overloaded'
+  | 'stopping';
+
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError';
+  readonly problem: LedgerProblem;
+
+  constructor(problem: LedgerProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.problem = problem;
+  }
+}
+
+/** Stored bytes that do not fit what the log commits to. Never served; always an alarm. */
+export class IntegrityAlarm extends LedgerError {
+  readonly index: number;
+
+  constructor(index: number, message: string, options?: ErrorOptions) {
+    super('integrity', `entry ${index}: ${message}`, options);
+    this.index = index;
+  }
+}

@@ -1,0 +1,382 @@
+/**
+ * The ledger: one log with everything that hangs on it, as one object for a server to hold.
+ *
+ * Owns the sequencer, the publisher and the projections; the store, the signer and the cosigners are passed in.
+ */
+import {
+  type BrakeDocument,
+
+  effectiveLock,
+  equalBytes,
+  isMapRoot,
+  type KeptPromise,
+  type NamespaceDocument,
+  parseMapRoot,
+  parseRecordEntry,
+  parseSignedCheckpoint,
+  type PublicKey,
+  type TrustRoot,
+  utf8,
+  verifyLogSignatures,
+  verifyQuorum,
+} from '@tallystick/core';
+import type { Current, Environment } from '@tallystick/license';
+import { IntegrityAlarm, LedgerError } from './errors.ts';
+import { LogState } from './log-state.ts';
+import type { IndexLicenseKey } from './names.ts';
+import { ProjectionFeeder } from './projections/feeder.ts';
+import type { Projections } from './projections/projections.ts';
+import { type CheckpointSigner, type Cosigners, type Published, Publisher, type PublisherTimes } from './publish/publisher.ts';
+import { RandomPool } from './random-pool.ts';
+import { BundleMaker } from './read/bundle-maker.ts';
+import { LedgerReader } from './read/ledger-reader.ts';
+import { RevisionReader } from './read/revision-reader.ts';
+import {
+  type AppliedChange,
+  type Batch,
+  type BatchPromise,
+  keptPromise,
+  makePromise,
+  type PromiseSigner,
+  type Submission,
+} from './sequence/batch.ts';
+import type { Outcome } from './sequence/requests.ts';
+import { type RecordSigner, Sequencer } from './sequence/sequencer.ts';
+import type { Store } from './store/store.ts';
+
+export interface LedgerParts {
+  store: Store;
+  projections: Projections;
+  signer: RecordSigner & PromiseSigner & CheckpointSigner;
+  cosigners: Cosigners;
+  /** The newest checkpoint that the signer's log key signed. */
+  mark: { size: number; root: Uint8Array };
+  /** The governing trust root. */
+  trust: TrustRoot;
+  ns: string;
+  /** Public keys of the issuing and brake keys. */
+  keys: readonly PublicKey[];
+  indexKey: IndexLicenseKey;
+  newId: Environment['newId'];
+  newLicenseKey: Environment['newLicenseKey'];
+  random(length: number): Uint8Array;
+  /** Milliseconds. */
+  now(): number;
+  times: LedgerTimes;
+  onEvent(event: LedgerEvent): void;
+  onProgress?(progress: { step: 'log' | 'projections'; done: number }): void;
+}
+
+export interface LedgerTimes extends PublisherTimes {
+  /** Milliseconds within which a promise says that its entries will be published. */
+  promiseMs: number;
+  /** Milliseconds that changes may wait for their checkpoint before no more are taken. */
+  stallMs: number;
+}
+
+export const ledgerTimes: LedgerTimes = {
+  intervalMs: 200,
+  refreshMs: 30_000,
+  retryMs: 1000,
+  promiseMs: 3_600_000,
+  stallMs: 60_000,
+};
+
+/** What happened, in log order; published events follow their durable ones. */
+export type LedgerEvent =
+  | { type: 'durable'; changes: AppliedChange[] }
+  | { type: 'published'; published: Published }
+  | { type: 'trouble'; error: Error | null }
+  | { type: 'halted'; error: LedgerError }
+  | { type: 'alarm'; error: Error };
+
+/** What the caller of a command gets. */
+export type SubmitResult =
+  | { refused: Extract<Outcome, { refused: unknown }>['refused'] }
+  | {
+      changes: AppliedChange[];
+      /** One per change; null in a dry run or where it is published already. */
+      promises: KeptPromise[] | null;
+      repeated: boolean;
+    };
+
+export class Ledger {
+  readonly #parts: LedgerParts;
+  readonly #state: LogState;
+  readonly #feeder: ProjectionFeeder;
+  readonly #sequencer: Sequencer;
+  readonly #publisher: Publisher;
+  readonly #bundles: BundleMaker;
+  readonly read: LedgerReader;
+  #namespace: NamespaceDocument;
+  #brake: BrakeDocument;
+  /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
+  #oldestPending: { at: number; index: number } | null = null;
+  /** Why nothing may change, for as long as this process runs. */
+  #closed: LedgerError | null = null;
+
+  private constructor(parts: LedgerParts, opened: Opened) {
+    this.#parts = parts;
+    this.#state = opened.state;
+    this.#feeder = opened.feeder;
+    this.#namespace = opened.namespace;
+    this.#brake = opened.brake;
+    this.#closed = opened.closed;
+    const { state, reader } = opened;
+    const { store, signer, projections, indexKey, trust } = parts;
+    const settle = () => this.#feeder.settle();
+    this.#sequencer = new Sequencer(
+      {
+        store,
+        state,
+        reader,
+        signer,
+        random: new RandomPool(parts.random),
+        views: { projections, indexKey },
+        now: parts.now,
+        environment: (at) => this.#environment(at),
+        promise: (batch) => this.#promise(batch),
+        onCommitted: ({ revisions, requests, changes }) => {
+          this.#feeder.add(revisions, requests);
+          this.#oldestPending ??= { at: parts.now(), index: revisions[0]?.index ?? 0 };
+          parts.onEvent({ type: 'durable', changes });
+        },
+        settle,
+        onHalted: (error) => {
+          this.#closed = error;
+          parts.onEvent({ type: 'halted', error });
+        },
+      },
+      opened.lastAt,
+    );
+    this.#publisher = new Publisher(
+      {
+        store,
+        state,
+        sequencer: this.#sequencer,
+        signer,
+        cosigners: parts.cosigners,
+        trust,
+        mark: { size: parts.mark.size },
+        now: parts.now,
+        settle,
+        onPublished: (published) => {
+          if (this.#oldestPending !== null && this.#oldestPending.index < published.size) {
+            this.#oldestPending = state.size > published.size ? { at: parts.now(), index: published.size } : null;
+          }
+          parts.onEvent({ type: 'published', published });
+        },
+        onTrouble: (error) => {
+          if (error instanceof LedgerError && error.problem === 'log_behind') this.#closed = error;
+          parts.onEvent({ type: 'trouble', error });
+        },
+      },
+      parts.times,
+      opened.published,
+    );
+    this.#bundles = new BundleMaker({ store, state, reader, keys: parts.keys });
+    this.read = new LedgerReader({ store, state, reader, projections, sequencer: this.#sequencer, settle, indexKey });
+  }
+
+  /**
+   * Opens a log and starts to publish. Where the log contradicts what the signer has signed it opens
+   * for reading only; `mutations` says why.
+   */
+  static async open(parts: LedgerParts): Promise<Ledger> {
+    const ledger = new Ledger(parts, await openParts(parts));
+    if (ledger.#closed === null) ledger.#publisher.start();
+    else parts.onEvent({ type: 'halted', error: ledger.#closed });
+    return ledger;
+  }
+
+  get size(): number {
+    return this.#state.size;
+  }
+
+  get published(): Published | null {
+    return this.#publisher.published;
+  }
+
+  get trust(): TrustRoot {
+    return this.#parts.trust;
+  }
+
+  /** The oldest change that waits for its checkpoint, and how many entries do. */
+  get pending(): { count: number; oldestAt: number | null } {
+    return { count: this.#state.size - (this.published?.size ?? 0), oldestAt: this.#oldestPending?.at ?? null };
+  }
+
+  /** Why commands are refused at the moment; null where they are taken. */
+  get mutations(): LedgerError | null {
+    if (this.#closed !== null) return this.#closed;
+    const trouble = this.#publisher.trouble;
+    const because = trouble === null ? '' : `: ${trouble.message}`;
+    if (!this.#publisher.isConfirmed) {
+      return new LedgerError('publication_stalled', `signer and cosigners have not confirmed this log since the start${because}`);
+    }
+    const waiting = this.#oldestPending === null ? 0 : this.#parts.now() - this.#oldestPending.at;
+    if (waiting > this.#parts.times.stallMs) {
+      return new LedgerError('publication_stalled', `changes wait ${Math.round(waiting / 1000)} s for their checkpoint${because}`);
+    }
+    return null;
+  }
+
+  /** Decides and records a command; see Sequencer.submit. */
+  async submit(submission: Submission): Promise<SubmitResult> {
+    const closed = this.mutations;
+    if (closed !== null && !submission.dryRun) throw closed;
+    const outcome = await this.#sequencer.submit(submission);
+    if ('refused' in outcome) return outcome;
+    const { changes, repeated } = outcome;
+    const promise = outcome.promise ?? (repeated ? await this.#promiseAgain(changes) : null);
+    const promises = promise && changes.map(({ index }) => keptPromise(promise, index ?? 0));
+    return { changes, promises, repeated };
+  }
+
+  /** Resolves when a published checkpoint covers the log's first `size` entries. */
+  whenPublished(size: number, timeoutMs: number): Promise<Published> {
+    return this.#publisher.whenPublished(size, timeoutMs);
+  }
+
+  /**
+   * The license file of a license under the newest published checkpoint, as text. Throws LedgerError
+   * not published yet, or IntegrityAlarm.
+   */
+  async bundle(licenseId: string): Promise<string> {
+    const { published } = this.#publisher;
+    if (published === null) throw new LedgerError('publication_stalled', 'no checkpoint has been published yet');
+    return this.#bundles.make(licenseId, published);
+  }
+
+  get namespace(): NamespaceDocument {
+    return this.#namespace;
+  }
+
+  get brake(): BrakeDocument {
+    return this.#brake;
+  }
+
+  /** Finishes what is under way; what is durable and unpublished is published after the next start. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sequencer.stop();
+    await this.#publisher.stop();
+    await this.#feeder.settle();
+  }
+
+  #environment(at: string): Environment {
+    const { ns, newId, newLicenseKey } = this.#parts;
+    return {
+      ns,
+      now: at,
+      newId,
+      newLicenseKey,
+      lock: effectiveLock(this.#namespace, this.#brake),
+      epoch: this.#namespace.epoch,
+    };
+  }
+
+  /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
+  async #promise(batch: Batch): Promise<BatchPromise | null> {
+    return this.#makePromise(batch.base, batch.stored.map(({ leaf }) => leaf));
+  }
+
+  async #promiseAgain(changes: readonly AppliedChange[]): Promise<BatchPromise | null> {
+    const first = changes[0]?.index ?? 0;
+    if ((this.published?.size ?? 0) > first) return null;
+    return this.#makePromise(first, changes.map(({ leaf }) => leaf ?? new Uint8Array(32)));
+  }
+
+  async #makePromise(index: number, leaves: readonly Uint8Array[]): Promise<BatchPromise | null> {
+    const { signer, trust, times, now } = this.#parts;
+    const publishBy = new Date(now() + times.promiseMs).toISOString();
+    try {
+      return await makePromise(signer, { origin: trust.log.origin, index, publishBy }, leaves);
+    } catch (error) {
+      this.#parts.onEvent({ type: 'alarm', error: error instanceof Error ? error : new Error(String(error)) });
+      return null;
+    }
+  }
+}
+
+interface Opened {
+  state: LogState;
+  reader: RevisionReader;
+  feeder: ProjectionFeeder;
+  published: Published | null;
+  namespace: NamespaceDocument;
+  brake: BrakeDocument;
+  lastAt: number;
+  closed: LedgerError | null;
+}
+
+async function openParts(parts: LedgerParts): Promise<Opened> {
+  const { store, trust, ns, projections, indexKey } = parts;
+  const saved = await store.checkpoint();
+  const identity = { genesis: trust.genesis, ns, pastFrom: saved?.size ?? 0 };
+  const state = await LogState.load(store, identity, (done) => parts.onProgress?.({ step: 'log', done }));
+  const reader = new RevisionReader(store, state);
+  const feeder = new ProjectionFeeder({ store, state, projections, indexKey });
+  let closed = markProblem(parts.mark, state);
+  let published: Published | null = null;
+  try {
+    published = saved === undefined ? null : await openCheckpoint(saved.note, state, trust);
+    if (closed === null) await feeder.replay((done) => parts.onProgress?.({ step: 'projections', done }));
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    closed ??= error;
+  }
+  const namespace = await publicDocument(reader, 'namespace');
+  const brake = await publicDocument(reader, 'brake');
+  const lastAt = await newestTime(store, state.size);
+  return {
+    state,
+    reader,
+    feeder,
+    published,
+    namespace: namespace.document as NamespaceDocument,
+    brake: brake.document as BrakeDocument,
+    lastAt,
+    closed,
+  };
+}
+
+/** The signer remembers what it signed; a log that does not contain that was rolled back or replaced. */
+function markProblem(mark: LedgerParts['mark'], state: LogState): LedgerError | null {
+  if (mark.size > state.size) {
+    const missing = mark.size - state.size;
+    return new LedgerError(
+      'log_behind',
+      `this log has ${state.size} entries, and the signer has signed ${mark.size}: entries ${state.size} to ` +
+        `${mark.size - 1} (${missing}) are missing. Restore a store that holds them; nothing is changed until then`,
+    );
+  }
+  if (!equalBytes(state.tree.root(mark.size), mark.root)) {
+    return new LedgerError('integrity', `the first ${mark.size} entries are not the ones that the signer signed`);
+  }
+  return null;
+}
+
+async function openCheckpoint(note: string, state: LogState, trust: TrustRoot): Promise<Published> {
+  const checkpoint = parseSignedCheckpoint(utf8(note));
+  const { size, root } = checkpoint;
+  if (size > state.size || !equalBytes(state.tree.root(size), root)) {
+    throw new LedgerError('integrity', `the log does not contain what was published at size ${size}`);
+  }
+  await verifyLogSignatures(checkpoint, trust.log.vkeys);
+  return { size, root, note, asOf: await verifyQuorum(checkpoint, trust.quorum) };
+}
+
+async function publicDocument(reader: RevisionReader, id: string): Promise<Current> {
+  const current = await reader.current(id);
+  if (current === undefined) throw new IntegrityAlarm(0, `the log has no ${id}`);
+  return current;
+}
+
+/** The newest time that was written into the log. */
+async function newestTime(store: Store, size: number): Promise<number> {
+  const last = await store.entry(size - 1);
+  if (last === undefined) return 0;
+  if (isMapRoot(last.entry)) return Date.parse(parseMapRoot(last.entry).at);
+  return last.subject === null ? 0 : Date.parse(parseRecordEntry(last.entry).record.at);
+}
+

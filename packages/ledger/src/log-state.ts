@@ -1,0 +1,96 @@
+/**
+ * The log as this process knows it: tree, map, and the heads that the map does not hold yet.
+ *
+ * The map stands at the newest map.root entry; entries after it are in `#recent` until the next one.
+ */
+import { bytesKey, type HeadChange, LogTree, SubjectMap, type SubjectHead, subjectKey } from '@tallystick/core';
+import type { Store, StoredEntry } from './store/store.ts';
+
+/** The newest entry of a subject. */
+export interface Head extends SubjectHead {
+  leaf: Uint8Array;
+}
+
+const rowsPerRead = 20_000;
+/** Beyond this many changes, map roots of the past are no longer kept in memory. */
+const pastChangesMax = 200_000;
+
+export class LogState {
+  readonly tree: LogTree = new LogTree();
+  readonly genesis: Uint8Array;
+  readonly ns: string;
+  readonly map: SubjectMap;
+  #mapSize = 0;
+  readonly #recent = new Map<string, HeadChange>();
+
+  /** @param pastFrom log size from which map roots of the past can be proven */
+  constructor(genesis: Uint8Array, ns: string, pastFrom = 0) {
+    this.genesis = genesis;
+    this.ns = ns;
+    this.map = new SubjectMap(pastFrom);
+  }
+
+  /**
+   * Reads the narrow rows of a store into tree and map. `pastFrom` is the size of the newest published
+   * checkpoint; `onProgress` gets the number of rows read.
+   */
+  static async load(
+    store: Store,
+    identity: { genesis: Uint8Array; ns: string; pastFrom: number },
+    onProgress: (rows: number) => void = () => {},
+  ): Promise<LogState> {
+    const state = new LogState(identity.genesis, identity.ns, identity.pastFrom);
+    for (;;) {
+      const rows = await store.leaves(state.tree.size, rowsPerRead);
+      for (const { index, leaf, subject, rev } of rows) {
+        state.tree.append(leaf);
+        if (subject !== null) state.map.set({ key: subject, leaf, index, rev });
+      }
+      onProgress(state.tree.size);
+      if (rows.length < rowsPerRead) break;
+    }
+    state.#mapSize = state.tree.size;
+    return state;
+  }
+
+  /** Number of entries. */
+  get size(): number {
+    return this.tree.size;
+  }
+
+  /** Number of entries that the map covers. */
+  get mapSize(): number {
+    return this.#mapSize;
+  }
+
+  /** K of a subject of this namespace. */
+  keyOf(id: string): Uint8Array {
+    return subjectKey(this.genesis, this.ns, id);
+  }
+
+  append(entry: Pick<StoredEntry, 'index' | 'leaf' | 'subject' | 'rev'>): void {
+    const { index, leaf, subject, rev } = entry;
+    if (index !== this.tree.size) throw new RangeError(`entry ${index} does not follow ${this.tree.size - 1}`);
+    this.tree.append(leaf);
+    if (subject !== null) this.#recent.set(bytesKey(subject), { key: subject, leaf, index, rev });
+  }
+
+  /** The newest committed entry of a subject. */
+  head(key: Uint8Array): Head | undefined {
+    const recent = this.#recent.get(bytesKey(key));
+    if (recent !== undefined) return { index: recent.index, rev: recent.rev, leaf: recent.leaf };
+    const head = this.map.head(key);
+    return head === undefined ? undefined : { ...head, leaf: this.tree.leaf(head.index) };
+  }
+
+  /** Brings the map up to all entries and returns its root: what a map.root entry at this size says. */
+  advanceMap(): Uint8Array {
+    for (const change of this.#recent.values()) this.map.set(change);
+    this.#recent.clear();
+    this.#mapSize = this.tree.size;
+    if (this.#mapSize - this.map.oldestSize > pastChangesMax) {
+      this.map.forgetBefore(this.#mapSize - pastChangesMax / 2);
+    }
+    return this.map.root();
+  }
+}

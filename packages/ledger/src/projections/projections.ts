@@ -1,0 +1,285 @@
+/**
+ * Projections: what the log says, arranged for finding things. Derived, disposable, never trusted: a reader
+ * checks every row against the subject that it points to.
+ *
+ * Kept in a SQLite file of their own without fsync, because losing them costs a replay and no truth.
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { TallyDocument } from '@tallystick/license';
+
+/** One revision, as the projections take it in. */
+export interface ProjectedRevision {
+  index: number;
+  id: string;
+  rev: number;
+  /** null where it has been shredded: a later revision says what is current. */
+  document: TallyDocument | null;
+  /** Names taken by the subject, or null for given up. */
+  names: ReadonlyMap<string, string | null>;
+}
+
+export interface ProjectedRequest {
+  key: string;
+  /** Log index of the first record made under it. */
+  index: number;
+}
+
+export interface LicenseRow {
+  id: string;
+  customer: string | null;
+  plan: string;
+  product: string;
+  state: string;
+  until: string | null;
+}
+
+export interface CatalogRow {
+  id: string;
+  code: string;
+  product: string | null;
+  state: string;
+}
+
+export interface CustomerRow {
+  id: string;
+  reference: string | null;
+  state: string;
+}
+
+export interface LicenseFilter {
+  customer?: string;
+  plan?: string;
+  product?: string;
+  state?: string;
+  /** Instant: licenses whose term ends before it. */
+  expiresBefore?: string;
+}
+
+export interface Page {
+  /** Rows with a larger id than this. */
+  after: string;
+  limit: number;
+}
+
+const schema = `
+  CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
+  INSERT INTO cursor VALUES (1, 0);
+  CREATE TABLE names (name TEXT PRIMARY KEY, id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE requests (key TEXT PRIMARY KEY, idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE revisions (id TEXT, rev INTEGER, idx INTEGER NOT NULL, PRIMARY KEY (id, rev)) STRICT, WITHOUT ROWID;
+  CREATE TABLE catalog (
+    id TEXT PRIMARY KEY, type TEXT NOT NULL, code TEXT NOT NULL, product TEXT, state TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE customers (id TEXT PRIMARY KEY, reference TEXT, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE licenses (
+    id TEXT PRIMARY KEY, customer TEXT, plan TEXT NOT NULL, product TEXT NOT NULL, state TEXT NOT NULL, until TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX licenses_by_customer ON licenses (customer, id);
+  CREATE INDEX licenses_not_active ON licenses (state, id) WHERE state <> 'active';
+  CREATE INDEX licenses_by_end ON licenses (until, id) WHERE until IS NOT NULL;
+  PRAGMA user_version = 1;
+`;
+
+export class Projections {
+  readonly #database: DatabaseSync;
+  readonly #statements: ReturnType<typeof prepareAll>;
+
+  /** @param file path, or `:memory:` */
+  constructor(file: string, options: { readOnly?: boolean } = {}) {
+    this.#database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
+    if (options.readOnly !== true) {
+      this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL');
+      const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
+      if (version === 0) this.#database.exec(schema);
+    }
+    this.#statements = prepareAll(this.#database);
+  }
+
+  /** Number of log entries taken in. */
+  get size(): number {
+    return (this.#statements.cursor.get() as { size: number }).size;
+  }
+
+  /** Takes in revisions in log order, together with the new size. */
+  apply(revisions: readonly ProjectedRevision[], requests: readonly ProjectedRequest[], size: number): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const revision of revisions) this.#applyOne(revision);
+      for (const { key, index } of requests) this.#statements.setRequest.run(key, index);
+      this.#statements.setCursor.run(size);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** The subject that holds a name. */
+  idOfName(name: string): string | undefined {
+    return (this.#statements.name.get(name) as { id: string } | undefined)?.id;
+  }
+
+  /** Log index of the first record made under an idempotency key. */
+  indexOfRequest(key: string): number | undefined {
+    return (this.#statements.request.get(key) as { idx: number } | undefined)?.idx;
+  }
+
+  /** Log indexes of a subject's revisions above `afterRev`, oldest first. */
+  revisions(id: string, afterRev: number, limit: number): { rev: number; index: number }[] {
+    const rows = this.#statements.revisions.all(id, afterRev, limit) as { rev: number; idx: number }[];
+    return rows.map(({ rev, idx }) => ({ rev, index: idx }));
+  }
+
+  licensesOfCustomer(customer: string): string[] {
+    return ids(this.#statements.licensesOfCustomer.all(customer));
+  }
+
+  plansOfProduct(product: string): string[] {
+    return ids(this.#statements.plansOfProduct.all(product));
+  }
+
+  licenses(filter: LicenseFilter, page: Page): LicenseRow[] {
+    const conditions = ['id > ?'];
+    const values: string[] = [page.after];
+    const columns = { customer: 'customer = ?', plan: 'plan = ?', product: 'product = ?', state: 'state = ?', expiresBefore: 'until < ?' };
+    for (const [name, condition] of Object.entries(columns)) {
+      const value = filter[name as keyof LicenseFilter];
+      if (value === undefined) continue;
+      conditions.push(condition);
+      values.push(value);
+    }
+    const sql = `SELECT * FROM licenses WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`;
+    return this.#database.prepare(sql).all(...values, page.limit) as unknown as LicenseRow[];
+  }
+
+  customers(filter: { reference?: string; state?: string }, page: Page): CustomerRow[] {
+    const { reference = null, state = null } = filter;
+    const values = [page.after, reference, reference, state, state, page.limit];
+    return this.#statements.customers.all(...values) as unknown as CustomerRow[];
+  }
+
+  catalog(type: 'product' | 'plan', filter: { product?: string; state?: string }, page: Page): CatalogRow[] {
+    const { product = null, state = null } = filter;
+    const values = [type, page.after, product, product, state, state, page.limit];
+    return this.#statements.catalog.all(...values) as unknown as CatalogRow[];
+  }
+
+  /** The row that the projections hold of a subject, for comparison with what they should. */
+  rowOf(type: string, id: string): LicenseRow | CustomerRow | CatalogRow | undefined {
+    if (type === 'license') return this.#statements.license.get(id) as unknown as LicenseRow | undefined;
+    if (type === 'customer') return this.#statements.customer.get(id) as unknown as CustomerRow | undefined;
+    return this.#statements.catalogOne.get(id) as unknown as CatalogRow | undefined;
+  }
+
+  /** Number of rows per table, for a check that nothing was slipped in. */
+  counts(): { licenses: number; customers: number; catalog: number; names: number; revisions: number } {
+    return this.#statements.counts.get() as never;
+  }
+
+  /** Forgets everything; what follows is a replay from entry 0. */
+  clear(): void {
+    this.#database.exec(
+      `BEGIN IMMEDIATE; DELETE FROM names; DELETE FROM requests; DELETE FROM revisions; DELETE FROM catalog;
+       DELETE FROM customers; DELETE FROM licenses; UPDATE cursor SET size = 0; COMMIT`,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  #applyOne({ index, id, rev, document, names }: ProjectedRevision): void {
+    this.#statements.setRevision.run(id, rev, index);
+    for (const [name, holder] of names) {
+      if (holder === null) this.#statements.dropName.run(name, id);
+      else this.#statements.setName.run(name, holder);
+    }
+    const row = document === null ? null : rowFor(document);
+    if (row === null || document === null) return;
+    if ('plan' in row) {
+      this.#statements.setLicense.run(id, row.customer, row.plan, row.product, row.state, row.until);
+    } else if ('code' in row) {
+      this.#statements.setCatalog.run(id, document.type, row.code, row.product, row.state);
+    } else {
+      this.#statements.setCustomer.run(id, row.reference, row.state);
+    }
+  }
+}
+
+/** The row that a document should have. */
+export function rowFor(document: TallyDocument): LicenseRow | CustomerRow | CatalogRow | null {
+  const { id } = document;
+  switch (document.type) {
+    case 'license': {
+      const { customer, plan, product, status, term } = document;
+      return { id, customer, plan: plan.id, product: product.id, state: status.state, until: term.until };
+    }
+    case 'customer':
+      return { id, reference: document.reference, state: document.state };
+    case 'plan':
+      return { id, code: document.code, product: document.product, state: document.state };
+    case 'product':
+      return { id, code: document.code, product: null, state: document.state };
+    default:
+      return null;
+  }
+}
+
+type StatementName =
+  | 'cursor'
+  | 'setCursor'
+  | 'name'
+  | 'setName'
+  | 'dropName'
+  | 'request'
+  | 'setRequest'
+  | 'revisions'
+  | 'setRevision'
+  | 'license'
+  | 'setLicense'
+  | 'licensesOfCustomer'
+  | 'customer'
+  | 'setCustomer'
+  | 'customers'
+  | 'catalogOne'
+  | 'setCatalog'
+  | 'catalog'
+  | 'plansOfProduct'
+  | 'counts';
+
+const statements: Record<StatementName, string> = {
+  cursor: 'SELECT size FROM cursor',
+  setCursor: 'UPDATE cursor SET size = ?',
+  name: 'SELECT id FROM names WHERE name = ?',
+  setName: 'INSERT OR REPLACE INTO names VALUES (?, ?)',
+  dropName: 'DELETE FROM names WHERE name = ? AND id = ?',
+  request: 'SELECT idx FROM requests WHERE key = ?',
+  setRequest: 'INSERT OR REPLACE INTO requests VALUES (?, ?)',
+  revisions: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev > ? ORDER BY rev LIMIT ?',
+  setRevision: 'INSERT OR REPLACE INTO revisions VALUES (?, ?, ?)',
+  license: 'SELECT * FROM licenses WHERE id = ?',
+  setLicense: 'INSERT OR REPLACE INTO licenses VALUES (?, ?, ?, ?, ?, ?)',
+  licensesOfCustomer: 'SELECT id FROM licenses WHERE customer = ? ORDER BY id',
+  customer: 'SELECT * FROM customers WHERE id = ?',
+  setCustomer: 'INSERT OR REPLACE INTO customers VALUES (?, ?, ?)',
+  customers:
+    'SELECT * FROM customers WHERE id > ? AND (? IS NULL OR reference = ?) AND (? IS NULL OR state = ?) ORDER BY id LIMIT ?',
+  catalogOne: 'SELECT id, code, product, state FROM catalog WHERE id = ?',
+  setCatalog: 'INSERT OR REPLACE INTO catalog VALUES (?, ?, ?, ?, ?)',
+  catalog:
+    'SELECT id, code, product, state FROM catalog WHERE type = ? AND id > ? AND (? IS NULL OR product = ?) AND (? IS NULL OR state = ?) ORDER BY id LIMIT ?',
+  plansOfProduct: "SELECT id FROM catalog WHERE type = 'plan' AND product = ? ORDER BY id",
+  counts: `SELECT (SELECT count(*) FROM licenses) AS licenses, (SELECT count(*) FROM customers) AS customers,
+                  (SELECT count(*) FROM catalog) AS catalog, (SELECT count(*) FROM names) AS names,
+                  (SELECT count(*) FROM revisions) AS revisions`,
+};
+
+function prepareAll(database: DatabaseSync): Record<StatementName, StatementSync> {
+  const prepared: Partial<Record<StatementName, StatementSync>> = {};
+  for (const [name, sql] of Object.entries(statements)) prepared[name as StatementName] = database.prepare(sql);
+  return prepared as Record<StatementName, StatementSync>;
+}
+
+function ids(rows: unknown[]): string[] {
+  return (rows as { id: string }[]).map(({ id }) => id);
+}

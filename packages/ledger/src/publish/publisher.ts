@@ -1,0 +1,230 @@
+/**
+ * Publishing: a map.root entry, a checkpoint over it, the log's signature, a quorum of cosigners, and only
+ * then is anything shown to anybody.
+ *
+ * Fails closed: without signer or quorum nothing is published, and what waits keeps waiting, visibly.
+ */
+import {
+
+  type Checkpoint,
+  encodeMapRoot,
+  formatCheckpoint,
+  formatInstant,
+  formatNote,
+  isMapRoot,
+  leafHash,
+  type NoteSignature,
+  parseSignedCheckpoint,
+  type TrustRoot,
+  utf8,
+  verifyLogSignatures,
+  verifyQuorum,
+} from '@tallystick/core';
+import type { LogState } from '../log-state.ts';
+import type { Sequencer } from '../sequence/sequencer.ts';
+import type { Store, StoredEntry } from '../store/store.ts';
+
+/** What the publisher asks of the signer. */
+export interface CheckpointSigner {
+  signCheckpoint(
+    checkpoint: Checkpoint,
+    proof: readonly Uint8Array[],
+  ): Promise<{ id: Uint8Array; signature: Uint8Array }>;
+}
+
+/** Gathers cosignatures until the policy is met. Rejects where it is not; rejects with LedgerError log_behind where
+ * a cosigner has seen more than this log holds. */
+export interface Cosigners {
+  /** `note` carries the log's signatures only; `proofFrom` gives the consistency proof from a smaller size. */
+  cosign(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]>;
+}
+
+/** A published checkpoint. */
+export interface Published {
+  size: number;
+  root: Uint8Array;
+  /** The note with all signatures. */
+  note: string;
+  /** Seconds: no cosigner of a quorum saw a larger log before this time. */
+  asOf: number;
+}
+
+export interface PublisherParts {
+  store: Store;
+  state: LogState;
+  sequencer: Sequencer;
+  signer: CheckpointSigner;
+  cosigners: Cosigners;
+  trust: TrustRoot;
+  /** The checkpoint that the signer's mark stands at. */
+  mark: { size: number };
+  now(): number;
+  /** Brings the projections up to everything committed. */
+  settle(): Promise<void>;
+  onPublished(published: Published): void;
+  /** Told when publishing fails and, with null, when it works again. */
+  onTrouble(error: Error | null): void;
+}
+
+export interface PublisherTimes {
+  /** Milliseconds between two checkpoints while there is something to publish. */
+  intervalMs: number;
+  /** Milliseconds after which an idle log asks for fresh cosignatures. */
+  refreshMs: number;
+  /** Milliseconds between two tries after a failure. */
+  retryMs: number;
+}
+
+export class Publisher {
+  readonly #parts: PublisherParts;
+  readonly #times: PublisherTimes;
+  #published: Published | null;
+  #trouble: Error | null = null;
+  /** False until signer and cosigners have confirmed, since the start, that they saw nothing newer. */
+  #isConfirmed = false;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #isStopped = false;
+  #waiting: { size: number; resolve(published: Published): void; reject(error: Error): void }[] = [];
+
+  constructor(parts: PublisherParts, times: PublisherTimes, published: Published | null) {
+    this.#parts = parts;
+    this.#times = times;
+    this.#published = published;
+  }
+
+  get published(): Published | null {
+    return this.#published;
+  }
+
+  /** Why publishing fails at the moment; null where it works. */
+  get trouble(): Error | null {
+    return this.#trouble;
+  }
+
+  /** True once signer and a quorum of cosigners have agreed with this log since the start. */
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
+  }
+
+  start(): void {
+    this.#schedule(0);
+  }
+
+  /** Resolves when a checkpoint covers the log's first `size` entries. Rejects after `timeoutMs`, which undoes nothing. */
+  whenPublished(size: number, timeoutMs: number): Promise<Published> {
+    if (this.#published !== null && this.#published.size >= size) return Promise.resolve(this.#published);
+    return new Promise((resolve, reject) => {
+      const waiting = { size, resolve, reject };
+      const timer = setTimeout(() => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiting);
+        reject(new PublicationTimeout(`not published within ${timeoutMs} ms: it will be by itself`));
+      }, timeoutMs);
+      waiting.resolve = (published) => {
+        clearTimeout(timer);
+        resolve(published);
+      };
+      this.#waiting.push(waiting);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+    for (const waiting of this.#waiting) waiting.reject(new PublicationTimeout('the server is stopping'));
+    this.#waiting = [];
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#tick();
+    }, delayMs);
+  }
+
+  async #tick(): Promise<void> {
+    const started = this.#parts.now();
+    try {
+      const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
+      if (!this.#isConfirmed && this.#parts.mark.size > 0) await this.#publish(this.#checkpoint(this.#parts.mark.size));
+      else if (isBehind) await this.#publish(await this.#anchor());
+      else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
+      this.#isConfirmed = this.#published !== null;
+      this.#setTrouble(null);
+    } catch (error) {
+      this.#setTrouble(error instanceof Error ? error : new Error(String(error)));
+    }
+    const pause = this.#trouble === null ? this.#times.intervalMs : this.#times.retryMs;
+    this.#schedule(Math.max(0, pause - (this.#parts.now() - started)));
+  }
+
+  #isStale(): boolean {
+    return this.#published !== null && this.#parts.now() - this.#published.asOf * 1000 > this.#times.refreshMs;
+  }
+
+  /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
+  #anchor(): Promise<Checkpoint> {
+    const { sequencer, state, store, trust } = this.#parts;
+    return sequencer.whileQuiet(async () => {
+      await this.#parts.settle();
+      sequencer.retire(sequencer.committedBatch);
+      const last = await store.entry(state.size - 1);
+      if (last === undefined || !isMapRoot(last.entry)) {
+        const index = state.size;
+        const root = state.advanceMap();
+        const entry = encodeMapRoot({ index, root, trust: trust.hash, at: sequencer.stamp() });
+        await sequencer.appendQuietly(plainEntry(index, entry));
+      }
+      return this.#checkpoint(state.size);
+    });
+  }
+
+  #checkpoint(size: number): Checkpoint {
+    const { state, trust } = this.#parts;
+    return { origin: trust.log.origin, size, root: state.tree.root(size) };
+  }
+
+  async #publish(checkpoint: Checkpoint): Promise<void> {
+    const { signer, cosigners, state, trust, mark, store } = this.#parts;
+    const { size, origin } = checkpoint;
+    const own = await signer.signCheckpoint(checkpoint, state.tree.consistencyProof(mark.size, size));
+    mark.size = size;
+    const text = formatCheckpoint(checkpoint);
+    const logLine = { name: origin, ...own };
+    const signed = formatNote({ text, signatures: [logLine] });
+    const lines = await cosigners.cosign(signed, size, (oldSize) => state.tree.consistencyProof(oldSize, size));
+    const note = formatNote({ text, signatures: [logLine, ...lines] });
+    // Checked as a client will check it: what does not verify here is not published.
+    const parsed = parseSignedCheckpoint(utf8(note));
+    await verifyLogSignatures(parsed, trust.log.vkeys);
+    const asOf = await verifyQuorum(parsed, trust.quorum);
+    await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
+    this.#settle({ size, root: checkpoint.root, note, asOf });
+  }
+
+  #settle(published: Published): void {
+    this.#published = published;
+    const ready = this.#waiting.filter((waiting) => waiting.size <= published.size);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.size > published.size);
+    for (const waiting of ready) waiting.resolve(published);
+    this.#parts.onPublished(published);
+  }
+
+  #setTrouble(error: Error | null): void {
+    if (error === null && this.#trouble === null) return;
+    this.#trouble = error;
+    this.#parts.onTrouble(error);
+  }
+}
+
+/** A change is durable, and its checkpoint did not come within the time asked for. */
+export class PublicationTimeout extends Error {
+  override readonly name = 'PublicationTimeout';
+}
+
+/** An entry that is not a record. */
+export function plainEntry(index: number, entry: Uint8Array): StoredEntry {
+  return { index, leaf: leafHash(entry), subject: null, rev: 0, entry, content: null };
+}
+

@@ -1,0 +1,117 @@
+/** Makes license files: the newest state of a license under the published checkpoint, with its proofs. */
+import {
+  type BundledSubject,
+  encodeBundle,
+  formatTlogProof,
+  type PastMap,
+  type PublicKey,
+  keyIdOf,
+} from '@tallystick/core';
+import { IntegrityAlarm } from '../errors.ts';
+import type { LogState } from '../log-state.ts';
+import type { Published } from '../publish/publisher.ts';
+import type { Store } from '../store/store.ts';
+import type { RevisionReader } from './revision-reader.ts';
+
+export interface BundleParts {
+  store: Store;
+  state: LogState;
+  reader: RevisionReader;
+  /** Public keys of the namespace's issuing and brake keys. */
+  keys: readonly PublicKey[];
+}
+
+/** What all bundles under one checkpoint share. */
+interface Shared {
+  published: Published;
+  anchor: { entry: string; proof: string };
+  map: MapUnder;
+  singletons: { subject: BundledSubject; keyids: string[] }[];
+}
+
+/** The map as it was under a checkpoint. */
+interface MapUnder {
+  indexOf(key: Uint8Array): number | undefined;
+  prove(key: Uint8Array): Uint8Array;
+}
+
+export class BundleMaker {
+  readonly #parts: BundleParts;
+  #shared: Shared | null = null;
+  #past: { size: number; mapSize: number; map: PastMap } | null = null;
+
+  constructor(parts: BundleParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The bundle of a license, as text; for an id that was never issued, the proof of that. Throws
+   * IntegrityAlarm where stored bytes do not fit the log.
+   */
+  async make(licenseId: string, published: Published): Promise<string> {
+    const shared = await this.#sharedUnder(published);
+    const license = await this.#subject(licenseId, shared.published, shared.map);
+    const keyids = new Set([license, ...shared.singletons.filter(({ subject }) => subject.id === 'brake')].flatMap((each) => each.keyids));
+    return encodeBundle({
+      trust: [],
+      anchor: shared.anchor,
+      keys: this.#parts.keys.filter((key) => keyids.has(keyIdOf(key))),
+      subjects: [...shared.singletons.map(({ subject }) => subject), license.subject],
+    });
+  }
+
+  async #sharedUnder(published: Published): Promise<Shared> {
+    const map = this.#mapUnder(published.size);
+    if (this.#shared?.published === published) return { ...this.#shared, map };
+    const { state, store } = this.#parts;
+    const index = published.size - 1;
+    const entry = await store.entry(index);
+    if (entry === undefined) throw new IntegrityAlarm(index, 'the map root is missing');
+    const proof = formatTlogProof(index, state.tree.inclusionProof(index, published.size), published.note);
+    const anchor = { entry: Buffer.from(entry.entry).toString('utf8'), proof };
+    const singletons = [
+      await this.#subject('namespace', published, map),
+      await this.#subject('brake', published, map),
+    ];
+    this.#shared = { published, anchor, map, singletons };
+    return this.#shared;
+  }
+
+  /** The map is one step ahead while a new checkpoint waits for its quorum. */
+  #mapUnder(size: number): MapUnder {
+    const { map, mapSize } = this.#parts.state;
+    if (mapSize === size - 1 || mapSize === size) {
+      return { indexOf: (key) => map.head(key)?.index, prove: (key) => map.prove(key) };
+    }
+    if (this.#past?.size !== size || this.#past.mapSize !== mapSize) {
+      this.#past = { size, mapSize, map: map.at(size) };
+    }
+    return this.#past.map;
+  }
+
+  async #subject(
+    id: string,
+    published: Published,
+    map: MapUnder,
+  ): Promise<{ subject: BundledSubject; keyids: string[] }> {
+    const { state, reader } = this.#parts;
+    const key = state.keyOf(id);
+    const proof = map.prove(key);
+    const index = map.indexOf(key);
+    if (index === undefined) return { subject: { id, state: null, map: proof }, keyids: [] };
+    const { content, record, entry } = await reader.revision(id, index);
+    if (content.document === null || content.salt === null) throw new IntegrityAlarm(index, 'the document was removed');
+    const subject: BundledSubject = {
+      id,
+      state: {
+        document: content.document,
+        salt: content.salt,
+        index,
+        entry,
+        path: state.tree.inclusionProof(index, published.size),
+      },
+      map: proof,
+    };
+    return { subject, keyids: record.envelope.signatures.map(({ keyid }) => keyid) };
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Reads for people and services. Projections find, the log decides: every row is compared with the checked
+ * subject that it points to before it is handed out.
+ */
+import { encodeEntryBundle, type TileName } from '@tallystick/core';
+import type { Current } from '@tallystick/license';
+import { type CauseDocument, checkCause, type CheckedRevision } from '../content.ts';
+import { IntegrityAlarm } from '../errors.ts';
+import type { LogState } from '../log-state.ts';
+import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
+import { type LicenseFilter, type Page, type Projections, rowFor } from '../projections/projections.ts';
+import type { Sequencer } from '../sequence/sequencer.ts';
+import type { Store } from '../store/store.ts';
+import type { RevisionReader } from './revision-reader.ts';
+
+export interface LedgerReaderParts {
+  store: Store;
+  state: LogState;
+  reader: RevisionReader;
+  projections: Projections;
+  sequencer: Sequencer;
+  settle(): Promise<void>;
+  indexKey: IndexLicenseKey;
+}
+
+/** One revision of a subject with who made it and why; document and cause null once erased. */
+export interface HistoryItem {
+  revision: CheckedRevision;
+  cause: CauseDocument;
+}
+
+/** What a subject may be called by. */
+export type Lookup = { id: string } | { type: 'product' | 'plan'; code: string } | { reference: string };
+
+export class LedgerReader {
+  readonly #parts: LedgerReaderParts;
+
+  constructor(parts: LedgerReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** The newest durable state of a subject. */
+  current(id: string): Promise<Current | undefined> {
+    return this.#parts.sequencer.current(id);
+  }
+
+  /** The checked newest revision with its record, for showing where it stands in the log. */
+  async revision(id: string): Promise<CheckedRevision | undefined> {
+    const { state, reader } = this.#parts;
+    await this.#parts.sequencer.current(id);
+    const head = state.head(state.keyOf(id));
+    return head === undefined ? undefined : reader.revision(id, head.index);
+  }
+
+  /** The id that a code or reference stands for. */
+  async resolve(lookup: Lookup): Promise<string | undefined> {
+    if ('id' in lookup) return lookup.id;
+    await this.#parts.settle();
+    const name = 'code' in lookup ? codeName(lookup.type, lookup.code) : referenceName(lookup.reference);
+    return this.#parts.projections.idOfName(name);
+  }
+
+  /** The license whose newest companion holds this key. */
+  async licenseOfKey(licenseKey: string): Promise<string | undefined> {
+    const { projections, indexKey } = this.#parts;
+    await this.#parts.settle();
+    const id = projections.idOfName(licenseKeyName(licenseKey, indexKey));
+    if (id === undefined) return undefined;
+    const current = await this.current(id);
+    if (current?.companion?.key !== licenseKey) {
+      throw new IntegrityAlarm(current?.index ?? 0, 'the index of license keys points to another license');
+    }
+    return id;
+  }
+
+  /** Revisions above `afterRev`, oldest first. */
+  async history(id: string, afterRev: number, limit: number): Promise<HistoryItem[]> {
+    const { projections, reader, store } = this.#parts;
+    await this.#parts.settle();
+    const items: HistoryItem[] = [];
+    for (const { index } of projections.revisions(id, afterRev, limit)) {
+      const revision = await reader.revision(id, index);
+      items.push({ revision, cause: checkCause(revision, await store.cause(revision.content.cause)) });
+    }
+    return items;
+  }
+
+  async licenses(filter: LicenseFilter, page: Page): Promise<CheckedRevision[]> {
+    await this.#parts.settle();
+    return this.#checked(this.#parts.projections.licenses(filter, page));
+  }
+
+  async customers(filter: { reference?: string; state?: string }, page: Page): Promise<CheckedRevision[]> {
+    await this.#parts.settle();
+    return this.#checked(this.#parts.projections.customers(filter, page));
+  }
+
+  async catalog(
+    type: 'product' | 'plan',
+    filter: { product?: string; state?: string },
+    page: Page,
+  ): Promise<CheckedRevision[]> {
+    await this.#parts.settle();
+    return this.#checked(this.#parts.projections.catalog(type, filter, page));
+  }
+
+  /** The bytes of a tile or entry bundle; undefined where the log has not got it yet. */
+  async tile(name: TileName): Promise<Uint8Array | undefined> {
+    const { state, store } = this.#parts;
+    const level = name.level === 'entries' ? 0 : name.level;
+    const available = Math.floor(state.size / 256 ** level);
+    if (name.index * 256 + name.width > available) return undefined;
+    if (name.level !== 'entries') return state.tree.tile(level, name.index, name.width);
+    const stored = await store.entries(name.index * 256, name.width);
+    return encodeEntryBundle(stored.map(({ entry }) => entry));
+  }
+
+  async entry(index: number): Promise<{ entry: Uint8Array; leaf: Uint8Array; path: (size: number) => Uint8Array[] } | undefined> {
+    const { state, store } = this.#parts;
+    const stored = await store.entry(index);
+    if (stored === undefined) return undefined;
+    return { entry: stored.entry, leaf: stored.leaf, path: (size) => state.tree.inclusionProof(index, size) };
+  }
+
+  /** Public documents by revision, for whoever recomputes the log. */
+  async publicDocument(id: 'namespace' | 'brake', rev: number): Promise<Uint8Array | undefined> {
+    await this.#parts.settle();
+    const [found] = this.#parts.projections.revisions(id, rev - 1, 1);
+    if (found?.rev !== rev) return undefined;
+    const { content } = await this.#parts.reader.revision(id, found.index);
+    return content.document ?? undefined;
+  }
+
+  async #checked(rows: readonly { id: string }[]): Promise<CheckedRevision[]> {
+    const revisions: CheckedRevision[] = [];
+    for (const row of rows) {
+      const revision = await this.revision(row.id);
+      if (revision === undefined) throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
+      const expected = revision.current === null ? null : rowFor(revision.current.document);
+      if (expected === null || !sameRow(expected, row)) {
+        throw new IntegrityAlarm(revision.index, `the projected row of ${row.id} is not what was logged`);
+      }
+      revisions.push(revision);
+    }
+    return revisions;
+  }
+}
+
+function sameRow(expected: object, row: object): boolean {
+  return Object.entries(expected).every(([name, value]) => (row as Record<string, unknown>)[name] === value);
+}
+

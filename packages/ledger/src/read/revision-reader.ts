@@ -1,0 +1,50 @@
+/** Reads revisions of subjects, each checked against the log before anybody sees it. */
+import type { Current } from '@tallystick/license';
+import { checkRevision, type CheckedRevision } from '../content.ts';
+import { IntegrityAlarm } from '../errors.ts';
+import type { LogState } from '../log-state.ts';
+import type { Store } from '../store/store.ts';
+
+const cachedMax = 20_000;
+
+export class RevisionReader {
+  readonly #store: Store;
+  readonly #state: LogState;
+  /** Newest revisions by log index, oldest use first; entries are immutable, so nothing here goes stale. */
+  readonly #cache = new Map<number, Current>();
+
+  constructor(store: Store, state: LogState) {
+    this.#store = store;
+    this.#state = state;
+  }
+
+  /** The newest committed revision of a subject; throws IntegrityAlarm where its bytes were altered. */
+  async current(id: string): Promise<Current | undefined> {
+    const head = this.#state.head(this.#state.keyOf(id));
+    if (head === undefined) return undefined;
+    const cached = this.#cache.get(head.index);
+    if (cached !== undefined) return cached;
+    const { current } = await this.revision(id, head.index);
+    if (current === null) throw new IntegrityAlarm(head.index, 'the newest document was removed');
+    this.remember(head.index, current);
+    return current;
+  }
+
+  /** The revision of a subject at a log index, checked; throws IntegrityAlarm. */
+  async revision(id: string, index: number): Promise<CheckedRevision> {
+    const stored = await this.#store.entry(index);
+    if (stored === undefined) throw new IntegrityAlarm(index, 'the entry is missing');
+    const revision = checkRevision(stored, this.#state.tree.leaf(index));
+    if (revision.content.id !== id) throw new IntegrityAlarm(index, `the entry is not about ${id}`);
+    return revision;
+  }
+
+  /** Keeps a revision that was just committed at hand. */
+  remember(index: number, current: Current): void {
+    if (this.#cache.size >= cachedMax) {
+      const [oldest] = this.#cache.keys();
+      if (oldest !== undefined) this.#cache.delete(oldest);
+    }
+    this.#cache.set(index, current);
+  }
+}

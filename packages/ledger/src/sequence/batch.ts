@@ -1,0 +1,140 @@
+/** A batch on its way: decided, signed, committed, promised. */
+import {
+  base64,
+  encodeEnvelope,
+  encodePromise,
+  encodeRecord,
+  type KeptPromise,
+  type LogRecord,
+  LogTree,
+  leafHash,
+  payloadTypes,
+  type PromiseStatement,
+} from '@tallystick/core';
+import type { Change, Command, Current } from '@tallystick/license';
+import type { CauseInput } from '../content.ts';
+import type { FedRevision } from '../projections/feeder.ts';
+import type { ProjectedRequest } from '../projections/projections.ts';
+import type { StoredCause, StoredContent, StoredEntry } from '../store/store.ts';
+import type { OverlaySubject } from './overlay.ts';
+
+/** A command as it enters the ledger. */
+export interface Submission {
+  command: Command;
+  cause: CauseInput;
+  /** The caller's idempotency key and a hash over what it asks for. */
+  request: { key: string; hash: Uint8Array } | null;
+  dryRun: boolean;
+}
+
+/** One change as the caller is told of it; index and leaf are null in a dry run. */
+export interface AppliedChange {
+  change: Change;
+  current: Current;
+  at: string;
+  index: number | null;
+  leaf: Uint8Array | null;
+}
+
+/** Signatures on one record. */
+export interface RecordSignature {
+  keyid: string;
+  sig: Uint8Array;
+}
+
+/** A record of a batch, before and after its signature. */
+export interface PendingRecord {
+  index: number;
+  record: LogRecord;
+  content: StoredContent;
+  applied: AppliedChange;
+  overlaid: OverlaySubject;
+  /** Names that the change takes (id) or gives up (null). */
+  names: ReadonlyMap<string, string | null>;
+}
+
+export interface Batch {
+  number: number;
+  /** Log index of its first record. */
+  base: number;
+  records: PendingRecord[];
+  causes: StoredCause[];
+  /** Callers to answer. */
+  answers: { resolve(promise: BatchPromise | null): void; reject(error: Error): void }[];
+  /** The entries as bytes, once signed. */
+  stored: StoredEntry[];
+}
+
+/** A signed promise that all records of a batch will be published. */
+export interface BatchPromise {
+  /** DSSE envelope. */
+  envelope: Uint8Array;
+  /** Log index of the first leaf of `tree`. */
+  index: number;
+  tree: LogTree;
+}
+
+/** The part of a batch's promise that one caller keeps for one entry. */
+export function keptPromise(promise: BatchPromise, index: number): KeptPromise {
+  const at = index - promise.index;
+  return {
+    envelope: base64(promise.envelope),
+    index,
+    leaf: base64(promise.tree.leaf(at)),
+    path: promise.tree.inclusionProof(at).map(base64),
+  };
+}
+
+/** Fills in signatures: from here on entries are bytes and have a leaf hash. */
+export function assemble(batch: Batch, signatures: readonly (readonly RecordSignature[])[]): void {
+  batch.stored = batch.records.map(({ index, record, content, overlaid, applied }, at) => {
+    const payload = encodeRecord(record);
+    const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures: [...(signatures[at] ?? [])] });
+    const leaf = leafHash(entry);
+    overlaid.leaf = leaf;
+    applied.leaf = leaf;
+    return { index, leaf, subject: record.subject, rev: record.rev, entry, content };
+  });
+}
+
+/** A promise over consecutive entries from `index` on, signed with one signature over their tree. */
+export async function makePromise(
+  signer: PromiseSigner,
+  statement: Pick<PromiseStatement, 'origin' | 'index' | 'publishBy'>,
+  leaves: readonly Uint8Array[],
+): Promise<BatchPromise> {
+  const tree = new LogTree();
+  for (const leaf of leaves) tree.append(leaf);
+  const whole = { ...statement, count: leaves.length, root: tree.root() };
+  const signature = await signer.signPromise(whole);
+  const payload = encodePromise(whole);
+  const envelope = encodeEnvelope({ payload, payloadType: payloadTypes.promise, signatures: [signature] });
+  return { envelope, index: statement.index, tree };
+}
+
+/** What the ledger asks of the signer for a promise. */
+export interface PromiseSigner {
+  signPromise(statement: PromiseStatement): Promise<RecordSignature>;
+}
+
+/** What the projections and the publisher take in of a batch. */
+export function committedOf(batch: Batch): Committed {
+  return {
+    batch: batch.number,
+    entries: batch.stored,
+    revisions: batch.records.map(({ index, record, applied, names, content }) => {
+      const { document, rev } = applied.current;
+      return { index, id: document.id, rev, type: record.type, cause: content.cause, document, names };
+    }),
+    requests: batch.causes.flatMap(({ requestKey, index }) => (requestKey === null ? [] : [{ key: requestKey, index }])),
+    changes: batch.records.map(({ applied }) => applied),
+  };
+}
+
+export interface Committed {
+  batch: number;
+  entries: readonly StoredEntry[];
+  revisions: FedRevision[];
+  requests: ProjectedRequest[];
+  changes: AppliedChange[];
+}

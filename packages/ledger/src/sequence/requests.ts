@@ -1,0 +1,97 @@
+/**
+ * Idempotency: what became of a request key, from the moment it is asked under until for ever.
+ *
+ * Keys in flight and just committed are here; older ones are in the causes, found through the projections.
+ */
+import { equalBytes } from '@tallystick/core';
+import type { Change } from '@tallystick/license';
+import { LedgerError } from '../errors.ts';
+import type { Projections } from '../projections/projections.ts';
+import type { RevisionReader } from '../read/revision-reader.ts';
+import type { Store } from '../store/store.ts';
+import type { AppliedChange, BatchPromise, Submission } from './batch.ts';
+import type { Refusal } from '@tallystick/license';
+
+/** What became of a submission. */
+export type Outcome =
+  | { refused: Refusal }
+  | {
+      changes: AppliedChange[];
+      /** null in a dry run, and where the signer went away right after the commit. */
+      promise: BatchPromise | null;
+      /** True where an earlier request with the same key made the changes. */
+      repeated: boolean;
+    };
+
+interface Tracked {
+  hash: Uint8Array;
+  outcome: Promise<Outcome>;
+  /** The batch that holds it; infinite until it is in one. */
+  batch: number;
+}
+
+export class Requests {
+  readonly #tracked = new Map<string, Tracked>();
+  readonly #sources: { store: Store; reader: RevisionReader; projections: Projections };
+
+  constructor(sources: { store: Store; reader: RevisionReader; projections: Projections }) {
+    this.#sources = sources;
+  }
+
+  /** The outcome of a request under the same key that this process has seen; rejects if it asked for something else. */
+  earlier({ request }: Submission): Promise<Outcome> | null {
+    const tracked = request === null ? undefined : this.#tracked.get(request.key);
+    if (request === null || tracked === undefined) return null;
+    if (!equalBytes(tracked.hash, request.hash)) return Promise.reject(keyReused());
+    return tracked.outcome.then((outcome) => ('changes' in outcome ? { ...outcome, repeated: true } : outcome));
+  }
+
+  track({ request, dryRun }: Submission, outcome: Promise<Outcome>): void {
+    if (request === null || dryRun) return;
+    this.#tracked.set(request.key, { hash: request.hash, outcome, batch: Number.POSITIVE_INFINITY });
+  }
+
+  isIn({ request }: Submission, batch: number): void {
+    const tracked = request === null ? undefined : this.#tracked.get(request.key);
+    if (tracked !== undefined) tracked.batch = batch;
+  }
+
+  /** What was refused or failed may be asked for again under the same key. */
+  forget({ request }: Submission): void {
+    if (request !== null) this.#tracked.delete(request.key);
+  }
+
+  /** Forgets what the projections know by now. */
+  retire(upToBatch: number): void {
+    for (const [key, { batch }] of this.#tracked) if (batch <= upToBatch) this.#tracked.delete(key);
+  }
+
+  /** The outcome of a request that was carried out before; null where the key is new. */
+  async recall({ request }: Submission): Promise<Outcome | null> {
+    const { store, projections } = this.#sources;
+    const index = request === null ? undefined : projections.indexOfRequest(request.key);
+    if (request === null || index === undefined) return null;
+    const cause = await store.cause(index);
+    if (cause?.requestKey !== request.key || cause.requestHash === null) return null;
+    if (!equalBytes(cause.requestHash, request.hash)) throw keyReused();
+    const changes: AppliedChange[] = [];
+    for (let at = index; at < index + cause.records; at++) changes.push(await this.#pastChange(at));
+    return { changes, promise: null, repeated: true };
+  }
+
+  async #pastChange(index: number): Promise<AppliedChange> {
+    const { store, reader } = this.#sources;
+    const stored = await store.entry(index);
+    const id = stored?.content?.id ?? '';
+    const { record, current, leaf } = await reader.revision(id, index);
+    if (current === null) throw new LedgerError('idempotency_key_reused', 'what this request changed was erased since');
+    const { document, companion } = current;
+    const { type, rev, at } = record.record;
+    const change = { type, subject: { type: document.type, id }, rev, document, companion } as Change;
+    return { change, current, at, index, leaf };
+  }
+}
+
+function keyReused(): LedgerError {
+  return new LedgerError('idempotency_key_reused', 'this idempotency key was used for another request');
+}

@@ -1,0 +1,81 @@
+/**
+ * The snapshot that commands are decided on: committed state with everything in flight on top.
+ *
+ * `decide` reads synchronously. What is not in memory yet is reported by throwing Missing; the sequencer loads it
+ * and decides again.
+ */
+import type { Current, DocumentOf, SubjectType, View } from '@tallystick/license';
+import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
+import type { Projections } from '../projections/projections.ts';
+import type { Overlay } from './overlay.ts';
+
+/** Something that must be loaded before a decision can be made. Not an error. */
+export class Missing {
+  readonly what: { subject: string } | 'settled projections';
+
+  constructor(what: Missing['what']) {
+    this.what = what;
+  }
+}
+
+export interface ViewSources {
+  overlay: Overlay;
+  projections: Projections;
+  indexKey: IndexLicenseKey;
+}
+
+export class SequencingView implements View {
+  readonly #sources: ViewSources;
+  /** Subjects loaded for this decision; undefined: known not to exist. */
+  readonly loaded: Map<string, Current | undefined> = new Map();
+  /** True once nothing is in flight and the projections have taken in everything. */
+  isSettled = false;
+
+  constructor(sources: ViewSources) {
+    this.#sources = sources;
+  }
+
+  subject<T extends SubjectType>(type: T, id: string): Current<T> | undefined {
+    const current = this.#current(id);
+    return current?.document.type === type ? (current as Current & { document: DocumentOf[T] }) : undefined;
+  }
+
+  idByCode(type: 'product' | 'plan', code: string): string | undefined {
+    return this.#idOfName(codeName(type, code));
+  }
+
+  idByReference(reference: string): string | undefined {
+    return this.#idOfName(referenceName(reference));
+  }
+
+  idByLicenseKey(key: string): string | undefined {
+    return this.#idOfName(licenseKeyName(key, this.#sources.indexKey));
+  }
+
+  licensesOfCustomer(id: string): readonly string[] {
+    this.#needSettled();
+    return this.#sources.projections.licensesOfCustomer(id);
+  }
+
+  plansOfProduct(id: string): readonly string[] {
+    this.#needSettled();
+    return this.#sources.projections.plansOfProduct(id);
+  }
+
+  #current(id: string): Current | undefined {
+    const overlaid = this.#sources.overlay.get(id);
+    if (overlaid !== undefined) return overlaid.current;
+    if (!this.loaded.has(id)) throw new Missing({ subject: id });
+    return this.loaded.get(id);
+  }
+
+  #idOfName(name: string): string | undefined {
+    const overlaid = this.#sources.overlay.idOfName(name);
+    return overlaid === undefined ? this.#sources.projections.idOfName(name) : (overlaid ?? undefined);
+  }
+
+  /** Lists come from the projections alone, so nothing may be missing from them. */
+  #needSettled(): void {
+    if (!this.isSettled) throw new Missing('settled projections');
+  }
+}

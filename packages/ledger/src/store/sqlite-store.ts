@@ -1,0 +1,250 @@
+/**
+ * The store on node:sqlite. Every table is keyed by log index, so that a commit only appends; its
+ * calls block and belong in a thread of their own.
+ */
+import { existsSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import {
+  type AppendBatch,
+  type Store,
+  type StoredCause,
+  type StoredCheckpoint,
+  StoreConflict,
+  type StoredContent,
+  type StoredEntry,
+  type StoredLeaf,
+  StoreLocked,
+} from './store.ts';
+
+const schema = `
+  CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, subject BLOB, rev INTEGER NOT NULL) STRICT;
+  CREATE TABLE entries (idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
+  CREATE TABLE contents (
+    idx INTEGER PRIMARY KEY, id TEXT NOT NULL, salt BLOB, document BLOB,
+    companion_salt BLOB, companion BLOB, cause INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE causes (
+    idx INTEGER PRIMARY KEY, records INTEGER NOT NULL, salt BLOB NOT NULL, document BLOB NOT NULL,
+    request_key TEXT, request_hash BLOB
+  ) STRICT;
+  CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+  PRAGMA user_version = 1;
+`;
+
+export interface SqliteStoreOptions {
+  /** 'off' gives durability away and exists for benchmarks. */
+  synchronous?: 'full' | 'off';
+  /** Opens an existing file without writing to it: for checks beside a running server. */
+  readOnly?: boolean;
+}
+
+type Row = Record<string, null | number | bigint | string | Uint8Array>;
+
+export class SqliteStore implements Store {
+  readonly #database: DatabaseSync;
+  readonly #lock: DatabaseSync | null;
+  readonly #statements: ReturnType<typeof prepareAll>;
+  #size: number;
+
+  private constructor(database: DatabaseSync, lock: DatabaseSync | null) {
+    this.#database = database;
+    this.#lock = lock;
+    this.#statements = prepareAll(database);
+    this.#size = this.#countEntries();
+  }
+
+  /** Makes an empty store; refuses where the file exists. */
+  static create(file: string, options: SqliteStoreOptions = {}): SqliteStore {
+    if (existsSync(file)) throw new Error(`${file} exists already`);
+    const lock = takeLock(file);
+    const database = open(file, options);
+    database.exec(schema);
+    return new SqliteStore(database, lock);
+  }
+
+  /** Opens a store; throws StoreLocked where another process has it open for writing. */
+  static open(file: string, options: SqliteStoreOptions = {}): SqliteStore {
+    if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
+    const lock = options.readOnly === true ? null : takeLock(file);
+    const database = open(file, options);
+    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version !== 1) throw new Error(`${file} has format ${version}, which this version does not know`);
+    return new SqliteStore(database, lock);
+  }
+
+  async size(): Promise<number> {
+    this.#size = this.#countEntries();
+    return this.#size;
+  }
+
+  async append(batch: AppendBatch): Promise<void> {
+    if (batch.size !== this.#size) throw new StoreConflict(`log has ${this.#size} entries, not ${batch.size}`);
+    const { leaf, entry, content, cause } = this.#statements.insert;
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const stored of batch.entries) {
+        leaf.run(stored.index, stored.leaf, stored.subject, stored.rev);
+        entry.run(stored.index, stored.entry);
+        if (stored.content !== null) content.run(stored.index, ...contentValues(stored.content));
+      }
+      for (const each of batch.causes) {
+        cause.run(each.index, each.records, each.salt, each.document, each.requestKey, each.requestHash);
+      }
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+    this.#size += batch.entries.length;
+  }
+
+  async leaves(from: number, limit: number): Promise<StoredLeaf[]> {
+    const rows = this.#statements.leaves.all(from, limit) as Row[];
+    return rows.map((row) => ({
+      index: row.idx as number,
+      leaf: row.leaf as Uint8Array,
+      subject: row.subject as Uint8Array | null,
+      rev: row.rev as number,
+    }));
+  }
+
+  async entries(from: number, limit: number): Promise<StoredEntry[]> {
+    return (this.#statements.entries.all(from, limit) as Row[]).map(storedEntry);
+  }
+
+  async entry(index: number): Promise<StoredEntry | undefined> {
+    const row = this.#statements.entries.get(index, 1) as Row | undefined;
+    return row?.idx === index ? storedEntry(row) : undefined;
+  }
+
+  async cause(index: number): Promise<StoredCause | undefined> {
+    const row = this.#statements.causes.get(index, index + 1) as Row | undefined;
+    return row === undefined ? undefined : storedCause(row);
+  }
+
+  async causes(from: number, to: number): Promise<StoredCause[]> {
+    return (this.#statements.causes.all(from, to) as Row[]).map(storedCause);
+  }
+
+  async shred(indexes: readonly number[]): Promise<void> {
+    if (indexes.length === 0) return;
+    this.#database.exec('PRAGMA secure_delete=ON; BEGIN IMMEDIATE');
+    for (const index of indexes) this.#statements.shred.run(index);
+    this.#database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete=OFF');
+  }
+
+  async saveCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
+    this.#statements.saveCheckpoint.run(checkpoint.size, checkpoint.note, checkpoint.at);
+  }
+
+  async checkpoint(size: number = Number.MAX_SAFE_INTEGER): Promise<StoredCheckpoint | undefined> {
+    return this.#statements.checkpoint.get(size) as unknown as StoredCheckpoint | undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#database.close();
+    this.#lock?.close();
+  }
+
+  #countEntries(): number {
+    return (this.#statements.size.get() as { size: number }).size;
+  }
+}
+
+function open(file: string, options: SqliteStoreOptions): DatabaseSync {
+  const database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
+  if (options.readOnly !== true) {
+    database.exec('PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=8000');
+    database.exec(`PRAGMA synchronous=${options.synchronous ?? 'full'}`);
+  }
+  return database;
+}
+
+/**
+ * The writer's lock: an exclusive transaction on a file beside, so that readers of the store itself
+ * are not locked out. The operating system releases it with the process, also after kill -9.
+ */
+function takeLock(file: string): DatabaseSync {
+  const lock = new DatabaseSync(`${file}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new StoreLocked(`another process has ${file} open: only one server may write to it`, { cause: error });
+  }
+}
+
+interface Statements {
+  insert: { leaf: StatementSync; entry: StatementSync; content: StatementSync; cause: StatementSync };
+  size: StatementSync;
+  leaves: StatementSync;
+  entries: StatementSync;
+  causes: StatementSync;
+  shred: StatementSync;
+  saveCheckpoint: StatementSync;
+  checkpoint: StatementSync;
+}
+
+function prepareAll(database: DatabaseSync): Statements {
+  return {
+    insert: {
+      leaf: database.prepare('INSERT INTO leaves VALUES (?, ?, ?, ?)'),
+      entry: database.prepare('INSERT INTO entries VALUES (?, ?)'),
+      content: database.prepare('INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      cause: database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?, ?, ?)'),
+    },
+    size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
+    leaves: database.prepare('SELECT idx, leaf, subject, rev FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?'),
+    entries: database.prepare(
+      `SELECT l.idx, l.leaf, l.subject, l.rev, e.entry, c.id, c.salt, c.document, c.companion_salt, c.companion,
+              c.cause
+         FROM leaves l LEFT JOIN entries e ON e.idx = l.idx LEFT JOIN contents c ON c.idx = l.idx
+        WHERE l.idx >= ? ORDER BY l.idx LIMIT ?`,
+    ),
+    causes: database.prepare('SELECT * FROM causes WHERE idx >= ? AND idx < ? ORDER BY idx'),
+    shred: database.prepare(
+      'UPDATE contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL WHERE idx = ?',
+    ),
+    saveCheckpoint: database.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)'),
+    checkpoint: database.prepare('SELECT size, note, at FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1'),
+  };
+}
+
+function contentValues(content: StoredContent): (null | number | string | Uint8Array)[] {
+  const { id, salt, document, companionSalt, companion, cause } = content;
+  return [id, salt, document, companionSalt, companion, cause];
+}
+
+/** An entry whose bytes are gone reads as empty bytes: no leaf hash fits them. */
+function storedEntry(row: Row): StoredEntry {
+  return {
+    index: row.idx as number,
+    leaf: row.leaf as Uint8Array,
+    subject: row.subject as Uint8Array | null,
+    rev: row.rev as number,
+    entry: (row.entry as Uint8Array | null) ?? new Uint8Array(0),
+    content:
+      row.id === null
+        ? null
+        : {
+            id: row.id as string,
+            salt: row.salt as Uint8Array | null,
+            document: row.document as Uint8Array | null,
+            companionSalt: row.companion_salt as Uint8Array | null,
+            companion: row.companion as Uint8Array | null,
+            cause: row.cause as number,
+          },
+  };
+}
+
+function storedCause(row: Row): StoredCause {
+  return {
+    index: row.idx as number,
+    records: row.records as number,
+    salt: row.salt as Uint8Array,
+    document: row.document as Uint8Array,
+    requestKey: row.request_key as string | null,
+    requestHash: row.request_hash as Uint8Array | null,
+  };
+}

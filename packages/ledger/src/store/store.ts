@@ -1,0 +1,103 @@
+/**
+ * The store: what must not be lost. Everything else is derived from it.
+ *
+ * Contract of every driver: `append` is durable when it returns, all or nothing, and only continues
+ * the log where it ends; reads see every append that returned. One process writes at a time; drivers
+ * refuse a second one. Proven by the conformance suite that all drivers share.
+ */
+
+/** One entry of the log with what belongs to it. Byte strings are exact. */
+export interface StoredEntry {
+  index: number;
+  /** RFC 9162 leaf hash of `entry`. */
+  leaf: Uint8Array;
+  /** K of the subject that a record moves; null for trust.root and map.root entries. */
+  subject: Uint8Array | null;
+  /** Revision of the subject; 0 where there is none. */
+  rev: number;
+  entry: Uint8Array;
+  content: StoredContent | null;
+}
+
+/** What a record commits to. Parts are null once shredded. */
+export interface StoredContent {
+  /** Subject id. */
+  id: string;
+  salt: Uint8Array | null;
+  document: Uint8Array | null;
+  companionSalt: Uint8Array | null;
+  companion: Uint8Array | null;
+  /** Index of the first record of the command, where its cause is stored. */
+  cause: number;
+}
+
+/** Who asked for a command's records and why, committed to by each of them. */
+export interface StoredCause {
+  /** Index of the command's first record. */
+  index: number;
+  /** Number of its records. */
+  records: number;
+  salt: Uint8Array;
+  document: Uint8Array;
+  /** The caller's idempotency key and the hash of what was asked under it. */
+  requestKey: string | null;
+  requestHash: Uint8Array | null;
+}
+
+export interface StoredCheckpoint {
+  size: number;
+  /** The signed note with its cosignatures. */
+  note: string;
+  /** When it was published, an instant. */
+  at: string;
+}
+
+/** The narrow rows from which tree and map are rebuilt at a start. */
+export interface StoredLeaf {
+  index: number;
+  leaf: Uint8Array;
+  subject: Uint8Array | null;
+  rev: number;
+}
+
+export interface AppendBatch {
+  /** The size that the log must have for the batch to continue it. */
+  size: number;
+  entries: readonly StoredEntry[];
+  causes: readonly StoredCause[];
+}
+
+/** The log does not end where a batch expected it to: somebody else wrote. */
+export class StoreConflict extends Error {
+  override readonly name = 'StoreConflict';
+}
+
+/** Another process holds the store. */
+export class StoreLocked extends Error {
+  override readonly name = 'StoreLocked';
+}
+
+export interface Store {
+  /** Number of entries. */
+  size(): Promise<number>;
+  /**
+   * Appends durably. Throws StoreConflict where the log has another size. After any other error the outcome is
+   * unknown until `size` is read again.
+   */
+  append(batch: AppendBatch): Promise<void>;
+  /** Narrow rows from `from` on, at most `limit`, in order. */
+  leaves(from: number, limit: number): Promise<StoredLeaf[]>;
+  /** Whole entries from `from` on, at most `limit`, in order. */
+  entries(from: number, limit: number): Promise<StoredEntry[]>;
+  entry(index: number): Promise<StoredEntry | undefined>;
+  cause(index: number): Promise<StoredCause | undefined>;
+  /** Causes with `from` ≤ index < `to`, in order. */
+  causes(from: number, to: number): Promise<StoredCause[]>;
+  /** Removes documents, companions and salts at these indexes for good; commitments and entries stay. */
+  shred(indexes: readonly number[]): Promise<void>;
+  /** Keeps a published checkpoint; one of the same size replaces it (fresher cosignatures). */
+  saveCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+  /** The largest published checkpoint of at most `size`. */
+  checkpoint(size?: number): Promise<StoredCheckpoint | undefined>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,85 @@
+import type { Change } from '../change.ts';
+import type { Command, CommandOf, CommandType } from '../commands.ts';
+import type { LockLevel } from '../documents.ts';
+import { ModelError } from '../errors.ts';
+import { parseCommand } from '../parse/command.ts';
+import { amendLicense } from './amend.ts';
+import { changePlan } from './change-plan.ts';
+import { createCustomer, updateCustomer } from './customers.ts';
+import { type Decision, type Environment, Refused, refuse, type View } from './decision.ts';
+import { eraseCustomer, mergeCustomer } from './endings-of-customers.ts';
+import { issueLicense } from './issue.ts';
+import { createPlan, retirePlan, updatePlan } from './plans.ts';
+import { createProduct, retireProduct, updateProduct } from './products.ts';
+import { renewLicense } from './renew.ts';
+import { replaceLicense } from './replace.ts';
+import { reinstateLicense, revokeLicense, suspendLicense } from './standing.ts';
+import { reissueLicense, rekeyLicense, transferLicense } from './transfer.ts';
+
+type Handler<T extends CommandType> = (view: View, command: CommandOf<T>, env: Environment) => Change[];
+
+const HANDLERS: { [T in CommandType]: Handler<T> } = {
+  'product.create': createProduct,
+  'product.update': updateProduct,
+  'product.retire': retireProduct,
+  'plan.create': createPlan,
+  'plan.update': updatePlan,
+  'plan.retire': retirePlan,
+  'customer.create': createCustomer,
+  'customer.update': updateCustomer,
+  'customer.merge': mergeCustomer,
+  'customer.erase': eraseCustomer,
+  'license.issue': issueLicense,
+  'license.amend': amendLicense,
+  'license.renew': renewLicense,
+  'license.change_plan': changePlan,
+  'license.suspend': suspendLicense,
+  'license.reinstate': reinstateLicense,
+  'license.revoke': revokeLicense,
+  'license.replace': replaceLicense,
+  'license.transfer': transferLicense,
+  'license.rekey': rekeyLicense,
+  'license.reissue': reissueLicense,
+};
+
+/** What tightens stays possible while a namespace is read-only. */
+const ALLOWED_WHEN_READ_ONLY: ReadonlySet<CommandType> = new Set(['license.suspend', 'license.revoke']);
+
+/**
+ * Decides what a command changes. Pure: the same view, command and environment give the same decision. The
+ * changes are to be recorded in their order, all or none. Throws only what the view or the environment throw.
+ */
+export function decide(view: View, command: Command, env: Environment): Decision {
+  try {
+    const checked = checkInput(command);
+    checkLock(checked.type, env.lock);
+    const handle = HANDLERS[checked.type] as Handler<CommandType>;
+    return { ok: true, changes: handle(view, checked, env) };
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, refusal: error.refusal };
+    throw error;
+  }
+}
+
+function checkInput(command: Command): Command {
+  try {
+    return parseCommand(command);
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    return refuse('input_invalid', `${error.message}. Correct it and try again.`, { path: error.path });
+  }
+}
+
+function checkLock(type: CommandType, lock: LockLevel): void {
+  if (lock === 'open' || lock === 'heightened') return;
+  if (lock === 'read-only' && ALLOWED_WHEN_READ_ONLY.has(type)) return;
+  const allowed =
+    lock === 'read-only' ? 'only suspending and revoking licenses is possible' : 'nothing may change';
+  refuse(
+    'namespace_locked',
+    `The namespace is locked (${lock}), so ${allowed}. Ask those who hold its authority.`,
+    {
+      details: { lock },
+    },
+  );
+}

@@ -1,0 +1,118 @@
+import type { Change, Current } from '../change.ts';
+import type { CustomerErase, CustomerMerge } from '../commands.ts';
+import type { CustomerDocument, LicenseCompanion } from '../documents.ts';
+import { type Environment, refuse, type View } from './decision.ts';
+import { findCustomer, nextChange, nextLicense, targetCustomer } from './subjects.ts';
+
+/** The most records that one command makes. */
+export const RECORDS_MAX = 500;
+
+/** How many merges are followed when looking for a cycle. */
+const MERGES_MAX = 64;
+
+/** The customer is merged first, then each of its licenses is transferred, revoked ones included. */
+export function mergeCustomer(view: View, command: CustomerMerge, env: Environment): Change[] {
+  const current = targetCustomer(view, command);
+  if (current.document.state !== 'active') {
+    refuse(
+      'state_forbids',
+      `The customer ${current.document.id} is ${current.document.state}. Use an active one.`,
+      {
+        path: '$.customer',
+      },
+    );
+  }
+  const into = customerToMergeInto(view, command.into, current.document.id);
+  const licenses = view.licensesOfCustomer(current.document.id);
+  if (licenses.length + 1 > RECORDS_MAX) {
+    const message = `The customer has ${licenses.length} licenses, too many for one command.`;
+    refuse('limit_exceeded', `${message} Transfer some of them to the other customer first, then merge.`, {
+      details: { licenses: licenses.length, recordsMax: RECORDS_MAX },
+    });
+  }
+  const merged = nextChange('customer.merged', current, { state: 'merged', into: into.id });
+  const moved = licensesNamed(view, licenses).map((license) =>
+    nextLicense('license.transferred', license, env, { customer: into.id }),
+  );
+  return [merged, ...moved];
+}
+
+/**
+ * The customer is erased first, then each license that says something personal is amended, revoked ones
+ * included. The license key, order, price and reseller stay: they are the vendor's books.
+ */
+export function eraseCustomer(view: View, command: CustomerErase, env: Environment): Change[] {
+  const current = targetCustomer(view, command);
+  if (current.document.state === 'erased') {
+    refuse('state_forbids', 'The customer is erased already. There is nothing to do.', {
+      path: '$.customer',
+    });
+  }
+  const erased = nextChange('customer.erased', current, {
+    reference: null,
+    name: null,
+    email: null,
+    country: null,
+    parent: null,
+    state: 'erased',
+    metadata: {},
+  });
+  const personal = licensesNamed(view, view.licensesOfCustomer(current.document.id)).filter(
+    saysSomethingPersonal,
+  );
+  if (personal.length + 1 > RECORDS_MAX) {
+    const message = `${personal.length} licenses of the customer carry personal text, too many for one command.`;
+    refuse('limit_exceeded', `${message} Amend some first: licensee null, companion crm {} and notes null.`, {
+      details: { licenses: personal.length, recordsMax: RECORDS_MAX },
+    });
+  }
+  const amended = personal.map((license) =>
+    nextLicense('license.amended', license, env, { licensee: null }, withoutPersonalText(license.companion)),
+  );
+  return [erased, ...amended];
+}
+
+function customerToMergeInto(view: View, named: string, mergedId: string): CustomerDocument {
+  const into = findCustomer(view, named)?.document;
+  if (into === undefined) {
+    return refuse('customer_unknown', `There is no customer ${named}. Check the id or reference.`, {
+      path: '$.into',
+    });
+  }
+  checkNoCycle(view, into, mergedId);
+  if (into.state === 'active') return into;
+  return refuse('customer_not_active', `The customer ${named} is ${into.state}. Choose an active customer.`, {
+    path: '$.into',
+    ...(into.into === null ? {} : { details: { into: into.into } }),
+  });
+}
+
+function checkNoCycle(view: View, into: CustomerDocument, mergedId: string): void {
+  let next: CustomerDocument | undefined = into;
+  for (let steps = 0; next !== undefined && steps < MERGES_MAX; steps += 1) {
+    if (next.id === mergedId) {
+      refuse('merge_cycle', 'A customer cannot be merged into itself or into one that was merged into it.', {
+        path: '$.into',
+      });
+    }
+    next = next.into === null ? undefined : view.subject('customer', next.into)?.document;
+  }
+}
+
+function licensesNamed(view: View, ids: readonly string[]): Current<'license'>[] {
+  const licenses: Current<'license'>[] = [];
+  for (const id of ids) {
+    const license = view.subject('license', id);
+    if (license !== undefined) licenses.push(license);
+  }
+  return licenses;
+}
+
+function saysSomethingPersonal({ document, companion }: Current<'license'>): boolean {
+  if (document.licensee !== null) return true;
+  return companion !== null && (companion.notes !== null || Object.keys(companion.crm).length > 0);
+}
+
+function withoutPersonalText(companion: LicenseCompanion | null): LicenseCompanion | null {
+  return companion === null ? null : { ...companion, crm: {}, notes: null };
+}

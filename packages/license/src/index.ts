@@ -1,0 +1,26 @@
+export * from './apply.ts';
+export * from './change.ts';
+export * from './check-after.ts';
+export * from './check-transition.ts';
+export * from './commands.ts';
+export { decide } from './decide/decide.ts';
+export type { Decision, Environment, View } from './decide/decision.ts';
+export { RECORDS_MAX } from './decide/endings-of-customers.ts';
+export * from './documents.ts';
+export * from './errors.ts';
+export * from './identifiers.ts';
+export { COMMAND_TYPES, parseCommand } from './parse/command.ts';
+export {
+  DOCUMENT_BYTES_MAX,
+  encodeCompanion,
+  encodeDocument,
+  LICENSE_BYTES_MAX,
+  parseCompanion,
+  parseDocument,
+} from './parse/document.ts';
+export { ADDONS_MAX, ENTITLEMENTS_MAX } from './parse/grants.ts';
+export * from './records.ts';
+export * from './refusals.ts';
+export * from './text.ts';
+export * from './time.ts';
+export * from './verdict/index.ts';

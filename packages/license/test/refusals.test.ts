@@ -1,0 +1,39 @@
+import { describe, expect, it, test } from 'vitest';
+import { REFUSALS, type RefusalCode, refusalMeaning } from '../src/index.ts';
+import { REFUSAL_CASES } from './refusal-cases.ts';
+import { issue } from './refusal-situations.ts';
+import { soldWorld } from './world.ts';
+
+describe('a command is refused with', () => {
+  test.each(REFUSAL_CASES.map((row) => [row.code, row.when, row] as const))('%s when %s', (code, _, row) => {
+    const world = soldWorld();
+    row.before?.(world);
+    const command = row.command(world);
+    const records = world.records.length;
+    const refusal = world.refused(command);
+    expect(refusal.code).toBe(code);
+    if (row.path !== undefined) expect(refusal.path).toBe(row.path);
+    expect(refusal.message).toMatch(/^.{10,400}\.$/);
+    expect(world.records.length).toBe(records);
+  });
+});
+
+describe('the registry', () => {
+  it('has a row above for every code that commands raise, and for no other', () => {
+    const raised = Object.keys(REFUSALS).filter(
+      (code) => refusalMeaning(code as RefusalCode).raisedBy === 'decide',
+    );
+    expect([...new Set(REFUSAL_CASES.map(({ code }) => code))].sort()).toEqual(raised.sort());
+  });
+
+  it('explains every code in one sentence', () => {
+    for (const { meaning } of Object.values(REFUSALS)) expect(meaning).toMatch(/^[A-Z][^.]*\.$/);
+  });
+
+  it('never shows a license key in a refusal', () => {
+    const world = soldWorld();
+    issue(world, { key: 'SECRET-KEY-1' });
+    const refusal = world.refused({ type: 'license.issue', plan: 'pro', key: 'SECRET-KEY-1' });
+    expect(JSON.stringify(refusal)).not.toContain('SECRET-KEY-1');
+  });
+});
