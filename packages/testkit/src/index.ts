@@ -1,0 +1,2 @@
+export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
+export { closeWorld, createWorld, openLedger, TestSystem, type TestSystemOptions, type TestWorld } from './system.ts';

@@ -1,0 +1,196 @@
+/**
+ * A whole system in one process, on given parts: real ledger, real signer logic, local cosigners.
+ *
+ * For tests of the parts in between; the processes, sockets and witnesses are tested as processes elsewhere.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseTrustRoot, type TrustRoot } from '@tallystick/core';
+import {
+  Ledger,
+  type LedgerEvent,
+  type LedgerParts,
+  ledgerTimes,
+  MemoryStore,
+  Projections,
+  type Store,
+  type SubmitResult,
+} from '@tallystick/ledger';
+import type { Command } from '@tallystick/license';
+import { createIdentity, bootstrapIdentity, type Identity, newLicenseKey, newSubjectId } from '@tallystick/server';
+import { Mark, Signer, SigningKey } from '@tallystick/signer';
+import { LocalCosigners } from './local-cosigners.ts';
+
+export interface TestSystemOptions {
+  store?: Store;
+  projections?: Projections;
+  /** Milliseconds; the real clock where left out. */
+  now?: () => number;
+  ns?: string;
+  times?: Partial<LedgerParts['times']>;
+  /** Wraps the signer: for faults. */
+  wrapSigner?: (signer: LedgerParts['signer']) => LedgerParts['signer'];
+}
+
+/** What outlives a restart of the ledger. */
+export interface TestWorld {
+  identity: Identity;
+  trust: TrustRoot;
+  cosigners: LocalCosigners;
+  store: Store;
+  projections: Projections;
+  signer: Signer;
+  mark: Mark;
+  directory: string;
+  options: TestSystemOptions;
+  now: () => number;
+}
+
+export async function createWorld(options: TestSystemOptions = {}): Promise<TestWorld> {
+  const now = options.now ?? (() => Date.now());
+  const cosigners = new LocalCosigners(now);
+  const origin = 'tally.example/log';
+  const identity = createIdentity({
+    ns: options.ns ?? 'acme',
+    name: 'Acme',
+    mode: 'test',
+    support: { name: null, email: null, url: null },
+    origin,
+    quorum: cosigners.quorum,
+    now: now(),
+    trustYears: 5,
+    offlineMax: 'P90D',
+  });
+  const store = options.store ?? new MemoryStore();
+  await bootstrapIdentity(store, identity, { random: randomBytes, now: now(), who: { kind: 'test', id: 'test' } });
+  const directory = mkdtempSync(join(tmpdir(), 'tally-test-'));
+  const markFile = join(directory, 'mark.db');
+  Mark.create(markFile, origin);
+  const mark = Mark.open(markFile, origin);
+  return {
+    identity,
+    trust: parseTrustRoot(identity.trustRoot),
+    cosigners,
+    store,
+    projections: options.projections ?? new Projections(':memory:'),
+    signer: new Signer(
+      identity.onlineKeys.map((spec) => new SigningKey(spec)),
+      mark,
+      now,
+    ),
+    mark,
+    directory,
+    options,
+    now,
+  };
+}
+
+/** Opens the ledger of a world: at first, and after each "restart". */
+export async function openLedger(
+  world: TestWorld,
+  overrides: Partial<LedgerParts> = {},
+): Promise<{ ledger: Ledger; events: LedgerEvent[] }> {
+  const { identity, signer, store, projections, trust, cosigners, options, now } = world;
+  const events: LedgerEvent[] = [];
+  const direct: LedgerParts['signer'] = {
+    signRecords: async (records) => signer.signRecords(records),
+    signPromise: async (statement) => signer.signPromise(statement),
+    signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+  };
+  const ledger = await Ledger.open({
+    store,
+    projections,
+    signer: options.wrapSigner?.(direct) ?? direct,
+    cosigners,
+    mark: signer.describe().mark,
+    trust,
+    ns: identity.namespace.ns,
+    keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),
+    indexKey: (key) => createHmac('sha256', 'test').update(key).digest('base64'),
+    newId: newSubjectId,
+    newLicenseKey: () => newLicenseKey(randomBytes),
+    random: randomBytes,
+    now,
+    times: { ...ledgerTimes, intervalMs: 5, retryMs: 5, ...options.times },
+    onEvent: (event) => events.push(event),
+    ...overrides,
+  });
+  return { ledger, events };
+}
+
+export function closeWorld(world: TestWorld): void {
+  world.mark[Symbol.dispose]();
+  rmSync(world.directory, { recursive: true, force: true });
+}
+
+/** A ledger that takes changes, with a product `pro` sold under a plan `pro-yearly`. */
+export class TestSystem {
+  readonly world: TestWorld;
+  ledger: Ledger;
+  events: LedgerEvent[];
+
+  private constructor(world: TestWorld, opened: { ledger: Ledger; events: LedgerEvent[] }) {
+    this.world = world;
+    this.ledger = opened.ledger;
+    this.events = opened.events;
+  }
+
+  static async start(options: TestSystemOptions = {}): Promise<TestSystem> {
+    const world = await createWorld(options);
+    const system = new TestSystem(world, await openLedger(world));
+    await system.ready();
+    return system;
+  }
+
+  /** Resolves when changes are taken. */
+  async ready(): Promise<void> {
+    await this.ledger.whenPublished(1, 10_000);
+    while (this.ledger.mutations !== null) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+
+  /** Submits a command; throws where it is refused. */
+  async run(command: Command, key?: string): Promise<Extract<SubmitResult, { changes: unknown }>> {
+    const result = await this.submit(command, key);
+    if ('refused' in result) throw new Error(`${result.refused.code}: ${result.refused.message}`);
+    return result;
+  }
+
+  submit(command: Command, key?: string): Promise<SubmitResult> {
+    const request = key === undefined ? null : { key, hash: new TextEncoder().encode(JSON.stringify(command)) };
+    const cause = { who: { kind: 'test', id: 'test' }, why: null };
+    return this.ledger.submit({ command, cause, request, dryRun: false });
+  }
+
+  /** Makes the product and plan that tests sell. */
+  async sellPro(): Promise<void> {
+    await this.run({
+      type: 'product.create',
+      code: 'pro',
+      name: 'Pro',
+      entitlements: { pdf: { type: 'boolean' }, tokens: { type: 'quota' } },
+    });
+    await this.run({
+      type: 'plan.create',
+      product: 'pro',
+      code: 'pro-yearly',
+      name: 'Pro, yearly',
+      term: { length: 'P1Y' },
+      entitlements: { pdf: { value: true }, tokens: { limit: 1000, per: 'P1M', over: 'block' } },
+    });
+  }
+
+  /** Ends the ledger and opens it again on what the store holds. */
+  async restart(overrides: Partial<LedgerParts> = {}): Promise<void> {
+    await this.ledger[Symbol.asyncDispose]();
+    const opened = await openLedger(this.world, overrides);
+    this.ledger = opened.ledger;
+    this.events = opened.events;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.ledger[Symbol.asyncDispose]();
+    closeWorld(this.world);
+  }
+}
