@@ -8,7 +8,7 @@ export { ProjectionFeeder } from './projections/feeder.ts';
 export { type LicenseFilter, type Page, Projections } from './projections/projections.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';
-export type { HistoryItem, LedgerReader } from './read/ledger-reader.ts';
+export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
 export type { AppliedChange, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';

@@ -33,8 +33,10 @@ async function main(): Promise<void> {
   server.close();
 }
 
+/** A signal, or the end of the supervisor that started this process and holds its channel. */
 function stopRequested(): Promise<void> {
   return new Promise((resolve) => {
+    process.once('disconnect', () => resolve());
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
   });

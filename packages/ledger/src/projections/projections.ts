@@ -55,9 +55,10 @@ export interface LicenseFilter {
   expiresBefore?: string;
 }
 
+/** Rows are listed newest first: ids sort by the time they were made. */
 export interface Page {
-  /** Rows with a larger id than this. */
-  after: string;
+  /** Only rows with a smaller id than this. */
+  before: string;
   limit: number;
 }
 
@@ -139,8 +140,8 @@ export class Projections {
   }
 
   licenses(filter: LicenseFilter, page: Page): LicenseRow[] {
-    const conditions = ['id > ?'];
-    const values: string[] = [page.after];
+    const conditions = ['id < ?'];
+    const values: string[] = [page.before];
     const columns = { customer: 'customer = ?', plan: 'plan = ?', product: 'product = ?', state: 'state = ?', expiresBefore: 'until < ?' };
     for (const [name, condition] of Object.entries(columns)) {
       const value = filter[name as keyof LicenseFilter];
@@ -148,19 +149,19 @@ export class Projections {
       conditions.push(condition);
       values.push(value);
     }
-    const sql = `SELECT * FROM licenses WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`;
+    const sql = `SELECT * FROM licenses WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ?`;
     return this.#database.prepare(sql).all(...values, page.limit) as unknown as LicenseRow[];
   }
 
   customers(filter: { reference?: string; state?: string }, page: Page): CustomerRow[] {
     const { reference = null, state = null } = filter;
-    const values = [page.after, reference, reference, state, state, page.limit];
+    const values = [page.before, reference, reference, state, state, page.limit];
     return this.#statements.customers.all(...values) as unknown as CustomerRow[];
   }
 
   catalog(type: 'product' | 'plan', filter: { product?: string; state?: string }, page: Page): CatalogRow[] {
     const { product = null, state = null } = filter;
-    const values = [type, page.after, product, product, state, state, page.limit];
+    const values = [type, page.before, product, product, state, state, page.limit];
     return this.#statements.catalog.all(...values) as unknown as CatalogRow[];
   }
 
@@ -263,11 +264,11 @@ const statements: Record<StatementName, string> = {
   customer: 'SELECT * FROM customers WHERE id = ?',
   setCustomer: 'INSERT OR REPLACE INTO customers VALUES (?, ?, ?)',
   customers:
-    'SELECT * FROM customers WHERE id > ? AND (? IS NULL OR reference = ?) AND (? IS NULL OR state = ?) ORDER BY id LIMIT ?',
+    'SELECT * FROM customers WHERE id < ? AND (? IS NULL OR reference = ?) AND (? IS NULL OR state = ?) ORDER BY id DESC LIMIT ?',
   catalogOne: 'SELECT id, code, product, state FROM catalog WHERE id = ?',
   setCatalog: 'INSERT OR REPLACE INTO catalog VALUES (?, ?, ?, ?, ?)',
   catalog:
-    'SELECT id, code, product, state FROM catalog WHERE type = ? AND id > ? AND (? IS NULL OR product = ?) AND (? IS NULL OR state = ?) ORDER BY id LIMIT ?',
+    'SELECT id, code, product, state FROM catalog WHERE type = ? AND id < ? AND (? IS NULL OR product = ?) AND (? IS NULL OR state = ?) ORDER BY id DESC LIMIT ?',
   plansOfProduct: "SELECT id FROM catalog WHERE type = 'plan' AND product = ? ORDER BY id",
   counts: `SELECT (SELECT count(*) FROM licenses) AS licenses, (SELECT count(*) FROM customers) AS customers,
                   (SELECT count(*) FROM catalog) AS catalog, (SELECT count(*) FROM names) AS names,

@@ -2,7 +2,15 @@
  * Reads for people and services. Projections find, the log decides: every row is compared with the checked
  * subject that it points to before it is handed out.
  */
-import { encodeEntryBundle, type TileName } from '@tallystick/core';
+import {
+  base64,
+  decodeUtf8,
+  encodeEntryBundle,
+  isMapRoot,
+  parseRecordEntry,
+  subjectTypeOf,
+  type TileName,
+} from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { type CauseDocument, checkCause, type CheckedRevision } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
@@ -27,6 +35,25 @@ export interface LedgerReaderParts {
 export interface HistoryItem {
   revision: CheckedRevision;
   cause: CauseDocument;
+}
+
+/** An entry of the log for people and tools; byte strings are base64. */
+export interface LogEntryView {
+  index: number;
+  leaf: string;
+  entry: string;
+  kind: 'record' | 'map.root' | 'trust.root';
+  record: object | null;
+  subject: { type: string; id: string } | null;
+}
+
+/** That a record exists. */
+export interface RecordEvent {
+  index: number;
+  type: string;
+  subject: { type: string; id: string };
+  rev: number;
+  at: string;
 }
 
 /** What a subject may be called by. */
@@ -115,11 +142,28 @@ export class LedgerReader {
     return encodeEntryBundle(stored.map(({ entry }) => entry));
   }
 
-  async entry(index: number): Promise<{ entry: Uint8Array; leaf: Uint8Array; path: (size: number) => Uint8Array[] } | undefined> {
-    const { state, store } = this.#parts;
-    const stored = await store.entry(index);
+  /** An entry with what it is about; undefined where the log has not got it yet. */
+  async logEntry(index: number): Promise<LogEntryView | undefined> {
+    const stored = await this.#parts.store.entry(index);
     if (stored === undefined) return undefined;
-    return { entry: stored.entry, leaf: stored.leaf, path: (size) => state.tree.inclusionProof(index, size) };
+    const base = { index, leaf: base64(stored.leaf), entry: base64(stored.entry) };
+    if (stored.subject === null) {
+      return { ...base, kind: isMapRoot(stored.entry) ? 'map.root' : 'trust.root', record: null, subject: null };
+    }
+    const { record, content } = await this.#parts.reader.revision(stored.content?.id ?? '', index);
+    const json = JSON.parse(decodeUtf8(record.envelope.payload)) as object;
+    const subject = { type: subjectTypeOf(record.record.type), id: content.id };
+    return { ...base, kind: 'record', record: json, subject };
+  }
+
+  /** The records at indexes from `from` up to `to`, as events tell of them; at most 1,000. */
+  async recordsBetween(from: number, to: number): Promise<RecordEvent[]> {
+    const stored = await this.#parts.store.entries(from, Math.min(1000, to - from));
+    return stored.flatMap(({ index, entry, subject, content }) => {
+      if (subject === null || content === null) return [];
+      const { type, rev, at } = parseRecordEntry(entry).record;
+      return [{ index, type, subject: { type: subjectTypeOf(type), id: content.id }, rev, at }];
+    });
   }
 
   /** Public documents by revision, for whoever recomputes the log. */

@@ -1,0 +1,75 @@
+/** The server's configuration: one JSON file, checked as a whole before anything starts. */
+import { readFileSync } from 'node:fs';
+import type { LedgerTimes } from '@tallystick/ledger';
+import { z } from 'zod';
+
+export interface ListenerConfig {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+}
+
+export interface ServerConfig {
+  /** Namespace. */
+  ns: string;
+  store: string;
+  projections: string;
+  signerSocket: string;
+  /** The trust root file that clients pin. */
+  trustRoot: string;
+  /** File with the secret under which license keys are indexed. */
+  licenseKeySecret: string;
+  /** SHA-256 of the tokens, base64: the tokens themselves are nowhere on the server. */
+  adminTokenHash: string;
+  mirrorTokenHash: string;
+  /** Addresses by cosigner name, where the trust root's do not apply. */
+  cosigners: Record<string, string>;
+  listeners: { public: ListenerConfig; admin: ListenerConfig; ops: ListenerConfig };
+  /** Milliseconds; see the ledger's times. */
+  times: Partial<LedgerTimes>;
+  cosignerTimeoutMs: number;
+  /** Requests per minute and address on the public listener. */
+  publicRatePerMinute: number;
+  /** 'off' gives durability away and exists for benchmarks. */
+  synchronous: 'full' | 'off';
+}
+
+const listener: z.ZodType<ListenerConfig> = z.strictObject({ host: z.string(), port: z.int().min(0).max(65_535) });
+
+const schema: z.ZodType<ServerConfig> = z.strictObject({
+  ns: z.string(),
+  store: z.string(),
+  projections: z.string(),
+  signerSocket: z.string(),
+  trustRoot: z.string(),
+  licenseKeySecret: z.string(),
+  adminTokenHash: z.string(),
+  mirrorTokenHash: z.string(),
+  cosigners: z.record(z.string(), z.url()).default({}),
+  listeners: z.strictObject({ public: listener, admin: listener, ops: listener }),
+  times: z
+    .strictObject({
+      intervalMs: z.int().min(10).exactOptional(),
+      refreshMs: z.int().min(1000).exactOptional(),
+      retryMs: z.int().min(50).exactOptional(),
+      promiseMs: z.int().min(1000).exactOptional(),
+      stallMs: z.int().min(1000).exactOptional(),
+    })
+    .default({}),
+  cosignerTimeoutMs: z.int().min(100).default(10_000),
+  publicRatePerMinute: z.int().min(1).default(600),
+  synchronous: z.enum(['full', 'off']).default('full'),
+});
+
+/** Throws Error with a sentence for the operator. */
+export function readServerConfig(file: string): ServerConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : error}`);
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) throw new Error(`${file}: ${z.prettifyError(result.error)}`);
+  return result.data;
+}

@@ -1,0 +1,96 @@
+/**
+ * Server-sent events. Slow readers are cut off rather than waited for: they come back with the index of
+ * the last event they got and miss nothing that was published.
+ */
+import type { ServerResponse } from 'node:http';
+import { encodeEvent, type EventData, keepAlive } from '@tallystick/contract';
+import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
+import type { EventMessage } from '../ledger-thread/messages.ts';
+
+const streamsMax = 256;
+const bufferedMax = 1024 * 1024;
+const keepAliveMs = 15_000;
+const recordsPerRead = 1000;
+
+interface Stream {
+  response: ServerResponse;
+  /** Published records are told up to here. */
+  next: number;
+  isReading: boolean;
+}
+
+export class EventStreams {
+  readonly #streams = new Set<Stream>();
+  readonly #timer: NodeJS.Timeout;
+  #ledger: LedgerClient | null = null;
+
+  constructor() {
+    this.#timer = setInterval(() => {
+      for (const stream of this.#streams) this.#write(stream, keepAlive);
+    }, keepAliveMs);
+    this.#timer.unref();
+  }
+
+  attach(ledger: LedgerClient): void {
+    this.#ledger = ledger;
+  }
+
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  get isFull(): boolean {
+    return this.#streams.size >= streamsMax;
+  }
+
+  /** Takes over a response. `lastEventId` is the log index after which to resume; null begins now. */
+  open(response: ServerResponse, lastEventId: number | null): void {
+    const published = this.#ledger?.status.published?.size ?? 0;
+    const stream: Stream = { response, next: lastEventId === null ? published : lastEventId + 1, isReading: false };
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.write(keepAlive);
+    this.#streams.add(stream);
+    response.on('close', () => this.#streams.delete(stream));
+    void this.#catchUp(stream);
+  }
+
+  send(event: EventMessage): void {
+    for (const stream of this.#streams) {
+      if (event.type !== 'checkpoint.published') this.#write(stream, event.data);
+      else void this.#catchUp(stream, event.data);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const stream of this.#streams) stream.response.end();
+  }
+
+  /** Tells of every published record that the stream has not been told of, then of the checkpoint. */
+  async #catchUp(stream: Stream, checkpoint?: string): Promise<void> {
+    const ledger = this.#ledger;
+    if (ledger === null || stream.isReading) return;
+    stream.isReading = true;
+    try {
+      const published = ledger.status.published;
+      const end = published?.size ?? 0;
+      while (stream.next < end && this.#streams.has(stream)) {
+        const to = Math.min(end, stream.next + recordsPerRead);
+        const records = JSON.parse(await ledger.call('eventsBetween', { from: stream.next, to })) as EventData['entry.published'][];
+        for (const record of records) this.#write(stream, encodeEvent('entry.published', record));
+        stream.next = to;
+      }
+      if (checkpoint !== undefined) this.#write(stream, checkpoint);
+    } catch {
+      // The stream cannot say what it cannot read; the client resumes where it stands.
+      stream.response.destroy();
+    } finally {
+      stream.isReading = false;
+    }
+  }
+
+  #write(stream: Stream, text: string): void {
+    if (stream.response.writableLength > bufferedMax) stream.response.destroy();
+    else stream.response.write(text);
+  }
+}

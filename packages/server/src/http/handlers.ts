@@ -1,0 +1,131 @@
+/** One handler per route of the contract: what it asks of the ledger, and nothing else. */
+import { hash } from 'node:crypto';
+import { openApiDocument, type RequestOf, type RouteName, routes } from '@tallystick/contract';
+import type { Command } from '@tallystick/license';
+import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Caller } from './tokens.ts';
+
+export interface HandlerContext {
+  ledger: LedgerClient;
+  metrics: Metrics;
+  caller: Caller;
+}
+
+/** A body, or with a status other than 200. */
+export type Answer = string | Uint8Array | { status: number; body: string };
+
+export type Handler<N extends RouteName> = (request: RequestOf<N>, context: HandlerContext) => Promise<Answer>;
+
+export type Handlers = { readonly [N in Exclude<RouteName, 'event.stream'>]: Handler<N> };
+
+type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
+type MutationName = Extract<RouteName, Command['type']>;
+
+interface MutationRequest {
+  params: { id?: string };
+  query: { dryRun: boolean; wait: 'durable' | 'published'; waitMs: number };
+  headers: { 'idempotency-key'?: string; 'tally-reason'?: string };
+  body: object;
+}
+
+/** The command is the body with its type and, where the path names one, its subject. */
+function mutation<N extends MutationName>(name: N): Handler<N> {
+  const kind = name.slice(0, name.indexOf('.')) as SubjectKind;
+  return (request, { ledger, caller }) => {
+    const { params, query, headers, body } = request as unknown as MutationRequest;
+    const target = params.id === undefined ? {} : { [kind]: params.id };
+    const command = { ...body, ...target, type: name } as unknown as Command;
+    const key = headers['idempotency-key'];
+    return ledger.call('mutate', {
+      command,
+      who: { kind: 'token', id: caller?.id ?? 'nobody' },
+      why: headers['tally-reason'] ?? null,
+      request: key === undefined ? null : { key, hash: hash('sha256', JSON.stringify(command), 'base64') },
+      ...query,
+    });
+  };
+}
+
+function get(type: SubjectKind): (request: { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
+  return ({ params }, { ledger }) => ledger.call('get', { type, id: params.id });
+}
+
+interface ListRequest {
+  query: { limit: number; cursor?: string };
+}
+
+function list(type: SubjectKind): (request: ListRequest, context: HandlerContext) => Promise<Answer> {
+  return ({ query }, { ledger }) => {
+    const { limit, cursor, ...filter } = query;
+    return ledger.call('list', { type, filter, cursor: cursor ?? null, limit });
+  };
+}
+
+function history(
+  type: SubjectKind,
+): (request: ListRequest & { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
+  return ({ params, query }, { ledger }) => {
+    const { limit, cursor } = query;
+    return ledger.call('history', { type, id: params.id, cursor: cursor ?? null, limit });
+  };
+}
+
+const openApi = JSON.stringify(openApiDocument());
+
+const reads = {
+  'log.checkpoint': (_, { ledger }) => ledger.call('checkpoint', null),
+  'log.tile': async ({ params }, { ledger }) => {
+    return Buffer.from(await ledger.call('tile', { path: params['*'] }), 'base64');
+  },
+  'trust.get': ({ params }, { ledger }) =>
+    typeof params.key === 'number'
+      ? ledger.call('trustRoot', { version: params.key })
+      : ledger.call('currentTrust', { ns: params.key }),
+  'trust.keys': ({ params }, { ledger }) => ledger.call('trustKeys', { ns: params.ns }),
+  'trust.namespace': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'namespace' }),
+  'trust.brake': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'brake' }),
+  'license.bundle': ({ params }, { ledger }) => ledger.call('bundle', { id: params.id }),
+  'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
+  'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
+  'log.status': async (_, { ledger }) => {
+    const { mutations: _mutations, queued: _queued, quorum, ...status } = ledger.status;
+    const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+    const members = quorum.map(({ lastSeenAt, ...member }) => ({ ...member, lastSeenAt: instant(lastSeenAt) }));
+    return JSON.stringify({ ...status, quorum: members });
+  },
+  'openapi.get': async () => openApi,
+  'metrics.get': (_, { metrics }) => metrics.text(),
+  'health.get': async () => JSON.stringify({ alive: true }),
+  'ready.get': async (_, { ledger }) => {
+    const { mutations } = ledger.status;
+    const isBroken = mutations?.problem === 'integrity';
+    const reasons = mutations === null ? [] : [{ code: mutations.problem, detail: mutations.message }];
+    const body = JSON.stringify({
+      reads: { ready: !isBroken, reasons: isBroken ? reasons : [] },
+      mutations: { ready: mutations === null, reasons },
+    });
+    return { status: mutations === null ? 200 : 503, body };
+  },
+} satisfies Partial<Handlers>;
+
+function subjectReads<T extends SubjectKind>(type: T): {
+  [N in `${T}.get` | `${T}.list` | `${T}.history`]: never;
+} {
+  return { [`${type}.get`]: get(type), [`${type}.list`]: list(type), [`${type}.history`]: history(type) } as never;
+}
+
+function mutations(): { [N in MutationName]: Handler<N> } {
+  const names = Object.keys(routes).filter((name) => routes[name as RouteName].mutation) as MutationName[];
+  return Object.fromEntries(names.map((name) => [name, mutation(name)])) as never;
+}
+
+export const handlers: Handlers = {
+  ...reads,
+  ...subjectReads('product'),
+  ...subjectReads('plan'),
+  ...subjectReads('customer'),
+  ...subjectReads('license'),
+  ...mutations(),
+};
+

@@ -1,0 +1,165 @@
+/** One zone's listener: the contract's routes of that zone, and no others. */
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import {
+  problemMediaType,
+  type ProblemCode,
+  problemOf,
+  problems,
+  readRequest,
+  type RouteName,
+  routesOf,
+  type Route,
+  type Zone,
+} from '@tallystick/contract';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ServerConfig } from '../config.ts';
+import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
+import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { Metrics } from '../metrics.ts';
+import type { EventStreams } from './event-streams.ts';
+import { type Answer, type Handler, handlers } from './handlers.ts';
+import { parseJsonBody } from './json-body.ts';
+import { authProblem, type Caller, callerOf } from './tokens.ts';
+
+export interface ListenerParts {
+  config: ServerConfig;
+  ledger: LedgerClient;
+  metrics: Metrics;
+  streams: EventStreams;
+  logger: FastifyBaseLogger;
+}
+
+/** Requests that may wait for the ledger at once; more are told to come back. */
+const inFlightMax = 12_000;
+const retryAfterSeconds = 1;
+
+export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: parts.logger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    requestTimeout: 60_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 256 },
+  });
+  await app.register(helmet);
+  if (zone === 'public') {
+    await app.register(rateLimit, {
+      max: parts.config.publicRatePerMinute,
+      timeWindow: '1 minute',
+      errorResponseBuilder: () => new ServiceProblem('rate_limited'),
+    });
+  }
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, body === '' ? undefined : parseJsonBody(body as string));
+    } catch (error) {
+      done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
+    }
+  });
+  for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
+  const allowed = allowedMethods(zone);
+  app.setNotFoundHandler((request, reply) => {
+    const methods = allowed(request.url);
+    if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
+    return sendProblem(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
+  });
+  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, asProblem(error, request)));
+  return app;
+}
+
+function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
+  const name = route.name as RouteName;
+  const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
+  app.route({
+    method: route.method,
+    url: route.path,
+    ...(route.bodyLimit === 0 ? {} : { bodyLimit: route.bodyLimit }),
+    onResponse: async (_request, reply) => {
+      parts.metrics.request(zone, name, reply.statusCode, reply.elapsedTime / 1000);
+    },
+    handler: async (request, reply) => {
+      const caller = callerOf(request.headers.authorization, parts.config);
+      const refused = authProblem(route.auth, caller);
+      if (refused !== undefined) throw new ServiceProblem(refused);
+      const { params, query, headers, body } = request;
+      const read = readRequest(name, { params, query, headers, body });
+      if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
+      if (name === 'event.stream') return openStream(request, reply, parts.streams);
+      if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
+      const handler = handlers[name] as unknown as Handler<'log.status'>;
+      return sendAnswer(reply, mediaType, await handler(read.value as never, contextOf(parts, caller)));
+    },
+  });
+}
+
+function contextOf({ ledger, metrics }: ListenerParts, caller: Caller): Parameters<Handler<'log.status'>>[1] {
+  return { ledger, metrics, caller };
+}
+
+function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): FastifyReply {
+  reply.type(mediaType).header('cache-control', 'no-store');
+  if (typeof answer === 'string' || answer instanceof Uint8Array) return reply.send(answer);
+  return reply.code(answer.status).send(answer.body);
+}
+
+function openStream(request: FastifyRequest, reply: FastifyReply, streams: EventStreams): FastifyReply {
+  if (streams.isFull) throw new ServiceProblem('overloaded', 'too many event streams are open');
+  const last = request.headers['last-event-id'];
+  reply.hijack();
+  streams.open(reply.raw, last === undefined ? null : Number(last));
+  return reply;
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: ServiceProblem): FastifyReply {
+  const { code, detail, path, details } = problem;
+  const { status } = problems[code];
+  if (status === 503 || status === 429) reply.header('retry-after', retryAfterSeconds);
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  const occurrence = {
+    requestId: request.id,
+    ...(detail === undefined ? {} : { detail }),
+    ...(path === undefined ? {} : { path }),
+    ...(details === undefined ? {} : { details }),
+  };
+  const body = JSON.stringify(problemOf(code, occurrence));
+  return reply.code(status).type(problemMediaType).send(body);
+}
+
+const codeOfFastify: Record<string, ProblemCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_request',
+};
+
+function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
+  if (error instanceof ServiceProblem) return error;
+  const { code, statusCode } = error as { code?: string; statusCode?: number };
+  const known = code === undefined ? undefined : codeOfFastify[code];
+  if (known !== undefined) return new ServiceProblem(known);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new ServiceProblem('malformed_request', messageOf(error));
+  }
+  request.log.error({ error }, 'request failed');
+  return new ServiceProblem('internal');
+}
+
+/** The methods that a path of the zone takes. */
+function allowedMethods(zone: Zone): (url: string) => string[] {
+  const patterns = routesOf(zone).map(({ method, path }) => {
+    const escaped = path.replaceAll('.', '\\.').replace(/:[a-z]+/g, '[^/]+').replace('*', '.+');
+    return { method, pattern: new RegExp(`^${escaped}$`) };
+  });
+  return (url) => {
+    const path = url.split('?')[0] ?? '';
+    return patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,121 @@
+/** The HTTP side's end of the ledger's thread. */
+import { Worker } from 'node:worker_threads';
+import type { ProblemCode } from '@tallystick/contract';
+import type { ServerConfig } from '../config.ts';
+import type { Call, EventMessage, FromLedger, LedgerStatus, Reply, ServiceMethod, ToLedger } from './messages.ts';
+import type { LedgerService } from './service.ts';
+import { ServiceProblem } from './service-problem.ts';
+
+type Input<M extends ServiceMethod> = Parameters<LedgerService[M]> extends [infer I] ? I : null;
+
+interface Waiting {
+  resolve(body: string): void;
+  reject(error: Error): void;
+}
+
+export interface LedgerListener {
+  onEvent(event: EventMessage): void;
+  onProgress(progress: { step: string; done: number }): void;
+  /** The thread ended by itself: nothing works any more. */
+  onDeath(error: Error): void;
+}
+
+export class LedgerClient {
+  readonly #worker: Worker;
+  readonly #listener: LedgerListener;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls: Call[] = [];
+  #nextId = 1;
+  #isStopping = false;
+  #stopped: () => void = () => {};
+  /** The newest state that the thread told of. */
+  status: LedgerStatus;
+
+  private constructor(worker: Worker, listener: LedgerListener, status: LedgerStatus) {
+    this.#worker = worker;
+    this.#listener = listener;
+    this.status = status;
+    worker.on('message', (message: FromLedger) => this.#receive(message));
+    worker.on('error', (error: Error) => this.#die(error));
+    worker.on('exit', () => {
+      this.#stopped();
+      if (!this.#isStopping) this.#die(new Error('the ledger thread ended'));
+    });
+  }
+
+  /** Starts the thread; rejects with a sentence for the operator where the ledger cannot be opened. */
+  static start(config: ServerConfig, listener: LedgerListener): Promise<LedgerClient> {
+    const worker = new Worker(new URL('./ledger.worker.ts', import.meta.url), { workerData: { config } });
+    return new Promise((resolve, reject) => {
+      const onError = (error: Error): void => reject(error);
+      const onMessage = (message: FromLedger): void => {
+        if ('progress' in message) listener.onProgress(message.progress);
+        if ('failed' in message) reject(new Error(message.failed));
+        if (!('ready' in message)) return;
+        worker.off('message', onMessage);
+        worker.off('error', onError);
+        resolve(new LedgerClient(worker, listener, message.ready));
+      };
+      worker.on('message', onMessage);
+      worker.on('error', onError);
+    });
+  }
+
+  /** Calls a method of the service; resolves with its answer as text. Rejects with ServiceProblem. */
+  call<M extends ServiceMethod>(method: M, input: Input<M>): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#waiting.set(id, { resolve, reject });
+      if (this.#calls.length === 0) setImmediate(() => this.#flush());
+      this.#calls.push({ id, method, input: JSON.stringify(input) });
+    });
+  }
+
+  /** Calls that are not answered yet. */
+  get inFlight(): number {
+    return this.#waiting.size;
+  }
+
+  /** Finishes what is under way and ends the thread. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const stopped = new Promise<void>((resolve) => {
+      this.#stopped = resolve;
+    });
+    this.#send({ stop: true });
+    await stopped;
+  }
+
+  #flush(): void {
+    const calls = this.#calls;
+    this.#calls = [];
+    this.#send({ calls });
+  }
+
+  #send(message: ToLedger): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromLedger): void {
+    if ('replies' in message) for (const reply of message.replies) this.#settle(reply);
+    else if ('status' in message) this.status = message.status;
+    else if ('events' in message) for (const event of message.events) this.#listener.onEvent(event);
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if ('body' in reply) {
+      waiting?.resolve(reply.body);
+      return;
+    }
+    const { code, detail, path, details } = reply.problem;
+    waiting?.reject(new ServiceProblem(code as ProblemCode, detail, path, details));
+  }
+
+  #die(error: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(new ServiceProblem('outcome_unknown'));
+    this.#waiting.clear();
+    this.#listener.onDeath(error);
+  }
+}

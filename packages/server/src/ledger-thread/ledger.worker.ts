@@ -1,0 +1,71 @@
+/**
+ * The ledger's thread: SQLite, sequencing, hashing and proving, off the event loop that serves HTTP.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { LedgerError } from '@tallystick/ledger';
+import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
+import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
+import { openLedgerHost } from './ledger-host.ts';
+import { ServiceProblem } from './service-problem.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('the ledger runs as a worker');
+
+const post = (message: FromLedger): void => port.postMessage(message);
+
+/** Replies of one turn of the event loop leave together: a message costs more than what is in it. */
+let replies: Reply[] = [];
+
+function reply(answer: Reply): void {
+  if (replies.length === 0) {
+    setImmediate(() => {
+      post({ replies });
+      replies = [];
+    });
+  }
+  replies.push(answer);
+}
+
+function problemOf(error: unknown): ProblemMessage {
+  if (error instanceof ServiceProblem) {
+    const { code, detail, path, details } = error;
+    return { code, detail, path, details };
+  }
+  if (error instanceof LedgerError) {
+    const cause: unknown = error.cause;
+    if (cause instanceof SignerUnavailable) return { code: 'signer_unavailable' };
+    if (cause instanceof SignerRefused) return { code: 'signer_refused', detail: cause.message };
+    if (error.problem === 'stopping') return { code: 'overloaded', detail: error.message };
+    return { code: error.problem, detail: error.message };
+  }
+  return { code: 'internal' };
+}
+
+const host = await openLedgerHost((workerData as WorkerData).config, post).catch((error: unknown) => {
+  post({ failed: error instanceof Error ? error.message : String(error) });
+  return null;
+});
+
+async function answer({ id, method, input }: Call): Promise<void> {
+  try {
+    const result = await (host?.service[method] as (input: unknown) => Promise<unknown>).call(host?.service, JSON.parse(input));
+    reply({ id, body: typeof result === 'string' ? result : JSON.stringify(result) });
+  } catch (error) {
+    const problem = problemOf(error);
+    if (problem.code === 'integrity' || problem.code === 'internal') host?.alarm(error);
+    reply({ id, problem });
+  }
+}
+
+port.on('message', (message: ToLedger) => {
+  if ('calls' in message) {
+    for (const call of message.calls) void answer(call);
+    return;
+  }
+  void host?.[Symbol.asyncDispose]().then(() => {
+    post({ stopped: true });
+    port.close();
+  });
+});
+
+if (host !== null) post({ ready: host.status() });

@@ -1,0 +1,69 @@
+/**
+ * What crosses between the HTTP thread and the ledger's. Structured values travel as JSON text: copying
+ * one string is cheaper than cloning a tree of objects, and the answer goes out as it came.
+ */
+import type { LedgerProblem } from '@tallystick/ledger';
+import type { CosignerStatus } from '../quorum/cosigner-client.ts';
+import type { ServerConfig } from '../config.ts';
+import type { LedgerService } from './service.ts';
+
+export type ServiceMethod = keyof LedgerService;
+
+export interface Call {
+  id: number;
+  method: ServiceMethod;
+  /** JSON */
+  input: string;
+}
+
+export interface ProblemMessage {
+  code: string;
+  detail?: string | undefined;
+  path?: string | undefined;
+  details?: Record<string, string | number> | undefined;
+}
+
+/** `body` is JSON text, or plain text for methods that answer text. */
+export type Reply = { id: number; body: string } | { id: number; problem: ProblemMessage };
+
+/** How the ledger stands; sent whenever it changes. */
+export interface LedgerStatus {
+  origin: string;
+  size: number;
+  published: { size: number; root: string; asOf: string; at: string } | null;
+  pending: { count: number; oldestAt: string | null; publishBy: string | null };
+  quorum: (CosignerStatus & { group: string })[];
+  signer: { connected: boolean; mark: { size: number; root: string } | null };
+  namespace: { ns: string; mode: string; epoch: number; lock: string; minEpoch: number };
+  /** Why nothing may change; null where it may. */
+  mutations: { problem: LedgerProblem; message: string } | null;
+  queued: number;
+}
+
+/** An event in the shape of the contract, as text. */
+export interface EventMessage {
+  type: string;
+  data: string;
+}
+
+export interface CounterMessage {
+  name: 'records' | 'refusals' | 'checkpoints' | 'alarms';
+  by: number;
+}
+
+/** From the HTTP thread. */
+export type ToLedger = { calls: Call[] } | { stop: true };
+
+/** From the ledger's thread. */
+export type FromLedger =
+  | { ready: LedgerStatus }
+  | { failed: string }
+  | { progress: { step: string; done: number } }
+  | { replies: Reply[] }
+  | { status: LedgerStatus }
+  | { events: EventMessage[] }
+  | { stopped: true };
+
+export interface WorkerData {
+  config: ServerConfig;
+}

@@ -1,0 +1,19 @@
+import type { ProblemCode } from '@tallystick/contract';
+
+/** A problem in the terms of the contract, to be answered as such. */
+export class ServiceProblem extends Error {
+  override readonly name = 'ServiceProblem';
+  readonly code: ProblemCode;
+  /** What happened; undefined where the remedy says it all. */
+  readonly detail: string | undefined;
+  readonly path: string | undefined;
+  readonly details: Record<string, string | number> | undefined;
+
+  constructor(code: ProblemCode, detail?: string, path?: string, details?: Record<string, string | number>) {
+    super(detail ?? code);
+    this.code = code;
+    this.detail = detail;
+    this.path = path;
+    this.details = details;
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * What the HTTP side may ask of the ledger, answered in the shapes of the contract.
+ *
+ * Runs in the ledger's thread; every answer is plain JSON.
+ */
+import { base64, decodeUtf8, type KeptPromise, parseTilePath, type PublicKey } from '@tallystick/core';
+import type { Command, TallyDocument } from '@tallystick/license';
+import { type CheckedRevision, type HistoryItem, type Ledger, PublicationTimeout, type SubmitResult } from '@tallystick/ledger';
+import type { NoteCode } from '@tallystick/contract';
+import { ServiceProblem } from './service-problem.ts';
+
+type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
+
+export interface MutateInput {
+  command: Command;
+  who: { kind: string; id: string };
+  why: string | null;
+  /** Idempotency key and base64 of the hash of the request. */
+  request: { key: string; hash: string } | null;
+  dryRun: boolean;
+  wait: 'durable' | 'published';
+  waitMs: number;
+}
+
+export interface ListInput {
+  type: SubjectKind;
+  filter: Record<string, string | undefined>;
+  cursor: string | null;
+  limit: number;
+}
+
+interface MutationAnswer {
+  changes: object[];
+  promises: KeptPromise[];
+  document: TallyDocument;
+  published: boolean;
+  dryRun: boolean;
+  notes: { code: NoteCode; detail: string }[];
+  licenseKey?: string;
+  bundle?: unknown;
+}
+
+/** Commands whose answer shows the license key that they made. */
+const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.replace']);
+
+export class LedgerService {
+  readonly #ledger: Ledger;
+  readonly #keys: readonly PublicKey[];
+  readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
+
+  constructor(ledger: Ledger, keys: readonly PublicKey[], note: (code: NoteCode) => { code: NoteCode; detail: string }) {
+    this.#ledger = ledger;
+    this.#keys = keys;
+    this.#note = note;
+  }
+
+  async mutate(input: MutateInput): Promise<MutationAnswer> {
+    const { command, who, why, request, dryRun } = input;
+    const result = await this.#ledger.submit({
+      command,
+      cause: { who, why },
+      request: request && { key: request.key, hash: Buffer.from(request.hash, 'base64') },
+      dryRun,
+    });
+    if ('refused' in result) {
+      const { code, message, path, details } = result.refused;
+      throw new ServiceProblem(code, message, path, details);
+    }
+    return this.#mutationAnswer(input, result);
+  }
+
+  async get({ type, id }: { type: SubjectKind; id: string }): Promise<object> {
+    const revision = await this.#find(type, id);
+    return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
+  }
+
+  async list({ type, filter, cursor, limit }: ListInput): Promise<{ items: object[]; nextCursor: string | null }> {
+    const page = { before: decodeCursor(cursor), limit: limit + 1 };
+    const found = await this.#listRevisions(type, await this.#resolvedFilter(filter), page);
+    const shown = found.slice(0, limit);
+    const last = shown.at(-1);
+    const nextCursor = found.length > limit && last !== undefined ? encodeCursor(last.content.id) : null;
+    return { items: shown.map(item), nextCursor };
+  }
+
+  async history(input: { type: SubjectKind; id: string; cursor: string | null; limit: number }): Promise<object> {
+    const { content } = await this.#find(input.type, input.id);
+    const afterRev = input.cursor === null ? -1 : Number(decodeCursor(input.cursor));
+    const found = await this.#ledger.read.history(content.id, afterRev, input.limit + 1);
+    const shown = found.slice(0, input.limit);
+    const last = shown.at(-1);
+    const isMore = found.length > input.limit && last !== undefined;
+    return {
+      items: shown.map(historyItem),
+      nextCursor: isMore ? encodeCursor(String(last.revision.record.record.rev)) : null,
+    };
+  }
+
+  /** The license file as text. */
+  async bundle({ id }: { id: string }): Promise<string> {
+    this.#needPublished();
+    return this.#ledger.bundle(id);
+  }
+
+  async bundleOfKey({ licenseKey }: { licenseKey: string }): Promise<string> {
+    this.#needPublished();
+    const id = await this.#ledger.read.licenseOfKey(licenseKey);
+    if (id === undefined) throw new ServiceProblem('license_key_unknown');
+    return this.#ledger.bundle(id);
+  }
+
+  async checkpoint(): Promise<string> {
+    this.#needPublished();
+    return this.#ledger.published?.note ?? '';
+  }
+
+  /** The bytes of a tile in base64; `path` is what stands behind `tile/`. */
+  async tile({ path }: { path: string }): Promise<string> {
+    let name: ReturnType<typeof parseTilePath>;
+    try {
+      name = parseTilePath(`tile/${path}`);
+    } catch {
+      throw new ServiceProblem('not_found', 'this is not the path of a tile');
+    }
+    const bytes = await this.#ledger.read.tile(name);
+    if (bytes === undefined) throw new ServiceProblem('not_found', 'the log has no such tile yet');
+    return base64(bytes);
+  }
+
+  async currentTrust({ ns }: { ns: string }): Promise<object> {
+    this.#needNamespace(ns);
+    const show = async (id: 'namespace' | 'brake') => {
+      const revision = await this.#ledger.read.revision(id);
+      return { index: revision?.index ?? 0, document: revision?.current?.document };
+    };
+    return { namespace: await show('namespace'), brake: await show('brake') };
+  }
+
+  async publicDocument({ ns, id, rev }: { ns: string; id: 'namespace' | 'brake'; rev: number }): Promise<string> {
+    this.#needNamespace(ns);
+    const bytes = await this.#ledger.read.publicDocument(id, rev);
+    if (bytes === undefined) throw new ServiceProblem('not_found', `there is no revision ${rev} of the ${id}`);
+    return decodeUtf8(bytes);
+  }
+
+  async trustKeys({ ns }: { ns: string }): Promise<object> {
+    this.#needNamespace(ns);
+    return { keys: this.#keys.map(({ alg, key }) => ({ alg, key: base64(key) })) };
+  }
+
+  /** The envelope of a trust root version, as text. */
+  async trustRoot({ version }: { version: number }): Promise<object> {
+    const { trust } = this.#ledger;
+    if (version !== trust.version) throw new ServiceProblem('not_found', `there is no trust root ${version}`);
+    const { payload, payloadType, signatures } = trust.envelope;
+    const signed = signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) }));
+    return { payload: base64(payload), payloadType, signatures: signed };
+  }
+
+  async logEntry({ index }: { index: number }): Promise<object> {
+    const found = await this.#ledger.read.logEntry(index);
+    if (found === undefined) throw new ServiceProblem('not_found', `the log has no entry ${index} yet`);
+    return { ...found, published: index < (this.#ledger.published?.size ?? 0), promise: null };
+  }
+
+  /** Records from `from` up to `to` as events, for streams that resume. */
+  async eventsBetween({ from, to }: { from: number; to: number }): Promise<object[]> {
+    return this.#ledger.read.recordsBetween(from, to);
+  }
+
+  async #mutationAnswer(input: MutateInput, result: Extract<SubmitResult, { changes: unknown }>): Promise<MutationAnswer> {
+    const { changes, repeated } = result;
+    const [main] = changes;
+    if (main === undefined) throw new Error('a command without changes');
+    const notes: NoteCode[] = [];
+    if (input.dryRun) notes.push('dry_run');
+    if (repeated) notes.push('replayed');
+    const end = (changes.at(-1)?.index ?? 0) + 1;
+    if (input.wait === 'published' && !input.dryRun && !(await this.#waitFor(end, input.waitMs))) notes.push('wait_timeout');
+    const published = !input.dryRun && (this.#ledger.published?.size ?? 0) >= end;
+    const isLicense = main.change.subject.type === 'license';
+    const licenseKey = keyMakingCommands.has(input.command.type) ? main.current.companion?.key : null;
+    return {
+      changes: changes.map(({ change, index, leaf, at }) => ({
+        type: change.type,
+        subject: change.subject,
+        rev: change.rev,
+        index,
+        leaf: leaf && base64(leaf),
+        at,
+      })),
+      promises: result.promises ?? [],
+      document: main.current.document,
+      published,
+      dryRun: input.dryRun,
+      notes: notes.map(this.#note),
+      ...(typeof licenseKey === 'string' && !input.dryRun ? { licenseKey } : {}),
+      ...(isLicense && published && input.wait === 'published'
+        ? { bundle: JSON.parse(await this.#ledger.bundle(main.change.subject.id)) as unknown }
+        : {}),
+    };
+  }
+
+  async #waitFor(size: number, waitMs: number): Promise<boolean> {
+    try {
+      await this.#ledger.whenPublished(size, waitMs);
+      return true;
+    } catch (error) {
+      if (error instanceof PublicationTimeout) return false;
+      throw error;
+    }
+  }
+
+  async #resolvedFilter(filter: ListInput['filter']): Promise<Record<string, string>> {
+    const resolved: Record<string, string> = {};
+    for (const [name, value] of Object.entries(filter)) {
+      if (value === undefined) continue;
+      const isSubject = name === 'customer' || name === 'plan' || name === 'product';
+      resolved[name] = isSubject ? ((await this.#resolve(name, value)) ?? value) : value;
+    }
+    return resolved;
+  }
+
+  async #listRevisions(
+    type: SubjectKind,
+    filter: Record<string, string>,
+    page: { before: string; limit: number },
+  ): Promise<CheckedRevision[]> {
+    if (type === 'license') return this.#ledger.read.licenses(filter, page);
+    if (type === 'customer') return this.#ledger.read.customers(filter, page);
+    return this.#ledger.read.catalog(type, filter, page);
+  }
+
+  async #resolve(type: SubjectKind, name: string): Promise<string | undefined> {
+    if (/^(prd|pln|cus|lic)_[0-9a-z]{26}$/.test(name)) return name;
+    if (type === 'customer') return this.#ledger.read.resolve({ reference: name });
+    if (type === 'license') return undefined;
+    return this.#ledger.read.resolve({ type, code: name });
+  }
+
+  async #find(type: SubjectKind, name: string): Promise<CheckedRevision> {
+    const id = await this.#resolve(type, name);
+    const revision = id === undefined ? undefined : await this.#ledger.read.revision(id);
+    if (revision?.record.record.type.startsWith(`${type}.`) !== true) {
+      throw new ServiceProblem('subject_unknown', `there is no ${type} ${name}`);
+    }
+    return revision;
+  }
+
+  #needPublished(): void {
+    if (this.#ledger.published === null) throw new ServiceProblem('not_published_yet');
+  }
+
+  #needNamespace(ns: string): void {
+    if (ns !== this.#ledger.namespace.ns) throw new ServiceProblem('not_found', `there is no namespace ${ns} here`);
+  }
+}
+
+function item({ current, index, leaf, record }: CheckedRevision): object {
+  const { rev, type, at } = record.record;
+  return { document: current?.document, index, leaf: base64(leaf), rev, recordType: type, at };
+}
+
+/** The companion as administrators see it: of the license key, a bearer secret, only the end. */
+function companionOf({ current }: CheckedRevision): object | null {
+  const companion = current?.companion ?? null;
+  if (companion === null) return null;
+  const { key, ...rest } = companion;
+  return { keyHint: key?.slice(-4) ?? null, ...rest };
+}
+
+function historyItem({ revision, cause }: HistoryItem): object {
+  const { record, index, leaf, current } = revision;
+  const { rev, type, at } = record.record;
+  const who = `${cause.who.kind}:${cause.who.id}`;
+  return {
+    index,
+    rev,
+    recordType: type,
+    at,
+    leaf: base64(leaf),
+    cause: { who, why: cause.why, n: cause.n },
+    document: current?.document ?? null,
+  };
+}
+
+function encodeCursor(position: string): string {
+  return Buffer.from(position).toString('base64url');
+}
+
+/** The position that a list goes on from; the newest where there is no cursor. */
+function decodeCursor(cursor: string | null): string {
+  if (cursor === null) return '\u{10ffff}';
+  const position = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (!/^[0-9a-z_]{1,64}$/.test(position)) throw new ServiceProblem('malformed_request', 'the cursor is not one of ours', 'query.cursor');
+  return position;
+}
+

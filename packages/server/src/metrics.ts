@@ -1,0 +1,58 @@
+/** What the process tells Prometheus. The one module that knows the metrics library. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { LedgerStatus } from './ledger-thread/messages.ts';
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram<'zone' | 'route' | 'status'>;
+  readonly #alarms: Counter<'code'>;
+
+  constructor(status: () => LedgerStatus | null) {
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Histogram({
+      name: 'tally_http_request_seconds',
+      help: 'Time to answer a request',
+      labelNames: ['zone', 'route', 'status'],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
+      registers: [this.#registry],
+    });
+    this.#alarms = new Counter({
+      name: 'tally_alarms_total',
+      help: 'Alarms, each also a line on stderr and an event',
+      labelNames: ['code'],
+      registers: [this.#registry],
+    });
+    const gauges: [string, string, (status: LedgerStatus) => number][] = [
+      ['tally_log_size', 'Durable entries', (now) => now.size],
+      ['tally_log_published_size', 'Entries under the newest published checkpoint', (now) => now.published?.size ?? 0],
+      ['tally_log_pending', 'Durable entries that are not published', (now) => now.pending.count],
+      ['tally_log_as_of_seconds', 'POSIX time of the newest quorum', (now) => Date.parse(now.published?.asOf ?? '') / 1000],
+      ['tally_mutations_ready', '1 where changes are taken', (now) => (now.mutations === null ? 1 : 0)],
+      ['tally_cosigners_ok', 'Cosigners that answered last time', (now) => now.quorum.filter(({ state }) => state === 'ok').length],
+    ];
+    for (const [name, help, value] of gauges) {
+      const registers = [this.#registry];
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          const now = status();
+          if (now !== null) this.set(value(now));
+        },
+      });
+    }
+  }
+
+  request(zone: string, route: string, status: number, seconds: number): void {
+    this.#requests.observe({ zone, route, status: String(status) }, seconds);
+  }
+
+  alarm(code: string): void {
+    this.#alarms.inc({ code });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

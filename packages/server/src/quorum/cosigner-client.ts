@@ -1,0 +1,164 @@
+/**
+ * One cosigner as the log sees it: C2SP tlog-witness over HTTP.
+ *
+ * Its answers are a stranger's: sizes, times and signatures are bounded and checked before they count.
+ */
+import { request as httpRequest, Agent as HttpAgent } from 'node:http';
+import { request as httpsRequest, Agent as HttpsAgent } from 'node:https';
+import {
+  base64,
+  checkCosignature,
+  type NoteSignature,
+  parseDecimal,
+  parseSignatureLine,
+  parseSignedCheckpoint,
+  utf8,
+  type VerifierKey,
+} from '@tallystick/core';
+
+export type CosignerState = 'ok' | 'behind' | 'unreachable' | 'refusing' | 'unknown';
+
+/** A cosigner has seen a larger log than this one: ours was rolled back. */
+export class CosignerAhead extends Error {
+  override readonly name = 'CosignerAhead';
+  readonly size: number;
+
+  constructor(name: string, size: number) {
+    super(`${name} has seen ${size} entries`);
+    this.size = size;
+  }
+}
+
+export interface CosignerStatus {
+  name: string;
+  url: string;
+  state: CosignerState;
+  /** Milliseconds; null before the first good answer. */
+  lastSeenAt: number | null;
+  lastError: string | null;
+}
+
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+const answerLengthMax = 64 * 1024;
+
+export class CosignerClient {
+  readonly name: string;
+  readonly #vkey: VerifierKey;
+  readonly #url: URL;
+  readonly #timeoutMs: number;
+  readonly #now: () => number;
+  readonly #agent: HttpAgent | HttpsAgent;
+  /** The size that it cosigned last, as far as we know. */
+  #size = 0;
+  #status: Pick<CosignerStatus, 'state' | 'lastSeenAt' | 'lastError'> = {
+    state: 'unknown',
+    lastSeenAt: null,
+    lastError: null,
+  };
+
+  /** @param now milliseconds */
+  constructor(name: string, vkey: VerifierKey, url: string, timeoutMs: number, now: () => number) {
+    this.name = name;
+    this.#vkey = vkey;
+    this.#url = new URL(`${url.replace(/\/$/, '')}/add-checkpoint`);
+    this.#timeoutMs = timeoutMs;
+    this.#now = now;
+    const Agent = this.#url.protocol === 'https:' ? HttpsAgent : HttpAgent;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 2 });
+  }
+
+  get status(): CosignerStatus {
+    return { name: this.name, url: this.#url.origin, ...this.#status };
+  }
+
+  /**
+   * Its cosignatures on a checkpoint. `note` carries the log's signatures only, because some witnesses
+   * refuse bodies over 10 KiB. Throws CosignerAhead, or Error saying what went wrong.
+   */
+  async cosign(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]> {
+    try {
+      const lines = await this.#submit(note, size, proofFrom);
+      this.#size = size;
+      this.#status = { state: 'ok', lastSeenAt: this.#now(), lastError: null };
+      return lines;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const state = error instanceof CosignerAhead ? 'behind' : error instanceof Refused ? 'refusing' : 'unreachable';
+      this.#status = { ...this.#status, state, lastError: message };
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #submit(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]> {
+    if (this.#size > size) this.#size = 0;
+    for (let tries = 0; tries < 3; tries++) {
+      const proof = proofFrom(this.#size).map((hash) => `${base64(hash)}\n`);
+      const answer = await this.#post(`old ${this.#size}\n${proof.join('')}\n${note}`);
+      if (answer.status === 200) return this.#checked(answer.body, note);
+      // Older witnesses answer 409 without a body where the size is the same and the root is not.
+      if (answer.status === 409 && answer.contentType.startsWith('text/x.tlog.size')) {
+        const theirs = parseDecimal(answer.body.trimEnd());
+        if (theirs > size) throw new CosignerAhead(this.name, theirs);
+        this.#size = theirs;
+        continue;
+      }
+      throw new Refused(`${this.name} answered ${answer.status}: ${answer.body.slice(0, 200).trim()}`);
+    }
+    throw new Refused(`${this.name} keeps naming other sizes`);
+  }
+
+  /** Only lines of its own key that verify are taken. */
+  async #checked(body: string, note: string): Promise<NoteSignature[]> {
+    const lines = body.split('\n').filter((line) => line !== '').slice(0, 16).map(parseSignatureLine);
+    const own = lines.filter((line) => line.name === this.#vkey.name && base64(line.id) === base64(this.#vkey.id));
+    const checkpoint = parseSignedCheckpoint(utf8(note));
+    checkpoint.note.signatures.push(...own);
+    if ((await checkCosignature(checkpoint, this.#vkey)).is !== 'valid') {
+      throw new Refused(`${this.name} answered without a valid cosignature`);
+    }
+    return own;
+  }
+
+  #post(body: string): Promise<Answer> {
+    const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
+    return new Promise((resolve, reject) => {
+      const request = send(
+        this.#url,
+        {
+          method: 'POST',
+          agent: this.#agent,
+          signal: AbortSignal.timeout(this.#timeoutMs),
+          headers: { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) },
+        },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => {
+            text += chunk;
+            if (text.length > answerLengthMax) request.destroy(new Error(`${this.name} answers without end`));
+          });
+          response.on('error', reject);
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, contentType: response.headers['content-type'] ?? '', body: text }),
+          );
+        },
+      );
+      request.on('error', (error) => reject(new Error(`${this.name} is not reachable: ${error.message}`, { cause: error })));
+      request.end(body);
+    });
+  }
+}
+
+/** It answered, and did not cosign. */
+class Refused extends Error {
+  override readonly name = 'Refused';
+}

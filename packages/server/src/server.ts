@@ -1,0 +1,53 @@
+/** The server: three listeners in front of one ledger. */
+import { zones } from '@tallystick/contract';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import type { ServerConfig } from './config.ts';
+import { EventStreams } from './http/event-streams.ts';
+import { createListener } from './http/listener.ts';
+import { LedgerClient } from './ledger-thread/ledger-client.ts';
+import { Metrics } from './metrics.ts';
+
+export interface RunningServer extends AsyncDisposable {
+  /** Addresses by zone. */
+  urls: { public: string; admin: string; ops: string };
+}
+
+export interface ServerEvents {
+  onProgress(progress: { step: string; done: number }): void;
+  /** The ledger ended by itself: the process should too. */
+  onDeath(error: Error): void;
+}
+
+/** Starts everything, the ledger first; rejects with a sentence for the operator. */
+export async function startServer(config: ServerConfig, on: ServerEvents): Promise<RunningServer> {
+  const logger = pino({ level: 'warn' }, pino.destination(2));
+  const streams = new EventStreams();
+  let ledger: LedgerClient | null = null;
+  const metrics = new Metrics(() => ledger?.status ?? null);
+  ledger = await LedgerClient.start(config, {
+    onEvent: (event) => {
+      if (event.type === 'alarm') metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
+      streams.send(event);
+    },
+    onProgress: on.onProgress,
+    onDeath: on.onDeath,
+  });
+  streams.attach(ledger);
+  const apps = await Promise.all(zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, logger })));
+  const urls: Record<string, string> = {};
+  for (const [at, zone] of zones.entries()) {
+    const app = apps[at];
+    if (app === undefined) continue;
+    await app.listen({ ...config.listeners[zone], backlog: 4096 });
+    urls[zone] = `http://${config.listeners[zone].host}:${(app.server.address() as AddressInfo).port}`;
+  }
+  return {
+    urls: urls as RunningServer['urls'],
+    async [Symbol.asyncDispose]() {
+      streams.close();
+      await Promise.all(apps.map((app) => app.close()));
+      await ledger.stop();
+    },
+  };
+}

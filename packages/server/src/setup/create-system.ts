@@ -1,0 +1,190 @@
+/**
+ * Makes an embedded system: keys, trust root, first entries and cosigners, in one folder.
+ *
+ * Everything is made in a folder beside the final one, which is renamed into place at the end: an interrupted
+ * `init` leaves nothing that looks like a system.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { base64, formatVerifierKey, type NamespaceDocument, parseTrustRoot, type QuorumContent, type TrustRoot } from '@tallystick/core';
+import { SqliteStore } from '@tallystick/ledger';
+import { createSealedKeystore, Mark } from '@tallystick/signer';
+import { createKey, initState } from '@tallystick/witness';
+import { hashToken } from '../http/tokens.ts';
+import { formatTrustRootFile } from '../trust-root-file.ts';
+import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
+import { type Layout, layoutOf } from './layout.ts';
+
+export interface CreateSystemOptions {
+  directory: string;
+  ns: string;
+  /** The vendor's name, for people. */
+  name: string;
+  mode: 'live' | 'test';
+  support: NamespaceDocument['support'];
+  /** Name of the log: a schema-less URL. */
+  origin: string;
+  ports: SystemPorts;
+  offlineMax: string;
+  /** Milliseconds. */
+  now: number;
+}
+
+/** 0 takes a free port at each start. */
+export interface SystemPorts {
+  public: number;
+  admin: number;
+  ops: number;
+}
+
+/** What the supervisor needs to know of a system; stands in `system.json`. */
+export interface SystemDescription {
+  v: 1;
+  ns: string;
+  origin: string;
+  /** base64 */
+  genesis: string;
+  logVkeys: string[];
+  adminTokenHash: string;
+  mirrorTokenHash: string;
+  ports: SystemPorts;
+  cosigners: { name: string; folder: string; kind: 'witness' | 'replayer' }[];
+}
+
+/** What the command line needs to reach a system; stands in `client.json`. */
+export interface ClientDescription {
+  adminUrl: string;
+  publicUrl: string;
+  token: string;
+  trustRootFile: string;
+  namespace: string;
+}
+
+const cosigners = [
+  { folder: 'witness-1', kind: 'witness' },
+  { folder: 'witness-2', kind: 'witness' },
+  { folder: 'replayer-1', kind: 'replayer' },
+] as const;
+
+/** Years until the first trust root expires. */
+const trustYears = 5;
+
+/** Makes a system; refuses a folder that has anything in it. Returns its layout. */
+export async function createSystem(options: CreateSystemOptions): Promise<Layout> {
+  const final = layoutOf(options.directory);
+  if (existsSync(final.root) && readdirSync(final.root).length > 0) {
+    throw new Error(`${final.root} is not empty: choose another folder, or start the system that is there`);
+  }
+  const layout = layoutOf(`${final.root}.partial`);
+  rmSync(layout.root, { recursive: true, force: true });
+  for (const folder of ['keys', 'secrets', 'ledger', 'signer', 'run', ...cosigners.map((each) => each.folder)]) {
+    mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
+  }
+  const names = cosigners.map(({ folder, kind }) => ({ folder, kind, name: `${options.origin}/${folder}` }));
+  const quorum = createCosignerKeys(layout, names);
+  const identity = createIdentity({ ...options, quorum, trustYears });
+  await writeLedger(layout, identity, options);
+  const trust = parseTrustRoot(identity.trustRoot);
+  initCosigners(layout, names, trust);
+  writeKeys(layout, identity, options);
+  writeDescriptions(layout, final, options, trust, names);
+  if (existsSync(final.root)) rmdirSync(final.root);
+  mkdirSync(dirname(final.root), { recursive: true });
+  renameSync(layout.root, final.root);
+  return final;
+}
+
+type NamedCosigner = SystemDescription['cosigners'][number];
+
+function createCosignerKeys(layout: Layout, names: readonly NamedCosigner[]): QuorumContent {
+  const members = names.map(({ name, folder, kind }) => {
+    const { vkey } = createKey(layout.cosigner(folder).key, name);
+    return { kind, name, vkey, url: null };
+  });
+  const witnesses = members.filter(({ kind }) => kind === 'witness');
+  const replayers = members.filter(({ kind }) => kind === 'replayer');
+  // Both witnesses of one machine prove no more than one, so the death of one stops nothing.
+  return { witnesses: { threshold: 1, members: witnesses }, replayers: { threshold: 1, members: replayers } };
+}
+
+async function writeLedger(layout: Layout, identity: Identity, options: CreateSystemOptions): Promise<void> {
+  await using store = SqliteStore.create(layout.ledger.store);
+  const who = { kind: 'system', id: 'init' };
+  await bootstrapIdentity(store, identity, { random: randomBytes, now: options.now, who });
+  Mark.create(layout.signer.mark, options.origin);
+}
+
+function initCosigners(layout: Layout, names: readonly NamedCosigner[], trust: TrustRoot): void {
+  for (const { kind, folder, name } of names) {
+    initState({ kind, name, stateFile: layout.cosigner(folder).state, origins: [trust.log.origin] });
+  }
+}
+
+function writeKeys(layout: Layout, identity: Identity, options: CreateSystemOptions): void {
+  const offline = randomBytes(24).toString('base64url');
+  const online = randomBytes(24).toString('base64url');
+  createSealedKeystore(layout.keys.offline, offline, identity.offlineKeys);
+  createSealedKeystore(layout.keys.online, online, identity.onlineKeys);
+  writeSecret(layout.secrets.offlinePassphrase, offline);
+  writeSecret(layout.secrets.onlinePassphrase, online);
+  writeSecret(layout.secrets.licenseKeySecret, randomBytes(32).toString('base64'));
+  writeFileSync(layout.trustRoot, formatTrustRootFile([identity.trustRoot]));
+  writeFileSync(`${layout.root}/README.txt`, readme(options.name));
+}
+
+function writeDescriptions(
+  layout: Layout,
+  final: Layout,
+  options: CreateSystemOptions,
+  trust: TrustRoot,
+  names: readonly NamedCosigner[],
+): void {
+  const adminToken = `tally_admin_${randomBytes(24).toString('base64url')}`;
+  const mirrorToken = `tally_mirror_${randomBytes(24).toString('base64url')}`;
+  writeSecret(layout.secrets.mirrorToken, mirrorToken);
+  const system: SystemDescription = {
+    v: 1,
+    ns: options.ns,
+    origin: options.origin,
+    genesis: base64(trust.genesis),
+    logVkeys: trust.log.vkeys.map(formatVerifierKey),
+    adminTokenHash: hashToken(adminToken),
+    mirrorTokenHash: hashToken(mirrorToken),
+    ports: options.ports,
+    cosigners: names.map(({ name, folder, kind }) => ({ name, folder, kind })),
+  };
+  writeFileSync(layout.system, `${JSON.stringify(system, null, 2)}\n`);
+  writeSecret(layout.client, `${JSON.stringify(clientDescription(final, options, adminToken), null, 2)}\n`);
+}
+
+function clientDescription(layout: Layout, options: CreateSystemOptions, token: string): ClientDescription {
+  const url = (port: number): string => `http://127.0.0.1:${port}`;
+  return {
+    adminUrl: url(options.ports.admin),
+    publicUrl: url(options.ports.public),
+    token,
+    trustRootFile: layout.trustRoot,
+    namespace: options.ns,
+  };
+}
+
+function writeSecret(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
+}
+
+function readme(name: string): string {
+  return `This folder is the licensing system of ${name}.
+
+trust-root.json            what clients pin: build it into your application
+keys/offline.sealed        root and authority keys: move this file and secrets/offline.passphrase to separate
+                           media that is kept offline; the running system never opens them
+keys/online.sealed         the signer's keys
+ledger/                    the log and its projections
+witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence
+client.json                holds the administrator's token
+
+Back up keys/, secrets/ and trust-root.json once; ledger/ by a copy made with "VACUUM INTO". Never restore
+signer/ or a cosigner's folder from a backup: their memory is what makes a rolled-back log visible.
+`;
+}

@@ -1,0 +1,258 @@
+/**
+ * Runs the processes of an embedded system: cosigners, signer, server. A process that dies is started
+ * again; the supervisor holds their channel, so that none outlives it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
+import { type Layout, layoutOf } from './layout.ts';
+
+export interface SupervisorEvents {
+  /** One line that a process wrote to its standard error. */
+  onLine(process: string, line: string): void;
+  /** A process died and is started again. */
+  onRestart(process: string, cause: string): void;
+  /** A process started; `pid` for people and tests. */
+  onStart?(process: string, pid: number): void;
+}
+
+export interface SupervisorOptions {
+  directory: string;
+  /** Replaces the ports of the description. */
+  ports?: SystemPorts;
+  /** Replaces members of the server's configuration: times, limits. */
+  server?: Record<string, unknown>;
+}
+
+const startTimeoutMs = 120_000;
+const stopTimeoutMs = 15_000;
+const restartDelaysMs = [100, 200, 500, 1000, 2000, 5000];
+/** A process that ran this long before it died starts over with the shortest delay. */
+const healthyMs = 30_000;
+
+const mains = {
+  signer: fileURLToPath(import.meta.resolve('@tallystick/signer/main')),
+  cosigner: fileURLToPath(import.meta.resolve('@tallystick/witness/main')),
+  server: fileURLToPath(new URL('../main.ts', import.meta.url)),
+} as const;
+
+interface Child {
+  name: string;
+  args: string[];
+  process: ChildProcess | null;
+  startedAt: number;
+  failures: number;
+}
+
+export class Supervisor {
+  readonly layout: Layout;
+  readonly #events: SupervisorEvents;
+  readonly #children: Child[] = [];
+  #isStopping = false;
+  #urls: { public: string; admin: string; ops: string } | null = null;
+
+  private constructor(layout: Layout, events: SupervisorEvents) {
+    this.layout = layout;
+    this.#events = events;
+  }
+
+  /** Starts every process; rejects where one cannot, with what it said. */
+  static async start(options: SupervisorOptions, events: SupervisorEvents): Promise<Supervisor> {
+    const supervisor = new Supervisor(layoutOf(options.directory), events);
+    try {
+      await supervisor.#startAll(options);
+      return supervisor;
+    } catch (error) {
+      await supervisor.stop();
+      throw error;
+    }
+  }
+
+  get urls(): { public: string; admin: string; ops: string } {
+    if (this.#urls === null) throw new Error('the server has not started');
+    return this.#urls;
+  }
+
+  /** Process id by name: `server`, `signer`, or a cosigner's folder. */
+  pidOf(name: string): number | undefined {
+    return this.#children.find((child) => child.name === name)?.process?.pid;
+  }
+
+  /** Ends every process, the server first. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const child of [...this.#children].reverse()) await end(child.process);
+  }
+
+  async #startAll({ ports, server }: SupervisorOptions): Promise<void> {
+    const { layout } = this;
+    const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    const chosen = await choosePorts(ports ?? system.ports);
+    await this.#launch('signer', [mains.signer, writeConfig(layout, 'signer', signerConfig(layout, system))]);
+    const cosigners: Record<string, string> = {};
+    const starting = system.cosigners.map(async ({ name, folder, kind }) => {
+      const port = await freePort();
+      const config = writeConfig(layout, folder, cosignerConfig(layout, system, { name, folder, kind, port }, chosen.public));
+      await this.#launch(folder, [mains.cosigner, kind, 'serve', '--config', config]);
+      cosigners[name] = `http://127.0.0.1:${port}`;
+    });
+    await Promise.all(starting);
+    const config = { ...serverConfig(layout, system, chosen), cosigners, ...server };
+    const line = await this.#launch('server', [mains.server, writeConfig(layout, 'server', config)]);
+    this.#urls = line.listening as typeof this.urls;
+    this.#rememberAddresses();
+  }
+
+  async #launch(name: string, args: string[]): Promise<Record<string, unknown>> {
+    const child: Child = { name, args, process: null, startedAt: 0, failures: 0 };
+    this.#children.push(child);
+    return this.#spawn(child);
+  }
+
+  /** Starts a process and resolves with the line in which it says that it listens. */
+  #spawn(child: Child): Promise<Record<string, unknown>> {
+    const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...child.args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    child.process = started;
+    child.startedAt = Date.now();
+    if (started.pid !== undefined) this.#events.onStart?.(child.name, started.pid);
+    let lastLine = '';
+    if (started.stderr !== null) {
+      createInterface({ input: started.stderr }).on('line', (line) => {
+        lastLine = line;
+        this.#events.onLine(child.name, line);
+      });
+    }
+    return new Promise((resolve, reject) => {
+      let isListening = false;
+      const timer = setTimeout(() => reject(new Error(`${child.name} did not start in time`)), startTimeoutMs);
+      if (started.stdout !== null) {
+        createInterface({ input: started.stdout }).once('line', (line) => {
+          isListening = true;
+          clearTimeout(timer);
+          resolve(JSON.parse(line) as Record<string, unknown>);
+        });
+      }
+      started.once('error', reject);
+      started.once('exit', (code, signal) => {
+        clearTimeout(timer);
+        child.process = null;
+        if (!isListening) reject(new Error(lastLine || `${child.name} ended at its start (${signal ?? code})`));
+        else if (!this.#isStopping) this.#restart(child, `${signal ?? `code ${code}`}${lastLine && `: ${lastLine}`}`);
+      });
+    });
+  }
+
+  #restart(child: Child, cause: string): void {
+    if (Date.now() - child.startedAt > healthyMs) child.failures = 0;
+    const delay = restartDelaysMs[Math.min(child.failures, restartDelaysMs.length - 1)] ?? 5000;
+    child.failures += 1;
+    this.#events.onRestart(child.name, cause);
+    setTimeout(() => {
+      if (this.#isStopping) return;
+      this.#spawn(child).catch((error: unknown) => {
+        if (!this.#isStopping) this.#restart(child, error instanceof Error ? error.message : String(error));
+      });
+    }, delay);
+  }
+
+  /** Ports may have been chosen at this start: the command line reads where to go. */
+  #rememberAddresses(): void {
+    const client = JSON.parse(readFileSync(this.layout.client, 'utf8')) as ClientDescription;
+    const { admin, public: open } = this.urls;
+    const { trustRoot: trustRootFile } = this.layout;
+    const next = { ...client, adminUrl: admin, publicUrl: open, trustRootFile };
+    writeFileSync(this.layout.client, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+  }
+}
+
+async function end(child: ChildProcess | null): Promise<void> {
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+function writeConfig(layout: Layout, name: string, config: object): string {
+  const file = `${layout.run}/${name}.json`;
+  writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  return file;
+}
+
+function signerConfig(layout: Layout, system: SystemDescription): object {
+  return {
+    socket: layout.signer.socket,
+    keystore: layout.keys.online,
+    passphraseFile: layout.secrets.onlinePassphrase,
+    mark: layout.signer.mark,
+    origin: system.origin,
+  };
+}
+
+function cosignerConfig(
+  layout: Layout,
+  system: SystemDescription,
+  cosigner: SystemDescription['cosigners'][number] & { port: number },
+  publicPort: number,
+): object {
+  const { key, state } = layout.cosigner(cosigner.folder);
+  const log = { origin: system.origin, vkeys: system.logVkeys };
+  const url = `http://127.0.0.1:${publicPort}`;
+  const replayed = {
+    logUrl: `${url}/log`,
+    trustUrl: `${url}/trust`,
+    tokenFile: layout.secrets.mirrorToken,
+    genesis: system.genesis,
+  };
+  return {
+    name: cosigner.name,
+    listen: { host: '127.0.0.1', port: cosigner.port },
+    stateFile: state,
+    keyFile: key,
+    logs: [cosigner.kind === 'replayer' ? { ...log, ...replayed } : log],
+  };
+}
+
+function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPorts): object {
+  const listener = (port: number): object => ({ host: '127.0.0.1', port });
+  return {
+    ns: system.ns,
+    store: layout.ledger.store,
+    projections: layout.ledger.projections,
+    signerSocket: layout.signer.socket,
+    trustRoot: layout.trustRoot,
+    licenseKeySecret: layout.secrets.licenseKeySecret,
+    adminTokenHash: system.adminTokenHash,
+    mirrorTokenHash: system.mirrorTokenHash,
+    listeners: { public: listener(ports.public), admin: listener(ports.admin), ops: listener(ports.ops) },
+  };
+}
+
+/** The replayer must know the server's address before the server runs. */
+async function choosePorts(ports: SystemPorts): Promise<SystemPorts> {
+  return {
+    public: ports.public === 0 ? await freePort() : ports.public,
+    admin: ports.admin === 0 ? await freePort() : ports.admin,
+    ops: ports.ops === 0 ? await freePort() : ports.ops,
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => {
+        if (address === null || typeof address === 'string') reject(new Error('no free port'));
+        else resolve(address.port);
+      });
+    });
+  });
+}

@@ -1,0 +1,155 @@
+/** A real system for tests: every process, on free ports, in a folder of its own. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClientDescription, createSystem, type Layout, Supervisor, type SupervisorOptions } from '@tallystick/server';
+
+const freePorts = { public: 0, admin: 0, ops: 0 };
+
+export interface RealSystemOptions {
+  server?: Record<string, unknown>;
+}
+
+export class RealSystem {
+  readonly directory: string;
+  readonly layout: Layout;
+  readonly lines: string[] = [];
+  readonly restarts: string[] = [];
+  #supervisor: Supervisor | null = null;
+  readonly #options: RealSystemOptions;
+
+  private constructor(directory: string, layout: Layout, options: RealSystemOptions) {
+    this.directory = directory;
+    this.layout = layout;
+    this.#options = options;
+  }
+
+  /** Makes and starts a system. */
+  static async start(options: RealSystemOptions = {}): Promise<RealSystem> {
+    const system = await RealSystem.create(options);
+    await system.up();
+    return system;
+  }
+
+  static async create(options: RealSystemOptions = {}): Promise<RealSystem> {
+    const directory = mkdtempSync(join(tmpdir(), 'tally-system-'));
+    const layout = await createSystem({
+      directory: join(directory, 'data'),
+      ns: 'acme',
+      name: 'Acme',
+      mode: 'test',
+      support: { name: null, email: null, url: null },
+      origin: 'tally.example/log',
+      ports: freePorts,
+      offlineMax: 'P90D',
+      now: Date.now(),
+    });
+    return new RealSystem(directory, layout, options);
+  }
+
+  async up(overrides: Partial<SupervisorOptions> = {}): Promise<void> {
+    this.#supervisor = await Supervisor.start(
+      { directory: this.layout.root, server: { publicRatePerMinute: 1_000_000, ...this.#options.server }, ...overrides },
+      {
+        onLine: (process, line) => this.lines.push(`${process}: ${line}`),
+        onRestart: (process, cause) => this.restarts.push(`${process}: ${cause}`),
+      },
+    );
+  }
+
+  async down(): Promise<void> {
+    await this.#supervisor?.stop();
+    this.#supervisor = null;
+  }
+
+  get supervisor(): Supervisor {
+    if (this.#supervisor === null) throw new Error('the system is down');
+    return this.#supervisor;
+  }
+
+  get client(): ClientDescription {
+    return JSON.parse(readFileSync(this.layout.client, 'utf8')) as ClientDescription;
+  }
+
+  /** An administrator's request; the body of the answer as JSON. */
+  async admin(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const { adminUrl, token } = this.client;
+    return request(adminUrl, method, path, body, { authorization: `Bearer ${token}`, ...headers });
+  }
+
+  async public(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return request(this.client.publicUrl, method, path, body, headers);
+  }
+
+  async ops(path: string): Promise<Answer> {
+    return request(this.supervisor.urls.ops, 'GET', path, undefined, {});
+  }
+
+  /** Resolves when changes are taken. */
+  async ready(timeoutMs = 30_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const answer = await this.ops('/readyz').catch(() => null);
+      if (answer?.status === 200) return;
+      if (Date.now() > deadline) throw new Error(`not ready: ${answer?.text}\n${this.lines.slice(-20).join('\n')}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** Makes the product and plan that tests sell. */
+  async sellPro(): Promise<void> {
+    const entitlements = { pdf: { type: 'boolean' }, tokens: { type: 'quota' } };
+    await this.must('POST', '/v1/products', { code: 'pro', name: 'Pro', entitlements });
+    await this.must('POST', '/v1/plans', {
+      product: 'pro',
+      code: 'pro-yearly',
+      name: 'Pro, yearly',
+      term: { length: 'P1Y' },
+      entitlements: { pdf: { value: true }, tokens: { limit: 1000, per: 'P1M', over: 'block' } },
+    });
+  }
+
+  /** An administrator's request that must succeed. */
+  async must<T = Record<string, never>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    const answer = await this.admin(method, path, body, headers);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.json as T;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** undefined where the body is not JSON. */
+  json: unknown;
+}
+
+async function request(
+  url: string,
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const isJson = body !== undefined && typeof body !== 'string';
+  const init: RequestInit = {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as string) }),
+  };
+  const response = await fetch(`${url}${path}`, init);
+  const text = await response.text();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status: response.status, headers: response.headers, text, json };
+}
