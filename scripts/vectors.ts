@@ -1,11 +1,10 @@
-/** Writes the bundle vectors anew, from fixed seeds: the same files on every machine. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+/** Writes the vectors of every package that has some; each package knows its own. */
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { bundleVectorFiles } from '../packages/core/test/support/vector-files.ts';
 
-const folder = join(import.meta.dirname, '..', 'vectors', 'bundle');
-const files = bundleVectorFiles();
-rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder, { recursive: true });
-for (const [name, text] of files) writeFileSync(join(folder, name), text);
-console.info(`${files.size} vectors in vectors/bundle`);
+const writers = ['packages/core/test/support/write-vectors.ts'];
+const root = join(import.meta.dirname, '..');
+const failed = writers.filter(
+  (writer) => spawnSync(process.execPath, [join(root, writer)], { stdio: 'inherit' }).status !== 0,
+);
+if (failed.length > 0) process.exitCode = 1;

@@ -48,7 +48,10 @@ function* variants(bytes: Uint8Array, step: number): Generator<[string, Uint8Arr
     }
     yield [`byte ${at} deleted`, concat(bytes.subarray(0, at), bytes.subarray(at + 1))];
     yield [`byte ${at} doubled`, concat(bytes.subarray(0, at + 1), bytes.subarray(at))];
-    yield [`a space before byte ${at}`, concat(bytes.subarray(0, at), Uint8Array.of(0x20), bytes.subarray(at))];
+    yield [
+      `a space before byte ${at}`,
+      concat(bytes.subarray(0, at), Uint8Array.of(0x20), bytes.subarray(at)),
+    ];
     yield [`cut at byte ${at}`, bytes.subarray(0, at)];
   }
 }

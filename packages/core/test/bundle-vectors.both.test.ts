@@ -9,7 +9,10 @@ declare global {
   }
 }
 
-const files = import.meta.glob<BundleCase>('../../../vectors/bundle/*.json', { eager: true, import: 'default' });
+const files = import.meta.glob<BundleCase>('../../../vectors/bundle/*.json', {
+  eager: true,
+  import: 'default',
+});
 const vectors = Object.values(files).map((vector) => [vector.name, vector] as const);
 
 describe('the bundle vectors', () => {

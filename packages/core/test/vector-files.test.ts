@@ -8,5 +8,6 @@ const folder = join(import.meta.dirname, '..', '..', '..', 'vectors', 'bundle');
 it('the bundle vectors on disk are the ones that scripts/vectors.ts writes', () => {
   const files = bundleVectorFiles();
   expect(readdirSync(folder).sort()).toEqual([...files.keys()].sort());
-  for (const [name, text] of files) expect(readFileSync(join(folder, name), 'utf8') === text, name).toBe(true);
+  for (const [name, text] of files)
+    expect(readFileSync(join(folder, name), 'utf8') === text, name).toBe(true);
 });

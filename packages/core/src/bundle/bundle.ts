@@ -72,10 +72,12 @@ export function encodeBundle(bundle: Bundle): string {
   });
 }
 
+const bundleMultiline = new Set(['entry', 'proof']);
+
 /** Parses a bundle within its limits; throws MALFORMED or TOO_NEW. Proves nothing. */
 export function parseBundle(bytes: Uint8Array): Bundle {
   if (bytes.length > bundleLimits.bytes) throw malformed(`bundle larger than ${bundleLimits.bytes} bytes`);
-  const json = closedMembers(parseJson(bytes), ['v', 'trust', 'anchor', 'keys', 'subjects'], 'bundle');
+  const json = closedMembers(parseJson(bytes, bundleMultiline), ['v', 'trust', 'anchor', 'keys', 'subjects'], 'bundle');
   requireVersion1(json.v, 'bundle');
   const anchor = closedMembers(json.anchor, ['entry', 'proof'], 'anchor');
   const keys = asArray(json.keys, 'keys', bundleLimits.keys);

@@ -20,10 +20,13 @@ export interface Remembered {
   /** base64 of the trust root's genesis, and the namespace: memories of others do not apply. */
   genesis: string;
   ns: string;
-  /** The largest checkpoint verified: size, base64 root, and its time in seconds. */
+  /** The largest checkpoint verified: size, base64 root, its newest time in seconds, and who governed it. */
   size: number;
   root: string;
   asOf: number;
+  trustVersion: number;
+  /** The newest time of any checkpoint verified, in seconds: no clock that was right shows less. */
+  floor: number;
   /** Largest log index seen per subject (base64 K). */
   heads: Record<string, number>;
   namespace: RememberedDocument;
@@ -39,13 +42,17 @@ export interface SeenAnchor {
   asOf: number;
 }
 
-/** Throws FORKED or ROLLED_BACK where an anchor contradicts what is remembered. */
-export function checkAnchorAgainst(remembered: Remembered, anchor: SeenAnchor): void {
+/** Throws FORKED, ROLLED_BACK or TRUST_INVALID where an anchor contradicts what is remembered. */
+export function checkAnchorAgainst(remembered: Remembered, anchor: SeenAnchor & { trustVersion: number }): void {
   if (anchor.size === remembered.size && !equalBytes(anchor.root, decodeBase64(remembered.root))) {
     throw new IntegrityError('FORKED', `two histories of the log at size ${anchor.size} were signed`);
   }
   if (anchor.size < remembered.size && anchor.asOf > remembered.asOf + rollbackToleranceSeconds) {
     throw new IntegrityError('ROLLED_BACK', `the log had ${remembered.size} entries and later ${anchor.size}`);
+  }
+  if (anchor.size >= remembered.size && anchor.trustVersion < remembered.trustVersion) {
+    const { trustVersion } = remembered;
+    throw new IntegrityError('TRUST_INVALID', `trust root ${trustVersion} governed this log before it was this long`);
   }
 }
 
@@ -87,6 +94,7 @@ export function remember(
     genesis: Uint8Array;
     ns: string;
     anchor: SeenAnchor;
+    trustVersion: number;
     heads: { key: Uint8Array; index: number }[];
     namespace: SeenDocument<NamespaceDocument>;
     brake: SeenDocument<BrakeDocument>;
@@ -108,7 +116,10 @@ export function remember(
     ns: seen.ns,
     size: isNewer ? anchor.size : before.size,
     root: isNewer ? base64(anchor.root) : before.root,
-    asOf: Math.max(anchor.asOf, before?.asOf ?? 0),
+    // Not the largest time seen: else a log that was rolled back could creep forward hour by hour.
+    asOf: isNewer ? anchor.asOf : before.asOf,
+    trustVersion: isNewer ? seen.trustVersion : before.trustVersion,
+    floor: Math.max(anchor.asOf, before?.floor ?? 0),
     heads,
     namespace: { index: seen.namespace.index, document: seen.namespace.text },
     brake: { index: seen.brake.index, document: seen.brake.text },

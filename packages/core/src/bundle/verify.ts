@@ -84,7 +84,7 @@ export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): P
   const trust = await verifyTrust(bundle.trust, mapRoot, parseTlogProof(bundle.anchor.proof), request.pin);
   const anchor = await verifyAnchor(bundle.anchor, mapRoot, trust);
   const remembered = applicable(request.remembered ?? null, trust, request.namespace);
-  if (remembered !== null) checkAnchorAgainst(remembered, anchor);
+  if (remembered !== null) checkAnchorAgainst(remembered, { ...anchor, trustVersion: trust.version });
   const subjects = verifySubjects(bundle, { ns: request.namespace, trust, anchor, mapRoot: mapRoot.root });
   const proven = await verifySignatures(bundle, subjects, trust, remembered, request.namespace);
   if (remembered !== null) checkHeadAgainst(remembered, proven.licenseKey, subjects.license.index);
@@ -99,6 +99,7 @@ export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): P
       genesis: trust.genesis,
       ns: request.namespace,
       anchor,
+      trustVersion: trust.version,
       heads: subjects.license.index === null ? [] : [{ key: proven.licenseKey, index: subjects.license.index }],
       ...proven.newest,
     }),
@@ -120,11 +121,15 @@ async function verifyTrust(
   const chain = [...pin];
   const leaves: { version: number; index: number }[] = [];
   for (const step of steps) {
-    const current = chain.at(-1);
-    if (current === undefined) throw new IntegrityError('TRUST_INVALID', 'no trust root is pinned');
-    const { next, index } = await verifyStep(step, current);
-    chain.push(next);
-    leaves.push({ version: next.version, index });
+    const { next, proof } = parseStep(step);
+    const known = pin.find((trust) => equalBytes(trust.hash, next.hash));
+    if (known === undefined) {
+      const current = chain.at(-1);
+      if (current === undefined) throw new IntegrityError('TRUST_INVALID', 'no trust root is pinned');
+      await verifyStep(step, next, proof, current);
+      chain.push(next);
+      leaves.push({ version: next.version, index: proof.index });
+    }
   }
   const governing = chain.find((trust) => equalBytes(trust.hash, mapRoot.trust));
   if (governing === undefined) {
@@ -139,19 +144,23 @@ async function verifyTrust(
   return governing;
 }
 
-/** A new version must be logged under keys and quorum of the version before it. */
-async function verifyStep(step: TrustStep, current: TrustRoot): Promise<{ next: TrustRoot; index: number }> {
-  const { next, proof } = failingAs('TRUST_INVALID', 'trust step', () => ({
+function parseStep(step: TrustStep): { next: TrustRoot; proof: TlogProof } {
+  return failingAs('TRUST_INVALID', 'trust step', () => ({
     next: parseTrustRoot(step.envelope),
     proof: parseTlogProof(step.proof),
   }));
-  await verifyTrustStep(current, next);
-  if (proof.checkpoint.origin !== current.log.origin) throw new IntegrityError('TRUST_INVALID', 'another log');
+}
+
+/** A new version must be logged under keys and quorum of the version before it, in the same log. */
+async function verifyStep(step: TrustStep, next: TrustRoot, proof: TlogProof, current: TrustRoot): Promise<void> {
+  await verifyTrustStep(current, next, proof.index);
+  if (proof.checkpoint.origin !== current.log.origin || next.log.origin !== current.log.origin) {
+    throw new IntegrityError('TRUST_INVALID', 'the origin of the log changes with new pins only');
+  }
   await verifyLogSignatures(proof.checkpoint, current.log.vkeys);
   await verifyQuorum(proof.checkpoint, current.quorum);
   const { size, root } = proof.checkpoint;
   verifyInclusion(leafHash(step.envelope), proof.index, size, proof.path, root);
-  return { next, index: proof.index };
 }
 
 /** The map root is the last leaf of a checkpoint that the log and a quorum signed. */
@@ -244,6 +253,8 @@ function verifyLogged(subject: BundledSubject, state: SubjectState, context: Sub
   }
   const key = subjectKey(context.trust.genesis, context.ns, subject.id);
   if (!equalBytes(record.subject, key)) throw altered(`entry is about another subject than ${subject.id}`);
+  const type = subjectTypeOf(record.type);
+  checkRecordType(subject.id, record.type, record.rev);
   const leaf = leafHash(state.entry);
   verifyInclusion(leaf, state.index, context.anchor.size, state.path, context.anchor.root);
   verifyMapProof(subject.map, key, headValue(state.index, leaf), context.mapRoot);
@@ -251,11 +262,22 @@ function verifyLogged(subject: BundledSubject, state: SubjectState, context: Sub
   if (!equalBytes(documentCommitment(state.salt, state.document), record.doc)) {
     throw altered(`document of ${subject.id} is not the one that was logged`);
   }
-  const head = parseDocumentHead(asObject(parseJson(state.document), 'document'), subjectTypeOf(record.type));
+  const json = asObject(parseJson(state.document), 'document');
+  if (json.type !== type) throw altered(`document of ${subject.id} is of another type than its record`);
+  const head = parseDocumentHead(json, type);
   if (head.ns !== record.ns || head.id !== subject.id || head.rev !== record.rev) {
     throw altered(`document of ${subject.id} names another subject or revision`);
   }
   return { id: subject.id, key, index: state.index, document: state.document, entry };
+}
+
+/** A key for one kind of subject must not speak about another; the public ones have two participles only. */
+function checkRecordType(id: string, recordType: string, rev: number): void {
+  const isPublic = isPublicSubject(id);
+  const isRight = isPublic
+    ? recordType === `${id}.${rev === 0 ? 'created' : 'updated'}`
+    : subjectTypeOf(recordType) === 'license';
+  if (!isRight) throw altered(`a record of type ${recordType} says nothing about ${id}`);
 }
 
 async function verifySignatures(

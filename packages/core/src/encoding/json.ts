@@ -18,23 +18,25 @@ const controls = /\p{Cc}/u;
 const controlsButLineFeed = /[^\P{Cc}\n]/u;
 const depthMax = 16;
 
-/** Members whose strings hold text of several lines: a quorum, a map.root entry, a tlog-proof. */
-const multilineMembers = new Set(['quorum', 'entry', 'proof']);
+const noMultiline: ReadonlySet<string> = new Set();
 
-/** Parses bytes of the profile; throws MALFORMED for anything that is not its own re-encoding. */
-export function parseJson(bytes: Uint8Array): JsonValue {
-  return parseJsonText(decodeUtf8(bytes));
+/**
+ * Parses bytes of the profile; throws MALFORMED for anything that is not its own re-encoding. Strings of the
+ * members named in `multiline` may hold line feeds: a quorum, a map.root entry, a tlog-proof.
+ */
+export function parseJson(bytes: Uint8Array, multiline: ReadonlySet<string> = noMultiline): JsonValue {
+  return parseJsonText(decodeUtf8(bytes), multiline);
 }
 
 /** As `parseJson`, for text. */
-export function parseJsonText(text: string): JsonValue {
+export function parseJsonText(text: string, multiline: ReadonlySet<string> = noMultiline): JsonValue {
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch {
     throw malformed('not JSON');
   }
-  checkValue(value, '', 0);
+  checkValue(value, '', 0, multiline);
   if (JSON.stringify(value) !== text) throw malformed('JSON is not in its one canonical encoding');
   return value;
 }
@@ -50,19 +52,19 @@ export function isProfileName(name: string): boolean {
   return nameRule.test(name);
 }
 
-function checkValue(value: JsonValue, member: string, depth: number): void {
+function checkValue(value: JsonValue, member: string, depth: number, multiline: ReadonlySet<string>): void {
   if (typeof value === 'string') {
-    if (!isProfileText(value, multilineMembers.has(member))) throw malformed('text outside the JSON profile');
+    if (!isProfileText(value, multiline.has(member))) throw malformed('text outside the JSON profile');
   } else if (typeof value === 'number') {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw malformed('number is not a safe integer');
   } else if (Array.isArray(value)) {
     if (depth === depthMax) throw malformed('JSON nested too deep');
-    for (const item of value) checkValue(item, '', depth + 1);
+    for (const item of value) checkValue(item, '', depth + 1, multiline);
   } else if (value !== null && typeof value === 'object') {
     if (depth === depthMax) throw malformed('JSON nested too deep');
     for (const name in value) {
       if (!isProfileName(name)) throw malformed('member name outside the JSON profile');
-      checkValue(value[name] as JsonValue, name, depth + 1);
+      checkValue(value[name] as JsonValue, name, depth + 1, multiline);
     }
   }
 }

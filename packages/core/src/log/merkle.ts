@@ -149,6 +149,9 @@ function half(value: number): number {
   return Math.floor(value / 2);
 }
 
+/** Exact for every safe integer, which a logarithm is not. */
 function isPowerOfTwo(value: number): boolean {
-  return Number.isInteger(Math.log2(value));
+  let rest = value;
+  while (rest > 1 && rest % 2 === 0) rest /= 2;
+  return rest === 1;
 }

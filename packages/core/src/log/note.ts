@@ -40,13 +40,15 @@ export interface Note {
 
 export const noteLinesMax = 64;
 
-const keyNameRule = /^[^\s+\p{Cc}\p{Z}]{1,255}$/u;
+const keyNameRule = /^[^\s+\p{Cc}\p{Z}]+$/u;
+/** Bytes: cosignatures carry names behind a length of one byte. */
+const keyNameLengthMax = 255;
 const forbiddenControls = /[^\P{Cc}\n\u0080-\u009f]/u;
 const signatureLineRule = /^— ([^ ]+) ([^ ]+)$/;
 
 /** Where a key name may stand: no spaces, no plus. */
 export function isKeyName(name: string): boolean {
-  return keyNameRule.test(name);
+  return keyNameRule.test(name) && utf8(name).length <= keyNameLengthMax;
 }
 
 /** The four bytes that name a key: `SHA-256(name || LF || type || key)[:4]`. */

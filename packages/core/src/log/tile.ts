@@ -33,6 +33,7 @@ export function parseTilePath(path: string): TileName {
   const index = Number((match[2] ?? '').replaceAll(/[x/]/g, ''));
   const width = match[3] === undefined ? tileWidth : Number(match[3]);
   const tile: TileName = { level, index, width };
+  if (!Number.isSafeInteger(index)) throw malformed('tile index above 2^53-1');
   if (level !== 'entries' && level > 63) throw malformed('tile level above 63');
   if ((match[3] !== undefined && width >= tileWidth) || formatTilePath(tile) !== path) {
     throw malformed('not a tile path');

@@ -53,6 +53,8 @@ async function verifyEd25519(key: Uint8Array, message: Uint8Array, signature: Ui
 }
 
 async function importEd25519(key: Uint8Array): Promise<CryptoKey | 'not supported'> {
+  // Pages that were not loaded over a secure channel have no WebCrypto at all.
+  if (crypto.subtle === undefined) return 'not supported';
   try {
     return await crypto.subtle.importKey('raw', copy(key), 'Ed25519', false, ['verify']);
   } catch (error) {

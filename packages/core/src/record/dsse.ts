@@ -6,7 +6,7 @@
 import { base64, decodeBase64 } from '../encoding/base64.ts';
 import { concatBytes, utf8 } from '../encoding/bytes.ts';
 import { asArray, asString, closedMembers, parseJson } from '../encoding/json.ts';
-import { malformed } from '../errors.ts';
+import { IntegrityError, malformed } from '../errors.ts';
 import { isSignedBy, keyIdOf, type PublicKey } from '../trust/key.ts';
 
 export interface EnvelopeSignature {
@@ -45,7 +45,11 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 export function parseEnvelope(bytes: Uint8Array, payloadType: string): Envelope {
   const members = closedMembers(parseJson(bytes), ['payload', 'payloadType', 'signatures'], 'envelope');
   const type = asString(members.payloadType, 'envelope.payloadType');
-  if (type !== payloadType) throw malformed(`envelope of type ${type}, expected ${payloadType}`);
+  if (type !== payloadType) {
+    const isOfFamily = type.startsWith(payloadType.slice(0, payloadType.lastIndexOf('.v') + 2));
+    const message = `envelope of type ${type}, expected ${payloadType}`;
+    throw isOfFamily ? new IntegrityError('TOO_NEW', message) : malformed(message);
+  }
   const signatures = asArray(members.signatures, 'envelope.signatures', signaturesMax).map((item) => {
     const { keyid, sig } = closedMembers(item, ['keyid', 'sig'], 'envelope.signature');
     return { keyid: asString(keyid, 'keyid'), sig: decodeBase64(asString(sig, 'sig')) };

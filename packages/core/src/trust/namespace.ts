@@ -117,6 +117,7 @@ export function parseBrake(bytes: Uint8Array): BrakeDocument {
     const { id, index } = closedMembers(item, ['id', 'index'], 'until');
     return { id: parseKeyId(id), index: asCount(index, 'until.index') };
   });
+  if (new Set(until.map(({ id }) => id)).size !== until.length) throw malformed('brake lists a key twice');
   return { v: 1, type: 'brake', ns: head.ns, id: 'brake', rev: head.rev, crit: [], ...parseEpochs(json), until };
 }
 
@@ -170,13 +171,15 @@ export function namespaceStepProblem(
   index: number,
 ): string | null {
   if (current !== null && next.epoch < current.epoch) return 'the epoch fell';
-  if (current !== null && next.minEpoch < current.minEpoch && next.epoch === current.epoch) {
-    return 'minEpoch fell within an epoch';
+  if (current !== null && next.epoch === current.epoch) {
+    if (next.minEpoch < current.minEpoch) return 'minEpoch fell within an epoch';
+    if (lockLevels.indexOf(next.lock) < lockLevels.indexOf(current.lock)) return 'the lock loosened within an epoch';
   }
   for (const before of current?.keys ?? []) {
     const after = next.keys.find((key) => key.id === before.id);
     if (after === undefined) return `key ${before.id} left the list`;
     if (after.from !== before.from || after.alg !== before.alg) return `key ${before.id} changed its range or kind`;
+    if (after.usages.join() !== before.usages.join()) return `key ${before.id} changed its usages`;
     if (before.until !== null && (after.until === null || after.until > before.until)) {
       return `until of key ${before.id} rose`;
     }

@@ -69,13 +69,14 @@ const members = [
   'freshness',
   'namespaces',
 ] as const;
+const trustRootMultiline = new Set(['quorum']);
 const keysMax = 32;
 const requirementsMax = 64;
 
 /** Parses the envelope of a trust root, without checking who signed it. Throws MALFORMED or TOO_NEW. */
 export function parseTrustRoot(bytes: Uint8Array): TrustRoot {
   const envelope = parseEnvelope(bytes, payloadTypes.trustRoot);
-  const json = closedMembers(parseJson(envelope.payload), members, 'trust root');
+  const json = closedMembers(parseJson(envelope.payload, trustRootMultiline), members, 'trust root');
   requireVersion1(json.v, 'trust root');
   const version = asCount(json.version, 'trust root.version');
   const hash = sha256(envelope.payload);
@@ -120,9 +121,9 @@ export async function verifyTrustChain(envelopes: readonly Uint8Array[]): Promis
 
 /**
  * Checks that `next` is signed by the threshold of `current` and by its own, and continues it.
- * `current` is null for version 1. Throws TRUST_INVALID.
+ * `current` is null for version 1; `index` is the log index of `next`, where it is known. Throws TRUST_INVALID.
  */
-export async function verifyTrustStep(current: TrustRoot | null, next: TrustRoot): Promise<void> {
+export async function verifyTrustStep(current: TrustRoot | null, next: TrustRoot, index?: number): Promise<void> {
   if (next.version !== (current?.version ?? 0) + 1) throw untrusted(`version ${next.version} is out of order`);
   if (!(await meetsThreshold(next.envelope, next.root))) {
     throw untrusted(`version ${next.version} is not signed by its own threshold`);
@@ -133,8 +134,7 @@ export async function verifyTrustStep(current: TrustRoot | null, next: TrustRoot
   }
   if (next.prev === null || !equalBytes(next.prev, current.hash)) throw untrusted('prev is not the version before');
   if (!equalBytes(next.genesis, current.genesis)) throw untrusted('genesis changed');
-  if (next.log.origin !== current.log.origin) throw untrusted('the origin of the log changed');
-  checkRequirementsGrow(current, next);
+  checkRequirementsGrow(current, next, index ?? 0);
 }
 
 /** True where at least `threshold` of the keys signed; a key counts once. */
@@ -148,8 +148,8 @@ export function requiredAlgorithms(trust: NamespaceTrust, usage: string, index: 
   return rule?.algs ?? ['ed25519'];
 }
 
-/** A requirement, once made, stays for its range of indexes: new ones are appended. */
-function checkRequirementsGrow(current: TrustRoot, next: TrustRoot): void {
+/** A requirement, once made, stays for its range of indexes: new ones are appended, and reach back to nothing. */
+function checkRequirementsGrow(current: TrustRoot, next: TrustRoot, index: number): void {
   for (const [ns, before] of current.namespaces) {
     const after = next.namespaces.get(ns);
     if (after === undefined) throw untrusted(`namespace ${ns} was dropped`);
@@ -160,6 +160,10 @@ function checkRequirementsGrow(current: TrustRoot, next: TrustRoot): void {
         return now !== undefined && now.from === rule.from && now.algs.join() === rule.algs.join();
       });
       if (!same) throw untrusted(`an algorithm requirement of namespace ${ns} changed`);
+    }
+    for (const [usage, rules] of after.require) {
+      const added = rules.slice(before.require.get(usage)?.length ?? 0);
+      if (added.some((rule) => rule.from < index)) throw untrusted(`a requirement of ${ns} reaches back in the log`);
     }
   }
 }

@@ -75,7 +75,7 @@ export function accepted(
     root: b64(world.tree.root(anchor.size)),
     asOf: anchor.seconds,
     trustVersion: 1,
-    remembered: memory(world, anchor, [id]),
+    remembered: { ...memory(world, anchor, [id]), trustVersion: changes.trustVersion ?? 1 },
     ...changes,
   };
   return { ...refused(name, 'MALFORMED', world, bundle, options), expect: { valid } };
@@ -100,6 +100,8 @@ export function memory(world: World, anchor: Anchor, ids: readonly string[] = [l
     size: anchor.size,
     root: b64(world.tree.root(anchor.size)),
     asOf: anchor.seconds,
+    trustVersion: 1,
+    floor: anchor.seconds,
     heads,
     namespace: remembered('namespace'),
     brake: remembered('brake'),
@@ -133,4 +135,5 @@ export const cosigning = (
   seconds: number = startSeconds,
 ): { party: NoteSigner; seconds: number }[] => parties.map((party) => ({ party, seconds }));
 
-export const publicKeys = (signers: readonly Signer[]): Bundle['keys'] => signers.map(({ alg, key }) => ({ alg, key }));
+export const publicKeys = (signers: readonly Signer[]): Bundle['keys'] =>
+  signers.map(({ alg, key }) => ({ alg, key }));

@@ -59,7 +59,13 @@ function forkCase(): BundleCase {
   fork.record({ id: licenseId });
   const anchor = fork.anchor();
   const options = { remembered: memory(world, first, []), id: otherLicenseId };
-  return refused('another history of the same size', 'FORKED', fork, fork.bundle(otherLicenseId, anchor), options);
+  return refused(
+    'another history of the same size',
+    'FORKED',
+    fork,
+    fork.bundle(otherLicenseId, anchor),
+    options,
+  );
 }
 
 function headCases(): BundleCase[] {
@@ -75,9 +81,16 @@ function headCases(): BundleCase[] {
       remembered: memory(world, second),
     }),
     withoutMemory(
-      accepted('an older state that nobody has seen the newer of', world, first, world.bundle(licenseId, first), {}, {
-        remembered: memory(world, second, [otherLicenseId]),
-      }),
+      accepted(
+        'an older state that nobody has seen the newer of',
+        world,
+        first,
+        world.bundle(licenseId, first),
+        {},
+        {
+          remembered: memory(world, second, [otherLicenseId]),
+        },
+      ),
     ),
   ];
 }
@@ -103,9 +116,15 @@ function publicDocumentCases(): BundleCase[] {
       refused(name('an older bundle judged by the newest that was seen'), 'KEY_NOT_VALID', world, bundle, {
         remembered: memory(world, second, []),
       }),
-      refused(name('a newer bundle judged by its own'), 'KEY_NOT_VALID', world, world.bundle(licenseId, second), {
-        remembered: memory(world, first),
-      }),
+      refused(
+        name('a newer bundle judged by its own'),
+        'KEY_NOT_VALID',
+        world,
+        world.bundle(licenseId, second),
+        {
+          remembered: memory(world, first),
+        },
+      ),
     ];
   });
   return cases;
@@ -120,7 +139,12 @@ function epochCases(): BundleCase[] {
   behind.record({ id: licenseId });
   const anchor = behind.anchor();
   return [
-    refused('a brake of a later epoch than the namespace', 'ALTERED', ahead, ahead.bundle(licenseId, ahead.anchor())),
+    refused(
+      'a brake of a later epoch than the namespace',
+      'ALTERED',
+      ahead,
+      ahead.bundle(licenseId, ahead.anchor()),
+    ),
     accepted('a brake of an earlier epoch is ignored', behind, anchor, behind.bundle(licenseId, anchor)),
   ];
 }

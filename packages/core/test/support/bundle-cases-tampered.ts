@@ -2,7 +2,17 @@
 import { encodeBundle, type IntegrityCode } from '../../src/index.ts';
 import { type BundleCase, cosigning, edited, publicKeys, refused, stateOf, story } from './bundle-case.ts';
 import { b64, bytesOf, digest, dsse, noteLine } from './signers.ts';
-import { Cast, keyJson, licenseId, otherLicenseId, payloadOf, recordType, strangerId, trustHash, World } from './world.ts';
+import {
+  Cast,
+  keyJson,
+  licenseId,
+  otherLicenseId,
+  payloadOf,
+  recordType,
+  strangerId,
+  trustHash,
+  World,
+} from './world.ts';
 
 export function tamperedCases(): BundleCase[] {
   return [
@@ -33,14 +43,56 @@ function shapeCases(): BundleCase[] {
     text2('url-safe base64', 'MALFORMED', /("map":"[^"]{20})[^"]/, '$1-'),
     text2('an extra line in the proof', 'MALFORMED', 'proof@v1\\nindex', 'proof@v1\\nextra AAAA\\nindex'),
     refused('more than 1 MiB', 'MALFORMED', world, `${text.slice(0, -1)}${' '.repeat(1_048_577)}}`),
-    refused('no license', 'MALFORMED', world, edited(bundle(), (b) => b.subjects.splice(0, 1))),
-    refused('no brake', 'MALFORMED', world, edited(bundle(), (b) => b.subjects.splice(2, 1))),
-    refused('two licenses', 'MALFORMED', world, edited(bundle(), (b) => b.subjects.push(world.subject(otherLicenseId, first)))),
-    refused('the license twice', 'MALFORMED', world, edited(bundle(), (b) => b.subjects.push(world.subject(licenseId, first)))),
-    refused('a subject of an unknown kind', 'TOO_NEW', world, edited(bundle(), (b) => b.subjects.push({ ...world.subject(strangerId, first), id: 'journal' }))),
-    refused('a key that nobody used', 'MALFORMED', world, edited(bundle(), (b) => b.keys.push(...publicKeys([world.cast.customer])))),
-    refused('a key twice', 'MALFORMED', world, edited(bundle(), (b) => b.keys.push(...publicKeys([world.cast.brake])))),
-    refused('a namespace without a state', 'MALFORMED', world, edited(bundle(), (b) => { (b.subjects[1] as { state: null }).state = null; })),
+    refused(
+      'no license',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => b.subjects.splice(0, 1)),
+    ),
+    refused(
+      'no brake',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => b.subjects.splice(2, 1)),
+    ),
+    refused(
+      'two licenses',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => b.subjects.push(world.subject(otherLicenseId, first))),
+    ),
+    refused(
+      'the license twice',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => b.subjects.push(world.subject(licenseId, first))),
+    ),
+    refused(
+      'a subject of an unknown kind',
+      'TOO_NEW',
+      world,
+      edited(bundle(), (b) => b.subjects.push({ ...world.subject(strangerId, first), id: 'journal' })),
+    ),
+    refused(
+      'a key that nobody used',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => b.keys.push(...publicKeys([world.cast.customer]))),
+    ),
+    refused(
+      'a key twice',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => b.keys.push(...publicKeys([world.cast.brake]))),
+    ),
+    refused(
+      'a namespace without a state',
+      'MALFORMED',
+      world,
+      edited(bundle(), (b) => {
+        (b.subjects[1] as { state: null }).state = null;
+      }),
+    ),
   ];
 }
 
@@ -58,9 +110,20 @@ function trustCases(): BundleCase[] {
   const { world, first } = story();
   return [
     refused('a private trust root', 'TRUST_OUTDATED', honest, mallory.bundle(licenseId, own)),
-    refused('a private world that names the pinned trust root', 'LOG_SIGNATURE_INVALID', honest, mallory.bundle(licenseId, borrowed)),
+    refused(
+      'a private world that names the pinned trust root',
+      'LOG_SIGNATURE_INVALID',
+      honest,
+      mallory.bundle(licenseId, borrowed),
+    ),
     refused('a trust root that had expired', 'TRUST_OUTDATED', expired, expired.bundle(licenseId, late)),
-    refused('another namespace than the pinned one', 'NAMESPACE_MISMATCH', world, world.bundle(licenseId, first), { namespace: 'other' }),
+    refused(
+      'another namespace than the pinned one',
+      'NAMESPACE_MISMATCH',
+      world,
+      world.bundle(licenseId, first),
+      { namespace: 'other' },
+    ),
   ];
 }
 
@@ -68,12 +131,22 @@ function checkpointCases(): BundleCase[] {
   const cast = new Cast();
   const { witnesses, replayer, log } = cast;
   const mallory = new Cast('mallory');
-  const make = (name: string, code: IntegrityCode, plan: Parameters<World['anchor']>[0], lines?: (text: string) => string): BundleCase => {
+  const make = (
+    name: string,
+    code: IntegrityCode,
+    plan: Parameters<World['anchor']>[0],
+    lines?: (text: string) => string,
+  ): BundleCase => {
     const world = new World({ cast });
     world.record({ id: licenseId });
     const anchor = world.anchor(plan);
     const text = anchor.note.slice(0, anchor.note.indexOf('\n\n') + 1);
-    return refused(name, code, world, world.bundle(licenseId, { ...anchor, note: anchor.note + (lines?.(text) ?? '') }));
+    return refused(
+      name,
+      code,
+      world,
+      world.bundle(licenseId, { ...anchor, note: anchor.note + (lines?.(text) ?? '') }),
+    );
   };
   const unsigned = new World({ cast });
   unsigned.record({ id: licenseId });
@@ -85,16 +158,32 @@ function checkpointCases(): BundleCase[] {
     make('signed by another log of the same name', 'LOG_SIGNATURE_INVALID', { logSigners: [mallory.log] }),
     make('another origin', 'LOG_SIGNATURE_INVALID', { origin: 'log.example/other' }),
     make('a good and a bad log signature', 'LOG_SIGNATURE_INVALID', {}, (text) => noteLine(log, `${text}x`)),
-    refused('another root under good signatures', 'LOG_SIGNATURE_INVALID', unsigned, unsigned.bundle(licenseId, { ...anchor, note: otherRoot })),
+    refused(
+      'another root under good signatures',
+      'LOG_SIGNATURE_INVALID',
+      unsigned,
+      unsigned.bundle(licenseId, { ...anchor, note: otherRoot }),
+    ),
     make('no cosignature', 'QUORUM_UNMET', { cosigners: [] }),
-    make('one witness too few', 'QUORUM_UNMET', { cosigners: cosigning([witnesses[0] as Cast['log'], replayer]) }),
+    make('one witness too few', 'QUORUM_UNMET', {
+      cosigners: cosigning([witnesses[0] as Cast['log'], replayer]),
+    }),
     make('no replayer', 'QUORUM_UNMET', { cosigners: cosigning(witnesses) }),
-    make('a replayer that says no time', 'QUORUM_UNMET', { cosigners: [...cosigning(witnesses), { party: replayer, seconds: 0 }] }),
-    make('cosigners of another family', 'QUORUM_UNMET', { cosigners: cosigning([...mallory.witnesses, mallory.replayer]) }),
+    make('a replayer that says no time', 'QUORUM_UNMET', {
+      cosigners: [...cosigning(witnesses), { party: replayer, seconds: 0 }],
+    }),
+    make('cosigners of another family', 'QUORUM_UNMET', {
+      cosigners: cosigning([...mallory.witnesses, mallory.replayer]),
+    }),
     make('a log signature in place of a cosignature', 'QUORUM_UNMET', {
       cosigners: cosigning([...witnesses, { ...replayer, type: 1 }]),
     }),
-    make('a good and a bad cosignature of one cosigner', 'QUORUM_UNMET', { cosigners: cosigning(everybody) }, (text) => noteLine(replayer, `${text}x`, 5)),
+    make(
+      'a good and a bad cosignature of one cosigner',
+      'QUORUM_UNMET',
+      { cosigners: cosigning(everybody) },
+      (text) => noteLine(replayer, `${text}x`, 5),
+    ),
     make('65 signature lines', 'MALFORMED', {}, () => noteLine(mallory.log, 'x').repeat(61)),
     make('an extension line', 'MALFORMED', { origin: 'log.example/acme\n1' }),
   ];
@@ -112,7 +201,12 @@ function anchorCases(): BundleCase[] {
     refused(name, code, world, edited(world.bundle(licenseId, second), change));
   return [
     refused('a map root that is not the last entry', 'NOT_LOGGED', world, notLast),
-    refused('a map root that names another index', 'NOT_LOGGED', misnumbered.world, misnumbered.world.bundle(licenseId, anchor)),
+    refused(
+      'a map root that names another index',
+      'NOT_LOGGED',
+      misnumbered.world,
+      misnumbered.world.bundle(licenseId, anchor),
+    ),
     edit('the map root of another checkpoint', 'NOT_LOGGED', (b) => {
       b.anchor.entry = first.entry.replace('\n5\n', `\n${second.size - 1}\n`);
     }),
@@ -126,7 +220,11 @@ function anchorCases(): BundleCase[] {
       stateOf(b).entry = dsse(recordType, payloadOf(stateOf(b).entry), []);
     }),
     edit('a record that was never logged', 'NOT_LOGGED', (b) => {
-      const payload = bytesOf(Buffer.from(payloadOf(stateOf(b).entry)).toString().replace('123Z', '124Z'));
+      const payload = bytesOf(
+        Buffer.from(payloadOf(stateOf(b).entry))
+          .toString()
+          .replace('123Z', '124Z'),
+      );
       stateOf(b).entry = dsse(recordType, payload, [world.cast.license]);
     }),
   ];
@@ -137,7 +235,7 @@ function mapCases(): BundleCase[] {
   const stale = world.bundle(licenseId, second);
   stale.subjects[0] = world.subject(licenseId, second, 0);
   const swapped = world.bundle(licenseId, second);
-  (swapped.subjects[0] as { map: Uint8Array }).map = (world.subject(otherLicenseId, second)).map;
+  (swapped.subjects[0] as { map: Uint8Array }).map = world.subject(otherLicenseId, second).map;
   const hidden = world.bundle(licenseId, second);
   hidden.subjects[0] = { ...world.subject(licenseId, second), state: null };
   hidden.keys = publicKeys([world.cast.brake]);
@@ -168,7 +266,11 @@ function documentCases(): BundleCase[] {
   const { world, first } = story();
   const edit = (name: string, code: IntegrityCode, change: Parameters<typeof edited>[1]): BundleCase =>
     refused(name, code, world, edited(world.bundle(licenseId, first), change));
-  const make = (name: string, code: IntegrityCode, plan: Partial<Parameters<World['record']>[0]>): BundleCase => {
+  const make = (
+    name: string,
+    code: IntegrityCode,
+    plan: Partial<Parameters<World['record']>[0]>,
+  ): BundleCase => {
     const own = new World();
     own.record({ id: licenseId, ...plan });
     return refused(name, code, own, own.bundle(licenseId, own.anchor()));
@@ -214,7 +316,11 @@ function keyCases(): BundleCase[] {
   const cast = new Cast();
   const brakeKey = { signer: cast.brake, usages: ['brake'] };
   type Plan = Partial<Parameters<World['record']>[0]>;
-  const make = (name: string, options: ConstructorParameters<typeof World>[0], plan: Plan = {}): BundleCase => {
+  const make = (
+    name: string,
+    options: ConstructorParameters<typeof World>[0],
+    plan: Plan = {},
+  ): BundleCase => {
     const world = new World({ cast, ...options });
     world.record({ id: licenseId, ...plan });
     const bundle = world.bundle(licenseId, world.anchor());
@@ -224,9 +330,13 @@ function keyCases(): BundleCase[] {
   const license = { signer: cast.license, usages: ['license'] };
   const cut = { until: [{ id: b64(digest('ed25519', '\0', cast.license.key)), index: 3 }] };
   const require = { license: [{ from: 3, algs: ['ed25519', 'ml-dsa-44'] }] };
-  const hybrid = { namespaces: { acme: { authority: { threshold: 1, keys: [keyJson(cast.authority)] }, require } } };
+  const hybrid = {
+    namespaces: { acme: { authority: { threshold: 1, keys: [keyJson(cast.authority)] }, require } },
+  };
   const licensePq = { signer: cast.licensePq, usages: ['license'] };
-  const twoAuthorities = { acme: { authority: { threshold: 2, keys: [cast.authority, cast.stranger].map(keyJson) }, require: {} } };
+  const twoAuthorities = {
+    acme: { authority: { threshold: 2, keys: [cast.authority, cast.stranger].map(keyJson) }, require: {} },
+  };
   return [
     make('a key before its range', { keys: [{ ...license, from: 4 }, brakeKey] }),
     make('a key at the end of its range', { keys: [{ ...license, until: 3 }, brakeKey] }),
@@ -235,11 +345,14 @@ function keyCases(): BundleCase[] {
     make('a key that the namespace does not list', {}, { signers: [cast.stranger] }),
     make('a record that nobody signed', {}, { signers: [] }),
     make('only one of two required algorithms', { trust: hybrid, keys: [license, licensePq, brakeKey] }),
-    make('only the other of two required algorithms', { trust: hybrid, keys: [license, licensePq, brakeKey] }, { signers: [cast.licensePq] }),
+    make(
+      'only the other of two required algorithms',
+      { trust: hybrid, keys: [license, licensePq, brakeKey] },
+      { signers: [cast.licensePq] },
+    ),
     make('a namespace signed by one of two authorities', { trust: { namespaces: twoAuthorities } }),
     make('a brake key outside its range', { keys: [license, { ...brakeKey, from: 3 }] }),
     make('a namespace that the trust root does not list', { trust: { namespaces: {} } }),
     make('an authority that signed a license itself', {}, { signers: [cast.authority] }),
   ];
 }
-

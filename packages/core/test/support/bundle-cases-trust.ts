@@ -2,7 +2,16 @@
 import type { Bundle, IntegrityCode } from '../../src/index.ts';
 import { accepted, type BundleCase, cosigning, publicKeys, refused } from './bundle-case.ts';
 import type { NoteSigner, Signer } from './signers.ts';
-import { type Anchor, Cast, keyJson, licenseId, quorumText, startSeconds, trustHash, World } from './world.ts';
+import {
+  type Anchor,
+  Cast,
+  keyJson,
+  licenseId,
+  quorumText,
+  startSeconds,
+  trustHash,
+  World,
+} from './world.ts';
 
 const cast = new Cast();
 const heirs = new Cast('heirs');
@@ -20,7 +29,12 @@ interface StepPlan {
 }
 
 /** A license, then version 2 of the trust root, then two checkpoints: the step's and the bundle's. */
-function succession(plan: StepPlan = {}): { world: World; before: Anchor; step: Bundle['trust'][number]; after: Anchor } {
+function succession(plan: StepPlan = {}): {
+  world: World;
+  before: Anchor;
+  step: Bundle['trust'][number];
+  after: Anchor;
+} {
   const world = new World({ cast });
   world.record({ id: licenseId });
   const before = world.anchor();
@@ -46,7 +60,9 @@ function acceptedCases(): BundleCase[] {
   });
   const third = succession();
   const { index } = third.world.nextTrust({}, pair(cast));
-  const proving = third.world.anchor({ cosigners: cosigning([...oldCosigners, ...newCosigners], startSeconds + 180) });
+  const proving = third.world.anchor({
+    cosigners: cosigning([...oldCosigners, ...newCosigners], startSeconds + 180),
+  });
   const thirdAnchor = third.world.anchor({ seconds: startSeconds + 240 });
   const steps = [third.step, third.world.trustStep(index, proving)];
   const v2 = { trustVersion: 2 };
@@ -54,10 +70,34 @@ function acceptedCases(): BundleCase[] {
   return [
     accepted('version 2 by a step', world, after, world.bundle(licenseId, after, { trust: [step] }), v2),
     accepted('version 2 by the pin', world, after, world.bundle(licenseId, after), v2, { pin }),
-    accepted('an older checkpoint under the version of its time', world, before, world.bundle(licenseId, before), {}, { pin }),
-    accepted('a step that comes after the checkpoint', world, before, world.bundle(licenseId, before, { trust: [step] })),
-    accepted('other root keys in version 2', rekeyed.world, rekeyed.after, rekeyed.world.bundle(licenseId, rekeyed.after, { trust: [rekeyed.step] }), v2),
-    accepted('version 3 by two steps', third.world, thirdAnchor, third.world.bundle(licenseId, thirdAnchor, { trust: steps }), { trustVersion: 3 }),
+    accepted(
+      'an older checkpoint under the version of its time',
+      world,
+      before,
+      world.bundle(licenseId, before),
+      {},
+      { pin },
+    ),
+    accepted(
+      'a step that comes after the checkpoint',
+      world,
+      before,
+      world.bundle(licenseId, before, { trust: [step] }),
+    ),
+    accepted(
+      'other root keys in version 2',
+      rekeyed.world,
+      rekeyed.after,
+      rekeyed.world.bundle(licenseId, rekeyed.after, { trust: [rekeyed.step] }),
+      v2,
+    ),
+    accepted(
+      'version 3 by two steps',
+      third.world,
+      thirdAnchor,
+      third.world.bundle(licenseId, thirdAnchor, { trust: steps }),
+      { trustVersion: 3 },
+    ),
   ];
 }
 
@@ -80,23 +120,55 @@ function refusedCases(): BundleCase[] {
       changes: { root: { threshold: 2, keys: heirs.roots.map(keyJson) } },
       cosigners: oldCosigners,
     }),
-    make('version 2 that was logged before the new quorum alone', 'QUORUM_UNMET', { stepCosigners: newCosigners }),
+    make('version 2 that was logged before the new quorum alone', 'QUORUM_UNMET', {
+      stepCosigners: newCosigners,
+    }),
     make('version 3 after version 1', 'TRUST_INVALID', { changes: { ...newQuorum, version: 3 } }),
-    make('version 2 with another prev', 'TRUST_INVALID', { changes: { ...newQuorum, prev: Buffer.alloc(32).toString('base64') } }),
-    make('version 2 with another genesis', 'TRUST_INVALID', { changes: { ...newQuorum, genesis: Buffer.alloc(32).toString('base64') } }),
-    make('version 2 of another quorum shape', 'TRUST_INVALID', { changes: { quorum: `${newQuorum.quorum}#\n` } }),
-    make('version 2 that drops the namespace', 'TRUST_INVALID', { changes: { ...newQuorum, namespaces: {} } }),
+    make('version 2 with another prev', 'TRUST_INVALID', {
+      changes: { ...newQuorum, prev: Buffer.alloc(32).toString('base64') },
+    }),
+    make('version 2 with another genesis', 'TRUST_INVALID', {
+      changes: { ...newQuorum, genesis: Buffer.alloc(32).toString('base64') },
+    }),
+    make('version 2 of another quorum shape', 'TRUST_INVALID', {
+      changes: { quorum: `${newQuorum.quorum}#\n` },
+    }),
+    make('version 2 that drops the namespace', 'TRUST_INVALID', {
+      changes: { ...newQuorum, namespaces: {} },
+    }),
     make('version 2 with an unknown member', 'TOO_NEW', { changes: { ...newQuorum, extra: 1 } }),
-    refused('a step that is not logged where it says', 'NOT_LOGGED', world, world.bundle(licenseId, after, { trust: [moved] })),
-    refused('version 2 that the client does not know', 'TRUST_OUTDATED', world, world.bundle(licenseId, after)),
-    refused('version 1 named after version 2 was logged', 'TRUST_INVALID', named.world, named.world.bundle(licenseId, older, { trust: [named.step] })),
-    refused('the same step twice', 'TRUST_INVALID', world, world.bundle(licenseId, after, { trust: [step, step] })),
+    refused(
+      'a step that is not logged where it says',
+      'NOT_LOGGED',
+      world,
+      world.bundle(licenseId, after, { trust: [moved] }),
+    ),
+    refused(
+      'version 2 that the client does not know',
+      'TRUST_OUTDATED',
+      world,
+      world.bundle(licenseId, after),
+    ),
+    refused(
+      'version 1 named after version 2 was logged',
+      'TRUST_INVALID',
+      named.world,
+      named.world.bundle(licenseId, older, { trust: [named.step] }),
+    ),
+    refused(
+      'the same step twice',
+      'TRUST_INVALID',
+      world,
+      world.bundle(licenseId, after, { trust: [step, step] }),
+    ),
   ];
 }
 
 /** The authority is the one of the version that governs the anchor. */
 function authorityCases(): BundleCase[] {
-  const changes = { namespaces: { acme: { authority: { threshold: 1, keys: [keyJson(heirs.authority)] }, require: {} } } };
+  const changes = {
+    namespaces: { acme: { authority: { threshold: 1, keys: [keyJson(heirs.authority)] }, require: {} } },
+  };
   const plan = { changes, cosigners: oldCosigners };
   const unsigned = succession(plan);
   const signed = succession(plan);
@@ -106,8 +178,15 @@ function authorityCases(): BundleCase[] {
   bundle.keys = publicKeys([cast.license, cast.brake]);
   const before = unsigned.world.bundle(licenseId, unsigned.before, { trust: [unsigned.step] });
   return [
-    refused('a namespace by an authority that was replaced', 'KEY_NOT_VALID', unsigned.world, unsigned.world.bundle(licenseId, unsigned.after, { trust: [unsigned.step] })),
-    accepted('a namespace signed anew by the new authority', signed.world, anchor, bundle, { trustVersion: 2 }),
+    refused(
+      'a namespace by an authority that was replaced',
+      'KEY_NOT_VALID',
+      unsigned.world,
+      unsigned.world.bundle(licenseId, unsigned.after, { trust: [unsigned.step] }),
+    ),
+    accepted('a namespace signed anew by the new authority', signed.world, anchor, bundle, {
+      trustVersion: 2,
+    }),
     accepted('a checkpoint from before the authority was replaced', unsigned.world, unsigned.before, before),
   ];
 }

@@ -1,7 +1,16 @@
 /** Bundles that must be accepted, with what they prove. */
 import { accepted, type BundleCase, cosigning, memory, publicKeys, story } from './bundle-case.ts';
 import { b64, noteLine, vkeyOf } from './signers.ts';
-import { Cast, keyJson, licenseId, otherLicenseId, quorumText, startSeconds, strangerId, World } from './world.ts';
+import {
+  Cast,
+  keyJson,
+  licenseId,
+  otherLicenseId,
+  quorumText,
+  startSeconds,
+  strangerId,
+  World,
+} from './world.ts';
 
 export function validCases(): BundleCase[] {
   return [...plainCases(), ...absentCases(), ...cosignatureCases(), ...keyCases(), hybridCase()];
@@ -15,7 +24,14 @@ function plainCases(): BundleCase[] {
   return [
     accepted('the first revision', world, first, world.bundle(licenseId, first)),
     accepted('a later revision', world, second, world.bundle(licenseId, second)),
-    accepted('another license', world, second, world.bundle(otherLicenseId, second), {}, { id: otherLicenseId }),
+    accepted(
+      'another license',
+      world,
+      second,
+      world.bundle(otherLicenseId, second),
+      {},
+      { id: otherLicenseId },
+    ),
     accepted('unknown members in the document', open, anchor, open.bundle(licenseId, anchor)),
   ];
 }
@@ -93,7 +109,10 @@ function keyCases(): BundleCase[] {
   limited.record({ id: licenseId });
   const anchor = limited.anchor();
 
-  const ended = new World({ cast, keys: [{ signer: cast.license, usages: ['license'], from: 3, until: 4 }, brakeKey] });
+  const ended = new World({
+    cast,
+    keys: [{ signer: cast.license, usages: ['license'], from: 3, until: 4 }, brakeKey],
+  });
   ended.record({ id: licenseId });
   const endedAnchor = ended.anchor();
 

@@ -10,7 +10,10 @@ import {
 } from '../../src/index.ts';
 import type { BundleCase, ValidBundle } from './bundle-case.ts';
 
-export async function runCase(vector: BundleCase, bytes: Uint8Array = utf8(vector.bundle)): Promise<BundleCase['expect']> {
+export async function runCase(
+  vector: BundleCase,
+  bytes: Uint8Array = utf8(vector.bundle),
+): Promise<BundleCase['expect']> {
   const pin = await verifyTrustChain(vector.pin.map((envelope) => decodeBase64(envelope)));
   const { namespace, remembered } = vector;
   try {
@@ -26,8 +29,8 @@ function summary(proven: ProvenBundle): ValidBundle {
   return {
     licenseId: proven.licenseId,
     document: license && base64(license.document),
-    recordType: license && license.recordType,
-    keyOfflineMaxMs: license && license.keyOfflineMaxMs,
+    recordType: license?.recordType ?? null,
+    keyOfflineMaxMs: license?.keyOfflineMaxMs ?? null,
     size: anchor.size,
     root: base64(anchor.root),
     asOf: anchor.asOf,

@@ -13,7 +13,10 @@ export function bundleVectorFiles(): Map<string, string> {
   const files = new Map<string, string>();
   const add = (group: string, vector: BundleCase): void => {
     if (vector.bundle.length > bundleLengthMax) return;
-    const slug = vector.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+    const slug = vector.name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .replaceAll(/^-|-$/g, '');
     const file = `${group}-${slug}.json`;
     if (files.has(file)) throw new Error(`two vectors are named ${file}`);
     files.set(file, `${JSON.stringify(vector, null, 1)}\n`);

@@ -62,8 +62,13 @@ type Json = Record<string, unknown>;
 
 export const keyJson = ({ alg, key }: Pick<Signer, 'alg' | 'key'>): Json => ({ alg, key: b64(key) });
 
-export function quorumText(witnesses: readonly NoteSigner[], replayers: readonly NoteSigner[], rule = 'all'): string {
-  const line = (party: NoteSigner, at: number, kind: string): string => `witness ${kind}${at} ${vkeyOf(party)}\n`;
+export function quorumText(
+  witnesses: readonly NoteSigner[],
+  replayers: readonly NoteSigner[],
+  rule = 'all',
+): string {
+  const line = (party: NoteSigner, at: number, kind: string): string =>
+    `witness ${kind}${at} ${vkeyOf(party)}\n`;
   return [
     ...witnesses.map((party, at) => line(party, at, 'w')),
     ...replayers.map((party, at) => line(party, at, 'r')),
@@ -113,7 +118,14 @@ export interface KeyPlan {
 const noLimits = { offlineMax: null, termMax: null, seatsMax: null, perMinute: null };
 
 export function namespaceKeyJson({ signer, usages, from = 0, until = null, limits = {} }: KeyPlan): Json {
-  return { id: b64(fingerprint(signer)), alg: signer.alg, usages, from, until, limits: { ...noLimits, ...limits } };
+  return {
+    id: b64(fingerprint(signer)),
+    alg: signer.alg,
+    usages,
+    from,
+    until,
+    limits: { ...noLimits, ...limits },
+  };
 }
 
 export interface EntryPlan {
@@ -225,7 +237,11 @@ export class World {
       at: instant,
       ...plan.record,
     });
-    const entry = dsse(plan.payloadType ?? recordType, bytesOf(payload), plan.signers ?? this.#signersFor(id));
+    const entry = dsse(
+      plan.payloadType ?? recordType,
+      bytesOf(payload),
+      plan.signers ?? this.#signersFor(id),
+    );
     const index = this.append(entry);
     const leaf = digest(Uint8Array.of(0), entry);
     const logged = { index, rev, leaf, document, salt, entry };
@@ -303,7 +319,11 @@ export class World {
     const map = this.map.at(anchor.size - 1).prove(this.subjectKey(id, ns));
     if (found === undefined) return { id, state: null, map };
     const { document, salt, index, entry } = found;
-    return { id, state: { document, salt, index, entry, path: this.tree.inclusionProof(index, anchor.size) }, map };
+    return {
+      id,
+      state: { document, salt, index, entry, path: this.tree.inclusionProof(index, anchor.size) },
+      map,
+    };
   }
 
   bundle(id: string, anchor: Anchor, options: { keys?: Signer[]; trust?: Bundle['trust'] } = {}): Bundle {

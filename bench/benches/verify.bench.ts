@@ -1,0 +1,199 @@
+import { createPublicKey, type KeyObject, verify as verifySignature } from 'node:crypto';
+import {
+  type Bundle,
+  cosignedMessage,
+  parseBundle,
+  parseMapRoot,
+  parseRecordEntry,
+  parseTlogProof,
+  parseTrustRoot,
+  preAuthEncoding,
+  type PublicKey,
+  signaturesBy,
+  type TrustRoot,
+  utf8,
+} from '@tallystick/core';
+import { openPin, type VerifyOptions, verify } from '@tallystick/sdk';
+import { TestSystem } from '@tallystick/testkit';
+import type { Bench, BenchContext } from '../bench.ts';
+import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios, percentile } from '../report.ts';
+
+const LICENSES = 10_000;
+const CONCURRENT = 500;
+/** Verifications per sample, so that a sample is long against the clock's resolution. */
+const REPEATS = 4;
+
+interface License {
+  bundle: string;
+  trustRoot: Uint8Array;
+  issuedPerSecond: number;
+}
+
+/** A log of real entries, and the license file of one subject in its middle. */
+async function issueMany(log: BenchContext['log']): Promise<License> {
+  await using system = await TestSystem.start();
+  await system.sellPro();
+  const started = performance.now();
+  let middle = '';
+  for (let issued = 0; issued < LICENSES; issued += CONCURRENT) {
+    const batch = Array.from({ length: CONCURRENT }, () =>
+      system.run({ type: 'license.issue', plan: 'pro-yearly', licensee: 'Contoso GmbH' }),
+    );
+    const [first] = await Promise.all(batch);
+    if (issued <= LICENSES / 2) middle = first?.changes[0]?.change.subject.id ?? '';
+  }
+  const issuedPerSecond = (LICENSES / (performance.now() - started)) * 1000;
+  await system.ledger.whenPublished(system.ledger.size, 30_000);
+  log(`${LICENSES} licenses issued, ${formatNumber(issuedPerSecond)}/s`);
+  return { bundle: await system.ledger.bundle(middle), trustRoot: system.world.identity.trustRoot, issuedPerSecond };
+}
+
+interface SignatureCheck {
+  key: KeyObject;
+  message: Uint8Array;
+  signature: Uint8Array;
+}
+
+const spkiEd25519 = Buffer.from('302a300506032b6570032100', 'hex');
+
+function checkBy(key: PublicKey, message: Uint8Array, signature: Uint8Array): SignatureCheck {
+  const der = Buffer.concat([spkiEd25519, key.key]);
+  return { key: createPublicKey({ key: der, format: 'der', type: 'spki' }), message, signature };
+}
+
+/** The signature checks that a bundle cannot do without, with keys imported and messages laid out beforehand. */
+function bareChecks(bundle: Bundle, trust: TrustRoot): SignatureCheck[] {
+  const { checkpoint } = parseTlogProof(bundle.anchor.proof);
+  const { text } = checkpoint.note;
+  const byLog = trust.log.vkeys.flatMap((vkey) =>
+    signaturesBy(checkpoint.note, vkey).map(({ signature }) => checkBy(vkey, utf8(text), signature)),
+  );
+  const byCosigners = trust.quorum.witnesses.flatMap(({ vkey }) =>
+    signaturesBy(checkpoint.note, vkey).map(({ signature }) => {
+      const message = cosignedMessage(vkey, text, checkpoint, signature.subarray(0, 8));
+      return checkBy(vkey, message, signature.subarray(8));
+    }),
+  );
+  const authority = [...trust.namespaces.values()].flatMap((namespace) => namespace.authority.keys);
+  const byIssuers = bundle.subjects.flatMap(({ state }) => {
+    if (state === null) return [];
+    const { payload, payloadType, signatures } = parseRecordEntry(state.entry).envelope;
+    const message = preAuthEncoding(payloadType, payload);
+    const made = signatures.flatMap(({ sig }) => [...bundle.keys, ...authority].map((key) => checkBy(key, message, sig)));
+    return made.filter(isValid);
+  });
+  const checks = [...byLog, ...byCosigners, ...byIssuers];
+  if (checks.length !== 7 || !checks.every(isValid)) throw new Error(`${checks.length} signatures, not 7 valid ones`);
+  return checks;
+}
+
+function isValid({ key, message, signature }: SignatureCheck): boolean {
+  return verifySignature(null, message, key, signature);
+}
+
+/** Microseconds of one run of `work`, from a few in a row. */
+async function microseconds(work: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  for (let repeat = 0; repeat < REPEATS; repeat++) await work();
+  return ((performance.now() - started) * 1000) / REPEATS;
+}
+
+interface Sampled {
+  p50: number;
+  p99: number;
+}
+
+/** Samples two pieces of work in turn for a while, so that both meet the same machine. */
+async function sampleInTurn(
+  seconds: number,
+  works: { whole: () => Promise<void>; bare: () => Promise<void> },
+): Promise<{ whole: Sampled; bare: Sampled }> {
+  const samples: { whole: number[]; bare: number[] } = { whole: [], bare: [] };
+  const until = performance.now() + seconds * 1000;
+  while (performance.now() < until) {
+    samples.whole.push(await microseconds(works.whole));
+    samples.bare.push(await microseconds(works.bare));
+  }
+  return { whole: summary(samples.whole), bare: summary(samples.bare) };
+}
+
+function summary(samples: readonly number[]): Sampled {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return { p50: percentile(sorted, 50), p99: percentile(sorted, 99) };
+}
+
+/** Characters of each part of the file, with the quotes and names around it under "the rest". */
+function sizesByPart(text: string): string[][] {
+  const json = JSON.parse(text) as {
+    anchor: { entry: string; proof: string };
+    keys: unknown[];
+    subjects: Record<'id' | 'document' | 'salt' | 'entry' | 'map' | 'path', unknown>[];
+  };
+  const length = (value: unknown): number => JSON.stringify(value).length;
+  const parts: [string, number][] = [
+    ['anchor: map root and tlog-proof', length(json.anchor)],
+    ['keys', length(json.keys)],
+    ...json.subjects.flatMap((subject): [string, number][] => {
+      const name = String(subject.id).startsWith('lic_') ? 'license' : String(subject.id);
+      return (['document', 'entry', 'path', 'map'] as const).map((part) => [`${name}: ${part}`, length(subject[part])]);
+    }),
+  ];
+  const known = parts.reduce((sum, [, size]) => sum + size, 0);
+  const all: [string, number][] = [...parts, ['the rest', text.length - known], ['whole file', text.length]];
+  return all.map(([name, size]) => [name, formatNumber(size), `${((size / text.length) * 100).toFixed(1)} %`]);
+}
+
+async function run(context: BenchContext): Promise<string[]> {
+  const license = await issueMany(context.log);
+  const bytes = utf8(license.bundle);
+  const bundle = parseBundle(bytes);
+  const checks = bareChecks(bundle, parseTrustRoot(license.trustRoot));
+  const options: VerifyOptions = {
+    trustRoot: await openPin([license.trustRoot]),
+    namespace: 'acme',
+    products: ['pro'],
+    now: Date.now(),
+  };
+  const first = await verify(bytes, options);
+  if (!first.verdict.valid) throw new Error(`the license file is ${first.verdict.code}`);
+  const bare = async (): Promise<void> => {
+    if (!checks.every(isValid)) throw new Error('a signature became invalid');
+  };
+  const whole = (request: VerifyOptions) => async (): Promise<void> => {
+    if (!(await verify(bytes, request)).verdict.valid) throw new Error('the license file became invalid');
+  };
+  const remembering = { ...options, remembered: first.remembered };
+  await sampleInTurn(1, { whole: whole(remembering), bare });
+  const results = await interleave(context.rounds, {
+    fresh: () => sampleInTurn(context.seconds, { whole: whole(options), bare }),
+    remembering: () => sampleInTurn(context.seconds, { whole: whole(remembering), bare }),
+  });
+  const { size } = parseTlogProof(bundle.anchor.proof).checkpoint;
+  const { index } = parseMapRoot(utf8(bundle.anchor.entry));
+  if (index !== size - 1) throw new Error('the map root is not the last entry');
+  return [
+    `A license file of a log of ${formatNumber(size)} entries and ${formatNumber(LICENSES)} licenses, verified offline by ` +
+      'the SDK with an open pin; beside it the seven Ed25519 checks that it contains (log, three cosigners, namespace, ' +
+      `brake, license) with keys imported beforehand. In turn in one process, ${context.rounds} rounds of ` +
+      `${context.seconds} s.`,
+    markdownTable(
+      ['client', 'verify p50 µs', 'p99 µs', 'bare checks p50 µs', 'verify / bare'],
+      [row('has seen nothing', results.fresh), row('remembers this license', results.remembering)],
+    ),
+    markdownTable(['part of the file', 'bytes', 'share'], sizesByPart(license.bundle)),
+  ];
+}
+
+function row(name: string, rounds: readonly { whole: Sampled; bare: Sampled }[]): string[] {
+  const wholes = rounds.map(({ whole }) => whole.p50);
+  const bares = rounds.map(({ bare }) => bare.p50);
+  return [
+    name,
+    formatNumber(median(wholes)),
+    formatNumber(median(rounds.map(({ whole }) => whole.p99))),
+    formatNumber(median(bares)),
+    formatRatios(pairRatios(wholes, bares)),
+  ];
+}
+
+export const bench: Bench = { name: 'verify', title: 'Verifying a license file offline', run };

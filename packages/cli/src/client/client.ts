@@ -1,0 +1,125 @@
+/**
+ * The HTTP client: one method for every route of the contract, typed by it. A request is checked against the
+ * contract before it is sent, so a spelling mistake needs no server to be found.
+ */
+import { type AnswerOf, type RequestOf, type Route, type RouteName, readRequest, routes } from '@tallystick/contract';
+import { interrupted, unreachable, usageError } from '../errors.ts';
+import { readAnswer } from './answer.ts';
+import { type Attempt, connectionFailure, type RetryPolicy, retryDelayMs } from './retry.ts';
+import { exchange } from './transport.ts';
+
+/** The parts of a request that a caller gives; what has a default may be left out. */
+export interface Request<N extends RouteName> {
+  params?: RequestOf<N>['params'];
+  query?: Partial<RequestOf<N>['query']>;
+  body?: RequestOf<N>['body'] | undefined;
+  /** Mutations only: makes it safe to repeat the request, so that it is repeated. */
+  idempotencyKey?: string;
+  /** Mutations only: why, for the log. */
+  reason?: string;
+}
+
+export interface Answer<N extends RouteName> {
+  status: number;
+  value: AnswerOf<N>;
+  /** The body as it came. */
+  text: string;
+}
+
+export interface ClientOptions {
+  url: URL;
+  /** null for the public listener. It is sent and never shown. */
+  token: string | null;
+  signal: AbortSignal;
+  retry: RetryPolicy;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Told before each wait for another try. */
+  onRetry(message: string): void;
+}
+
+const TIMEOUT_MS = 30_000;
+
+export class Client {
+  private readonly options: ClientOptions;
+  /** True once the server has answered: from then on a refused connection means that it is being restarted. */
+  private hasAnswered = false;
+
+  constructor(options: ClientOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Calls a route, again where that is safe and may help. Throws CliError: for a request that the contract does
+   * not allow, for a problem that the server answered, and when no answer comes.
+   */
+  async call<N extends RouteName>(name: N, request: Request<N> = {}): Promise<Answer<N>> {
+    const message = this.compose(name, request);
+    const route = routes[name] as unknown as Route;
+    const mayRepeat = !route.mutation || request.idempotencyKey !== undefined;
+    const waitMs = Number(message.query['waitMs'] ?? 0);
+    let waited = 0;
+    for (let count = 1; ; count += 1) {
+      const attempt = await this.attempt<N>(name, message, TIMEOUT_MS + waitMs);
+      if (attempt.ok) return attempt.answer;
+      const delay = mayRepeat ? retryDelayMs(attempt, count, waited, this.options.retry, this.hasAnswered) : null;
+      if (delay === null) throw attempt.error;
+      this.options.onRetry(`${attempt.error.message} Trying again in ${(delay / 1000).toFixed(1)} s.`);
+      await this.options.sleep(delay, this.options.signal);
+      waited += delay;
+    }
+  }
+
+  private async attempt<N extends RouteName>(
+    name: N,
+    message: Message,
+    timeoutMs: number,
+  ): Promise<{ ok: true; answer: Answer<N> } | Attempt> {
+    const { signal } = this.options;
+    try {
+      const reply = await exchange(this.options.url, this.options.token, message, { timeoutMs, signal });
+      this.hasAnswered = true;
+      return readAnswer<N>(name, reply);
+    } catch (error) {
+      if (signal.aborted) throw interrupted();
+      const { origin } = this.options.url;
+      const { kind, why } = connectionFailure(error, timeoutMs);
+      const failure = unreachable(
+        `The server at ${origin} ${why}.`,
+        'Check that it runs and that the address is right, then try again.',
+      );
+      return { ok: false, kind, error: failure, retryAfterMs: null };
+    }
+  }
+
+  private compose<N extends RouteName>(name: N, request: Request<N>): Message {
+    const route = routes[name] as unknown as Route;
+    const query = textMembers(request.query ?? {});
+    const headers: Record<string, string> = {};
+    if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey;
+    if (request.reason !== undefined) headers['tally-reason'] = encodeURIComponent(request.reason);
+    const params = textMembers(request.params ?? {});
+    const result = readRequest(name, { params, query, headers, body: request.body ?? undefined });
+    if (!result.ok) throw usageError(result.problem.detail.replace(/\.? Correct it.*$/, '.'), hint, result.problem.path);
+    return { method: route.method, path: pathOf(route.path, params), query, headers, body: request.body ?? null };
+  }
+}
+
+const hint = 'Correct it and try again.';
+
+export interface Message {
+  method: string;
+  path: string;
+  query: Record<string, string>;
+  headers: Record<string, string>;
+  /** Sent as JSON; null for none. */
+  body: unknown;
+}
+
+function textMembers(members: object): Record<string, string> {
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+}
+
+function pathOf(pattern: string, params: Record<string, string>): string {
+  return pattern.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
+}

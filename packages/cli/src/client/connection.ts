@@ -1,0 +1,136 @@
+/**
+ * Where the server is and how to be let in. By default this is `client.json` in the data folder, which
+ * `tally init` writes; flags replace parts of it.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { CliError, messageOf, usageError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/** `<data>/client.json`. Members that are not listed are ignored, so that later versions may add some. */
+export interface ClientFile {
+  adminUrl: string;
+  publicUrl: string;
+  /** The token of an administrator; never shown. */
+  token: string;
+  /** Absolute, or relative to the data folder. */
+  trustRootFile: string;
+  namespace: string;
+}
+
+export interface ConnectionFlags {
+  data?: string;
+  url?: string;
+  publicUrl?: string;
+  tokenFile?: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const clientFileName = 'client.json';
+const memberNames = ['adminUrl', 'publicUrl', 'token', 'trustRootFile', 'namespace'] as const;
+
+/** The data folder: a flag, `$TALLY_DATA`, or `./data`. */
+export function dataFolder(flags: ConnectionFlags, env: Environment): string {
+  return flags.data ?? env['TALLY_DATA'] ?? 'data';
+}
+
+/** Reads `client.json`; null where there is none. Throws a usage error for one that cannot be read. */
+export function readClientFile(folder: string): Partial<ClientFile> | null {
+  const path = join(folder, clientFileName);
+  if (!existsSync(path)) return null;
+  const found = parseClientFile(path);
+  const { trustRootFile } = found;
+  if (trustRootFile === undefined || isAbsolute(trustRootFile)) return found;
+  return { ...found, trustRootFile: join(folder, trustRootFile) };
+}
+
+function parseClientFile(path: string): Partial<ClientFile> {
+  // The text holds a token, so no message may quote any of it.
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? 'it is not JSON' : messageOf(error);
+    throw usageError(`${path} cannot be read: ${why}.`, 'Repair the file, or name another folder with --data.');
+  }
+  if (typeof value !== 'object' || value === null) {
+    throw usageError(`${path} is not an object.`, 'Repair the file, or name another folder with --data.');
+  }
+  const members = new Map<string, unknown>(Object.entries(value));
+  const known: Partial<ClientFile> = {};
+  for (const name of memberNames) {
+    const member = members.get(name);
+    if (member === undefined || member === null) continue;
+    if (typeof member !== 'string') throw usageError(`${path}: ${name} must be text.`, 'Repair the file.');
+    known[name] = name === 'token' ? checkedToken(member, path) : member;
+  }
+  return known;
+}
+
+export interface AdminConnection {
+  url: URL;
+  token: string;
+}
+
+/** The administrators' listener, with the token for it. Throws a usage error where either is missing. */
+export function adminConnection(flags: ConnectionFlags, env: Environment): AdminConnection {
+  const folder = dataFolder(flags, env);
+  const file = readClientFile(folder);
+  const url = parseUrl(flags.url ?? file?.adminUrl ?? noServer(folder, '--url and --token-file'), '--url');
+  if (flags.tokenFile !== undefined) return { url, token: readTokenFile(flags.tokenFile) };
+  if (file?.token === undefined) {
+    throw usageError('There is no token to show to the server.', 'Name a file that holds one with --token-file.');
+  }
+  // A token goes only to the server that it came with.
+  if (file.adminUrl === undefined || parseUrl(file.adminUrl, 'adminUrl').origin !== url.origin) {
+    throw usageError(
+      `The token in ${join(folder, clientFileName)} is for another server than ${url.origin}.`,
+      'Name a file with the token for this one with --token-file.',
+    );
+  }
+  return { url, token: file.token };
+}
+
+/** The public listener, which takes no token. Throws a usage error where it is not known. */
+export function publicConnection(flags: ConnectionFlags, env: Environment): URL {
+  const folder = dataFolder(flags, env);
+  const file = readClientFile(folder);
+  return parseUrl(flags.publicUrl ?? file?.publicUrl ?? noServer(folder, '--public-url'), '--public-url');
+}
+
+function noServer(folder: string, flag: string): never {
+  throw new CliError({
+    exitCode: exitCodes.usage,
+    code: 'no_server',
+    what: `No server is known: there is no usable ${join(folder, clientFileName)}.`,
+    todo: `Run tally init, name the data folder with --data, or the server with ${flag}.`,
+  });
+}
+
+function parseUrl(text: string, name: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw usageError(`${name} is not an http or https address.`, 'Give one such as http://127.0.0.1:4401.');
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw usageError(`${name} holds a user name or password.`, 'Leave it out; tokens come from a file.');
+  }
+  return url;
+}
+
+function readTokenFile(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw usageError(`The token file cannot be read: ${messageOf(error)}.`, 'Check --token-file.');
+  }
+  return checkedToken(text.trim(), path);
+}
+
+/** A token with other characters would end up in an error message of the HTTP library. */
+function checkedToken(token: string, path: string): string {
+  if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token;
+  throw usageError(`${path} holds no token.`, 'A token is printable ASCII without spaces.');
+}

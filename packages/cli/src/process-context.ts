@@ -1,0 +1,63 @@
+/** The context of a real process: its streams, its environment, its clock, and SIGINT. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
+import type { WriteStream } from 'node:tty';
+import type { Context, Sink } from './context.ts';
+import { interrupted } from './errors.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export function processContext(setExitCode: (code: number) => void): Context {
+  return {
+    stdout: sinkOf(process.stdout),
+    stderr: sinkOf(process.stderr),
+    env: process.env,
+    signal: interruption(),
+    now: () => Date.now(),
+    newKey: () => randomUUID(),
+    readStdin,
+    sleep,
+    setExitCode,
+  };
+}
+
+/** Aborted by the first SIGINT or SIGTERM, so that a command can end in order; the second ends it at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}
+
+function sinkOf(stream: WriteStream): Sink {
+  // A reader that has seen enough, such as head, closes the pipe; that is no failure.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+    throw error;
+  });
+  return {
+    write: (text) => {
+      stream.write(text);
+    },
+    isTTY: stream.isTTY === true,
+    columns: stream.isTTY === true ? stream.columns : null,
+  };
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await after(ms, undefined, { signal });
+  } catch {
+    // The only reason for which a timer ends early is the signal.
+    throw interrupted();
+  }
+}

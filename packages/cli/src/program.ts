@@ -1,0 +1,86 @@
+/** The program: global options, the verbs, and how a run ends. */
+import { Command, CommanderError } from 'commander';
+import type { Context } from './context.ts';
+import { CliError, messageOf, usageError } from './errors.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { Printer } from './output/printer.ts';
+import { type Registration, registrations } from './verbs/index.ts';
+
+export const version = '0.1.0';
+
+const exitCodeHelp = `
+Exit codes:
+  0    done; for verify: valid
+  1    refused, not valid, or some rows of an import were not imported
+  2    integrity: altered, not provable, or a log that was rolled back
+  3    usage: the command line, a file or the configuration is wrong
+  4    unavailable: the server cannot be reached or cannot do it now; try again
+  130  interrupted`;
+
+export function makeProgram(context: Context, verbs: readonly Registration[] = registrations): Command {
+  const program = new Command('tally')
+    .description('Issue licenses that can be proven, and prove them.')
+    .version(version)
+    .option('--url <url>', "address of the administrators' listener (default: that of client.json)")
+    .option('--public-url <url>', 'address of the public listener (default: that of client.json)')
+    .option('--token-file <file>', 'file with the token of an administrator (default: that of client.json)')
+    .option('--data <folder>', 'data folder with client.json (default: $TALLY_DATA or ./data)')
+    .option('--json', 'answer in JSON')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', exitCodeHelp)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      // What is wrong with a command line is said in one place, with the rest of the errors.
+      outputError: () => undefined,
+      getOutHelpWidth: () => context.stdout.columns ?? 100,
+      getErrHelpWidth: () => context.stderr.columns ?? 100,
+    });
+  for (const register of verbs) register(program, context);
+  for (const command of descendants(program)) command.copyInheritedSettings(program);
+  return program;
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Runs one command line, without the name of the program. Resolves to the exit code; prints what went wrong. */
+export async function run(
+  args: readonly string[],
+  makeContext: (setExitCode: (code: number) => void) => Context,
+  verbs: readonly Registration[] = registrations,
+): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const context = makeContext((code) => {
+    exitCode = code;
+  });
+  try {
+    await makeProgram(context, verbs).parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
+    const known = asCliError(error);
+    new Printer(context, args.includes('--json')).error(known);
+    return known.exitCode satisfies ExitCode;
+  }
+}
+
+function asCliError(error: unknown): CliError {
+  if (error instanceof CliError) return error;
+  if (error instanceof CommanderError) return commandLineError(error);
+  return new CliError({
+    exitCode: exitCodes.refused,
+    code: 'defect',
+    what: `tally failed in a way that nobody foresaw: ${messageOf(error)}.`,
+    todo: 'Please report this; nothing that was confirmed is lost.',
+  });
+}
+
+function commandLineError(error: CommanderError): CliError {
+  if (error.code === 'commander.help') return usageError('No command was given.', 'Choose one of those above.');
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim();
+  const what = `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
+  return usageError(/[.)?]$/.test(what) ? what : `${what}.`, 'See --help of the command for what it takes.');
+}

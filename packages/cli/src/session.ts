@@ -1,0 +1,43 @@
+/** What every verb needs, made from the global options: a printer, and clients once they are asked for. */
+import type { Command } from 'commander';
+import { Client } from './client/client.ts';
+import { adminConnection, type ConnectionFlags, dataFolder, publicConnection } from './client/connection.ts';
+import { briefRetries, type RetryPolicy } from './client/retry.ts';
+import type { Context } from './context.ts';
+import { Printer } from './output/printer.ts';
+
+export interface GlobalFlags extends ConnectionFlags {
+  json?: boolean;
+}
+
+export class Session {
+  readonly context: Context;
+  readonly print: Printer;
+  private readonly flags: GlobalFlags;
+
+  constructor(context: Context, command: Command) {
+    this.context = context;
+    this.flags = command.optsWithGlobals<GlobalFlags>();
+    this.print = new Printer(context, this.flags.json === true);
+  }
+
+  get dataFolder(): string {
+    return dataFolder(this.flags, this.context.env);
+  }
+
+  /** A client of the administrators' listener. Throws a usage error when it is not known how to get there. */
+  admin(retry: RetryPolicy = briefRetries): Client {
+    const { url, token } = adminConnection(this.flags, this.context.env);
+    return this.client(url, token, retry);
+  }
+
+  /** A client of the public listener, without a token. */
+  public(): Client {
+    return this.client(publicConnection(this.flags, this.context.env), null, briefRetries);
+  }
+
+  private client(url: URL, token: string | null, retry: RetryPolicy): Client {
+    const { signal, sleep } = this.context;
+    return new Client({ url, token, signal, retry, sleep, onRetry: (message) => this.print.say(message) });
+  }
+}

@@ -1,0 +1,23 @@
+/** The verbs of `tally`, in the order of its help. */
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { registerBundle } from './bundle.ts';
+import { registerCatalog } from './catalog.ts';
+import { registerImport } from './import.ts';
+import { registerInspect } from './inspect.ts';
+import { registerLicenses } from './licenses.ts';
+import { registerStatus } from './status.ts';
+import { registerVerify } from './verify.ts';
+
+/** Adds commands to the program. What they do happens when they are called. */
+export type Registration = (program: Command, context: Context) => void;
+
+export const registrations: readonly Registration[] = [
+  registerCatalog,
+  registerLicenses,
+  registerBundle,
+  registerImport,
+  registerStatus,
+  registerVerify,
+  registerInspect,
+];

@@ -1,0 +1,56 @@
+/** `tally status`: the state of the log, its quorum and its signer. */
+import type { LogStatus } from '@tallystick/contract';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { properties } from '../output/table.ts';
+import type { Printer } from '../output/printer.ts';
+import { Session } from '../session.ts';
+
+export function registerStatus(program: Command, context: Context): void {
+  const command = program
+    .command('status')
+    .summary('show the state of the log, its quorum and its signer')
+    .description(
+      'Show the state of the log, its quorum and its signer. The exit code is 4 when the signer is away or the log is late.',
+    );
+  command.action(async () => {
+    const session = new Session(context, command);
+    const { value } = await session.admin().call('log.status');
+    session.print.answer(value, () => describeStatus(value, session.print, context.now()));
+    if (!isWell(value, context.now())) context.setExitCode(exitCodes.unavailable);
+  });
+}
+
+/** Changes can be made, and are published in time. A single cosigner that is away may be no harm. */
+function isWell({ signer, pending }: LogStatus, nowMs: number): boolean {
+  return signer.connected && (pending.publishBy === null || Date.parse(pending.publishBy) >= nowMs);
+}
+
+function describeStatus(status: LogStatus, print: Printer, nowMs: number): string[] {
+  const { namespace, origin, size, published, pending, signer, quorum } = status;
+  const isLate = pending.publishBy !== null && Date.parse(pending.publishBy) < nowMs;
+  const lines = properties([
+    ['log', origin],
+    ['namespace', `${namespace.ns} (${namespace.mode}), epoch ${namespace.epoch}, lock ${namespace.lock}`],
+    ['entries', `${size} durable`],
+    ['published', published === null ? 'nothing yet' : `${published.size} entries, current as of ${published.asOf}`],
+    ['root', published?.root ?? null],
+    ['pending', pendingText(pending, isLate)],
+    ['signer', signer.connected ? `connected${signer.mark === null ? '' : `, mark at ${signer.mark.size}`}` : 'away'],
+  ]);
+  const members = print.table(quorum, [
+    { title: 'COSIGNER', value: ({ name }) => name },
+    { title: 'GROUP', value: ({ group }) => group },
+    { title: 'STATE', value: ({ state }) => state },
+    { title: 'LAST SEEN', value: ({ lastSeenAt }) => lastSeenAt },
+    { title: 'ERROR', value: ({ lastError }) => lastError },
+  ]);
+  return [...lines, '', ...members];
+}
+
+function pendingText({ count, oldestAt, publishBy }: LogStatus['pending'], isLate: boolean): string {
+  if (count === 0) return 'none';
+  const due = publishBy === null ? '' : `, due by ${publishBy}${isLate ? ' — LATE' : ''}`;
+  return `${count}${oldestAt === null ? '' : ` since ${oldestAt}`}${due}`;
+}

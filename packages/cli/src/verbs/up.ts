@@ -1,0 +1,90 @@
+/** `tally up`: runs a system in the foreground, making one first where there is none. */
+import { existsSync } from 'node:fs';
+import { layoutOf, Supervisor } from '@tallystick/server';
+import type { Context } from '../context.ts';
+import { CliError, interrupted, messageOf } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Printer } from '../output/printer.ts';
+import { type InitFlags, runInit } from './init.ts';
+
+/** Runs until SIGINT or SIGTERM. */
+export async function runUp(flags: InitFlags, context: Context, printer: Printer): Promise<void> {
+  const layout = layoutOf(flags.data);
+  const isNew = !existsSync(layout.system);
+  if (isNew) await runInit(flags, context, printer);
+  const supervisor = await start(flags.data, printer);
+  try {
+    await untilReady(supervisor.urls.ops, context, printer);
+    printer.answer({ data: layout.root, ...supervisor.urls }, () => nextSteps(supervisor, isNew));
+    await aborted(context.signal);
+  } finally {
+    printer.say('Stopping: finishing what is under way.');
+    await supervisor.stop();
+  }
+}
+
+async function start(data: string, printer: Printer): Promise<Supervisor> {
+  try {
+    return await Supervisor.start(
+      { directory: data },
+      {
+        onLine: (process, line) => printer.say(`${process}: ${line}`),
+        onRestart: (process, cause) => printer.say(`${process} ended (${cause}): starting it again`),
+      },
+    );
+  } catch (error) {
+    throw new CliError({
+      exitCode: exitCodes.unavailable,
+      code: 'not_started',
+      what: `The system did not start: ${messageOf(error)}.`,
+      todo: 'Correct that and run it again; nothing was changed.',
+    });
+  }
+}
+
+/** Waits for the first checkpoint; says once why it takes long. */
+async function untilReady(opsUrl: string, context: Context, printer: Printer): Promise<void> {
+  for (let tries = 0; !context.signal.aborted; tries++) {
+    const answer = await fetch(`${opsUrl}/readyz`, { signal: AbortSignal.timeout(5000) }).catch(() => null);
+    if (answer?.status === 200) return;
+    const report = (await answer?.json().catch(() => null)) as { mutations?: { reasons: { detail: string }[] } } | null;
+    const reason = report?.mutations?.reasons[0]?.detail;
+    if (tries === 40) printer.say(`Not ready for changes yet: ${reason ?? 'the server does not answer'}`);
+    if (tries > 40 && report !== null && reason?.includes('missing') === true) return;
+    await context.sleep(100, context.signal);
+  }
+  throw interrupted();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function nextSteps({ urls, layout }: Supervisor, isNew: boolean): string[] {
+  const running = [
+    'Tallystick is running.',
+    '',
+    `  clients          ${urls.public}`,
+    `  administrators   ${urls.admin}`,
+    `  operators        ${urls.ops}/metrics`,
+    '',
+    'Two witnesses and a replayer run on this machine: they prove growth, and nothing about independence.',
+    '',
+  ];
+  if (!isNew) return running;
+  const here = layout.root === layoutOf('data').root ? '' : ` --data ${layout.root}`;
+  return [
+    ...running,
+    'In a second terminal:',
+    '',
+    `  npx tally product create --code editor --name "Editor" --entitlement-type pdf=boolean${here}`,
+    `  npx tally plan create --product editor --code editor-pro --name "Editor Pro" --term P1Y --entitlement pdf=true${here}`,
+    `  npx tally issue --plan editor-pro --licensee "Contoso GmbH" --wait --out contoso.tally${here}`,
+    `  npx tally verify contoso.tally --product editor${here}`,
+    '',
+    'Stop it with Ctrl-C.',
+  ];
+}

@@ -1,0 +1,238 @@
+/** What the server answers. Later versions may add members, so readers ignore those that they do not know. */
+import type { KeptPromise } from '@tallystick/core';
+import type {
+  Base64,
+  BrakeDocument,
+  CompanionView,
+  DocumentOf,
+  Instant,
+  KeyAlgorithm,
+  LockLevel,
+  NamespaceDocument,
+  RecordType,
+  Sold,
+  SubjectType,
+} from './documents.ts';
+import type { NoteCode, ProblemCode } from './problems.ts';
+
+/** RFC 9457, as `application/problem+json`. */
+export interface Problem {
+  /** `urn:tallystick:problem:<code>` */
+  type: string;
+  title: string;
+  status: number;
+  code: ProblemCode;
+  /** What happened here and what to do next. */
+  detail: string;
+  /** Where one member is to blame: `$.term.until` in the body, else `query.limit`, `headers.…` or `params.id`. */
+  path?: string;
+  details?: Record<string, string | number>;
+  /** The same id as in the server's log. */
+  requestId: string;
+}
+
+export interface SubjectName {
+  type: SubjectType;
+  id: string;
+}
+
+/** One record that a mutation made, in the order of the log. */
+export interface Change {
+  type: RecordType;
+  subject: SubjectName;
+  rev: number;
+  /** Log index and leaf hash of the entry; null in a dry run. */
+  index: number | null;
+  leaf: Base64 | null;
+  at: Instant;
+}
+
+/** What is worth knowing about an answer that is not a problem. */
+export interface Note {
+  code: NoteCode;
+  detail: string;
+}
+
+export interface MutationResult<T extends Sold = Sold> {
+  changes: Change[];
+  /** What the log's key promises of each change, in the same order; empty in a dry run. */
+  promises: KeptPromise[];
+  /** The main subject after the change. A dry run shows an id that a real one does not get. */
+  document: DocumentOf[T];
+  /** True when a published checkpoint covers every change. */
+  published: boolean;
+  dryRun: boolean;
+  notes: Note[];
+}
+
+export interface LicenseResult extends MutationResult<'license'> {
+  /** Only in answers that made or set a license key. It is a bearer secret. */
+  licenseKey?: string;
+  /** The license file, when the request waited for publication. */
+  bundle?: BundleJson;
+}
+
+export interface PublicKeyJson {
+  alg: KeyAlgorithm;
+  /** Raw, base64. */
+  key: Base64;
+}
+
+/** A license file, `application/vnd.tallystick.bundle.v1+json`. */
+export interface BundleJson {
+  v: 1;
+  trust: { envelope: Base64; proof: string }[];
+  anchor: { entry: string; proof: string };
+  keys: PublicKeyJson[];
+  subjects: {
+    id: string;
+    document: Base64 | null;
+    salt: Base64 | null;
+    index: number | null;
+    entry: Base64 | null;
+    path: Base64[];
+    map: Base64;
+  }[];
+}
+
+/** A subject at its newest revision, checked against its commitment before it was served. */
+export interface Item<T extends Sold = Sold> {
+  document: DocumentOf[T];
+  index: number;
+  leaf: Base64;
+  rev: number;
+  recordType: RecordType;
+  at: Instant;
+}
+
+export interface LicenseItem extends Item<'license'> {
+  /** Left out of lists. */
+  companion?: CompanionView;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Opaque; null on the last page. */
+  nextCursor: string | null;
+}
+
+/** Why a record was made. Further members depend on how the caller was authenticated. */
+export interface Cause {
+  /** Who asked; null for the system itself. */
+  who: string | null;
+  why: string | null;
+  /** How many records the command made. */
+  n: number;
+}
+
+export interface HistoryItem<T extends Sold = Sold> {
+  index: number;
+  rev: number;
+  recordType: RecordType;
+  at: Instant;
+  leaf: Base64;
+  /** null once erased, as is the document. */
+  cause: Cause | null;
+  document: DocumentOf[T] | null;
+}
+
+/** `unknown` until the first contact. */
+export const memberStates = ['ok', 'behind', 'unreachable', 'refusing', 'unknown'] as const;
+
+export interface QuorumMember {
+  name: string;
+  /** Name of its group in the quorum of the trust root. */
+  group: string;
+  url: string;
+  state: (typeof memberStates)[number];
+  lastSeenAt: Instant | null;
+  lastError: string | null;
+}
+
+export interface LogStatus {
+  origin: string;
+  /** Durable entries. */
+  size: number;
+  published: PublishedCheckpoint | null;
+  pending: { count: number; oldestAt: Instant | null; publishBy: Instant | null };
+  quorum: QuorumMember[];
+  /** `mark` is the largest tree that the signer has signed for. */
+  signer: { connected: boolean; mark: { size: number; root: Base64 } | null };
+  namespace: NamespaceStatus;
+}
+
+export interface PublishedCheckpoint {
+  size: number;
+  root: Base64;
+  /** No later than this was it the newest, proven by cosignatures. */
+  asOf: Instant;
+  at: Instant;
+}
+
+/** The stricter of namespace and brake. */
+export interface NamespaceStatus {
+  ns: string;
+  mode: 'live' | 'test';
+  epoch: number;
+  lock: LockLevel;
+  minEpoch: number;
+}
+
+export interface RecordJson {
+  v: 1;
+  ns: string;
+  type: RecordType;
+  subject: Base64;
+  rev: number;
+  prev: Base64 | null;
+  doc: Base64;
+  cause: Base64;
+  at: Instant;
+}
+
+export interface LogEntry {
+  index: number;
+  leaf: Base64;
+  kind: 'record' | 'trust.root' | 'map.root';
+  /** The exact bytes of the entry. */
+  entry: Base64;
+  /** null for entries that are not records. */
+  record: RecordJson | null;
+  subject: SubjectName | null;
+  published: boolean;
+  /** null for entries that nobody asked for, such as map roots. */
+  promise: KeptPromise | null;
+}
+
+/** A DSSE envelope. */
+export interface EnvelopeJson {
+  payload: Base64;
+  payloadType: string;
+  signatures: { keyid: string; sig: Base64 }[];
+}
+
+/** The newest public documents of a namespace and where the log holds them. */
+export interface CurrentTrust {
+  namespace: { index: number; document: NamespaceDocument };
+  brake: { index: number; document: BrakeDocument };
+}
+
+export interface KeyList {
+  keys: PublicKeyJson[];
+}
+
+export interface Liveness {
+  alive: true;
+}
+
+export interface Readiness {
+  ready: boolean;
+  /** Why not, as the problems that a request would meet. */
+  reasons: { code: ProblemCode; detail: string }[];
+}
+
+/** Reads and mutations are ready apart: a log that cannot publish still serves what it has. */
+export interface ReadinessReport {
+  reads: Readiness;
+  mutations: Readiness;
+}

@@ -1,0 +1,72 @@
+/** What requests carry besides a body, after it was read: numbers are numbers and defaults are filled in. */
+import type { CatalogState, CustomerState, Instant, LicenseState, PlanDocument } from './documents.ts';
+
+/** A path, query or header without anything that the contract knows. */
+export type Nothing = Record<never, never>;
+
+export interface IdParams {
+  id: string;
+}
+
+export interface MutationQuery {
+  /** True answers what would happen and changes nothing. */
+  dryRun: boolean;
+  /** When to answer: once the change cannot be lost, or once a checkpoint that covers it is published. */
+  wait: 'durable' | 'published';
+  /** How long to wait for publication, in milliseconds. */
+  waitMs: number;
+}
+
+/** Header names are in lower case, as Node has them. */
+export interface MutationHeaders {
+  'idempotency-key'?: string;
+  /** Why the change is made, decoded; it goes into the cause that the log commits to. */
+  'tally-reason'?: string;
+}
+
+export interface PageQuery {
+  limit: number;
+  cursor?: string;
+}
+
+export interface ProductQuery extends PageQuery {
+  state?: CatalogState;
+}
+
+export interface PlanQuery extends PageQuery {
+  /** Id or code. */
+  product?: string;
+  kind?: PlanDocument['kind'];
+  state?: CatalogState;
+}
+
+export interface CustomerQuery extends PageQuery {
+  reference?: string;
+  state?: CustomerState;
+}
+
+export interface LicenseQuery extends PageQuery {
+  /** Id or reference. */
+  customer?: string;
+  /** Id or code. */
+  plan?: string;
+  /** Id or code. */
+  product?: string;
+  state?: LicenseState;
+  /** Licenses whose term ends earlier; perpetual ones never do. */
+  expiresBefore?: Instant;
+}
+
+export interface BundleQuery {
+  /** The newest trust root that the client has pinned; the bundle brings those after it. */
+  trustVersion?: number;
+}
+
+export interface BundleRequestBody extends BundleQuery {
+  licenseKey: string;
+}
+
+export interface EventHeaders {
+  /** The log index after which to resume. */
+  'last-event-id'?: number;
+}

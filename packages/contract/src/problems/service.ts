@@ -1,0 +1,142 @@
+/** Problems of requests and of the service itself. See `ProblemMeaning` for the members. */
+export const serviceProblems = {
+  // The request cannot be read.
+  malformed_request: {
+    status: 400,
+    title: 'The request is malformed',
+    remedy: 'Correct the part that path names and send the request again.',
+    retryable: false,
+  },
+  unknown_member: {
+    status: 400,
+    title: 'The request has a member that does not exist',
+    remedy: 'Check the spelling of the member that path names, or leave it out.',
+    retryable: false,
+  },
+  idempotency_key_invalid: {
+    status: 400,
+    title: 'The Idempotency-Key is invalid',
+    remedy: 'Send 1 to 128 printable ASCII characters without spaces, such as a random UUID.',
+    retryable: false,
+  },
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    remedy: 'Send less; the limit of each route is in its description.',
+    retryable: false,
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body is not JSON',
+    remedy: 'Send JSON with Content-Type: application/json.',
+    retryable: false,
+  },
+  not_found: {
+    status: 404,
+    title: 'There is nothing here',
+    remedy: 'Check the address; each listener serves only the routes of its zone.',
+    retryable: false,
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The method is not allowed here',
+    remedy: 'Use one of the methods that the Allow header lists.',
+    retryable: false,
+  },
+
+  // The caller may not.
+  unauthorized: {
+    status: 401,
+    title: 'The request has no valid credential',
+    remedy: 'Send a valid token as Authorization: Bearer.',
+    retryable: false,
+  },
+  forbidden: {
+    status: 403,
+    title: 'The credential does not allow this',
+    remedy: 'Use a credential that is meant for this route; a mirror token reads the log only.',
+    retryable: false,
+  },
+  rate_limited: {
+    status: 429,
+    title: 'There were too many requests',
+    remedy: 'Wait as long as the Retry-After header says, then send the request again.',
+    retryable: true,
+  },
+  license_key_unknown: {
+    status: 404,
+    title: 'No license has this key',
+    remedy: 'Check the license key; a license that was given a new key no longer answers to the old one.',
+    retryable: false,
+  },
+
+  // Idempotency.
+  idempotency_key_reused: {
+    status: 409,
+    title: 'The Idempotency-Key was used for another request',
+    remedy: 'Choose a new key for a new request; repeat the old request only as it was.',
+    retryable: false,
+  },
+
+  // The service cannot, for now. Nothing was changed unless it says that it is unknown.
+  overloaded: {
+    status: 503,
+    title: 'The server has too much to do',
+    remedy: 'Nothing was changed. Wait as long as the Retry-After header says, then send the request again.',
+    retryable: true,
+  },
+  not_committed: {
+    status: 503,
+    title: 'The change was not committed',
+    remedy: 'Nothing was changed. Send the same request again with the same Idempotency-Key.',
+    retryable: true,
+  },
+  outcome_unknown: {
+    status: 503,
+    title: 'It is not known whether the change was committed',
+    remedy: 'Send the same request again with the same Idempotency-Key: it changes at most once, and you learn how it ended.',
+    retryable: true,
+  },
+  publication_stalled: {
+    status: 503,
+    title: 'Changes are refused while the log cannot publish',
+    remedy: 'Nothing was changed. See GET /v1/log for what is missing; try again once the quorum and the signer are back.',
+    retryable: true,
+  },
+  signer_unavailable: {
+    status: 503,
+    title: 'The signer cannot be reached',
+    remedy: 'Nothing was changed. Start the signer or check its socket, then send the request again.',
+    retryable: true,
+  },
+  signer_refused: {
+    status: 403,
+    title: 'The signer refused to sign',
+    remedy: 'Nothing was changed. The change exceeds what the policy of the key allows; detail says which limit.',
+    retryable: false,
+  },
+  log_behind: {
+    status: 503,
+    title: 'The log of this server is behind what was signed before',
+    remedy: 'Nothing was changed. The log was rolled back or restored from an old copy: restore the entries that details names.',
+    retryable: true,
+  },
+  not_published_yet: {
+    status: 409,
+    title: 'This is not published yet',
+    remedy: 'It is durable. Ask again after the next checkpoint, or send mutations with wait=published.',
+    retryable: true,
+  },
+  integrity: {
+    status: 500,
+    title: 'Stored data does not match its commitment',
+    remedy: 'Nothing was served. Somebody or something altered the data: run the integrity check and restore it.',
+    retryable: false,
+  },
+  internal: {
+    status: 500,
+    title: 'The server failed',
+    remedy: 'Report the request id. Repeat a mutation only with the same Idempotency-Key.',
+    retryable: true,
+  },
+} as const;

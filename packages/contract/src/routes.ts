@@ -1,0 +1,25 @@
+/** The table of routes: the whole HTTP surface. */
+import type { Route, Zone } from './route.ts';
+import { catalogRoutes, type CatalogRoutes } from './routes/catalog.ts';
+import { licenseRoutes, type LicenseRoutes } from './routes/licenses.ts';
+import { publicRoutes, type PublicRoutes } from './routes/public.ts';
+import { serviceRoutes, type ServiceRoutes } from './routes/service.ts';
+
+export interface Routes extends PublicRoutes, CatalogRoutes, LicenseRoutes, ServiceRoutes {}
+
+export type RouteName = keyof Routes;
+
+/** The types of an operation, by its name: for handlers on one side and clients on the other. */
+export type OperationOf<N extends RouteName> = Routes[N] extends Route<infer O> ? O : never;
+/** What a handler gets after the request was read. */
+export type RequestOf<N extends RouteName> = Pick<OperationOf<N>, 'params' | 'query' | 'headers' | 'body'>;
+/** What a handler answers where the answer is JSON. */
+export type AnswerOf<N extends RouteName> = OperationOf<N>['answer'];
+
+export const routes: Routes = { ...publicRoutes, ...catalogRoutes, ...licenseRoutes, ...serviceRoutes };
+export const routeNames: readonly RouteName[] = Object.keys(routes) as RouteName[];
+
+/** The routes that a listener serves, in the order of the table. */
+export function routesOf(zone: Zone): Route[] {
+  return (Object.values(routes) as Route[]).filter((route) => route.zones.includes(zone));
+}

@@ -1,0 +1,227 @@
+/** Schemas of answers, problems and pages. */
+import type { KeptPromise } from '@tallystick/core';
+import { z } from 'zod';
+import {
+  type Cause,
+  type Change,
+  type HistoryItem,
+  type Item,
+  type LicenseItem,
+  type LicenseResult,
+  type Liveness,
+  type LogEntry,
+  type LogStatus,
+  memberStates,
+  type MutationResult,
+  type NamespaceStatus,
+  type Note,
+  type Page,
+  type Problem,
+  type PublishedCheckpoint,
+  type QuorumMember,
+  type Readiness,
+  type ReadinessReport,
+  type RecordJson,
+  type SubjectName,
+} from '../answers.ts';
+import { lockLevels, type RecordType, recordTypes, type Sold, subjectTypes } from '../documents.ts';
+import { noteCodes, type ProblemCode, problemCodes, problemTypePrefix } from '../problems.ts';
+import { companionView, documents } from './documents.ts';
+import { base64, boolean, hash, instant, licenseKey, namespaceName, natural, text } from './scalars.ts';
+import { described, kept, oneOf, open } from './shape.ts';
+import { bundle } from './trust.ts';
+
+const CHANGES_MAX = 500;
+const PROMISE_PATH_MAX = 63;
+const CURSOR_LENGTH_MAX = 512;
+export const PAGE_LENGTH_MAX = 200;
+
+const recordType: z.ZodType<RecordType> = oneOf(recordTypes);
+const problemCode: z.ZodType<ProblemCode> = oneOf(problemCodes);
+/** Sentences that the server writes, which may name several things. */
+const sentence: z.ZodType<string> = z.string().max(2_000);
+
+export const problem: z.ZodType<Problem> = open<Problem>({
+  type: z.string().startsWith(problemTypePrefix),
+  title: sentence,
+  status: z.int().min(400).max(599),
+  code: problemCode,
+  detail: described(sentence, 'What happened here and what to do next'),
+  path: described(
+    z.string().max(1_000),
+    'Where one member is to blame: a JSON path into the body, or query., headers. or params. and its name',
+  ).exactOptional(),
+  details: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
+  requestId: described(z.string().max(100), "The same id as in the server's log"),
+});
+
+export const cursor: z.ZodType<string> = described(
+  z.string().regex(/^[A-Za-z0-9_-]+$/, 'must be a cursor that an earlier page returned').max(CURSOR_LENGTH_MAX),
+  'Opaque: what nextCursor of the page before said',
+);
+
+export function pageOf<T>(item: z.ZodType<T>): z.ZodType<Page<T>> {
+  return open<Page<T>>({ items: z.array(item).max(PAGE_LENGTH_MAX), nextCursor: cursor.nullable() });
+}
+
+export const subjectName: z.ZodType<SubjectName> = open<SubjectName>({
+  type: oneOf(subjectTypes),
+  id: z.string().max(64),
+});
+
+export const keptPromise: z.ZodType<KeptPromise> = open<KeptPromise>({
+  envelope: described(base64, 'The exact bytes of a DSSE envelope, signed by the key of the log'),
+  index: natural,
+  leaf: hash,
+  path: described(z.array(hash).max(PROMISE_PATH_MAX), 'From the leaf to the root of the batch, leaf side first'),
+});
+
+export const change: z.ZodType<Change> = open<Change>({
+  type: recordType,
+  subject: subjectName,
+  rev: natural,
+  index: described(natural.nullable(), 'Log index of the entry; null in a dry run'),
+  leaf: described(hash.nullable(), 'Leaf hash of the entry; null in a dry run'),
+  at: instant,
+});
+
+export const note: z.ZodType<Note> = open<Note>({ code: oneOf(noteCodes), detail: sentence });
+
+function resultMembers<T extends Sold>(type: T): Parameters<typeof open<MutationResult<T>>>[0] {
+  const members = {
+    changes: z.array(change).min(1).max(CHANGES_MAX),
+    promises: described(z.array(keptPromise).max(CHANGES_MAX), 'One per change, in the same order; none in a dry run'),
+    document: documents[type],
+    published: described(boolean, 'True when a published checkpoint covers every change'),
+    dryRun: boolean,
+    notes: z.array(note).max(noteCodes.length),
+  };
+  return members as unknown as Parameters<typeof open<MutationResult<T>>>[0];
+}
+
+export const results: {
+  readonly [T in Exclude<Sold, 'license'>]: z.ZodType<MutationResult<T>>;
+} & { readonly license: z.ZodType<LicenseResult> } = {
+  product: open<MutationResult<'product'>>(resultMembers('product')),
+  plan: open<MutationResult<'plan'>>(resultMembers('plan')),
+  customer: open<MutationResult<'customer'>>(resultMembers('customer')),
+  license: open<LicenseResult>({
+    ...resultMembers('license'),
+    licenseKey: described(licenseKey, 'A bearer secret; only in answers that made or set a key').exactOptional(),
+    bundle: bundle.exactOptional(),
+  }),
+};
+
+function itemMembers<T extends Sold>(type: T): Parameters<typeof open<Item<T>>>[0] {
+  const members = { document: documents[type], index: natural, leaf: hash, rev: natural, recordType, at: instant };
+  return members as unknown as Parameters<typeof open<Item<T>>>[0];
+}
+
+export const items: {
+  readonly [T in Exclude<Sold, 'license'>]: z.ZodType<Item<T>>;
+} & { readonly license: z.ZodType<LicenseItem> } = {
+  product: open<Item<'product'>>(itemMembers('product')),
+  plan: open<Item<'plan'>>(itemMembers('plan')),
+  customer: open<Item<'customer'>>(itemMembers('customer')),
+  license: open<LicenseItem>({ ...itemMembers('license'), companion: companionView.exactOptional() }),
+};
+
+export const cause: z.ZodType<Cause> = kept<Cause>({
+  who: sentence.nullable(),
+  why: text.nullable(),
+  n: described(natural, 'How many records the command made'),
+});
+
+function historyOf<T extends Sold>(type: T): z.ZodType<HistoryItem<T>> {
+  const members = {
+    index: natural,
+    rev: natural,
+    recordType,
+    at: instant,
+    leaf: hash,
+    cause: described(cause.nullable(), 'null once erased'),
+    document: described(documents[type].nullable() as z.ZodType<HistoryItem['document']>, 'null once erased'),
+  };
+  return open<HistoryItem>(members) as unknown as z.ZodType<HistoryItem<T>>;
+}
+
+export const histories: { readonly [T in Sold]: z.ZodType<HistoryItem<T>> } = {
+  product: historyOf('product'),
+  plan: historyOf('plan'),
+  customer: historyOf('customer'),
+  license: historyOf('license'),
+};
+
+export const publishedCheckpoint: z.ZodType<PublishedCheckpoint> = open<PublishedCheckpoint>({
+  size: natural,
+  root: hash,
+  asOf: instant,
+  at: instant,
+});
+
+export const quorumMember: z.ZodType<QuorumMember> = open<QuorumMember>({
+  name: sentence,
+  group: sentence,
+  url: sentence,
+  state: oneOf(memberStates),
+  lastSeenAt: instant.nullable(),
+  lastError: sentence.nullable(),
+});
+
+export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
+  origin: sentence,
+  size: described(natural, 'Durable entries'),
+  published: publishedCheckpoint.nullable(),
+  pending: open<LogStatus['pending']>({
+    count: natural,
+    oldestAt: instant.nullable(),
+    publishBy: instant.nullable(),
+  }),
+  quorum: z.array(quorumMember),
+  signer: open<LogStatus['signer']>({
+    connected: boolean,
+    mark: open<{ size: number; root: string }>({ size: natural, root: hash }).nullable(),
+  }),
+  namespace: open<NamespaceStatus>({
+    ns: namespaceName,
+    mode: oneOf(['live', 'test']),
+    epoch: natural,
+    lock: oneOf(lockLevels),
+    minEpoch: natural,
+  }),
+});
+
+export const recordJson: z.ZodType<RecordJson> = open<RecordJson>({
+  v: z.literal(1),
+  ns: namespaceName,
+  type: recordType,
+  subject: hash,
+  rev: natural,
+  prev: hash.nullable(),
+  doc: hash,
+  cause: hash,
+  at: instant,
+});
+
+export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
+  index: natural,
+  leaf: hash,
+  kind: oneOf(['record', 'trust.root', 'map.root']),
+  entry: described(base64, 'The exact bytes of the entry'),
+  record: recordJson.nullable(),
+  subject: subjectName.nullable(),
+  published: boolean,
+  promise: keptPromise.nullable(),
+});
+
+export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });
+
+const readiness: z.ZodType<Readiness> = open<Readiness>({
+  ready: boolean,
+  reasons: z.array(open<Readiness['reasons'][number]>({ code: problemCode, detail: sentence })),
+});
+
+export const readinessReport: z.ZodType<ReadinessReport> = open<ReadinessReport>({
+  reads: readiness,
+  mutations: readiness,
+});

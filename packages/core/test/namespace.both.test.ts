@@ -1,0 +1,226 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type BrakeDocument,
+  base64,
+  brakeStepProblem,
+  checkBrakeEpoch,
+  effectiveLock,
+  effectiveMinEpoch,
+  entitledKey,
+  keyFingerprint,
+  type NamespaceDocument,
+  type NamespaceKey,
+  namespaceStepProblem,
+  type PublicKey,
+  parseBrake,
+  parseNamespace,
+  sha256,
+  utf8,
+} from '../src/index.ts';
+
+const publicKey = (name: string): PublicKey => ({ alg: 'ed25519', key: sha256(utf8(name)) });
+const [signing, next] = ['signing', 'next'].map(publicKey) as [PublicKey, PublicKey];
+const id = base64(keyFingerprint(signing));
+const nextId = base64(keyFingerprint(next));
+const limits = { offlineMax: null, termMax: null, seatsMax: null, perMinute: null };
+
+const listed = (changes: Partial<NamespaceKey> = {}): NamespaceKey => ({
+  id,
+  alg: 'ed25519',
+  usages: ['license'],
+  from: 10,
+  until: null,
+  limits,
+  ...changes,
+});
+
+const namespace = (changes: Partial<NamespaceDocument> = {}): NamespaceDocument => ({
+  v: 1,
+  type: 'namespace',
+  ns: 'acme',
+  id: 'namespace',
+  rev: 0,
+  crit: [],
+  name: 'Acme',
+  mode: 'live',
+  support: { name: null, email: null, url: null },
+  epoch: 3,
+  lock: 'open',
+  minEpoch: 0,
+  keys: [listed()],
+  ...changes,
+});
+
+const brake = (changes: Partial<BrakeDocument> = {}): BrakeDocument => ({
+  v: 1,
+  type: 'brake',
+  ns: 'acme',
+  id: 'brake',
+  rev: 0,
+  crit: [],
+  epoch: 3,
+  lock: 'open',
+  minEpoch: 0,
+  until: [],
+  ...changes,
+});
+
+const malformed: unknown = expect.objectContaining({ code: 'MALFORMED' });
+const tooNew: unknown = expect.objectContaining({ code: 'TOO_NEW' });
+const bytes = (document: object): Uint8Array => utf8(JSON.stringify(document));
+const cut = (index: number, epoch = 3): BrakeDocument => brake({ epoch, until: [{ id, index }] });
+
+describe('an entitled key', () => {
+  const may = (key: Partial<NamespaceKey>, index: number, by: BrakeDocument | null = null): boolean =>
+    entitledKey(namespace({ keys: [listed(key)] }), by, signing, 'license', index) !== undefined;
+
+  it.each([
+    ['before from', {}, 9, null, false],
+    ['at from', {}, 10, null, true],
+    ['long after', {}, 2 ** 53 - 1, null, true],
+    ['before until', { until: 20 }, 19, null, true],
+    ['at until', { until: 20 }, 20, null, false],
+    ['in an empty range', { until: 10 }, 10, null, false],
+    ['before the brake', { until: 20 }, 14, cut(15), true],
+    ['at the brake', { until: 20 }, 15, cut(15), false],
+    ['after until where the brake is later', { until: 20 }, 20, cut(25), false],
+    ['where the brake says 0', {}, 10, cut(0), false],
+    ['where a brake of an earlier epoch is ignored', {}, 15, cut(15, 2), true],
+    ['where a brake of a later epoch is ignored', {}, 15, cut(15, 4), true],
+  ] as const)('%s', (_, key, index, by, expected) => {
+    expect(may(key, index, by)).toBe(expected);
+  });
+
+  it('has the usage, the algorithm and the very bytes that are listed', () => {
+    expect(entitledKey(namespace(), null, signing, 'brake', 10)).toBeUndefined();
+    expect(entitledKey(namespace(), null, next, 'license', 10)).toBeUndefined();
+    expect(entitledKey(namespace(), null, { ...signing, alg: 'ml-dsa-44' }, 'license', 10)).toBeUndefined();
+    const other = namespace({ keys: [listed({ alg: 'ml-dsa-44' })] });
+    expect(entitledKey(other, null, signing, 'license', 10)).toBeUndefined();
+  });
+});
+
+describe('a step of the namespace', () => {
+  const problem = (
+    before: Partial<NamespaceDocument>,
+    after: Partial<NamespaceDocument>,
+    index = 10,
+  ): string | null => namespaceStepProblem(namespace(before), namespace(after), index);
+  const keys = (changes: Partial<NamespaceKey>): Partial<NamespaceDocument> => ({ keys: [listed(changes)] });
+
+  it.each<[string, Partial<NamespaceDocument>, Partial<NamespaceDocument>]>([
+    ['nothing changes', {}, {}],
+    ['a key gets an end', {}, keys({ until: 50 })],
+    ['the end of a key falls', keys({ until: 50 }), keys({ until: 40 })],
+    ['the epoch rises and minEpoch falls', { minEpoch: 5 }, { epoch: 4, minEpoch: 0 }],
+    ['a key is added', {}, { keys: [listed(), listed({ id: nextId, from: 10 })] }],
+    [
+      'the order of keys changes',
+      { keys: [listed(), listed({ id: nextId })] },
+      { keys: [listed({ id: nextId }), listed()] },
+    ],
+    ['the lock tightens', {}, { lock: 'sealed' }],
+  ])('may be made where %s', (_, before, after) => {
+    expect(problem(before, after)).toBeNull();
+  });
+
+  it.each<[string, Partial<NamespaceDocument>, Partial<NamespaceDocument>]>([
+    ['the epoch falls', {}, { epoch: 2 }],
+    ['minEpoch falls within the epoch', { minEpoch: 5 }, { minEpoch: 4 }],
+    ['a key leaves', {}, { keys: [] }],
+    ['from falls', {}, keys({ from: 9 })],
+    ['from rises', {}, keys({ from: 11 })],
+    ['the algorithm changes', {}, keys({ alg: 'ml-dsa-44' })],
+    ['until rises', keys({ until: 50 }), keys({ until: 51 })],
+    ['until goes away', keys({ until: 50 }), keys({ until: null })],
+    ['a key comes too late for its range', {}, { keys: [listed(), listed({ id: nextId, from: 9 })] }],
+  ])('may not be made where %s', (_, before, after) => {
+    expect(problem(before, after)).not.toBeNull();
+  });
+
+  it('introduces keys at or below their from, also at first', () => {
+    expect(namespaceStepProblem(null, namespace(), 10)).toBeNull();
+    expect(namespaceStepProblem(null, namespace(), 11)).not.toBeNull();
+  });
+});
+
+describe('a step of the brake', () => {
+  const problem = (before: BrakeDocument | null, after: BrakeDocument): string | null =>
+    brakeStepProblem(namespace(), before, after);
+
+  it.each<[string, BrakeDocument | null, BrakeDocument]>([
+    ['it is the first', null, cut(15)],
+    ['nothing changes', cut(15), cut(15)],
+    ['a key is stopped', brake(), cut(15)],
+    ['a key is stopped earlier', cut(15), cut(14)],
+    ['lock and minEpoch rise', brake(), brake({ lock: 'frozen', minEpoch: 1 })],
+    [
+      'the brake before is of an earlier epoch',
+      brake({ epoch: 2, lock: 'sealed', minEpoch: 9, until: [{ id, index: 0 }] }),
+      brake(),
+    ],
+  ])('may be made where %s', (_, before, after) => {
+    expect(problem(before, after)).toBeNull();
+  });
+
+  it.each<[string, BrakeDocument | null, BrakeDocument]>([
+    ['it is of an earlier epoch', null, brake({ epoch: 2 })],
+    ['it is of a later epoch', null, brake({ epoch: 4 })],
+    ['the lock loosens', brake({ lock: 'frozen' }), brake({ lock: 'read-only' })],
+    ['minEpoch falls', brake({ minEpoch: 2 }), brake({ minEpoch: 1 })],
+    ['a key is stopped later', cut(15), cut(16)],
+    ['a key is no longer stopped', cut(15), brake()],
+  ])('may not be made where %s', (_, before, after) => {
+    expect(problem(before, after)).not.toBeNull();
+  });
+});
+
+describe('namespace and brake together', () => {
+  it('lock as the stricter says, and a brake of an earlier epoch says nothing', () => {
+    expect(effectiveLock(namespace({ lock: 'frozen' }), brake({ lock: 'heightened' }))).toBe('frozen');
+    expect(effectiveLock(namespace({ lock: 'heightened' }), brake({ lock: 'frozen' }))).toBe('frozen');
+    expect(effectiveLock(namespace(), brake({ lock: 'sealed', epoch: 2 }))).toBe('open');
+    expect(effectiveMinEpoch(namespace({ minEpoch: 1 }), brake({ minEpoch: 2 }))).toBe(2);
+    expect(effectiveMinEpoch(namespace({ minEpoch: 3 }), brake({ minEpoch: 2 }))).toBe(3);
+    expect(effectiveMinEpoch(namespace({ minEpoch: 1 }), brake({ minEpoch: 2, epoch: 2 }))).toBe(1);
+  });
+
+  it('do not go together where the brake is of a later epoch', () => {
+    expect(() => checkBrakeEpoch(namespace(), brake({ epoch: 4 }))).toThrow(
+      expect.objectContaining({ code: 'ALTERED' }),
+    );
+    checkBrakeEpoch(namespace(), brake({ epoch: 2 }));
+  });
+});
+
+describe('the bytes', () => {
+  it('come back', () => {
+    expect(parseNamespace(bytes(namespace()))).toEqual(namespace());
+    expect(parseBrake(bytes(cut(5)))).toEqual(cut(5));
+    expect(parseNamespace(bytes({ ...namespace(), hue: ['unknown'] }))).toEqual(namespace());
+  });
+
+  it.each<[string, object]>([
+    ['another type', namespace({ type: 'brake' } as never)],
+    ['another id', namespace({ id: 'brake' } as never)],
+    ['a key twice', namespace({ keys: [listed(), listed()] })],
+    ['an unknown mode', namespace({ mode: 'demo' } as never)],
+    ['a key id of 31 bytes', namespace({ keys: [listed({ id: base64(new Uint8Array(31)) })] })],
+    ['a negative from', namespace({ keys: [listed({ from: -1 })] })],
+    ['a limit in months', namespace({ keys: [listed({ limits: { ...limits, offlineMax: 'P1M' } })] })],
+    ['no crit', { ...namespace(), crit: undefined }],
+    ['keys that are no list', { ...namespace(), keys: {} }],
+  ])('of a namespace are refused with %s', (_, document) => {
+    expect(() => parseNamespace(bytes(document))).toThrow(malformed);
+  });
+
+  it.each<[string, object]>([
+    ['a crit that is unknown', namespace({ crit: ['hue'] })],
+    ['version 2', namespace({ v: 2 } as never)],
+    ['an unknown lock', namespace({ lock: 'ajar' } as never)],
+    ['an unknown usage', namespace({ keys: [listed({ usages: ['hue'] as never })] })],
+    ['an unknown algorithm', namespace({ keys: [listed({ alg: 'ed448' as never })] })],
+  ])('of a namespace ask for an update with %s', (_, document) => {
+    expect(() => parseNamespace(bytes(document))).toThrow(tooNew);
+  });
+});

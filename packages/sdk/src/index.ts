@@ -1,0 +1,12 @@
+export * from './client.ts';
+export * from './errors.ts';
+export * from './fetch-bundle.ts';
+export * from './import-bundle.ts';
+export * from './memory.ts';
+export * from './pin.ts';
+export * from './platform/system-clock.ts';
+export * from './promise-keeper.ts';
+export * from './store/in-memory-store.ts';
+export * from './store/indexed-db-store.ts';
+export { type ClientState, type ClientStore, encodeState, type Loaded, parseState } from './store/store.ts';
+export { type ProvenFacts, type Verification, type VerifyOptions, verify } from './verify.ts';

@@ -1,0 +1,212 @@
+/**
+ * The configuration file of a cosigner process.
+ *
+ *     {"name": "witness.example/w1", "listen": {"host": "127.0.0.1", "port": 7380},
+ *      "stateFile": "witness.db", "keyFile": "witness.key",
+ *      "logs": [{"origin": "…", "vkeys": ["…"]}]}
+ *
+ * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
+ * `tokenFile`; `workers` says how many threads check signatures. Paths are relative to the file's folder.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  decodeBase64,
+  hashLength,
+  IntegrityError,
+  isKeyName,
+  noteSignatureType,
+  parseVerifierKey,
+  type VerifierKey,
+} from '@tallystick/core';
+import { ConfigError, messageOf } from './errors.ts';
+import type { ReplayerLog } from './replayer/replayer.ts';
+import type { CosignerKind } from './state/state-file.ts';
+
+interface ProcessConfig {
+  name: string;
+  listen: { host: string; port: number };
+  stateFile: string;
+  keyFile: string;
+  /** Threads that check signatures. */
+  workers: number;
+}
+
+export interface WitnessConfig extends ProcessConfig {
+  kind: 'witness';
+  logs: { origin: string; vkeys: VerifierKey[] }[];
+}
+
+export interface ReplayerConfig extends ProcessConfig {
+  kind: 'replayer';
+  logs: ReplayerLog[];
+}
+
+export type CosignerConfig = WitnessConfig | ReplayerConfig;
+
+const workersDefault = 2;
+const workersMax = 64;
+
+/** Reads and checks a configuration file. Throws ConfigError. */
+export function loadConfig(path: string, kind: CosignerKind): CosignerConfig {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`cannot read the configuration: ${messageOf(error)}`, { cause: error });
+  }
+  return parseConfig(text, kind, dirname(resolve(path)));
+}
+
+/** Parses a configuration; relative paths start in `folder`. Throws ConfigError. */
+export function parseConfig(text: string, kind: CosignerKind, folder: string): CosignerConfig {
+  const json = new Members(parseText(text), '', [
+    'name',
+    'listen',
+    'stateFile',
+    'keyFile',
+    'logs',
+    ...(kind === 'replayer' ? ['workers'] : []),
+  ]);
+  const listen = new Members(json.value('listen'), 'listen', ['host', 'port']);
+  const name = json.text('name');
+  if (!isKeyName(name)) throw new ConfigError('name: has spaces, a plus or nothing in it');
+  const common = {
+    name,
+    listen: { host: listen.text('host'), port: listen.count('port', 65_535) },
+    stateFile: resolve(folder, json.text('stateFile')),
+    keyFile: resolve(folder, json.text('keyFile')),
+    workers: json.has('workers') ? json.count('workers', workersMax) : workersDefault,
+  };
+  const logs = json.list('logs');
+  const config: CosignerConfig =
+    kind === 'witness'
+      ? { ...common, kind, logs: logs.map((log, at) => parseLog(log, `logs[${at}]`)) }
+      : { ...common, kind, logs: logs.map((log, at) => parseReplayedLog(log, `logs[${at}]`, folder)) };
+  const origins = config.logs.map((log) => log.origin);
+  if (new Set(origins).size !== origins.length) throw new ConfigError('logs: an origin is listed twice');
+  if (origins.length === 0) throw new ConfigError('logs: none is listed');
+  return config;
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`the configuration is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function parseLog(value: unknown, where: string): { origin: string; vkeys: VerifierKey[] } {
+  return readLog(new Members(value, where, ['origin', 'vkeys']));
+}
+
+function parseReplayedLog(value: unknown, where: string, folder: string): ReplayerLog {
+  const json = new Members(value, where, ['origin', 'vkeys', 'logUrl', 'trustUrl', 'tokenFile', 'genesis']);
+  const token = json.has('tokenFile') ? readToken(resolve(folder, json.text('tokenFile'))) : undefined;
+  return {
+    ...readLog(json),
+    logUrl: json.url('logUrl'),
+    trustUrl: json.url('trustUrl'),
+    token,
+    genesis: json.checked('genesis', (text) => decodeBase64(text, hashLength)),
+  };
+}
+
+function readLog(json: Members): { origin: string; vkeys: VerifierKey[] } {
+  const origin = json.text('origin');
+  const vkeys = json.list('vkeys').map((value) => {
+    if (typeof value !== 'string') throw new ConfigError(`${json.name('vkeys')}: not text`);
+    const vkey = failingAsConfig(json.name('vkeys'), () => parseVerifierKey(value));
+    if (vkey.name !== origin || vkey.type === noteSignatureType.ed25519Cosignature) {
+      throw new ConfigError(`${json.name('vkeys')}: ${vkey.name} is not a key of the log ${origin}`);
+    }
+    return vkey;
+  });
+  if (vkeys.length === 0) throw new ConfigError(`${json.name('vkeys')}: none is listed`);
+  return { origin, vkeys };
+}
+
+function readToken(path: string): string {
+  let token: string;
+  try {
+    token = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`cannot read the token: ${messageOf(error)}`, { cause: error });
+  }
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new ConfigError(`${path} does not hold a token`);
+  return token;
+}
+
+function failingAsConfig<T>(where: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof IntegrityError)
+      throw new ConfigError(`${where}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** The members of an object in the configuration; a misspelled one is an error rather than a default. */
+class Members {
+  readonly #members: Record<string, unknown>;
+  readonly #where: string;
+
+  constructor(value: unknown, where: string, known: readonly string[]) {
+    this.#where = where;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new ConfigError(`${where === '' ? 'the configuration' : where}: not an object`);
+    }
+    this.#members = value as Record<string, unknown>;
+    const unknown = Object.keys(value).find((name) => !known.includes(name));
+    if (unknown !== undefined) throw new ConfigError(`${this.name(unknown)}: unknown member`);
+  }
+
+  name(member: string): string {
+    return this.#where === '' ? member : `${this.#where}.${member}`;
+  }
+
+  has(member: string): boolean {
+    return this.#members[member] !== undefined;
+  }
+
+  value(member: string): unknown {
+    return this.#members[member];
+  }
+
+  text(member: string): string {
+    const value = this.value(member);
+    if (typeof value !== 'string' || value === '')
+      throw new ConfigError(`${this.name(member)}: text is missing`);
+    return value;
+  }
+
+  checked<T>(member: string, parse: (text: string) => T): T {
+    return failingAsConfig(this.name(member), () => parse(this.text(member)));
+  }
+
+  count(member: string, max: number): number {
+    const value = this.value(member);
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+      throw new ConfigError(`${this.name(member)}: not a number from 0 to ${max}`);
+    }
+    return value;
+  }
+
+  list(member: string): unknown[] {
+    const value = this.value(member);
+    if (!Array.isArray(value)) throw new ConfigError(`${this.name(member)}: not a list`);
+    return value;
+  }
+
+  /** An http or https address, without its final slash. */
+  url(member: string): string {
+    const text = this.text(member);
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
+      throw new ConfigError(`${this.name(member)}: not an http address`);
+    }
+    return text.replace(/\/+$/, '');
+  }
+}

@@ -1,0 +1,35 @@
+/** The page that a person sees who opens the cosigner's address. */
+import type { Cosigner } from '../cosigner.ts';
+
+const statements = {
+  witness: 'It cosigns checkpoints of transparency logs that only ever grew.',
+  replayer: 'It cosigns checkpoints of logs whose every entry it has replayed and found to follow the rules.',
+} as const;
+
+export function renderPage(cosigner: Cosigner): string {
+  const name = escapeHtml(cosigner.key.name);
+  const logs = cosigner.status().map(({ origin, size, refused }) => {
+    const standing = refused === null ? '' : ` — the newest checkpoint was refused: ${escapeHtml(refused)}`;
+    return `<li>${escapeHtml(origin)}: cosigned up to ${size} entries${standing}</li>`;
+  });
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>${name}</title>
+<h1>${name}</h1>
+<p>This is a ${cosigner.kind}. ${statements[cosigner.kind]}</p>
+<p>Verifier key: <code>${escapeHtml(cosigner.key.vkeyText)}</code></p>
+<ul>
+${logs.join('\n')}
+</ul>
+</html>
+`;
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}

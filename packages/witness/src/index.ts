@@ -1,0 +1,22 @@
+export {
+  type CosignerConfig,
+  loadConfig,
+  parseConfig,
+  type ReplayerConfig,
+  type WitnessConfig,
+} from './config.ts';
+export type { Clock, Cosigner, LogStatus } from './cosigner.ts';
+export { ConfigError, Refusal, SizeConflict } from './errors.ts';
+export { type CosignerServer, type ServerOptions, startServer } from './http/server.ts';
+export { type CosignerKey, type CosignerKeyType, createKey, keyFromSeed, loadKey } from './keys.ts';
+export { createReplayer, type ReplayerLog, type ReplayerOptions } from './replayer/replayer.ts';
+export { type ReplayRule, Unavailable, Violation } from './replayer/violation.ts';
+export {
+  initCosignerState,
+  type Report,
+  type RunningCosigner,
+  type StartOptions,
+  startCosigner,
+} from './start-cosigner.ts';
+export { type CosignerKind, type InitStateOptions, initState } from './state/state-file.ts';
+export { createWitness, type WitnessLog, type WitnessOptions } from './witness/witness.ts';

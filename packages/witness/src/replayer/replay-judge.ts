@@ -1,0 +1,186 @@
+/**
+ * Replays one log up to a checkpoint.
+ *
+ * The state is owned by the queue's running task. It never holds an entry that was not judged, with one exception:
+ * signatures are checked behind, so when one fails the state is dropped and rebuilt from the file at the next
+ * call, which then checks that entry's signature before taking it in.
+ *
+ * What failed half-way is kept in memory: the next call goes on from there, so a long log is caught up with even
+ * by a caller that loses patience. A crash starts again at the cosigned size.
+ */
+import { equalBytes, leafHash, type SignedCheckpoint } from '@tallystick/core';
+import type { CheckpointJudge, Clock } from '../cosigner.ts';
+import type { CosignedHead, StateFile } from '../state/state-file.ts';
+import { applyEntry, latestInstant } from './entry-rules.ts';
+import { type EntryRun, fetchEntries } from './entry-tiles.ts';
+import type { HttpSource } from './http-source.ts';
+import { badSignature } from './record-signatures.ts';
+import type { ReplayState } from './replay-state.ts';
+import { forgetPersisted, loadReplay, persistReplay } from './replay-store.ts';
+import type { RuleContext } from './rule-context.ts';
+import { SignatureChecks } from './signature-checks.ts';
+import type { SignaturePool } from './signature-pool.ts';
+import { Violation } from './violation.ts';
+
+export interface ReplayOptions {
+  origin: string;
+  genesis: Uint8Array;
+  entrySource: HttpSource;
+  trustSource: HttpSource;
+  pool: SignaturePool;
+  file: StateFile;
+  now: Clock;
+  /** Told of every violation, once per refusal. */
+  report(violation: Violation): void;
+}
+
+export class ReplayJudge implements CheckpointJudge {
+  readonly #options: ReplayOptions;
+  readonly #log: number;
+  #state: ReplayState | null = null;
+  /** Indexes at which a signature turned out bad after its entry was taken in. */
+  readonly #suspects = new Set<number>();
+  /** True while the state stands exactly at a checkpoint that was judged good. */
+  #isReady = false;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    this.#log = options.file.logId(options.origin);
+  }
+
+  /** Rebuilds the state, so that a start fails early where the file is damaged. */
+  load(): void {
+    this.#load(this.#options.file.head(this.#log));
+  }
+
+  async judge(checkpoint: SignedCheckpoint, head: CosignedHead): Promise<void> {
+    this.#isReady = false;
+    // The head was judged when it was cosigned.
+    if (checkpoint.size === head.size) return;
+    if (this.#state !== null && this.#state.size > checkpoint.size) this.#state = null;
+    try {
+      await this.#replayFrom(head, checkpoint);
+    } catch (error) {
+      if (error instanceof Violation) this.#options.report(error);
+      throw error;
+    }
+    this.#isReady = true;
+  }
+
+  persist(): void {
+    if (this.#isReady && this.#state !== null) persistReplay(this.#options.file, this.#log, this.#state);
+  }
+
+  persisted(): void {
+    if (this.#isReady && this.#state !== null) {
+      forgetPersisted(this.#state);
+      this.#suspects.clear();
+    }
+    this.#isReady = false;
+  }
+
+  #load(head: CosignedHead): ReplayState {
+    const state = loadReplay(this.#options.file, this.#log, head, this.#options.genesis);
+    this.#state = state;
+    return state;
+  }
+
+  /**
+   * Goes on from what is in memory. What is there beyond the cosigned head belongs to a checkpoint that was refused,
+   * and the log may have taken that one back: then, once, from the head.
+   */
+  async #replayFrom(head: CosignedHead, checkpoint: SignedCheckpoint): Promise<void> {
+    const state = this.#state ?? this.#load(head);
+    const isAhead = state.size > head.size;
+    try {
+      await this.#replay(state, checkpoint);
+    } catch (error) {
+      if (!isAhead || !(error instanceof Violation) || error.rule !== 'root') throw error;
+      await this.#replay(this.#load(head), checkpoint);
+    }
+  }
+
+  async #replay(state: ReplayState, checkpoint: SignedCheckpoint): Promise<void> {
+    const checks = new SignatureChecks(this.#options.pool);
+    let found: Violation | null;
+    try {
+      found = await this.#judgeEntries(state, checkpoint.size, checks);
+    } catch (error) {
+      await this.#settle(checks);
+      throw error;
+    }
+    const judged = found?.index ?? checkpoint.size;
+    found = (await this.#settle(checks)) ?? found;
+    // Entries that the checkpoint does not commit to say nothing about the log: only this makes a violation its own.
+    if (!equalBytes(state.tree.root(), checkpoint.root)) {
+      this.#state = null;
+      throw new Violation(
+        'root',
+        checkpoint.size - 1,
+        'the entries handed over are not those of the checkpoint',
+      );
+    }
+    state.tree.truncate(judged);
+    if (found !== null) throw found;
+    if (!state.lastIsMapRoot) {
+      throw new Violation('last-leaf', checkpoint.size - 1, 'the checkpoint does not end in a map root');
+    }
+  }
+
+  /**
+   * Takes in entries up to `size`, or up to the first violation, which is returned. Behind that, only the leaves are
+   * appended to the tree: the state is not the log's then until the tree is truncated.
+   */
+  async #judgeEntries(state: ReplayState, size: number, checks: SignatureChecks): Promise<Violation | null> {
+    const { entrySource, genesis, trustSource, now } = this.#options;
+    let found: Violation | null = null;
+    const from = state.size;
+    try {
+      for await (const run of fetchEntries(entrySource, from, size)) {
+        const latestAt = latestInstant(now());
+        const context = { genesis, trustSource, checks, latestAt, suspects: this.#suspects };
+        found = found === null ? await takeRun(state, run, context) : appendLeaves(state, run, 0, found);
+        await checks.room();
+        if (found === null && checks.firstBad !== null) found = badSignature(checks.firstBad);
+        entrySource.signal.throwIfAborted();
+      }
+    } catch (error) {
+      if (found !== null) state.tree.truncate(Math.max(found.index, from));
+      throw error;
+    }
+    return found;
+  }
+
+  /** Waits for the signatures. Where one is bad the state holds an entry that it must not, and is dropped. */
+  async #settle(checks: SignatureChecks): Promise<Violation | null> {
+    try {
+      await checks.drain();
+    } catch (error) {
+      this.#state = null;
+      throw error;
+    }
+    if (checks.firstBad === null) return null;
+    this.#suspects.add(checks.firstBad);
+    this.#state = null;
+    return badSignature(checks.firstBad);
+  }
+}
+
+/** Takes in a run of entries. On a violation the rest is hashed, and the violation returned. */
+async function takeRun(state: ReplayState, run: EntryRun, context: RuleContext): Promise<Violation | null> {
+  for (const [at, entry] of run.entries.entries()) {
+    try {
+      const pending = applyEntry(state, entry, context);
+      if (pending !== undefined) await pending;
+    } catch (error) {
+      if (error instanceof Violation) return appendLeaves(state, run, at, error);
+      throw error;
+    }
+  }
+  return null;
+}
+
+function appendLeaves(state: ReplayState, run: EntryRun, from: number, found: Violation): Violation {
+  for (const entry of run.entries.slice(from)) state.tree.append(leafHash(entry));
+  return found;
+}

@@ -1,0 +1,33 @@
+/** What the rules pass among each other. */
+import { type NamespaceTrust, publicKeyJson, type RecordEntry, utf8 } from '@tallystick/core';
+import type { HttpSource } from './http-source.ts';
+import type { KeyRing } from './key-ring.ts';
+import type { ReplayState } from './replay-state.ts';
+import type { SignatureChecks } from './signature-checks.ts';
+
+/** What the rules need besides the state. */
+export interface RuleContext {
+  /** H(payload of trust root version 1), pinned by the operator. */
+  genesis: Uint8Array;
+  trustSource: HttpSource;
+  checks: SignatureChecks;
+  /** `at` may not be later than this instant. */
+  latestAt: string;
+  /** Entries whose signatures are checked before they are taken in. */
+  suspects: ReadonlySet<number>;
+}
+
+/** A record whose parts other than signatures and document were judged. */
+export interface JudgedRecord {
+  parsed: RecordEntry;
+  /** Type of the subject, and so the usage that the signing key needs. */
+  type: string;
+  /** What the governing trust root says of the record's namespace. */
+  trust: NamespaceTrust;
+  index: number;
+}
+
+/** Keeps the raw keys of a namespace for the next start. */
+export function rememberKeys(state: ReplayState, ns: string, ring: KeyRing): void {
+  state.facts.set(`keys/${ns}`, utf8(JSON.stringify({ keys: ring.keys().map(publicKeyJson) })));
+}

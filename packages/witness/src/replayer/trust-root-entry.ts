@@ -1,0 +1,81 @@
+/** Entries that are trust roots: the first leaf of a log, and every later version. */
+import {
+  base64,
+  encodeEnvelope,
+  equalBytes,
+  type KeyThreshold,
+  leafHash,
+  parseTrustRoot,
+  payloadTypes,
+  type TrustRoot,
+  utf8,
+  verifyTrustStep,
+} from '@tallystick/core';
+import type { ReplayState } from './replay-state.ts';
+import { asViolation, ruled, Violation } from './violation.ts';
+
+const opening = utf8('{"payload":"');
+const marker = utf8(`,"payloadType":"${payloadTypes.trustRoot}"`);
+const quote = 0x22;
+
+/**
+ * True where an entry claims to be a trust root; it may still be malformed. Base64 has no quotes, so the type
+ * follows the first one after the payload.
+ */
+export function isTrustRootEntry(entry: Uint8Array): boolean {
+  const end = entry.indexOf(quote, opening.length);
+  return end >= 0 && equalBytes(entry.subarray(end + 1, end + 1 + marker.length), marker);
+}
+
+/**
+ * Takes in a trust root. The origin that it names is not compared with the log's: a log whose key was lost is
+ * succeeded by one that serves the same first leaves under a new origin.
+ */
+export async function applyTrustRoot(
+  state: ReplayState,
+  entry: Uint8Array,
+  genesis: Uint8Array,
+): Promise<void> {
+  const index = state.size;
+  const next = ruled('entry', index, () => parseTrustRoot(entry));
+  const current = state.trust;
+  checkTurn(state, index);
+  if (current === null && !equalBytes(next.hash, genesis)) {
+    throw new Violation('trust-root', index, 'leaf 0 is not the pinned trust root version 1');
+  }
+  try {
+    await verifyTrustStep(current, next);
+  } catch (error) {
+    throw asViolation('trust-root', index, error);
+  }
+  state.append({ leaf: leafHash(entry), subject: null, rev: 0, kind: 0 });
+  state.governBy(next);
+  state.facts.set('trust', encodeEnvelope(next.envelope));
+  if (current === null) state.isBootstrapping = !state.isComplete();
+  else for (const ns of changedAuthorities(current, next)) state.resign.add(ns);
+}
+
+function checkTurn(state: ReplayState, index: number): void {
+  if (state.trust !== null && state.isBootstrapping) {
+    throw new Violation('bootstrap', index, 'a namespace or a brake is still missing');
+  }
+  const [ns] = state.resign;
+  if (ns !== undefined) throw new Violation('resign', index, `namespace ${ns} has to be signed anew first`);
+}
+
+/** Namespaces that exist in the log and whose keys or threshold are not what they were. */
+function changedAuthorities(current: TrustRoot, next: TrustRoot): string[] {
+  return [...current.namespaces].flatMap(([ns, before]) => {
+    const after = next.namespaces.get(ns);
+    return after === undefined || isSameThreshold(before.authority, after.authority) ? [] : [ns];
+  });
+}
+
+function isSameThreshold(a: KeyThreshold, b: KeyThreshold): boolean {
+  const names = (rule: KeyThreshold): string =>
+    rule.keys
+      .map((key) => `${key.alg} ${base64(key.key)}`)
+      .sort()
+      .join();
+  return a.threshold === b.threshold && names(a) === names(b);
+}

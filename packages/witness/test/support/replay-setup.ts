@@ -1,0 +1,82 @@
+/** A replayer over a test log, with its state in a folder of its own. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Cosigner, createReplayer, initState, keyFromSeed, type Violation } from '../../src/index.ts';
+import { entryToken, LogServer } from './log-server.ts';
+import { type TestLog, testNow } from './test-log.ts';
+
+const replayerName = 'replayer.example/r1';
+
+export class ReplaySetup implements AsyncDisposable {
+  readonly log: TestLog;
+  readonly server: LogServer;
+  readonly folder: string;
+  readonly violations: Violation[] = [];
+  /** What the replayer's clock says, in seconds. */
+  now: number = testNow;
+  readonly #workers: number;
+  #replayer: Cosigner;
+
+  private constructor(log: TestLog, server: LogServer, workers: number) {
+    this.log = log;
+    this.server = server;
+    this.#workers = workers;
+    this.folder = mkdtempSync(join(tmpdir(), 'replayer-'));
+    initState({ stateFile: this.stateFile, kind: 'replayer', name: replayerName, origins: [log.origin] });
+    this.#replayer = this.#open();
+  }
+
+  static async start(log: TestLog, workers = 0): Promise<ReplaySetup> {
+    return new ReplaySetup(log, await LogServer.start(log), workers);
+  }
+
+  get stateFile(): string {
+    return join(this.folder, 'state.db');
+  }
+
+  get replayer(): Cosigner {
+    return this.#replayer;
+  }
+
+  /** The last cosigned size. */
+  get cosigned(): number {
+    return this.#replayer.status()[0]?.size ?? -1;
+  }
+
+  /** Asks for a cosignature on the first `size` entries. */
+  add(size: number = this.log.size, oldSize: number = this.cosigned): Promise<string> {
+    return this.#replayer.addCheckpoint(this.log.request(oldSize, size));
+  }
+
+  async close(): Promise<void> {
+    await this.#replayer[Symbol.asyncDispose]();
+  }
+
+  async restart(): Promise<void> {
+    await this.close();
+    this.#replayer = this.#open();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    await this.server[Symbol.asyncDispose]();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  #open(): Cosigner {
+    const { origin, vkey, genesis } = this.log;
+    const { url } = this.server;
+    return createReplayer({
+      key: keyFromSeed(replayerName, new Uint8Array(32).fill(7)),
+      stateFile: this.stateFile,
+      logs: [
+        { origin, vkeys: [vkey], logUrl: `${url}/log`, trustUrl: `${url}/trust`, token: entryToken, genesis },
+      ],
+      now: () => this.now,
+      workers: this.#workers,
+      fetchTimeoutMs: 2000,
+      report: (_origin, violation) => this.violations.push(violation),
+    });
+  }
+}
