@@ -2,13 +2,13 @@ import { createPublicKey, type KeyObject, verify as verifySignature } from 'node
 import {
   type Bundle,
   cosignedMessage,
+  type PublicKey,
   parseBundle,
   parseMapRoot,
   parseRecordEntry,
   parseTlogProof,
   parseTrustRoot,
   preAuthEncoding,
-  type PublicKey,
   signaturesBy,
   type TrustRoot,
   utf8,
@@ -16,7 +16,15 @@ import {
 import { openPin, type VerifyOptions, verify } from '@tallystick/sdk';
 import { TestSystem } from '@tallystick/testkit';
 import type { Bench, BenchContext } from '../bench.ts';
-import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios, percentile } from '../report.ts';
+import {
+  formatNumber,
+  formatRatios,
+  interleave,
+  markdownTable,
+  median,
+  pairRatios,
+  percentile,
+} from '../report.ts';
 
 const LICENSES = 10_000;
 const CONCURRENT = 500;
@@ -26,7 +34,6 @@ const REPEATS = 4;
 interface License {
   bundle: string;
   trustRoot: Uint8Array;
-  issuedPerSecond: number;
 }
 
 /** A log of real entries, and the license file of one subject in its middle. */
@@ -42,10 +49,10 @@ async function issueMany(log: BenchContext['log']): Promise<License> {
     const [first] = await Promise.all(batch);
     if (issued <= LICENSES / 2) middle = first?.changes[0]?.change.subject.id ?? '';
   }
-  const issuedPerSecond = (LICENSES / (performance.now() - started)) * 1000;
+  const ratePerSecond = (LICENSES / (performance.now() - started)) * 1000;
   await system.ledger.whenPublished(system.ledger.size, 30_000);
-  log(`${LICENSES} licenses issued, ${formatNumber(issuedPerSecond)}/s`);
-  return { bundle: await system.ledger.bundle(middle), trustRoot: system.world.identity.trustRoot, issuedPerSecond };
+  log(`${LICENSES} licenses issued, ${formatNumber(ratePerSecond)}/s`);
+  return { bundle: await system.ledger.bundle(middle), trustRoot: system.world.identity.trustRoot };
 }
 
 interface SignatureCheck {
@@ -79,11 +86,14 @@ function bareChecks(bundle: Bundle, trust: TrustRoot): SignatureCheck[] {
     if (state === null) return [];
     const { payload, payloadType, signatures } = parseRecordEntry(state.entry).envelope;
     const message = preAuthEncoding(payloadType, payload);
-    const made = signatures.flatMap(({ sig }) => [...bundle.keys, ...authority].map((key) => checkBy(key, message, sig)));
+    const made = signatures.flatMap(({ sig }) =>
+      [...bundle.keys, ...authority].map((key) => checkBy(key, message, sig)),
+    );
     return made.filter(isValid);
   });
   const checks = [...byLog, ...byCosigners, ...byIssuers];
-  if (checks.length !== 7 || !checks.every(isValid)) throw new Error(`${checks.length} signatures, not 7 valid ones`);
+  if (checks.length !== 7 || !checks.every(isValid))
+    throw new Error(`${checks.length} signatures, not 7 valid ones`);
   return checks;
 }
 
@@ -135,12 +145,19 @@ function sizesByPart(text: string): string[][] {
     ['keys', length(json.keys)],
     ...json.subjects.flatMap((subject): [string, number][] => {
       const name = String(subject.id).startsWith('lic_') ? 'license' : String(subject.id);
-      return (['document', 'entry', 'path', 'map'] as const).map((part) => [`${name}: ${part}`, length(subject[part])]);
+      return (['document', 'entry', 'path', 'map'] as const).map((part) => [
+        `${name}: ${part}`,
+        length(subject[part]),
+      ]);
     }),
   ];
   const known = parts.reduce((sum, [, size]) => sum + size, 0);
   const all: [string, number][] = [...parts, ['the rest', text.length - known], ['whole file', text.length]];
-  return all.map(([name, size]) => [name, formatNumber(size), `${((size / text.length) * 100).toFixed(1)} %`]);
+  return all.map(([name, size]) => [
+    name,
+    formatNumber(size),
+    `${((size / text.length) * 100).toFixed(1)} %`,
+  ]);
 }
 
 async function run(context: BenchContext): Promise<string[]> {

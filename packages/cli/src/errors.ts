@@ -31,6 +31,11 @@ export class CliError extends Error {
     return this.options.exitCode;
   }
 
+  /** The same error, with another sentence about what to do. */
+  ending(todo: string): CliError {
+    return new CliError({ ...this.options, todo: `${this.options.todo} ${todo}` });
+  }
+
   /** The same error, with the key that makes repeating the mutation safe. */
   withIdempotencyKey(idempotencyKey: string): CliError {
     return new CliError({ ...this.options, idempotencyKey });

@@ -79,8 +79,12 @@ function asCliError(error: unknown): CliError {
 }
 
 function commandLineError(error: CommanderError): CliError {
-  if (error.code === 'commander.help') return usageError('No command was given.', 'Choose one of those above.');
-  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim();
+  if (error.code === 'commander.help')
+    return usageError('No command was given.', 'Choose one of those above.');
+  const message = error.message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .trim();
   const what = `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
   return usageError(/[.)?]$/.test(what) ? what : `${what}.`, 'See --help of the command for what it takes.');
 }

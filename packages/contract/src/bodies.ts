@@ -238,7 +238,9 @@ export interface BodyOf {
 export type CommandType = keyof BodyOf;
 /** The commands that make a new subject and so have no id in their path. */
 export type CreatingCommand = Extract<CommandType, `${string}.create` | 'license.issue'>;
-export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold}.${string}` ? S : never;
+export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold}.${string}`
+  ? S
+  : never;
 
 /** The command that a mutation asks for: `type`, the subject under the name of its type, and the body. */
 export type CommandOf<T extends CommandType> = T extends CommandType

@@ -6,7 +6,7 @@
  * missing. Without that header the stream begins now. The other events are live only.
  */
 import { z } from 'zod';
-import { type PublishedCheckpoint, type QuorumMember, type SubjectName } from './answers.ts';
+import type { PublishedCheckpoint, QuorumMember, SubjectName } from './answers.ts';
 import type { Instant, RecordType } from './documents.ts';
 import { recordTypes } from './documents.ts';
 import { type ProblemCode, problemCodes } from './problems.ts';
@@ -60,7 +60,10 @@ const entryEvent: z.ZodType<EntryEvent> = open<EntryEvent>({
   rev: natural,
   at: instant,
 });
-const quorumEvent: z.ZodType<QuorumEvent> = open<QuorumEvent>({ at: instant, members: z.array(quorumMember) });
+const quorumEvent: z.ZodType<QuorumEvent> = open<QuorumEvent>({
+  at: instant,
+  members: z.array(quorumMember),
+});
 
 export const events: { readonly [T in EventType]: EventMeaning<EventData[T]> } = {
   'entry.durable': { id: null, summary: 'A record has an index and cannot be lost', data: entryEvent },
@@ -75,7 +78,11 @@ export const events: { readonly [T in EventType]: EventMeaning<EventData[T]> } =
     summary: 'A checkpoint is signed and cosigned by the quorum; it follows the entries that it covers',
     data: publishedCheckpoint,
   },
-  'quorum.lost': { id: null, summary: 'The quorum does not cosign, so nothing is published', data: quorumEvent },
+  'quorum.lost': {
+    id: null,
+    summary: 'The quorum does not cosign, so nothing is published',
+    data: quorumEvent,
+  },
   'quorum.restored': { id: null, summary: 'The quorum cosigns again', data: quorumEvent },
   alarm: {
     id: null,

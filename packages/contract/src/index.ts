@@ -3,8 +3,12 @@ export * from './bodies.ts';
 export * from './documents.ts';
 export * from './events.ts';
 export * from './inputs.ts';
+export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './openapi.ts';
 export * from './problems.ts';
 export * from './reading.ts';
-export * from './route.ts';
+export { referencePage } from './reference.ts';
+export { bodyIsRequired, type Route, type RouteAnswer, type RouteAuth, type Zone, zones } from './route.ts';
 export * from './routes.ts';
-export function openApiDocument(): Record<string, unknown> { return {}; }
+export { problem as problemSchema } from './schemas/answers.ts';
+export { documents as documentSchemas } from './schemas/documents.ts';
+export { encodeReason } from './schemas/inputs.ts';

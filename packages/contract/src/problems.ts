@@ -24,13 +24,21 @@ export type ServiceProblemCode = keyof typeof serviceProblems;
 export type ProblemCode = RefusalProblemCode | ServiceProblemCode;
 
 function refusalMeanings(): Record<RefusalProblemCode, ProblemMeaning> {
-  const meanings = Object.entries(refusalProblems).map(([code, meaning]) => [code, { ...meaning, retryable: false }]);
+  const meanings = Object.entries(refusalProblems).map(([code, meaning]) => [
+    code,
+    { ...meaning, retryable: false },
+  ]);
   return Object.fromEntries(meanings) as Record<RefusalProblemCode, ProblemMeaning>;
 }
 
-export const problems: Readonly<Record<ProblemCode, ProblemMeaning>> = { ...serviceProblems, ...refusalMeanings() };
+export const problems: Readonly<Record<ProblemCode, ProblemMeaning>> = {
+  ...serviceProblems,
+  ...refusalMeanings(),
+};
 export const problemCodes: readonly ProblemCode[] = Object.keys(problems) as ProblemCode[];
-export const refusalCodes: readonly RefusalProblemCode[] = Object.keys(refusalProblems) as RefusalProblemCode[];
+export const refusalCodes: readonly RefusalProblemCode[] = Object.keys(
+  refusalProblems,
+) as RefusalProblemCode[];
 
 export const problemMediaType = 'application/problem+json';
 export const problemTypePrefix = 'urn:tallystick:problem:';
@@ -66,8 +74,10 @@ export function problemOf(code: ProblemCode, occurrence: Occurrence): Problem {
 /** Notes go with answers that succeeded. */
 export const notes = {
   dry_run: 'Nothing was changed. A real run checks again, and may be refused then.',
-  wait_timeout: 'The change is durable and cannot be lost, but was not published in time. The promise says by when it will be.',
-  replayed: 'This is the answer of an earlier request with the same Idempotency-Key. Nothing was changed again.',
+  wait_timeout:
+    'The change is durable and cannot be lost, but was not published in time. The promise says by when it will be.',
+  replayed:
+    'This is the answer of an earlier request with the same Idempotency-Key. Nothing was changed again.',
 } as const;
 
 export type NoteCode = keyof typeof notes;

@@ -1,8 +1,8 @@
 /** Reads requests against the table of routes, and says what is wrong with them in the terms of problems. */
 import type { z } from 'zod';
 import type { ServiceProblemCode } from './problems.ts';
-import { type RequestOf, type RouteName, routes } from './routes.ts';
 import type { Route } from './route.ts';
+import { type RequestOf, type RouteName, routes } from './routes.ts';
 
 /** A request as a server has it: text for parameters, query and headers, parsed JSON for the body. */
 export interface RawRequest {
@@ -35,7 +35,7 @@ export function readRequest<N extends RouteName>(name: N, raw: RawRequest): Read
   const body = route.body === null ? ({ ok: true, value: null } as const) : readBody(route.body, raw.body);
   if (!body.ok) return body;
   const value = { params: params.value, query: query.value, headers: headers.value, body: body.value };
-  return { ok: true, value: value as RequestOf<N> };
+  return { ok: true, value };
 }
 
 /** A body may be left out where all its members may be. */
@@ -48,7 +48,11 @@ function readBody<T>(schema: z.ZodType<T>, body: unknown): ReadResult<T> {
 
 const prototypeMember: ReadResult<never> = {
   ok: false,
-  problem: { code: 'unknown_member', path: '$', detail: '$: no member may be named __proto__. Leave it out.' },
+  problem: {
+    code: 'unknown_member',
+    path: '$',
+    detail: '$: no member may be named __proto__. Leave it out.',
+  },
 };
 
 /** Call it with what a schema accepted, which is therefore not deep. */

@@ -10,7 +10,16 @@ export type Zone = (typeof zones)[number];
 /** Who may call. A mirror token reads the log; the token of an administrator does, too. */
 export type RouteAuth = 'none' | 'mirror' | 'admin';
 
-export const tags = ['log', 'trust', 'bundles', 'products', 'plans', 'customers', 'licenses', 'service'] as const;
+export const tags = [
+  'log',
+  'trust',
+  'bundles',
+  'products',
+  'plans',
+  'customers',
+  'licenses',
+  'service',
+] as const;
 export type Tag = (typeof tags)[number];
 
 /** The types of an operation: what it takes, after reading, and what it answers. */

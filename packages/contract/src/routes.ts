@@ -1,9 +1,9 @@
 /** The table of routes: the whole HTTP surface. */
 import type { Route, Zone } from './route.ts';
-import { catalogRoutes, type CatalogRoutes } from './routes/catalog.ts';
-import { licenseRoutes, type LicenseRoutes } from './routes/licenses.ts';
-import { publicRoutes, type PublicRoutes } from './routes/public.ts';
-import { serviceRoutes, type ServiceRoutes } from './routes/service.ts';
+import { type CatalogRoutes, catalogRoutes } from './routes/catalog.ts';
+import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
+import { type PublicRoutes, publicRoutes } from './routes/public.ts';
+import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
 
 export interface Routes extends PublicRoutes, CatalogRoutes, LicenseRoutes, ServiceRoutes {}
 

@@ -132,7 +132,7 @@ export class Ledger {
         reader,
         signer,
         random: new RandomPool(parts.random),
-        views: { projections, indexKey },
+        views: { projections, indexKey, codes: new Map() },
         now: parts.now,
         environment: (at) => this.#environment(at),
         promise: (batch) => this.#promise(batch),

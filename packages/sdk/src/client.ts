@@ -1,13 +1,20 @@
 /** A license client: one product's license file, kept in a store, renewed over the network, judged offline. */
 import { FetchError } from './errors.ts';
 import { fetchBundle } from './fetch-bundle.ts';
-import { current, type ImportOutcome, importBundle, type Standing, type StandingOptions } from './import-bundle.ts';
+import {
+  current,
+  type ImportOutcome,
+  importBundle,
+  type Standing,
+  type StandingOptions,
+} from './import-bundle.ts';
 import { openPin, Pin } from './pin.ts';
 import type { ClientClock } from './platform/system-clock.ts';
 import type { ClientStore } from './store/store.ts';
 import type { Verification, VerifyOptions } from './verify.ts';
 
-export interface ClientOptions extends Pick<VerifyOptions, 'trustRoot' | 'namespace' | 'products' | 'buildTime' | 'release'> {
+export interface ClientOptions
+  extends Pick<VerifyOptions, 'trustRoot' | 'namespace' | 'products' | 'buildTime' | 'release'> {
   store: ClientStore;
   /** `systemClock`, except in tests. */
   clock: ClientClock;
@@ -53,8 +60,8 @@ export class LicenseClient {
   }
 
   /** Takes a license file that came by another way, such as a mail or a stick. Throws StoreError. */
-  import(file: string | Uint8Array): Promise<ImportOutcome> {
-    const turn = this.#queue.then(() => this.#import(file));
+  importFile(file: string | Uint8Array): Promise<ImportOutcome> {
+    const turn = this.#queue.then(() => this.#importFile(file));
     this.#queue = turn.catch(() => undefined);
     return turn;
   }
@@ -62,7 +69,7 @@ export class LicenseClient {
   /** Fetches the newest license file and imports it. No network is no error; throws StoreError alone. */
   async refresh(source: RefreshSource): Promise<Refreshed> {
     try {
-      const imported = await this.import(await fetchBundle(source));
+      const imported = await this.importFile(await fetchBundle(source));
       return { imported, problem: null, inForce: imported.inForce, damage: imported.damage };
     } catch (error) {
       if (!(error instanceof FetchError)) throw error;
@@ -70,7 +77,7 @@ export class LicenseClient {
     }
   }
 
-  async #import(file: string | Uint8Array): Promise<ImportOutcome> {
+  async #importFile(file: string | Uint8Array): Promise<ImportOutcome> {
     const outcome = await importBundle(this.#options.store, file, await this.#standingOptions({}));
     this.#learn(outcome.candidate);
     this.#learn(outcome.inForce);
@@ -111,4 +118,3 @@ export class LicenseClient {
     if (known === null || at > known.at + (reading - known.reading)) this.#verified = { at, reading };
   }
 }
-

@@ -50,7 +50,12 @@ export class FetchError extends Error {
   readonly code: FetchErrorCode;
   readonly problem: ServerProblem | null;
 
-  constructor(code: FetchErrorCode, message: string, problem: ServerProblem | null = null, options?: ErrorOptions) {
+  constructor(
+    code: FetchErrorCode,
+    message: string,
+    problem: ServerProblem | null = null,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.code = code;
     this.problem = problem;

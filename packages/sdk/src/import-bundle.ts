@@ -17,7 +17,14 @@ export type StandingOptions = Omit<VerifyOptions, 'remembered'>;
  * the one in force is valid), and the code of the verdict for a file that is not proven, that was never issued
  * or that is for another product.
  */
-export type ImportCode = 'FIRST' | 'NEWER' | 'REPLACED' | 'UNCHANGED' | 'OLDER' | 'OTHER_LICENSE' | FailureCode;
+export type ImportCode =
+  | 'FIRST'
+  | 'NEWER'
+  | 'REPLACED'
+  | 'UNCHANGED'
+  | 'OLDER'
+  | 'OTHER_LICENSE'
+  | FailureCode;
 
 export interface Standing {
   /** Of the file in force; null where there is none. */
@@ -50,7 +57,10 @@ export async function importBundle(
 ): Promise<ImportOutcome> {
   const { state, damage } = await store.load();
   const before = await verifyState(state, options);
-  const candidate = await verify(candidateFile, { ...options, remembered: before?.remembered ?? state.memory });
+  const candidate = await verify(candidateFile, {
+    ...options,
+    remembered: before?.remembered ?? state.memory,
+  });
   const code = importCode(before, candidate);
   const accepted = isAccepting(code);
   const next: ClientState = {
@@ -58,10 +68,19 @@ export async function importBundle(
     memory: candidate.remembered,
   };
   if (accepted || damage !== null || next.memory?.toText() !== state.memory?.toText()) await store.save(next);
-  return { accepted, code, candidate, inForce: accepted ? candidate : await verifyState(next, options), damage };
+  return {
+    accepted,
+    code,
+    candidate,
+    inForce: accepted ? candidate : await verifyState(next, options),
+    damage,
+  };
 }
 
-async function verifyState({ bundle, memory }: ClientState, options: StandingOptions): Promise<Verification | null> {
+async function verifyState(
+  { bundle, memory }: ClientState,
+  options: StandingOptions,
+): Promise<Verification | null> {
   return bundle === null ? null : verify(bundle, { ...options, remembered: memory });
 }
 
@@ -76,7 +95,8 @@ function importCode(before: Verification | null, candidate: Verification): Impor
 
 /** Two proven files of one license: the later entry of the log counts, then the later proof. */
 function compareRevisions(before: Verification, candidate: Verification): ImportCode {
-  const later = Math.sign(headIndex(candidate) - headIndex(before)) || Math.sign(asOf(candidate) - asOf(before));
+  const later =
+    Math.sign(headIndex(candidate) - headIndex(before)) || Math.sign(asOf(candidate) - asOf(before));
   if (later === 0) return 'UNCHANGED';
   return later > 0 ? 'NEWER' : 'OLDER';
 }

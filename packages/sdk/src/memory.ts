@@ -38,7 +38,9 @@ export class ClientMemory {
       return new ClientMemory(json.core === null ? null : parseCore(json.core), verifiedAt);
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      throw new StoreError('damaged', `memory: ${(error as Error | IntegrityError).message}`, { cause: error });
+      throw new StoreError('damaged', `memory: ${(error as Error | IntegrityError).message}`, {
+        cause: error,
+      });
     }
   }
 
@@ -124,7 +126,8 @@ function closed(value: unknown, names: readonly string[], isVersioned = true): R
   }
   const found = Object.keys(json);
   if (isVersioned && json.v !== 1) throw damaged('no version');
-  if (found.length !== names.length || names.some((name) => !Object.hasOwn(json, name))) throw damaged('members');
+  if (found.length !== names.length || names.some((name) => !Object.hasOwn(json, name)))
+    throw damaged('members');
   return json;
 }
 

@@ -5,14 +5,14 @@
  */
 import {
   base64,
-  equalBytes,
   decodeBase64,
+  equalBytes,
   type KeptPromise,
   leafHash,
-  parseBundle,
-  parseInstant,
   type PromiseStatement,
   type PublicKey,
+  parseBundle,
+  parseInstant,
   utf8,
   verifyBundle,
   verifyPromise,
@@ -90,7 +90,12 @@ export class PromiseKeeper {
   async keep(promise: KeptPromise): Promise<void> {
     const { origin, keys } = logOf(this.#pin);
     const statement = await verifyPromise(promise, origin, keys);
-    if (this.#open.some(({ promise: known }) => known.envelope === promise.envelope && known.index === promise.index)) return;
+    if (
+      this.#open.some(
+        ({ promise: known }) => known.envelope === promise.envelope && known.index === promise.index,
+      )
+    )
+      return;
     this.#open.push({ promise, statement });
   }
 
@@ -113,7 +118,9 @@ export class PromiseKeeper {
 
   /** Drops a promise that nothing can settle any more, such as that of a revision which has been followed by others. */
   forget(promise: KeptPromise): void {
-    this.#open = this.#open.filter((each) => each.promise.envelope !== promise.envelope || each.promise.index !== promise.index);
+    this.#open = this.#open.filter(
+      (each) => each.promise.envelope !== promise.envelope || each.promise.index !== promise.index,
+    );
   }
 }
 

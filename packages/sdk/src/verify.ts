@@ -1,11 +1,10 @@
 /** Verification of a license file, offline: from its bytes to a verdict. */
 import {
   bundleLimits,
-  decodeUtf8,
   IntegrityError,
-  parseDuration,
   type ProvenBundle,
   type ProvenLicense,
+  parseDuration,
   utf8,
   verifyBundle,
 } from '@tallystick/core';
@@ -76,7 +75,8 @@ export async function verify(bundle: string | Uint8Array, options: VerifyOptions
 function checkRequest(options: VerifyOptions): void {
   const { now, release, need = [], remembered = null } = options;
   readClock(now, 0, clockInputs(options));
-  if (release !== undefined && !isInstant(release.date)) throw new TypeError('release.date must be an instant');
+  if (release !== undefined && !isInstant(release.date))
+    throw new TypeError('release.date must be an instant');
   if (need.some(({ amount }) => amount !== undefined && !(amount >= 0))) {
     throw new TypeError('an amount needed must be at least 0');
   }
@@ -106,7 +106,7 @@ function readLicense(license: ProvenLicense | null): LicenseDocument | null {
   if (license === null) return null;
   const { recordType } = license;
   if (!isRecordType(recordType)) throw new IntegrityError('TOO_NEW', `record of type ${recordType}`);
-  const document = parseDocument('license', JSON.parse(decodeUtf8(license.document)));
+  const document = parseDocument('license', license.json);
   const problem = checkAfter(recordType, document);
   if (problem !== null) throw new IntegrityError('ALTERED', `${problem.path}: ${problem.message}`);
   return document;
@@ -175,7 +175,11 @@ function clockInputs({ buildTime, runtime, remembered }: VerifyOptions): ClockIn
 function failureOf(error: unknown): Verdict {
   if (error instanceof IntegrityError) return failure(error.code, { reason: error.message });
   if (error instanceof ModelError) {
-    return failure(error.kind === 'too_new' ? 'TOO_NEW' : 'ALTERED', { reason: error.message }, { path: error.path });
+    return failure(
+      error.kind === 'too_new' ? 'TOO_NEW' : 'ALTERED',
+      { reason: error.message },
+      { path: error.path },
+    );
   }
   return failure('MALFORMED', { reason: 'unexpected', error: String(error) });
 }

@@ -22,14 +22,24 @@ class TestClock {
 function setUp(world: World, change: Partial<ClientOptions> = {}) {
   const clock = new TestClock();
   const store = new InMemoryStore();
-  const options = { trustRoot: world.trustFile, namespace: 'acme', products: ['studio'], store, clock, ...change };
+  const options = {
+    trustRoot: world.trustFile,
+    namespace: 'acme',
+    products: ['studio'],
+    store,
+    clock,
+    ...change,
+  };
   return { clock, store, client: new LicenseClient(options) };
 }
 
 function serving(file: () => string | null): RefreshSource {
   const answer = (text: string | null): Response =>
     text === null
-      ? new Response('{"code":"license_key_unknown"}', { status: 404, headers: { 'content-type': 'application/problem+json' } })
+      ? new Response('{"code":"license_key_unknown"}', {
+          status: 404,
+          headers: { 'content-type': 'application/problem+json' },
+        })
       : new Response(text, { headers: { 'content-type': bundleMediaType } });
   return { url: 'https://licenses.example', licenseKey: 'KEY-1234', fetch: async () => answer(file()) };
 }
@@ -41,7 +51,11 @@ describe('a license client', () => {
     expect(await client.check()).toEqual({ inForce: null, damage: null });
     const file = await world.file();
     const refreshed = await client.refresh(serving(() => file));
-    expect(refreshed).toMatchObject({ problem: null, imported: { accepted: true }, inForce: { verdict: { valid: true } } });
+    expect(refreshed).toMatchObject({
+      problem: null,
+      imported: { accepted: true },
+      inForce: { verdict: { valid: true } },
+    });
     const codes: string[] = [];
     for (const days of [0, 28, 9, 3]) {
       clock.pass(days * day);
@@ -60,7 +74,7 @@ describe('a license client', () => {
     await client.refresh(serving(() => valid));
     const bad = await world.file({ document: revoked, participle: 'revoked' });
     expect((await client.refresh(serving(() => bad))).inForce?.verdict.code).toBe('REVOKED');
-    expect((await client.import(valid)).code).toBe('SUPERSEDED');
+    expect((await client.importFile(valid)).code).toBe('SUPERSEDED');
     expect((await client.check()).inForce?.verdict.code).toBe('REVOKED');
   });
 
@@ -77,17 +91,20 @@ describe('a license client', () => {
   it('goes on with what it has when the server cannot be asked or refuses', async () => {
     const world = await World.create();
     const { client } = setUp(world);
-    await client.import(await world.file());
+    await client.importFile(await world.file());
     const refused = await client.refresh(serving(() => null));
     expect(refused).toMatchObject({ imported: null, problem: { problem: { code: 'license_key_unknown' } } });
-    const down = await client.refresh({ ...serving(() => null), fetch: () => Promise.reject(new TypeError('down')) });
+    const down = await client.refresh({
+      ...serving(() => null),
+      fetch: () => Promise.reject(new TypeError('down')),
+    });
     expect(down).toMatchObject({ problem: { code: 'unreachable' }, inForce: { verdict: { valid: true } } });
   });
 
   it('notices a clock that is set back while it runs, and forgives one that is set right', async () => {
     const world = await World.create();
     const { client, clock } = setUp(world);
-    await client.import(await world.file());
+    await client.importFile(await world.file());
     clock.pass(5 * day);
     clock.wall -= 10 * day;
     expect((await client.check()).inForce?.verdict.code).toBe('CLOCK_ROLLED_BACK');
@@ -102,9 +119,13 @@ describe('a license client', () => {
     const { client } = setUp(world);
     const files = [await world.file()];
     for (let count = 0; count < 4; count++) {
-      files.push(await world.file(count % 2 === 0 ? { document: suspended, participle: 'suspended' } : { participle: 'reinstated' }));
+      files.push(
+        await world.file(
+          count % 2 === 0 ? { document: suspended, participle: 'suspended' } : { participle: 'reinstated' },
+        ),
+      );
     }
-    await Promise.all(files.toReversed().map((file) => client.import(file)));
+    await Promise.all(files.toReversed().map((file) => client.importFile(file)));
     expect((await client.check()).inForce?.license?.rev).toBe(4);
   });
 
@@ -118,7 +139,7 @@ describe('a license client', () => {
   it('asks for what the application is about to use', async () => {
     const world = await World.create();
     const { client } = setUp(world);
-    await client.import(await world.file());
+    await client.importFile(await world.file());
     const { inForce } = await client.check({ need: [{ entitlement: 'ocr' }] });
     expect(inForce?.verdict.code).toBe('ENTITLEMENT_MISSING');
   });

@@ -41,7 +41,10 @@ describe('a file store', () => {
       const store = freshStore();
       await store.save({ bundle: 'good', memory: null });
       writeFileSync(path(), content);
-      expect(await store.load()).toMatchObject({ state: { bundle: 'good' }, damage: { name: 'StoreError', code: 'damaged' } });
+      expect(await store.load()).toMatchObject({
+        state: { bundle: 'good' },
+        damage: { name: 'StoreError', code: 'damaged' },
+      });
     },
   );
 

@@ -2,8 +2,17 @@ import { utf8 } from '@tallystick/core';
 import type { LicenseDocument } from '@tallystick/license';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { current, importBundle, InMemoryStore, openPin, type StandingOptions } from '../src/index.ts';
-import { day, licenseId, otherLicenseId, revoked, startMs, strangerId, suspended, World } from './support/world.ts';
+import { current, InMemoryStore, importBundle, openPin, type StandingOptions } from '../src/index.ts';
+import {
+  day,
+  licenseId,
+  otherLicenseId,
+  revoked,
+  startMs,
+  strangerId,
+  suspended,
+  World,
+} from './support/world.ts';
 
 async function asking(world: World, change: Partial<StandingOptions> = {}): Promise<StandingOptions> {
   const trustRoot = await openPin(world.trustFile);
@@ -17,26 +26,37 @@ interface Row {
   /** Code of the verdict in force afterwards. */
   inForce: string;
   /** Makes the files in the order of the log: what is stored first and what comes then. */
-  files(world: World): Promise<{ stored: string | null; candidate: string }>;
+  files: (world: World) => Promise<{ stored: string | null; candidate: string }>;
 }
 
-async function inOrder(world: World, stored: object, candidate: object): Promise<{ stored: string; candidate: string }> {
+async function inOrder(
+  world: World,
+  stored: object,
+  candidate: object,
+): Promise<{ stored: string; candidate: string }> {
   const first = await world.file(stored);
   return { stored: first, candidate: await world.file(candidate) };
 }
 
-const swap = ({ stored, candidate }: { stored: string; candidate: string }) => ({ stored: candidate, candidate: stored });
+const swap = ({ stored, candidate }: { stored: string; candidate: string }) => ({
+  stored: candidate,
+  candidate: stored,
+});
 const other: Partial<LicenseDocument> = { product: { id: 'prd_01jd8x5q0xe8zrk3v7m2n9p4wz', code: 'other' } };
 
 const rows: Row[] = [
   {
     name: 'the first file',
-    ...{ code: 'FIRST', accepted: true, inForce: 'VALID' },
+    code: 'FIRST',
+    accepted: true,
+    inForce: 'VALID',
     files: async (world) => ({ stored: null, candidate: await world.file() }),
   },
   {
     name: 'a first file that says revoked',
-    ...{ code: 'FIRST', accepted: true, inForce: 'REVOKED' },
+    code: 'FIRST',
+    accepted: true,
+    inForce: 'REVOKED',
     files: async (world) => {
       await world.change();
       return { stored: null, candidate: await world.file({ document: revoked, participle: 'revoked' }) };
@@ -44,17 +64,23 @@ const rows: Row[] = [
   },
   {
     name: 'a newer file that says revoked',
-    ...{ code: 'NEWER', accepted: true, inForce: 'REVOKED' },
+    code: 'NEWER',
+    accepted: true,
+    inForce: 'REVOKED',
     files: (world) => inOrder(world, {}, { document: revoked, participle: 'revoked' }),
   },
   {
     name: 'a newer file for another product',
-    ...{ code: 'NEWER', accepted: true, inForce: 'PRODUCT_MISMATCH' },
+    code: 'NEWER',
+    accepted: true,
+    inForce: 'PRODUCT_MISMATCH',
     files: (world) => inOrder(world, {}, { document: other, participle: 'plan_changed' }),
   },
   {
     name: 'a newer file that lifts a suspension',
-    ...{ code: 'NEWER', accepted: true, inForce: 'VALID' },
+    code: 'NEWER',
+    accepted: true,
+    inForce: 'VALID',
     files: async (world) => {
       await world.change();
       return inOrder(world, { document: suspended, participle: 'suspended' }, { participle: 'reinstated' });
@@ -62,12 +88,16 @@ const rows: Row[] = [
   },
   {
     name: 'the older, valid file after the one that says revoked',
-    ...{ code: 'SUPERSEDED', accepted: false, inForce: 'REVOKED' },
+    code: 'SUPERSEDED',
+    accepted: false,
+    inForce: 'REVOKED',
     files: async (world) => swap(await inOrder(world, {}, { document: revoked, participle: 'revoked' })),
   },
   {
     name: 'the same file',
-    ...{ code: 'UNCHANGED', accepted: false, inForce: 'VALID' },
+    code: 'UNCHANGED',
+    accepted: false,
+    inForce: 'VALID',
     files: async (world) => {
       const file = await world.file();
       return { stored: file, candidate: file };
@@ -75,7 +105,9 @@ const rows: Row[] = [
   },
   {
     name: 'the same state with a later proof',
-    ...{ code: 'NEWER', accepted: true, inForce: 'VALID' },
+    code: 'NEWER',
+    accepted: true,
+    inForce: 'VALID',
     files: async (world) => ({
       stored: await world.file(),
       candidate: world.bundle(await world.publish(startMs + day)),
@@ -83,7 +115,9 @@ const rows: Row[] = [
   },
   {
     name: 'the same state with an earlier proof',
-    ...{ code: 'OLDER', accepted: false, inForce: 'VALID' },
+    code: 'OLDER',
+    accepted: false,
+    inForce: 'VALID',
     files: async (world) => ({
       candidate: await world.file(),
       stored: world.bundle(await world.publish(startMs + day)),
@@ -91,7 +125,9 @@ const rows: Row[] = [
   },
   {
     name: 'an altered newer file',
-    ...{ code: 'ALTERED', accepted: false, inForce: 'VALID' },
+    code: 'ALTERED',
+    accepted: false,
+    inForce: 'VALID',
     files: async (world) => {
       const stored = await world.file();
       await world.change({ document: revoked, participle: 'revoked' });
@@ -103,7 +139,9 @@ const rows: Row[] = [
   },
   {
     name: 'a proof that the license was never issued, from before it was',
-    ...{ code: 'SUPERSEDED', accepted: false, inForce: 'VALID' },
+    code: 'SUPERSEDED',
+    accepted: false,
+    inForce: 'VALID',
     files: async (world) => {
       await world.change({ id: otherLicenseId });
       const candidate = world.bundle(await world.publish(), licenseId);
@@ -112,7 +150,9 @@ const rows: Row[] = [
   },
   {
     name: 'a proof that another license was never issued',
-    ...{ code: 'NEVER_ISSUED', accepted: false, inForce: 'VALID' },
+    code: 'NEVER_ISSUED',
+    accepted: false,
+    inForce: 'VALID',
     files: async (world) => ({
       stored: await world.file(),
       candidate: world.bundle(await world.publish(), strangerId),
@@ -120,12 +160,16 @@ const rows: Row[] = [
   },
   {
     name: 'another license that is valid',
-    ...{ code: 'REPLACED', accepted: true, inForce: 'VALID' },
+    code: 'REPLACED',
+    accepted: true,
+    inForce: 'VALID',
     files: (world) => inOrder(world, {}, { id: otherLicenseId }),
   },
   {
     name: 'another license that is suspended',
-    ...{ code: 'OTHER_LICENSE', accepted: false, inForce: 'VALID' },
+    code: 'OTHER_LICENSE',
+    accepted: false,
+    inForce: 'VALID',
     files: async (world) => {
       await world.change({ id: otherLicenseId });
       return inOrder(world, {}, { id: otherLicenseId, document: suspended, participle: 'suspended' });
@@ -133,12 +177,16 @@ const rows: Row[] = [
   },
   {
     name: 'another license for another product',
-    ...{ code: 'PRODUCT_MISMATCH', accepted: false, inForce: 'VALID' },
+    code: 'PRODUCT_MISMATCH',
+    accepted: false,
+    inForce: 'VALID',
     files: (world) => inOrder(world, {}, { id: otherLicenseId, document: other }),
   },
   {
     name: 'the valid successor of a revoked license',
-    ...{ code: 'REPLACED', accepted: true, inForce: 'VALID' },
+    code: 'REPLACED',
+    accepted: true,
+    inForce: 'VALID',
     files: async (world) => {
       await world.change();
       const status = { ...revoked.status!, reason: 'superseded' as const, successor: otherLicenseId };
@@ -184,7 +232,10 @@ describe('a candidate', () => {
     await world.change({ id: 'brake', document: { minEpoch: 1 } });
     const candidate = world.bundle(await world.publish(), otherLicenseId);
     const outcome = await importBundle(store, candidate, { ...options, products: ['studio'] });
-    expect(outcome).toMatchObject({ accepted: false, inForce: { verdict: { code: 'REVALIDATION_REQUIRED' } } });
+    expect(outcome).toMatchObject({
+      accepted: false,
+      inForce: { verdict: { code: 'REVALIDATION_REQUIRED' } },
+    });
   });
 
   it('takes the place of a stored file that no longer proves itself, and an older state never does', async () => {
@@ -210,7 +261,11 @@ describe('a candidate', () => {
     await importBundle(saved, good, options);
     const { state } = await saved.load();
     let refused = 0;
-    const mutation = fc.tuple(fc.nat(newer.length - 1), fc.integer({ min: 1, max: 255 }), fc.constantFrom('flip', 'cut', 'drop'));
+    const mutation = fc.tuple(
+      fc.nat(newer.length - 1),
+      fc.integer({ min: 1, max: 255 }),
+      fc.constantFrom('flip', 'cut', 'drop'),
+    );
     const property = fc.asyncProperty(mutation, async ([at, flip, how]) => {
       const store = new InMemoryStore();
       await store.save(state);
@@ -250,5 +305,4 @@ it('whatever is imported, nothing throws', async () => {
     expect(outcome.candidate.verdict.findings[0]?.details?.reason).not.toBe('unexpected');
   });
   await fc.assert(property, { numRuns: 200 });
-
 });

@@ -16,7 +16,10 @@ describe('a promise', () => {
     await keeper.keep(promise);
     await keeper.keep(promise);
     expect(keeper.promises).toEqual([promise]);
-    expect(await keeper.settle(world.bundle(await world.publish()), 'acme')).toEqual({ honored: [promise], broken: [] });
+    expect(await keeper.settle(world.bundle(await world.publish()), 'acme')).toEqual({
+      honored: [promise],
+      broken: [],
+    });
     expect(keeper.promises).toEqual([]);
   });
 
@@ -47,7 +50,10 @@ describe('a promise', () => {
     const { world, keeper, promise } = await setUp();
     await keeper.keep(promise);
     await world.change();
-    expect(await keeper.settle(world.bundle(await world.publish(startMs + 9 * day)), 'acme')).toEqual({ honored: [], broken: [] });
+    expect(await keeper.settle(world.bundle(await world.publish(startMs + 9 * day)), 'acme')).toEqual({
+      honored: [],
+      broken: [],
+    });
     expect(keeper.promises).toEqual([promise]);
     keeper.forget(promise);
     expect(keeper.promises).toEqual([]);
@@ -64,8 +70,17 @@ describe('a promise', () => {
     const pin = await openPin(world.trustFile);
     const text = keeper.toText();
     expect((await PromiseKeeper.parse(pin, text)).promises).toEqual([promise]);
-    for (const each of ['', '{}', 'null', '{"v":1,"promises":[{}]}', text.replace('"index":3', '"index":4')]) {
-      await expect(PromiseKeeper.parse(pin, each)).rejects.toMatchObject({ name: 'StoreError', code: 'damaged' });
+    for (const each of [
+      '',
+      '{}',
+      'null',
+      '{"v":1,"promises":[{}]}',
+      text.replace('"index":3', '"index":4'),
+    ]) {
+      await expect(PromiseKeeper.parse(pin, each)).rejects.toMatchObject({
+        name: 'StoreError',
+        code: 'damaged',
+      });
     }
   });
 });

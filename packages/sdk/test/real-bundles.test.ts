@@ -3,7 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { bundleMediaType } from '@tallystick/core';
 import { TestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fetchBundle, InMemoryStore, LicenseClient, openPin, type Pin, PromiseKeeper, systemClock } from '../src/index.ts';
+import {
+  fetchBundle,
+  InMemoryStore,
+  LicenseClient,
+  openPin,
+  type Pin,
+  PromiseKeeper,
+  systemClock,
+} from '../src/index.ts';
 
 let system: TestSystem;
 let pin: Pin;
@@ -24,7 +32,9 @@ async function published(id: string): Promise<string> {
 
 /** The text, and everything that is base64 in it, and in that, and so on. */
 function everyLayer(text: string): string[] {
-  const inner = [...text.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g)].map(([each]) => Buffer.from(each, 'base64').toString());
+  const inner = [...text.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g)].map(([each]) =>
+    Buffer.from(each, 'base64').toString(),
+  );
   const readable = inner.filter((each) => /[A-Za-z0-9+/]{16,}|\{/.test(each));
   return [text, ...inner, ...readable.flatMap((each) => (each === text ? [] : everyLayer(each)))];
 }
@@ -42,13 +52,22 @@ describe('license files as the ledger makes them', () => {
       plan: 'pro-yearly',
       customer: customer.changes[0]!.change.subject.id,
       licensee: 'Contoso',
-      companion: { price: 987654321, currency: 'EUR', notes: 'Sold with a discount', order: 'ORDER-4711', reseller: 'reseller-9' },
+      companion: {
+        price: 987654321,
+        currency: 'EUR',
+        notes: 'Sold with a discount',
+        order: 'ORDER-4711',
+        reseller: 'reseller-9',
+      },
     });
     const layers = everyLayer(await published(changes[0]!.change.subject.id));
     expect(layers.some((layer) => layer.includes('Contoso'))).toBe(true);
     for (const secret of secrets) {
       for (const encoding of [secret, Buffer.from(secret).toString('base64').slice(0, -3)]) {
-        expect(layers.filter((layer) => layer.includes(encoding)), secret).toEqual([]);
+        expect(
+          layers.filter((layer) => layer.includes(encoding)),
+          secret,
+        ).toEqual([]);
       }
     }
   });
@@ -59,19 +78,27 @@ describe('license files as the ledger makes them', () => {
     const keeper = new PromiseKeeper(pin);
     await keeper.keep(promises![0]!);
     const store = new InMemoryStore();
-    const client = new LicenseClient({ trustRoot: pin, namespace: 'acme', products: ['pro'], store, clock: systemClock });
+    const client = new LicenseClient({
+      trustRoot: pin,
+      namespace: 'acme',
+      products: ['pro'],
+      store,
+      clock: systemClock,
+    });
     const valid = await published(id);
     expect((await keeper.settle(valid, 'acme')).honored).toEqual(promises);
-    expect((await client.import(valid)).inForce?.verdict).toMatchObject({ valid: true, code: 'VALID' });
+    expect((await client.importFile(valid)).inForce?.verdict).toMatchObject({ valid: true, code: 'VALID' });
     await system.run({ type: 'license.suspend', license: id, reason: 'payment' });
-    expect((await client.import(await published(id))).inForce?.verdict.code).toBe('SUSPENDED');
+    expect((await client.importFile(await published(id))).inForce?.verdict.code).toBe('SUSPENDED');
     await system.run({ type: 'license.revoke', license: id, reason: 'refund' });
-    expect((await client.import(await published(id))).inForce?.verdict.code).toBe('REVOKED');
+    expect((await client.importFile(await published(id))).inForce?.verdict.code).toBe('REVOKED');
     const undone = await system.run({ type: 'license.replace', license: id });
     const successor = undone.changes.find(({ change }) => change.subject.id !== id)!.change.subject.id;
-    expect((await client.import(await published(id))).inForce?.verdict.remedy).toBe('fetch the license that replaces this one');
-    expect((await client.import(await published(successor))).inForce?.verdict.code).toBe('VALID');
-    expect((await client.import(valid)).accepted).toBe(false);
+    expect((await client.importFile(await published(id))).inForce?.verdict.remedy).toBe(
+      'fetch the license that replaces this one',
+    );
+    expect((await client.importFile(await published(successor))).inForce?.verdict.code).toBe('VALID');
+    expect((await client.importFile(valid)).accepted).toBe(false);
   });
 });
 
@@ -90,7 +117,10 @@ describe('fetching over a socket', () => {
     });
   });
   afterAll(() => server.close());
-  const source = () => ({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, licenseKey: 'KEY-1234' });
+  const source = () => ({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    licenseKey: 'KEY-1234',
+  });
 
   it('returns what the server sends', async () => {
     answer = () => ({ status: 200, headers: { 'content-type': bundleMediaType }, body: '{}' });
@@ -106,7 +136,9 @@ describe('fetching over a socket', () => {
 
   it('says that nobody answers', async () => {
     const { url } = source();
-    await new Promise((resolve) => server.close(resolve));
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
     await expect(fetchBundle({ url, licenseKey: 'KEY-1234' })).rejects.toMatchObject({ code: 'unreachable' });
   });
 });

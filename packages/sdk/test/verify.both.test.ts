@@ -2,10 +2,25 @@ import { base64, utf8 } from '@tallystick/core';
 import type { LicenseDocument } from '@tallystick/license';
 import { describe, expect, it } from 'vitest';
 import { ClientMemory, openPin, type VerifyOptions, verify, verifyNow } from '../src/index.ts';
-import { day, licenseDocument, licenseId, revoked, startMs, strangerId, suspended, World } from './support/world.ts';
+import {
+  day,
+  licenseDocument,
+  licenseId,
+  revoked,
+  startMs,
+  strangerId,
+  suspended,
+  World,
+} from './support/world.ts';
 
 function asking(world: World, change: Partial<VerifyOptions> = {}): VerifyOptions {
-  return { trustRoot: world.trustFile, namespace: 'acme', products: ['studio'], now: startMs + day, ...change };
+  return {
+    trustRoot: world.trustFile,
+    namespace: 'acme',
+    products: ['studio'],
+    now: startMs + day,
+    ...change,
+  };
 }
 
 describe('verify', () => {
@@ -14,7 +29,12 @@ describe('verify', () => {
     const file = await world.file();
     const byText = await verify(file, asking(world));
     const byPin = await verify(utf8(file), asking(world, { trustRoot: await openPin([world.trustRoot]) }));
-    expect(byText.verdict).toMatchObject({ valid: true, code: 'VALID', asOf: startMs, contact: { name: 'Acme' } });
+    expect(byText.verdict).toMatchObject({
+      valid: true,
+      code: 'VALID',
+      asOf: startMs,
+      contact: { name: 'Acme' },
+    });
     expect(byText.license).toEqual(licenseDocument(0));
     expect(byText.proven).toEqual({ licenseId, asOf: startMs, size: 5, trustVersion: 1 });
     expect(byText.remembered?.verifiedAt).toBe(startMs);
@@ -37,7 +57,11 @@ describe('verify', () => {
     ['STALE', {}, { now: startMs + 40 * day + 1 }],
     ['NOT_STARTED', { term: { from: null, until: null, grace: 'P0D' } }, {}],
     ['NOT_YET_VALID', { term: { from: '2026-06-03T00:00:00.000Z', until: null, grace: 'P0D' } }, {}],
-    ['EXPIRED', { term: { from: '2026-01-01T00:00:00.000Z', until: '2026-05-01T00:00:00.000Z', grace: 'P7D' } }, {}],
+    [
+      'EXPIRED',
+      { term: { from: '2026-01-01T00:00:00.000Z', until: '2026-05-01T00:00:00.000Z', grace: 'P7D' } },
+      {},
+    ],
     ['CLOCK_ROLLED_BACK', {}, { now: startMs - day }],
     [
       'RELEASE_NOT_COVERED',
@@ -63,13 +87,22 @@ describe('verify', () => {
     const world = await World.create();
     await world.change();
     const result = await verify(world.bundle(await world.publish(), strangerId), asking(world));
-    expect(result).toMatchObject({ verdict: { code: 'NEVER_ISSUED' }, license: null, proven: { licenseId: strangerId } });
+    expect(result).toMatchObject({
+      verdict: { code: 'NEVER_ISSUED' },
+      license: null,
+      proven: { licenseId: strangerId },
+    });
   });
 
   it.each<[string, string, object, string]>([
     ['ALTERED', 'a state that its record does not make', suspended, 'reinstated'],
     ['ALTERED', 'a record that suspends what goes on being active', {}, 'suspended'],
-    ['ALTERED', 'a term that is no instant', { term: { from: 'yesterday', until: null, grace: 'P7D' } }, 'amended'],
+    [
+      'ALTERED',
+      'a term that is no instant',
+      { term: { from: 'yesterday', until: null, grace: 'P7D' } },
+      'amended',
+    ],
     ['ALTERED', 'a missing part', { offline: null }, 'amended'],
     ['TOO_NEW', 'a critical member that is unknown', { crit: ['lease'], lease: 1 }, 'amended'],
     ['TOO_NEW', 'a record type that is unknown', {}, 'teleported'],
@@ -77,7 +110,10 @@ describe('verify', () => {
   ])('answers %s to %s, signed and logged as it is', async (code, _, document, participle) => {
     const world = await World.create();
     const before = await verify(await world.file(), asking(world));
-    const after = await verify(await world.file({ document, participle }), asking(world, { remembered: before.remembered }));
+    const after = await verify(
+      await world.file({ document, participle }),
+      asking(world, { remembered: before.remembered }),
+    );
     expect(after.verdict.code).toBe(code);
     expect(after.remembered === before.remembered).toBe(code !== 'VALID');
   });
@@ -96,7 +132,10 @@ describe('verify', () => {
   it('never takes an older state once a newer one was seen, and leaves the memory as it was', async () => {
     const world = await World.create();
     const old = await world.file();
-    const fresh = await verify(await world.file({ document: suspended, participle: 'suspended' }), asking(world));
+    const fresh = await verify(
+      await world.file({ document: suspended, participle: 'suspended' }),
+      asking(world),
+    );
     const again = await verify(old, asking(world, { remembered: fresh.remembered }));
     expect(again).toMatchObject({ verdict: { code: 'SUPERSEDED' }, license: null, proven: null });
     expect(again.remembered).toBe(fresh.remembered);
@@ -120,21 +159,56 @@ describe('verify', () => {
 
   it.each<[string, (bundle: Parameters<Parameters<World['bundle']>[2] & object>[0]) => void]>([
     ['NOT_LOGGED', (bundle) => bundle.subjects[0]!.state!.path[0]!.fill(1)],
-    ['NOT_CURRENT', (bundle) => { bundle.subjects[0]!.map[40]! ^= 1; }],
-    ['ALTERED', (bundle) => { bundle.subjects[0]!.state!.salt = new Uint8Array(32); }],
-    ['QUORUM_UNMET', (bundle) => { bundle.anchor.proof = bundle.anchor.proof.replace(/— w2.*\n/, ''); }],
-    ['LOG_SIGNATURE_INVALID', (bundle) => { bundle.anchor.proof = bundle.anchor.proof.replace(/— log.*\n/, ''); }],
-    ['KEY_NOT_VALID', (bundle) => { bundle.keys = bundle.keys.slice(1); }],
-    ['MALFORMED', (bundle) => { bundle.subjects = bundle.subjects.slice(1); }],
+    [
+      'NOT_CURRENT',
+      (bundle) => {
+        bundle.subjects[0]!.map[40]! ^= 1;
+      },
+    ],
+    [
+      'ALTERED',
+      (bundle) => {
+        bundle.subjects[0]!.state!.salt = new Uint8Array(32);
+      },
+    ],
+    [
+      'QUORUM_UNMET',
+      (bundle) => {
+        bundle.anchor.proof = bundle.anchor.proof.replace(/— w2.*\n/, '');
+      },
+    ],
+    [
+      'LOG_SIGNATURE_INVALID',
+      (bundle) => {
+        bundle.anchor.proof = bundle.anchor.proof.replace(/— log.*\n/, '');
+      },
+    ],
+    [
+      'KEY_NOT_VALID',
+      (bundle) => {
+        bundle.keys = bundle.keys.slice(1);
+      },
+    ],
+    [
+      'MALFORMED',
+      (bundle) => {
+        bundle.subjects = bundle.subjects.slice(1);
+      },
+    ],
   ])('answers %s to a file with that defect', async (code, edit) => {
     const world = await World.create();
     await world.change();
     const file = world.bundle(await world.publish(), licenseId, edit);
     const result = await verify(file, asking(world));
-    expect(result).toMatchObject({ verdict: { code, valid: false }, license: null, proven: null, remembered: null });
+    expect(result).toMatchObject({
+      verdict: { code, valid: false },
+      license: null,
+      proven: null,
+      remembered: null,
+    });
   });
 
-  it('answers with a verdict to trust roots that are none, or another vendor\'s', async () => {
+  it('answers with a verdict to trust roots that are none, or those of another vendor', async () => {
     const [world, other] = await Promise.all([World.create(), World.create()]);
     const file = await world.file();
     const codeFor = async (trustRoot: string): Promise<string> =>
@@ -164,7 +238,9 @@ describe('verify', () => {
     const world = await World.create({ offlineMax: 'P999999D', keyOfflineMax: 'PT99999999H' });
     expect((await verify(await world.file(), asking(world))).verdict.code).toBe('VALID');
     const short = await World.create({ keyOfflineMax: 'PT1H' });
-    expect((await verify(await short.file(), asking(short))).verdict.warnings[0]?.code).toBe('IN_OFFLINE_GRACE');
+    expect((await verify(await short.file(), asking(short))).verdict.warnings[0]?.code).toBe(
+      'IN_OFFLINE_GRACE',
+    );
   });
 });
 
@@ -176,14 +252,14 @@ describe('time', () => {
       const { verdict } = await verify(file, asking(world, { now: startMs + days * day + ms }));
       return verdict.findings[0]?.code ?? verdict.warnings[0]?.code ?? 'VALID';
     };
-    expect([await at(24), await at(24, 1), await at(30), await at(30, 1), await at(40), await at(40, 1)]).toEqual([
-      'VALID',
-      'STALE_SOON',
-      'STALE_SOON',
-      'IN_OFFLINE_GRACE',
-      'IN_OFFLINE_GRACE',
-      'STALE',
-    ]);
+    expect([
+      await at(24),
+      await at(24, 1),
+      await at(30),
+      await at(30, 1),
+      await at(40),
+      await at(40, 1),
+    ]).toEqual(['VALID', 'STALE_SOON', 'STALE_SOON', 'IN_OFFLINE_GRACE', 'IN_OFFLINE_GRACE', 'STALE']);
   });
 
   it('leaves no trace of a clock that once stood years ahead', async () => {
@@ -231,7 +307,9 @@ describe('a memory', () => {
     const { remembered } = await verify(await world.file(), asking(world));
     const text = remembered!.toText();
     for (let at = 0; at < text.length; at += 7) {
-      expect(() => ClientMemory.parse(text.slice(0, at))).toThrow(expect.objectContaining({ code: 'damaged' }));
+      expect(() => ClientMemory.parse(text.slice(0, at))).toThrow(
+        expect.objectContaining({ code: 'damaged' }),
+      );
     }
     const wrong: [string, string][] = [
       ['"size":5', '"size":-5'],
@@ -244,7 +322,9 @@ describe('a memory', () => {
     ];
     for (const [from, to] of wrong) {
       expect(text.replace(from, to), from).not.toBe(text);
-      expect(() => ClientMemory.parse(text.replace(from, to))).toThrow(expect.objectContaining({ code: 'damaged' }));
+      expect(() => ClientMemory.parse(text.replace(from, to))).toThrow(
+        expect.objectContaining({ code: 'damaged' }),
+      );
     }
     expect(() => ClientMemory.parse(text.replace('{"v":1', '{"v":2'))).toThrow(
       expect.objectContaining({ code: 'too_new' }),

@@ -1,16 +1,28 @@
 /** Reads a reply as the contract says it must look. Nothing that does not is passed on. */
-import { isProblemCode, type Problem, problemMediaType, problems, type Route, type RouteName, routes } from '@tallystick/contract';
+import {
+  isProblemCode,
+  type Problem,
+  problemMediaType,
+  problems,
+  type Route,
+  type RouteName,
+  routes,
+} from '@tallystick/contract';
 import { problemError, unreachable } from '../errors.ts';
 import type { Answer } from './client.ts';
 import { type Attempt, retryAfterMs } from './retry.ts';
 import type { Reply } from './transport.ts';
 
-export function readAnswer<N extends RouteName>(name: N, reply: Reply): { ok: true; answer: Answer<N> } | Attempt {
+export function readAnswer<N extends RouteName>(
+  name: N,
+  reply: Reply,
+): { ok: true; answer: Answer<N> } | Attempt {
   const route = routes[name] as unknown as Route;
   const expected = Object.hasOwn(route.answers, reply.status) ? route.answers[reply.status] : undefined;
   if (expected === undefined) return readProblem(reply);
   const { status, text } = reply;
-  if (expected.schema === null) return { ok: true, answer: { status, value: text as Answer<N>['value'], text } };
+  if (expected.schema === null)
+    return { ok: true, answer: { status, value: text as Answer<N>['value'], text } };
   const result = expected.schema.safeParse(parseJson(text));
   if (result.success) return { ok: true, answer: { status, value: result.data as Answer<N>['value'], text } };
   return notOurs(reply, `its answer does not have the form of ${name}`);

@@ -2,7 +2,14 @@
  * The HTTP client: one method for every route of the contract, typed by it. A request is checked against the
  * contract before it is sent, so a spelling mistake needs no server to be found.
  */
-import { type AnswerOf, type RequestOf, type Route, type RouteName, readRequest, routes } from '@tallystick/contract';
+import {
+  type AnswerOf,
+  type RequestOf,
+  type Route,
+  type RouteName,
+  readRequest,
+  routes,
+} from '@tallystick/contract';
 import { interrupted, unreachable, usageError } from '../errors.ts';
 import { readAnswer } from './answer.ts';
 import { type Attempt, connectionFailure, type RetryPolicy, retryDelayMs } from './retry.ts';
@@ -61,7 +68,9 @@ export class Client {
     for (let count = 1; ; count += 1) {
       const attempt = await this.attempt<N>(name, message, TIMEOUT_MS + waitMs);
       if (attempt.ok) return attempt.answer;
-      const delay = mayRepeat ? retryDelayMs(attempt, count, waited, this.options.retry, this.hasAnswered) : null;
+      const delay = mayRepeat
+        ? retryDelayMs(attempt, count, waited, this.options.retry, this.hasAnswered)
+        : null;
       if (delay === null) throw attempt.error;
       this.options.onRetry(`${attempt.error.message} Trying again in ${(delay / 1000).toFixed(1)} s.`);
       await this.options.sleep(delay, this.options.signal);
@@ -99,8 +108,15 @@ export class Client {
     if (request.reason !== undefined) headers['tally-reason'] = encodeURIComponent(request.reason);
     const params = textMembers(request.params ?? {});
     const result = readRequest(name, { params, query, headers, body: request.body ?? undefined });
-    if (!result.ok) throw usageError(result.problem.detail.replace(/\.? Correct it.*$/, '.'), hint, result.problem.path);
-    return { method: route.method, path: pathOf(route.path, params), query, headers, body: request.body ?? null };
+    if (!result.ok)
+      throw usageError(result.problem.detail.replace(/\.? Correct it.*$/, '.'), hint, result.problem.path);
+    return {
+      method: route.method,
+      path: pathOf(route.path, params),
+      query,
+      headers,
+      body: request.body ?? null,
+    };
   }
 }
 

@@ -52,7 +52,10 @@ function parseClientFile(path: string): Partial<ClientFile> {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     const why = error instanceof SyntaxError ? 'it is not JSON' : messageOf(error);
-    throw usageError(`${path} cannot be read: ${why}.`, 'Repair the file, or name another folder with --data.');
+    throw usageError(
+      `${path} cannot be read: ${why}.`,
+      'Repair the file, or name another folder with --data.',
+    );
   }
   if (typeof value !== 'object' || value === null) {
     throw usageError(`${path} is not an object.`, 'Repair the file, or name another folder with --data.');
@@ -80,7 +83,10 @@ export function adminConnection(flags: ConnectionFlags, env: Environment): Admin
   const url = parseUrl(flags.url ?? file?.adminUrl ?? noServer(folder, '--url and --token-file'), '--url');
   if (flags.tokenFile !== undefined) return { url, token: readTokenFile(flags.tokenFile) };
   if (file?.token === undefined) {
-    throw usageError('There is no token to show to the server.', 'Name a file that holds one with --token-file.');
+    throw usageError(
+      'There is no token to show to the server.',
+      'Name a file that holds one with --token-file.',
+    );
   }
   // A token goes only to the server that it came with.
   if (file.adminUrl === undefined || parseUrl(file.adminUrl, 'adminUrl').origin !== url.origin) {

@@ -60,7 +60,8 @@ const refusals: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI
 /** What a failed fetch means, without its message: that could quote a header. */
 export function connectionFailure(error: unknown, timeoutMs: number): { kind: FailureKind; why: string } {
   if (!(error instanceof Error)) return { kind: 'final', why: 'failed' };
-  if (error.name === 'TimeoutError') return { kind: 'network', why: `did not answer within ${timeoutMs / 1000} s` };
+  if (error.name === 'TimeoutError')
+    return { kind: 'network', why: `did not answer within ${timeoutMs / 1000} s` };
   if (error.name === 'ReplyTooLarge') return { kind: 'final', why: 'answered more than can be read' };
   const code = causeCode(error);
   if (code === null) return { kind: 'final', why: 'cannot be asked' };

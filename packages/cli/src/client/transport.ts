@@ -51,7 +51,8 @@ async function boundedText(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
-    if (length > REPLY_BYTES_MAX) throw new ReplyTooLarge(`the reply is larger than ${REPLY_BYTES_MAX} bytes`);
+    if (length > REPLY_BYTES_MAX)
+      throw new ReplyTooLarge(`the reply is larger than ${REPLY_BYTES_MAX} bytes`);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

@@ -31,7 +31,10 @@ export function addFlags(command: Command, flags: readonly Flag[]): void {
     if (flag.choices !== undefined) option.choices(flag.choices);
     const read = flag.choices === undefined ? (flag.read ?? asText) : flag.read;
     if (flag.collect !== undefined) {
-      option.argParser((text: string, before: unknown) => [...(Array.isArray(before) ? before : []), read?.(text)]);
+      option.argParser((text: string, before: unknown) => [
+        ...(Array.isArray(before) ? before : []),
+        read?.(text),
+      ]);
     } else if (option.required && read !== undefined && flag.choices === undefined) {
       option.argParser((text: string) => read(text));
     }
@@ -101,5 +104,8 @@ function place(body: Record<string, unknown>, flag: Flag, value: unknown): void 
   for (const name of names) target = (target[name] ??= {}) as Record<string, unknown>;
   const before = target[last];
   // Two flags may fill one object: what is granted, and what is taken away.
-  target[last] = flag.collect === 'object' && before !== undefined ? { ...(before as object), ...(value as object) } : value;
+  target[last] =
+    flag.collect === 'object' && before !== undefined
+      ? { ...(before as object), ...(value as object) }
+      : value;
 }

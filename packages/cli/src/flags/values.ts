@@ -22,7 +22,9 @@ export function asInstant(value: string): string {
   const match = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}:\d{2})(\.\d{3})?Z)?$/.exec(value);
   const instant = match === null ? '' : `${match[1]}T${match[2] ?? '00:00:00'}${match[3] ?? '.000'}Z`;
   if (isInstant(instant)) return instant;
-  throw new InvalidArgumentError('Give a date such as 2027-01-31, or an instant such as 2027-01-31T12:00:00Z.');
+  throw new InvalidArgumentError(
+    'Give a date such as 2027-01-31, or an instant such as 2027-01-31T12:00:00Z.',
+  );
 }
 
 /** Which units are allowed where is for the contract to say. */
@@ -92,7 +94,8 @@ export function asCatalogType(value: string): [string, EntitlementTypeInput] {
 /** `plan`, `plan:quantity`, and `@instant` after either for an add-on that ends. */
 export function asAddon(value: string): AddonInput {
   const match = /^([^:@]+)(?::(\d{1,9}))?(?:@(.+))?$/.exec(value);
-  if (match === null) throw new InvalidArgumentError('Give an add-on such as plan, plan:3 or plan:3@2027-01-31.');
+  if (match === null)
+    throw new InvalidArgumentError('Give an add-on such as plan, plan:3 or plan:3@2027-01-31.');
   return {
     plan: match[1] ?? '',
     ...(match[2] === undefined ? {} : { quantity: Number(match[2]) }),

@@ -1,7 +1,14 @@
 /** From the fields of a row to the two commands that it stands for. */
 import type { CommandOf, CommandType } from '@tallystick/contract';
 import { isInstant, ModelError, parseCommand } from '@tallystick/license';
-import { type GrantRule, isValueRule, type Mapping, type RuleTree, type Scalar, type ValueRule } from './mapping/mapping.ts';
+import {
+  type GrantRule,
+  isValueRule,
+  type Mapping,
+  type RuleTree,
+  type Scalar,
+  type ValueRule,
+} from './mapping/mapping.ts';
 
 /** A row of the file, its fields by column. */
 export interface Row {
@@ -36,7 +43,10 @@ export function skipReason(row: Row, { skip }: Mapping): string | null {
 /** Throws RowRefused (row_invalid). Both commands are well formed for the model. */
 export function commandsOf(row: Row, mapping: Mapping): RowCommands {
   const { customer: rules, license } = mapping;
-  const customer = rules === null ? null : { reference: needed(rules.reference, row, 'reference'), ...treeOf(rules.members, row) };
+  const customer =
+    rules === null
+      ? null
+      : { reference: needed(rules.reference, row, 'reference'), ...treeOf(rules.members, row) };
   const entitlements = grantsOf(license.entitlements, row);
   const issue = {
     plan: needed(license.plan, row, 'plan'),
@@ -61,7 +71,8 @@ function checkedCommand<T extends CommandType>(type: T, body: object, what: stri
 
 function needed(rule: ValueRule, row: Row, what: string): string {
   const value = valueOf(rule, row);
-  if (value === undefined || value === null) throw new RowRefused('row_invalid', `${what} is blank (mapping line ${rule.line})`);
+  if (value === undefined || value === null)
+    throw new RowRefused('row_invalid', `${what} is blank (mapping line ${rule.line})`);
   return String(value);
 }
 
@@ -107,12 +118,20 @@ export function valueOf(rule: ValueRule, row: Row): Scalar | null | undefined {
   const isBlank = columns.some((column) => row.field(column) === '');
   // A table may say itself what a blank field means.
   if (isBlank && rule.values?.has('') !== true) return rule.blank;
-  if ('template' in source) return formed(source.template.replace(/\{([^{}]*)\}/g, (_, column: string) => row.field(column)), rule, columns);
+  if ('template' in source)
+    return formed(
+      source.template.replace(/\{([^{}]*)\}/g, (_, column: string) => row.field(column)),
+      rule,
+      columns,
+    );
   const text = row.field(source.column);
   if (rule.values === null) return formed(text, rule, columns);
   const value = rule.values.get(text);
   if (value !== undefined) return value;
-  throw new RowRefused('row_invalid', `${source.column}: ${quoted(text)} is not among its values (mapping line ${rule.line})`);
+  throw new RowRefused(
+    'row_invalid',
+    `${source.column}: ${quoted(text)} is not among its values (mapping line ${rule.line})`,
+  );
 }
 
 function formed(text: string, rule: ValueRule, columns: readonly string[]): Scalar {
@@ -120,16 +139,25 @@ function formed(text: string, rule: ValueRule, columns: readonly string[]): Scal
   const value = readForm(text, as, digits);
   if (value !== null) return value;
   const wanted = as === 'money' ? `an amount with at most ${digits} digits after the point` : meanings[as];
-  throw new RowRefused('row_invalid', `${columns.join(', ')}: ${quoted(text)} is not ${wanted} (mapping line ${line})`);
+  throw new RowRefused(
+    'row_invalid',
+    `${columns.join(', ')}: ${quoted(text)} is not ${wanted} (mapping line ${line})`,
+  );
 }
 
-const meanings = { text: 'text', integer: 'a whole number', boolean: 'true or false', date: 'a date such as 2027-01-31' };
+const meanings = {
+  text: 'text',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  date: 'a date such as 2027-01-31',
+};
 
 function readForm(text: string, as: ValueRule['as'], digits: number): Scalar | null {
   if (as === 'text') return text.normalize('NFC');
   if (as === 'boolean') return text === 'true' ? true : text === 'false' ? false : null;
   if (as === 'money') return readMoney(text, digits);
-  if (as === 'integer') return /^-?\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
+  if (as === 'integer')
+    return /^-?\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
   const instant = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00.000Z` : text;
   return isInstant(instant) ? instant : null;
 }

@@ -37,7 +37,8 @@ export async function findTrust(flags: TrustFlags, dataFolder: string): Promise<
     });
   });
   // A namespace that was not asked for is only taken together with the trust root that it came with.
-  const namespace = flags.namespace ?? (flags.trustRoot === undefined ? client?.namespace : undefined) ?? onlyNamespace(pin);
+  const namespace =
+    flags.namespace ?? (flags.trustRoot === undefined ? client?.namespace : undefined) ?? onlyNamespace(pin);
   return { pin, namespace, file };
 }
 
@@ -53,7 +54,10 @@ function onlyNamespace(pin: Pin): string {
   const names = [...(pin.versions.at(-1)?.namespaces.keys() ?? [])];
   const [only] = names;
   if (names.length === 1 && only !== undefined) return only;
-  throw usageError(`The trust root serves several namespaces: ${names.join(', ')}.`, 'Name one with --namespace.');
+  throw usageError(
+    `The trust root serves several namespaces: ${names.join(', ')}.`,
+    'Name one with --namespace.',
+  );
 }
 
 export interface VerifyRequest {
@@ -98,4 +102,3 @@ export function verdictJson({ verdict, license, proven }: Verification): object 
 export function instant(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }
-

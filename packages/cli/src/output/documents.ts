@@ -1,5 +1,12 @@
 /** One document for people. Products, plans and customers are shown as they are; licenses are told. */
-import type { CompanionView, Entitlement, Grant, Item, LicenseDocument, LicenseItem } from '@tallystick/contract';
+import type {
+  CompanionView,
+  Entitlement,
+  Grant,
+  Item,
+  LicenseDocument,
+  LicenseItem,
+} from '@tallystick/contract';
 import { shortInstant } from './columns.ts';
 import type { Printer } from './printer.ts';
 import { properties } from './table.ts';
@@ -35,7 +42,9 @@ function memberRows(document: object, path: string = ''): Row[] {
 }
 
 function isGrant(value: unknown): value is Grant {
-  return typeof value === 'object' && value !== null && ('value' in value || ('limit' in value && 'over' in value));
+  return (
+    typeof value === 'object' && value !== null && ('value' in value || ('limit' in value && 'over' in value))
+  );
 }
 
 export function licenseRows(document: LicenseDocument): Row[] {
@@ -54,7 +63,9 @@ export function licenseRows(document: LicenseDocument): Row[] {
     ['until', shortInstant(term.until) ?? 'perpetual'],
     ['updates until', shortInstant(updates.until)],
     ['seats', seats.model === 'none' ? null : `${seats.max ?? 'any number of'} (${seats.model})`],
-    ...Object.entries(entitlements).map(([code, entitlement]): Row => [code, describeEntitlement(entitlement)]),
+    ...Object.entries(entitlements).map(
+      ([code, entitlement]): Row => [code, describeEntitlement(entitlement)],
+    ),
     ...Object.entries(metadata).map(([name, value]): Row => [`metadata.${name}`, value]),
   ];
 }

@@ -42,8 +42,17 @@ export class Printer {
   error(error: CliError): void {
     const { exitCode, what, todo, idempotencyKey, requestId, ...rest } = error.options;
     if (this.json) {
-      const members = { code: rest.code, title: what, detail: todo, exitCode, path: rest.path, details: rest.details };
-      this.context.stdout.write(`${JSON.stringify({ error: { ...members, requestId, idempotencyKey } }, null, 2)}\n`);
+      const members = {
+        code: rest.code,
+        title: what,
+        detail: todo,
+        exitCode,
+        path: rest.path,
+        details: rest.details,
+      };
+      this.context.stdout.write(
+        `${JSON.stringify({ error: { ...members, requestId, idempotencyKey } }, null, 2)}\n`,
+      );
       return;
     }
     const { stderr } = this.context;

@@ -10,7 +10,9 @@ export function describeResult(result: MutationResult | LicenseResult, print: Pr
       return `${print.style('bold', type)}  ${subject.id}  revision ${rev}${where}`;
     }),
     standing(result, print),
-    ...(key === undefined ? [] : [`License key: ${key}  (shown only now; whoever has it can fetch the license)`]),
+    ...(key === undefined
+      ? []
+      : [`License key: ${key}  (shown only now; whoever has it can fetch the license)`]),
     ...result.notes.filter(({ code }) => code !== 'dry_run').map(({ detail }) => detail),
   ];
 }

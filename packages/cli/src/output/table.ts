@@ -14,7 +14,11 @@ const WIDTH_MIN = 6;
  * Lines without a line break at the end. `width` is in columns; null cuts nothing, which is right for files.
  * The widest columns are cut first, and an ellipsis says so.
  */
-export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width: number | null): string[] {
+export function table<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  width: number | null,
+): string[] {
   const cells = rows.map((row) => columns.map(({ value }) => printable(value(row))));
   const titles = columns.map(({ title }) => title);
   const natural = columns.map((_, index) =>
@@ -23,7 +27,9 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
   const widths = width === null ? natural : fitted(natural, width - GAP.length * (columns.length - 1));
   return [titles, ...cells].map((line) =>
     line
-      .map((cell, index) => padded(cut(cell, widths[index] ?? 0), widths[index] ?? 0, columns[index]?.align === 'right'))
+      .map((cell, index) =>
+        padded(cut(cell, widths[index] ?? 0), widths[index] ?? 0, columns[index]?.align === 'right'),
+      )
       .join(GAP)
       .trimEnd(),
   );
@@ -51,7 +57,9 @@ function fitted(natural: readonly number[], available: number): number[] {
 /** Text from elsewhere must not move the cursor: controls and marks of direction are taken out. */
 export function printable(value: string | number | null): string {
   if (value === null) return '-';
-  return String(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ').replace(/\p{Cf}/gu, '');
+  return String(value)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
+    .replace(/\p{Cf}/gu, '');
 }
 
 function cut(text: string, width: number): string {
@@ -70,7 +78,8 @@ function padded(text: string, width: number, right: boolean): string {
 }
 
 /** Scripts whose characters take two columns, and emoji; marks that combine take none. */
-const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
 const COMBINING = /\p{M}/u;
 
 /** Columns that a text takes in a terminal. */

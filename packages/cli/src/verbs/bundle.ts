@@ -24,7 +24,10 @@ export function registerBundle(program: Command, context: Context): void {
     )
     .argument('[license]', 'id of a license')
     .addOption(new Option('--key <license-key>', 'license key').conflicts('keyFile'))
-    .option('--key-file <file>', 'file with the license key, so that it is not seen in the list of processes; - for standard input')
+    .option(
+      '--key-file <file>',
+      'file with the license key, so that it is not seen in the list of processes; - for standard input',
+    )
     .option('--out <file>', 'where to write it; - for standard output (default: <id>.bundle)')
     .option('--trust-version <number>', 'newest trust root that the client has pinned', asNatural);
   command.action(async (id: string | undefined) => {

@@ -4,15 +4,19 @@ import type { Context } from '../context.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerImport } from './import.ts';
+import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
 import { registerLicenses } from './licenses.ts';
 import { registerStatus } from './status.ts';
+import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
 
 /** Adds commands to the program. What they do happens when they are called. */
 export type Registration = (program: Command, context: Context) => void;
 
 export const registrations: readonly Registration[] = [
+  registerInit,
+  registerUp,
   registerCatalog,
   registerLicenses,
   registerBundle,

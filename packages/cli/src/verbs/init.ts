@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import type { Printer } from '../output/printer.ts';
+import { Session } from '../session.ts';
 
 export interface InitFlags {
-  data: string;
   namespace: string;
   name: string;
   origin: string;
@@ -19,7 +19,22 @@ export interface InitFlags {
   offlineMax: string;
 }
 
-export const defaultPorts = { public: 7311, admin: 7312, ops: 7313 } as const;
+export function registerInit(program: Command, context: Context): void {
+  const command = addInitFlags(
+    program
+      .command('init')
+      .summary('make a system: keys, trust root, log and cosigners')
+      .description(
+        'Make a system in the data folder: keys, trust root, log and cosigners. "tally up" runs it, and makes one first where there is none.',
+      ),
+  );
+  command.action(async () => {
+    const session = new Session(context, command);
+    await runInit(session.dataFolder, command.opts(), context, session.print);
+  });
+}
+
+const defaultPorts = { public: 7311, admin: 7312, ops: 7313 } as const;
 
 /** Flags that `init` and a first `up` share. */
 export function addInitFlags(command: Command): Command {
@@ -38,20 +53,32 @@ export function addInitFlags(command: Command): Command {
 
 function toPort(text: string): number {
   const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw usageError(`${text} is not a port.`, 'Give a number from 0 to 65535.');
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw usageError(`${text} is not a port.`, 'Give a number from 0 to 65535.');
   return port;
 }
 
 /** Makes a system and says where. */
-export async function runInit(flags: InitFlags, context: Context, printer: Printer): Promise<void> {
+export async function runInit(
+  data: string,
+  flags: InitFlags,
+  context: Context,
+  printer: Printer,
+): Promise<void> {
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(flags.namespace)) {
-    throw usageError(`"${flags.namespace}" is not a namespace.`, 'Use lower-case letters, digits and hyphens, at most 31.');
+    throw usageError(
+      `"${flags.namespace}" is not a namespace.`,
+      'Use lower-case letters, digits and hyphens, at most 31.',
+    );
   }
   if (!/^[^\s+]{1,200}$/.test(flags.origin)) {
-    throw usageError(`"${flags.origin}" is not an origin.`, 'Use a name like licenses.example.com/log, without spaces or plus.');
+    throw usageError(
+      `"${flags.origin}" is not an origin.`,
+      'Use a name like licenses.example.com/log, without spaces or plus.',
+    );
   }
   const layout = await createSystem({
-    directory: flags.data,
+    directory: data,
     ns: flags.namespace,
     name: flags.name,
     mode: flags.live ? 'live' : 'test',
@@ -62,7 +89,10 @@ export async function runInit(flags: InitFlags, context: Context, printer: Print
     now: context.now(),
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    throw usageError(`The system was not made: ${message}.`, 'Nothing was left behind; correct it and run init again.');
+    throw usageError(
+      `The system was not made: ${message}.`,
+      'Nothing was left behind; correct it and run init again.',
+    );
   });
   const made = {
     data: layout.root,

@@ -1,5 +1,11 @@
 /** `tally inspect`: what is in a license file, which is not to say that it is true. */
-import { type Bundle, type BundledSubject, decodeUtf8, parseBundle, parseRecordEntry } from '@tallystick/core';
+import {
+  type Bundle,
+  type BundledSubject,
+  decodeUtf8,
+  parseBundle,
+  parseRecordEntry,
+} from '@tallystick/core';
 import { type LicenseDocument, parseDocument } from '@tallystick/license';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
@@ -41,7 +47,12 @@ export function registerInspect(program: Command, context: Context): void {
   });
 }
 
-async function inspectVerified(session: Session, bytes: Uint8Array, bundle: Bundle, trust: Trust): Promise<void> {
+async function inspectVerified(
+  session: Session,
+  bytes: Uint8Array,
+  bundle: Bundle,
+  trust: Trust,
+): Promise<void> {
   const verification = await verifyFile(bytes, { trust, products: [], now: session.context.now(), need: [] });
   session.print.answer({ verified: verdictJson(verification), ...contents(bundle) }, () => [
     ...describeVerification(verification, trust, true, session.print),
@@ -65,13 +76,18 @@ function readBundle(bytes: Uint8Array): Bundle {
 }
 
 function describeBundle(bundle: Bundle, print: Printer): string[] {
-  const { id, state } = bundle.subjects.find((subject) => subject.id.startsWith('lic_')) ?? { id: null, state: null };
+  const { id, state } = bundle.subjects.find((subject) => subject.id.startsWith('lic_')) ?? {
+    id: null,
+    state: null,
+  };
   const license = state === null ? null : readLicense(state.document);
   return [
     print.style('yellow', 'NOT VERIFIED  This is what the file claims; see tally verify.'),
     ...properties([['license', id], ...(license === null ? [] : licenseRows(license))]),
     ...(state === null ? ['The file claims that there is no such license.'] : []),
-    ...(state !== null && license === null ? ['The document of the license cannot be read by this version.'] : []),
+    ...(state !== null && license === null
+      ? ['The document of the license cannot be read by this version.']
+      : []),
     '',
     ...proofLines(bundle, print),
   ];
@@ -87,7 +103,10 @@ function proofLines({ subjects, keys, trust, anchor }: Bundle, print: Printer): 
       { title: 'DOCUMENT', value: ({ state }) => (state === null ? null : `${state.document.length} bytes`) },
     ]),
     `${keys.length} public keys, ${trust.length} trust roots after the pinned one; anchored at:`,
-    ...anchor.entry.trimEnd().split('\n').map((line) => `  ${line}`),
+    ...anchor.entry
+      .trimEnd()
+      .split('\n')
+      .map((line) => `  ${line}`),
   ];
 }
 

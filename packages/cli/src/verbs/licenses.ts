@@ -11,14 +11,23 @@ const changing: readonly MutationVerb[] = [
   { command: 'license.suspend', name: 'suspend', summary: 'suspend a license' },
   { command: 'license.reinstate', name: 'reinstate', summary: 'lift the suspension of a license' },
   { command: 'license.revoke', name: 'revoke', summary: 'revoke a license, for good' },
-  { command: 'license.replace', name: 'replace', summary: 'let another license take over; undoes a revocation' },
+  {
+    command: 'license.replace',
+    name: 'replace',
+    summary: 'let another license take over; undoes a revocation',
+  },
   { command: 'license.transfer', name: 'transfer', summary: 'give a license to another customer' },
   { command: 'license.rekey', name: 'rekey', summary: 'give a license a new license key' },
   { command: 'license.reissue', name: 'reissue', summary: 'sign a license anew' },
 ].map((verb) => ({ ...verb, argument: 'license' }) as MutationVerb);
 
 export function registerLicenses(program: Command, context: Context): void {
-  const issue = { command: 'license.issue', name: 'issue', summary: 'issue a license', argument: null } as const;
+  const issue = {
+    command: 'license.issue',
+    name: 'issue',
+    summary: 'issue a license',
+    argument: null,
+  } as const;
   registerMutation(program, context, issue);
   registerList(program, context, 'license');
   registerShow(program, context, 'license');

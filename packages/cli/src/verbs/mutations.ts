@@ -8,8 +8,8 @@ import { readJsonFile, writeFileAtomic } from '../files.ts';
 import { bodyFlags } from '../flags/bodies.ts';
 import { addFlags, anyGiven, bodyOfFlags, type FlagValues } from '../flags/flag.ts';
 import { asNatural } from '../flags/values.ts';
-import { Session } from '../session.ts';
 import { describeResult } from '../output/results.ts';
+import { Session } from '../session.ts';
 
 export interface MutationVerb {
   command: CommandType;
@@ -64,7 +64,12 @@ function readWait(text: string): number {
   throw usageError(`--wait is at most ${WAIT_SECONDS_MAX} seconds.`, 'Give less.');
 }
 
-async function mutate(session: Session, verb: MutationVerb, id: string | null, values: FlagValues): Promise<void> {
+async function mutate(
+  session: Session,
+  verb: MutationVerb,
+  id: string | null,
+  values: FlagValues,
+): Promise<void> {
   const flags = values as CommonFlags;
   const body = await readBody(session, verb, values);
   const client = session.admin();
@@ -95,7 +100,10 @@ async function readBody(session: Session, verb: MutationVerb, values: FlagValues
     return { ...bodyOfFlags(flags, values), ...(expectedRev === undefined ? {} : { expectedRev }) };
   }
   if (anyGiven(flags, values) || expectedRev !== undefined) {
-    throw usageError('--from-file stands for the whole body.', 'Leave out the other flags, or put them into the file.');
+    throw usageError(
+      '--from-file stands for the whole body.',
+      'Leave out the other flags, or put them into the file.',
+    );
   }
   return await readJsonFile(fromFile, session.context);
 }
@@ -109,11 +117,17 @@ function queryOf(flags: CommonFlags): { dryRun?: boolean; wait?: 'published'; wa
   };
 }
 
-async function saveBundle(session: Session, path: string, result: MutationResult | LicenseResult): Promise<void> {
+async function saveBundle(
+  session: Session,
+  path: string,
+  result: MutationResult | LicenseResult,
+): Promise<void> {
   if ('bundle' in result && result.bundle !== undefined) {
     await writeFileAtomic(path, JSON.stringify(result.bundle));
     session.print.say(`Wrote the license file ${path}.`);
   } else if (!result.dryRun) {
-    session.print.say(`No license file yet: get it later with tally bundle ${result.document.id} --out ${path}`);
+    session.print.say(
+      `No license file yet: get it later with tally bundle ${result.document.id} --out ${path}`,
+    );
   }
 }

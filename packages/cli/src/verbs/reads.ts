@@ -81,7 +81,11 @@ export function registerShow(parent: Command, context: Context, subject: Sold): 
 
 export function registerHistory(parent: Command, context: Context, subject: Sold): void {
   const summary = `list the revisions of a ${subject}, with who made them and why`;
-  const command = parent.command('history').summary(summary).description(`${summary}.`).argument(`<${subject}>`);
+  const command = parent
+    .command('history')
+    .summary(summary)
+    .description(`${summary}.`)
+    .argument(`<${subject}>`);
   addPageFlags(command);
   command.action(async (id: string) => {
     const session = new Session(context, command);

@@ -3,8 +3,8 @@ import type { LogStatus } from '@tallystick/contract';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { properties } from '../output/table.ts';
 import type { Printer } from '../output/printer.ts';
+import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
 
 export function registerStatus(program: Command, context: Context): void {
@@ -34,10 +34,16 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     ['log', origin],
     ['namespace', `${namespace.ns} (${namespace.mode}), epoch ${namespace.epoch}, lock ${namespace.lock}`],
     ['entries', `${size} durable`],
-    ['published', published === null ? 'nothing yet' : `${published.size} entries, current as of ${published.asOf}`],
+    [
+      'published',
+      published === null ? 'nothing yet' : `${published.size} entries, current as of ${published.asOf}`,
+    ],
     ['root', published?.root ?? null],
     ['pending', pendingText(pending, isLate)],
-    ['signer', signer.connected ? `connected${signer.mark === null ? '' : `, mark at ${signer.mark.size}`}` : 'away'],
+    [
+      'signer',
+      signer.connected ? `connected${signer.mark === null ? '' : `, mark at ${signer.mark.size}`}` : 'away',
+    ],
   ]);
   const members = print.table(quorum, [
     { title: 'COSIGNER', value: ({ name }) => name },

@@ -1,18 +1,35 @@
 /** `tally up`: runs a system in the foreground, making one first where there is none. */
 import { existsSync } from 'node:fs';
 import { layoutOf, Supervisor } from '@tallystick/server';
+import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, messageOf } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Printer } from '../output/printer.ts';
-import { type InitFlags, runInit } from './init.ts';
+import { Session } from '../session.ts';
+import { addInitFlags, type InitFlags, runInit } from './init.ts';
+
+export function registerUp(program: Command, context: Context): void {
+  const command = addInitFlags(
+    program
+      .command('up')
+      .summary('run the system of the data folder, and make one first where there is none')
+      .description(
+        'Run the system of the data folder in the foreground: server, signer, two witnesses and a replayer. The options below count only where a system has to be made first.',
+      ),
+  );
+  command.action(async () => {
+    const session = new Session(context, command);
+    await runUp(session.dataFolder, command.opts(), context, session.print);
+  });
+}
 
 /** Runs until SIGINT or SIGTERM. */
-export async function runUp(flags: InitFlags, context: Context, printer: Printer): Promise<void> {
-  const layout = layoutOf(flags.data);
+async function runUp(data: string, flags: InitFlags, context: Context, printer: Printer): Promise<void> {
+  const layout = layoutOf(data);
   const isNew = !existsSync(layout.system);
-  if (isNew) await runInit(flags, context, printer);
-  const supervisor = await start(flags.data, printer);
+  if (isNew) await runInit(data, flags, context, printer);
+  const supervisor = await start(data, printer);
   try {
     await untilReady(supervisor.urls.ops, context, printer);
     printer.answer({ data: layout.root, ...supervisor.urls }, () => nextSteps(supervisor, isNew));
@@ -28,7 +45,9 @@ async function start(data: string, printer: Printer): Promise<Supervisor> {
     return await Supervisor.start(
       { directory: data },
       {
-        onLine: (process, line) => printer.say(`${process}: ${line}`),
+        onLine: (process, line) => {
+          if (!line.startsWith('{"progress"')) printer.say(`${process}: ${line}`);
+        },
         onRestart: (process, cause) => printer.say(`${process} ended (${cause}): starting it again`),
       },
     );
@@ -47,7 +66,9 @@ async function untilReady(opsUrl: string, context: Context, printer: Printer): P
   for (let tries = 0; !context.signal.aborted; tries++) {
     const answer = await fetch(`${opsUrl}/readyz`, { signal: AbortSignal.timeout(5000) }).catch(() => null);
     if (answer?.status === 200) return;
-    const report = (await answer?.json().catch(() => null)) as { mutations?: { reasons: { detail: string }[] } } | null;
+    const report = (await answer?.json().catch(() => null)) as {
+      mutations?: { reasons: { detail: string }[] };
+    } | null;
     const reason = report?.mutations?.reasons[0]?.detail;
     if (tries === 40) printer.say(`Not ready for changes yet: ${reason ?? 'the server does not answer'}`);
     if (tries > 40 && report !== null && reason?.includes('missing') === true) return;
@@ -80,9 +101,9 @@ function nextSteps({ urls, layout }: Supervisor, isNew: boolean): string[] {
     ...running,
     'In a second terminal:',
     '',
-    `  npx tally product create --code editor --name "Editor" --entitlement-type pdf=boolean${here}`,
-    `  npx tally plan create --product editor --code editor-pro --name "Editor Pro" --term P1Y --entitlement pdf=true${here}`,
-    `  npx tally issue --plan editor-pro --licensee "Contoso GmbH" --wait --out contoso.tally${here}`,
+    `  npx tally product create --code editor --name "Editor" --entitlement pdf=boolean${here}`,
+    `  npx tally plan create --product editor --code editor-pro --name "Editor Pro" --length P1Y --entitlement pdf=true${here}`,
+    `  npx tally issue --plan editor-pro --licensee "Contoso GmbH" --out contoso.tally${here}`,
     `  npx tally verify contoso.tally --product editor${here}`,
     '',
     'Stop it with Ctrl-C.',

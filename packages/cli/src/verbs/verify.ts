@@ -6,7 +6,14 @@ import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { readInput } from '../files.ts';
 import { asInstant } from '../flags/values.ts';
-import { exitCodeOfVerdict, findTrust, instant, type Trust, verdictJson, verifyFile } from '../offline/verify-file.ts';
+import {
+  exitCodeOfVerdict,
+  findTrust,
+  instant,
+  type Trust,
+  verdictJson,
+  verifyFile,
+} from '../offline/verify-file.ts';
 import { licenseRows } from '../output/documents.ts';
 import type { Printer } from '../output/printer.ts';
 import { printable, properties } from '../output/table.ts';
@@ -36,10 +43,18 @@ export function registerVerify(program: Command, context: Context): void {
     .argument('<file>', 'license file; - for standard input')
     .option('--trust-root <file>', 'what is trusted (default: that of client.json)')
     .option('--namespace <name>', 'the namespace of the vendor')
-    .option('--product <product>', 'id or code; repeatable (default: whatever product the license is for)', collect)
+    .option(
+      '--product <product>',
+      'id or code; repeatable (default: whatever product the license is for)',
+      collect,
+    )
     .option('--at <instant>', 'judge as of this time instead of now', asInstant)
     .option('--release <version@date>', 'a release of the application, such as 3.2.0@2026-05-01', asRelease)
-    .option('--need <entitlement[=value]>', 'what the application needs; repeatable; tokens:500 for an amount', asNeed);
+    .option(
+      '--need <entitlement[=value]>',
+      'what the application needs; repeatable; tokens:500 for an amount',
+      asNeed,
+    );
   command.action(async (file: string) => {
     const session = new Session(context, command);
     const flags: VerifyFlags = command.opts();
@@ -66,7 +81,9 @@ export function describeVerification(
   print: Printer,
 ): string[] {
   const head = verdict.valid ? print.style('green', 'VALID') : print.style('red', verdict.code);
-  const contact = [verdict.contact?.name, verdict.contact?.email, verdict.contact?.url].filter(Boolean).join(', ');
+  const contact = [verdict.contact?.name, verdict.contact?.email, verdict.contact?.url]
+    .filter(Boolean)
+    .join(', ');
   return [
     `${head}  ${verdict.findings[0]?.message ?? 'The license is valid.'}`,
     ...verdict.findings.slice(1).map((finding) => findingLine('also', finding)),
@@ -102,16 +119,19 @@ function asRelease(text: string): Release {
   const [version = '', date = ''] = text.split('@');
   const at = asInstant(date);
   const major = /^v?(\d{1,9})(?:\.|$)/.exec(version)?.[1];
-  if (major === undefined || !isInstant(at)) throw new InvalidArgumentError('Give a release such as 3.2.0@2026-05-01.');
+  if (major === undefined || !isInstant(at))
+    throw new InvalidArgumentError('Give a release such as 3.2.0@2026-05-01.');
   return { date: at, major: Number(major) };
 }
 
 function asNeed(text: string, before: Need[] | undefined): Need[] {
   const amount = /^([^=:]+):(\d{1,16})$/.exec(text);
-  if (amount !== null) return [...(before ?? []), { entitlement: amount[1] ?? '', amount: Number(amount[2]) }];
+  if (amount !== null)
+    return [...(before ?? []), { entitlement: amount[1] ?? '', amount: Number(amount[2]) }];
   const at = text.indexOf('=');
   if (at < 0) return [...(before ?? []), { entitlement: text }];
   const value = text.slice(at + 1);
-  const read = value === 'true' ? true : value === 'false' ? false : /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  const read =
+    value === 'true' ? true : value === 'false' ? false : /^-?\d{1,15}$/.test(value) ? Number(value) : value;
   return [...(before ?? []), { entitlement: text.slice(0, at), value: read }];
 }

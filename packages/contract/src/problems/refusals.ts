@@ -9,7 +9,11 @@ export const refusalProblems = {
     title: 'A field breaks a rule of the model',
     remedy: 'Correct the field that path names.',
   },
-  subject_unknown: { status: 404, title: 'The subject does not exist', remedy: 'Check the id, code or reference.' },
+  subject_unknown: {
+    status: 404,
+    title: 'The subject does not exist',
+    remedy: 'Check the id, code or reference.',
+  },
   revision_conflict: {
     status: 409,
     title: 'The subject has another revision',
@@ -90,7 +94,11 @@ export const refusalProblems = {
     title: 'Plan and add-ons cannot be combined',
     remedy: 'Leave one of the add-ons out.',
   },
-  term_invalid: { status: 422, title: 'The term makes no sense', remedy: 'Correct the dates that detail names.' },
+  term_invalid: {
+    status: 422,
+    title: 'The term makes no sense',
+    remedy: 'Correct the dates that detail names.',
+  },
   trial_used: { status: 409, title: 'The customer already had this trial', remedy: 'Sell a plan instead.' },
   seats_unsupported: {
     status: 422,
@@ -108,7 +116,11 @@ export const refusalProblems = {
     title: 'The license never ends',
     remedy: 'Renew its updates alone, where those end.',
   },
-  already_suspended: { status: 409, title: 'The license is suspended already', remedy: 'There is nothing to do.' },
+  already_suspended: {
+    status: 409,
+    title: 'The license is suspended already',
+    remedy: 'There is nothing to do.',
+  },
   not_suspended: { status: 409, title: 'The license is not suspended', remedy: 'There is nothing to do.' },
   already_revoked: {
     status: 409,
@@ -172,8 +184,16 @@ export const refusalProblems = {
     title: 'The license moved between devices too often',
     remedy: 'Wait until the time that detail names.',
   },
-  would_decrease: { status: 409, title: 'Recorded usage never decreases', remedy: 'Report the larger count.' },
-  period_open: { status: 409, title: 'The period is not over yet', remedy: 'Close the period after its end.' },
+  would_decrease: {
+    status: 409,
+    title: 'Recorded usage never decreases',
+    remedy: 'Report the larger count.',
+  },
+  period_open: {
+    status: 409,
+    title: 'The period is not over yet',
+    remedy: 'Close the period after its end.',
+  },
   gap: {
     status: 409,
     title: 'A period or segment before this one is missing',

@@ -94,13 +94,15 @@ export const serviceProblems = {
   outcome_unknown: {
     status: 503,
     title: 'It is not known whether the change was committed',
-    remedy: 'Send the same request again with the same Idempotency-Key: it changes at most once, and you learn how it ended.',
+    remedy:
+      'Send the same request again with the same Idempotency-Key: it changes at most once, and you learn how it ended.',
     retryable: true,
   },
   publication_stalled: {
     status: 503,
     title: 'Changes are refused while the log cannot publish',
-    remedy: 'Nothing was changed. See GET /v1/log for what is missing; try again once the quorum and the signer are back.',
+    remedy:
+      'Nothing was changed. See GET /v1/log for what is missing; try again once the quorum and the signer are back.',
     retryable: true,
   },
   signer_unavailable: {
@@ -112,13 +114,15 @@ export const serviceProblems = {
   signer_refused: {
     status: 403,
     title: 'The signer refused to sign',
-    remedy: 'Nothing was changed. The change exceeds what the policy of the key allows; detail says which limit.',
+    remedy:
+      'Nothing was changed. The change exceeds what the policy of the key allows; detail says which limit.',
     retryable: false,
   },
   log_behind: {
     status: 503,
     title: 'The log of this server is behind what was signed before',
-    remedy: 'Nothing was changed. The log was rolled back or restored from an old copy: restore the entries that details names.',
+    remedy:
+      'Nothing was changed. The log was rolled back or restored from an old copy: restore the entries that details names.',
     retryable: true,
   },
   not_published_yet: {
@@ -130,7 +134,8 @@ export const serviceProblems = {
   integrity: {
     status: 500,
     title: 'Stored data does not match its commitment',
-    remedy: 'Nothing was served. Somebody or something altered the data: run the integrity check and restore it.',
+    remedy:
+      'Nothing was served. Somebody or something altered the data: run the integrity check and restore it.',
     retryable: false,
   },
   internal: {

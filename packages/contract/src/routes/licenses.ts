@@ -88,7 +88,13 @@ const sales = {
     summary: 'Change what a license says, whatever its plan',
     method: 'PATCH',
     large: true,
-    problems: ['entitlement_unknown', 'entitlement_type', 'term_invalid', 'seats_unsupported', 'below_seats_in_use'],
+    problems: [
+      'entitlement_unknown',
+      'entitlement_type',
+      'term_invalid',
+      'seats_unsupported',
+      'below_seats_in_use',
+    ],
   }),
   'license.renew': mutation('license.renew', {
     summary: 'Extend the term of a license, or its updates',

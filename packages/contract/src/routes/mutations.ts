@@ -4,7 +4,14 @@ import type { LicenseResult, MutationResult } from '../answers.ts';
 import type { BodyOf, CommandType, CreatingCommand, SubjectOfCommand } from '../bodies.ts';
 import type { IdParams, MutationHeaders, MutationQuery, Nothing } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
-import { authProblems, bodyProblems, commonProblems, jsonMediaType, type Operation, type Route } from '../route.ts';
+import {
+  authProblems,
+  bodyProblems,
+  commonProblems,
+  jsonMediaType,
+  type Operation,
+  type Route,
+} from '../route.ts';
 import { results } from '../schemas/answers.ts';
 import { bodies } from '../schemas/bodies.ts';
 import { mutationHeaders, mutationQuery, nothing } from '../schemas/inputs.ts';
@@ -45,7 +52,12 @@ const mutationProblems: readonly ProblemCode[] = [
 ];
 
 /** Commands about a subject may find none, or another revision of it, or one that says so already. */
-const targetedProblems: readonly ProblemCode[] = ['subject_unknown', 'revision_conflict', 'state_forbids', 'no_change'];
+const targetedProblems: readonly ProblemCode[] = [
+  'subject_unknown',
+  'revision_conflict',
+  'state_forbids',
+  'no_change',
+];
 
 export interface MutationOptions {
   summary: string;
@@ -82,7 +94,7 @@ export function mutation<T extends CommandType>(command: T, options: MutationOpt
     params: params as z.ZodType<Mutation<T>['params']>,
     query: mutationQuery,
     headers: mutationHeaders,
-    body: bodies[command] as z.ZodType<BodyOf[T]>,
+    body: bodies[command],
     bodyLimit: large ? DOCUMENT_BODY_BYTES_MAX : SMALL_BODY_BYTES_MAX,
     answers: answersOf(results[subject] as unknown as z.ZodType<ResultOf<T>>, creates),
     problems: [...mutationProblems, ...(creates ? [] : targetedProblems), ...problems],
@@ -95,7 +107,9 @@ function answersOf<T>(schema: z.ZodType<T>, creates: boolean): Route<Operation &
   const done = 'The change is durable, and published where the request waited for that';
   const answer = (description: string) => ({ description, mediaType: jsonMediaType, schema });
   return {
-    200: answer(creates ? 'A dry run: nothing was changed' : `${done}; or a dry run, and nothing was changed`),
+    200: answer(
+      creates ? 'A dry run: nothing was changed' : `${done}; or a dry run, and nothing was changed`,
+    ),
     ...(creates ? { 201: answer(done) } : {}),
     202: answer('The change is durable; publishing took longer than the request wanted to wait'),
   };

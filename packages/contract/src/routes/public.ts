@@ -1,13 +1,14 @@
 /** Routes that let anybody check the log: the log itself, and what clients pin. */
+
+import { z } from 'zod';
 import type { CurrentTrust, EnvelopeJson, KeyList } from '../answers.ts';
 import type { BrakeDocument, NamespaceDocument } from '../documents.ts';
 import type { Nothing } from '../inputs.ts';
 import type { Route, RouteAuth, Tag, Zone } from '../route.ts';
 import { documents } from '../schemas/documents.ts';
 import { namespaceParams, revisionParams, tileParams, trustKeyParams } from '../schemas/inputs.ts';
-import { currentTrust, envelope, keyList } from '../schemas/trust.ts';
 import { described } from '../schemas/shape.ts';
-import { z } from 'zod';
+import { currentTrust, envelope, keyList } from '../schemas/trust.ts';
 import { type Read, read } from './reads.ts';
 
 interface RevisionParams {

@@ -32,9 +32,9 @@ export function read<O extends Operation>(options: ReadOptions<O>): Route<O> {
   return {
     method: 'GET',
     zones: ['admin'],
-    params: nothing as z.ZodType<O['params']>,
-    query: nothing as z.ZodType<O['query']>,
-    headers: noHeaders as z.ZodType<O['headers']>,
+    params: nothing,
+    query: nothing,
+    headers: noHeaders,
     ...rest,
     auth,
     body: null,
@@ -54,7 +54,12 @@ export const subjectParams: { readonly [T in Sold]: z.ZodType<IdParams> } = {
   license: idParams('Id of a license'),
 };
 
-export const plurals = { product: 'products', plan: 'plans', customer: 'customers', license: 'licenses' } as const;
+export const plurals = {
+  product: 'products',
+  plan: 'plans',
+  customer: 'customers',
+  license: 'licenses',
+} as const;
 
 /** The three reads that every kind of subject has. */
 export interface SubjectReads<T extends Sold, Item, Query> {

@@ -11,8 +11,8 @@ import {
   type Liveness,
   type LogEntry,
   type LogStatus,
-  memberStates,
   type MutationResult,
+  memberStates,
   type NamespaceStatus,
   type Note,
   type Page,
@@ -28,7 +28,7 @@ import { lockLevels, type RecordType, recordTypes, type Sold, subjectTypes } fro
 import { noteCodes, type ProblemCode, problemCodes, problemTypePrefix } from '../problems.ts';
 import { companionView, documents } from './documents.ts';
 import { base64, boolean, hash, instant, licenseKey, namespaceName, natural, text } from './scalars.ts';
-import { described, kept, oneOf, open } from './shape.ts';
+import { described, kept, oneOf, open, type Shape } from './shape.ts';
 import { bundle } from './trust.ts';
 
 const CHANGES_MAX = 500;
@@ -56,7 +56,10 @@ export const problem: z.ZodType<Problem> = open<Problem>({
 });
 
 export const cursor: z.ZodType<string> = described(
-  z.string().regex(/^[A-Za-z0-9_-]+$/, 'must be a cursor that an earlier page returned').max(CURSOR_LENGTH_MAX),
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/, 'must be a cursor that an earlier page returned')
+    .max(CURSOR_LENGTH_MAX),
   'Opaque: what nextCursor of the page before said',
 );
 
@@ -73,7 +76,10 @@ export const keptPromise: z.ZodType<KeptPromise> = open<KeptPromise>({
   envelope: described(base64, 'The exact bytes of a DSSE envelope, signed by the key of the log'),
   index: natural,
   leaf: hash,
-  path: described(z.array(hash).max(PROMISE_PATH_MAX), 'From the leaf to the root of the batch, leaf side first'),
+  path: described(
+    z.array(hash).max(PROMISE_PATH_MAX),
+    'From the leaf to the root of the batch, leaf side first',
+  ),
 });
 
 export const change: z.ZodType<Change> = open<Change>({
@@ -87,16 +93,19 @@ export const change: z.ZodType<Change> = open<Change>({
 
 export const note: z.ZodType<Note> = open<Note>({ code: oneOf(noteCodes), detail: sentence });
 
-function resultMembers<T extends Sold>(type: T): Parameters<typeof open<MutationResult<T>>>[0] {
+function resultMembers<T extends Sold>(type: T): Shape<MutationResult<T>> {
   const members = {
     changes: z.array(change).min(1).max(CHANGES_MAX),
-    promises: described(z.array(keptPromise).max(CHANGES_MAX), 'One per change, in the same order; none in a dry run'),
+    promises: described(
+      z.array(keptPromise).max(CHANGES_MAX),
+      'One per change, in the same order; none in a dry run',
+    ),
     document: documents[type],
     published: described(boolean, 'True when a published checkpoint covers every change'),
     dryRun: boolean,
     notes: z.array(note).max(noteCodes.length),
   };
-  return members as unknown as Parameters<typeof open<MutationResult<T>>>[0];
+  return members;
 }
 
 export const results: {
@@ -107,14 +116,24 @@ export const results: {
   customer: open<MutationResult<'customer'>>(resultMembers('customer')),
   license: open<LicenseResult>({
     ...resultMembers('license'),
-    licenseKey: described(licenseKey, 'A bearer secret; only in answers that made or set a key').exactOptional(),
+    licenseKey: described(
+      licenseKey,
+      'A bearer secret; only in answers that made or set a key',
+    ).exactOptional(),
     bundle: bundle.exactOptional(),
   }),
 };
 
-function itemMembers<T extends Sold>(type: T): Parameters<typeof open<Item<T>>>[0] {
-  const members = { document: documents[type], index: natural, leaf: hash, rev: natural, recordType, at: instant };
-  return members as unknown as Parameters<typeof open<Item<T>>>[0];
+function itemMembers<T extends Sold>(type: T): Shape<Item<T>> {
+  const members = {
+    document: documents[type],
+    index: natural,
+    leaf: hash,
+    rev: natural,
+    recordType,
+    at: instant,
+  };
+  return members;
 }
 
 export const items: {
@@ -216,7 +235,7 @@ export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });
 
-const readiness: z.ZodType<Readiness> = open<Readiness>({
+export const readiness: z.ZodType<Readiness> = open<Readiness>({
   ready: boolean,
   reasons: z.array(open<Readiness['reasons'][number]>({ code: problemCode, detail: sentence })),
 });

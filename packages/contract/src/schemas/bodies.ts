@@ -62,28 +62,34 @@ const targeted: Shape<Targeted> = {
   expectedRev: described(natural, 'The revision that you have seen; any other is a conflict').exactOptional(),
 };
 
+export const planTerm: z.ZodType<Partial<PlanTerm>> = closed<Partial<PlanTerm>>({
+  length: calendarDuration.nullable().exactOptional(),
+  grace: duration.exactOptional(),
+  basis: oneOf(['issue', 'first_activation']).exactOptional(),
+});
+
+export const planUpdates: z.ZodType<Partial<PlanUpdates>> = closed<Partial<PlanUpdates>>({
+  length: calendarDuration.nullable().exactOptional(),
+  fallback: boolean.exactOptional(),
+  maxMajor: natural.nullable().exactOptional(),
+});
+
+export const planSeats: z.ZodType<Partial<PlanSeats>> = closed<Partial<PlanSeats>>({
+  model: seatModel.exactOptional(),
+  max: natural.nullable().exactOptional(),
+  over: natural.exactOptional(),
+  bind: binding.exactOptional(),
+  need: componentCount.nullable().exactOptional(),
+  lease: duration.nullable().exactOptional(),
+  borrowMax: duration.nullable().exactOptional(),
+  rehost: rehost.nullable().exactOptional(),
+});
+
 const planTerms: Shape<PlanTermsInput> = {
   purpose: purpose.exactOptional(),
-  term: closed<Partial<PlanTerm>>({
-    length: calendarDuration.nullable().exactOptional(),
-    grace: duration.exactOptional(),
-    basis: oneOf(['issue', 'first_activation']).exactOptional(),
-  }).exactOptional(),
-  updates: closed<Partial<PlanUpdates>>({
-    length: calendarDuration.nullable().exactOptional(),
-    fallback: boolean.exactOptional(),
-    maxMajor: natural.nullable().exactOptional(),
-  }).exactOptional(),
-  seats: closed<Partial<PlanSeats>>({
-    model: seatModel.exactOptional(),
-    max: natural.nullable().exactOptional(),
-    over: natural.exactOptional(),
-    bind: binding.exactOptional(),
-    need: componentCount.nullable().exactOptional(),
-    lease: duration.nullable().exactOptional(),
-    borrowMax: duration.nullable().exactOptional(),
-    rehost: rehost.nullable().exactOptional(),
-  }).exactOptional(),
+  term: planTerm.exactOptional(),
+  updates: planUpdates.exactOptional(),
+  seats: planSeats.exactOptional(),
   entitlements: grantsOfPlan.exactOptional(),
   offline: offlineInput.exactOptional(),
   trial: trial.nullable().exactOptional(),
@@ -99,7 +105,7 @@ const customer: Shape<CustomerCreateBody> = {
   metadata: metadata.exactOptional(),
 };
 
-const addons: z.ZodType<AddonInput[]> = z
+export const addons: z.ZodType<AddonInput[]> = z
   .array(
     closed<AddonInput>({
       plan: planName,
@@ -109,24 +115,24 @@ const addons: z.ZodType<AddonInput[]> = z
   )
   .max(ADDONS_MAX);
 
-const term: z.ZodType<TermInput> = closed<TermInput>({
+export const term: z.ZodType<TermInput> = closed<TermInput>({
   from: instant.exactOptional(),
   until: instant.nullable().exactOptional(),
   length: calendarDuration.nullable().exactOptional(),
 });
 
-const updates: z.ZodType<UpdatesInput> = closed<UpdatesInput>({
+export const updates: z.ZodType<UpdatesInput> = closed<UpdatesInput>({
   until: instant.nullable().exactOptional(),
   maxMajor: natural.nullable().exactOptional(),
 });
 
-const seats: z.ZodType<SeatsInput> = closed<SeatsInput>({
+export const seats: z.ZodType<SeatsInput> = closed<SeatsInput>({
   model: seatModel.exactOptional(),
   max: natural.nullable().exactOptional(),
   over: natural.exactOptional(),
 });
 
-const companion: z.ZodType<CompanionInput> = closed<CompanionInput>({
+export const companion: z.ZodType<CompanionInput> = closed<CompanionInput>({
   order: text.nullable().exactOptional(),
   price: natural.nullable().exactOptional(),
   currency: currency.nullable().exactOptional(),
@@ -212,9 +218,17 @@ export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {
     term: term.exactOptional(),
     ...targeted,
   }),
-  'license.suspend': closed<BodyOf['license.suspend']>({ reason: oneOf(suspensionReasons), message, ...targeted }),
+  'license.suspend': closed<BodyOf['license.suspend']>({
+    reason: oneOf(suspensionReasons),
+    message,
+    ...targeted,
+  }),
   'license.reinstate': onlyTargeted,
-  'license.revoke': closed<BodyOf['license.revoke']>({ reason: oneOf(revocationReasons), message, ...targeted }),
+  'license.revoke': closed<BodyOf['license.revoke']>({
+    reason: oneOf(revocationReasons),
+    message,
+    ...targeted,
+  }),
   'license.replace': closed<BodyOf['license.replace']>({ by: licenseId.exactOptional(), ...targeted }),
   'license.transfer': closed<BodyOf['license.transfer']>({
     customer: customerName,

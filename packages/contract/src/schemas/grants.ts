@@ -7,25 +7,25 @@ import {
   type Grant,
   type OfflineTerms,
   type PlanSeats,
-  purposes,
   type Purpose,
+  purposes,
   type QuotaGrant,
-  seatModels,
   type SeatModel,
+  seatModels,
   type Trial,
   type ValueGrant,
 } from '../documents.ts';
 import { calendarDuration, code, duration, emptyOrText, instant, integer, natural, text } from './scalars.ts';
 import { closed, kept, mapOf, oneOf, type Shape } from './shape.ts';
 
-export const ENTITLEMENTS_MAX = 200;
+const ENTITLEMENTS_MAX = 200;
 export const ADDONS_MAX = 20;
-export const COMPONENTS_MAX = 8;
+const COMPONENTS_MAX = 8;
 const CHOICES_MAX = 100;
 
 export const purpose: z.ZodType<Purpose> = oneOf(purposes);
 export const seatModel: z.ZodType<SeatModel> = oneOf(seatModels);
-export const clockPolicy: z.ZodType<OfflineTerms['clock']> = oneOf(['strict', 'tolerant']);
+const clockPolicy: z.ZodType<OfflineTerms['clock']> = oneOf(['strict', 'tolerant']);
 export const quantity: z.ZodType<number> = integer(1, 1_000_000);
 export const binding: z.ZodType<PlanSeats['bind']> = z.array(oneOf(['components', 'key', 'label'])).max(3);
 export const componentCount: z.ZodType<number> = integer(1, COMPONENTS_MAX);
@@ -67,16 +67,23 @@ const grantOfPlan: z.ZodType<Grant> = z.union(
   [closed<ValueGrant>({ value: grantValue }), closed<QuotaGrant>(quota)],
   grantError,
 );
-const grantOfLicense: z.ZodType<GrantInput> = z.union(
+export const grantOfLicense: z.ZodType<GrantInput> = z.union(
   [
-    closed<ValueGrant & { until?: string | null }>({ value: grantValue, until: maybeInstant.exactOptional() }),
+    closed<ValueGrant & { until?: string | null }>({
+      value: grantValue,
+      until: maybeInstant.exactOptional(),
+    }),
     closed<QuotaGrant & { until?: string | null }>({ ...quota, until: maybeInstant.exactOptional() }),
   ],
   grantError,
 );
 
 export const grantsOfPlan: z.ZodType<Record<string, Grant>> = mapOf(code, grantOfPlan, ENTITLEMENTS_MAX);
-export const grantsOfLicense: z.ZodType<Record<string, GrantInput>> = mapOf(code, grantOfLicense, ENTITLEMENTS_MAX);
+export const grantsOfLicense: z.ZodType<Record<string, GrantInput>> = mapOf(
+  code,
+  grantOfLicense,
+  ENTITLEMENTS_MAX,
+);
 export const grantsAmended: z.ZodType<Record<string, GrantInput | null>> = mapOf(
   code,
   grantOfLicense.nullable(),

@@ -29,7 +29,7 @@ const TRUST_VERSION_MAX = 999_999_999;
 /** Decimal digits without a sign or leading zeros. */
 function decimal(min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodType<number> {
   return z
-    .string()
+    .string({ error: 'must be a decimal number' })
     .regex(/^(?:0|[1-9][0-9]{0,15})$/, { error: 'must be a decimal number', abort: true })
     .transform(Number)
     .pipe(integer(min, max) as z.ZodType<number, number>);
@@ -91,7 +91,7 @@ export function encodeReason(reason: string): string {
   return encodeURIComponent(reason).replaceAll('%20', ' ');
 }
 
-export const page: Shape<PageQuery> = {
+const page: Shape<PageQuery> = {
   limit: described(withDefault(decimal(1, PAGE_LENGTH_MAX), PAGE_LENGTH_DEFAULT), 'At most so many items'),
   cursor: cursor.exactOptional(),
 };
@@ -158,7 +158,9 @@ export const tileParams: z.ZodType<{ '*': string }> = closed<{ '*': string }>({
 
 export const trustKeyParams: z.ZodType<{ key: string }> = closed<{ key: string }>({
   key: described(
-    z.string().regex(/^(?:[1-9][0-9]{0,8}|[a-z][a-z0-9-]{0,30})$/, 'must be a version or the name of a namespace'),
+    z
+      .string()
+      .regex(/^(?:[1-9][0-9]{0,8}|[a-z][a-z0-9-]{0,30})$/, 'must be a version or the name of a namespace'),
     'A trust root version, which is a number, or the name of a namespace',
   ),
 });

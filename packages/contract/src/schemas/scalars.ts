@@ -16,18 +16,24 @@ const ID_SUFFIX = '[0-7][0-9a-hjkmnp-tv-z]{25}';
 function textOf(lengthMin: number, lengthMax: number): z.ZodType<string> {
   return z
     .string({ error: 'must be text' })
-    .refine((text) => isText(text, lengthMin, lengthMax), {
+    .refine((value) => isText(value, lengthMin, lengthMax), {
       error: `must be text of ${lengthMin} to ${lengthMax} characters in Unicode normalization form C, without control characters`,
     })
     .meta({ minLength: lengthMin, maxLength: lengthMax, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' });
 }
 
 /** The text rule of the model. */
-function isText(text: string, lengthMin: number, lengthMax: number): boolean {
-  // A code point has at most two code units: a longer text need not be counted.
-  if (text.length < lengthMin || text.length > lengthMax * 2) return false;
-  if (text.length > lengthMax && [...text].length > lengthMax) return false;
-  return text.isWellFormed() && !CONTROL.test(text) && text.normalize('NFC') === text;
+function isText(value: string, lengthMin: number, lengthMax: number): boolean {
+  // A code point has at most two code units: a longer value need not be counted.
+  if (value.length < lengthMin || value.length > lengthMax * 2) return false;
+  if (value.length > lengthMax && codePointCount(value) > lengthMax) return false;
+  return value.isWellFormed() && !CONTROL.test(value) && value.normalize('NFC') === value;
+}
+
+function codePointCount(value: string): number {
+  let count = 0;
+  for (const _ of value) count += 1;
+  return count;
 }
 
 function matching(pattern: RegExp, what: string, meta: Record<string, unknown> = {}): z.ZodType<string> {
@@ -53,26 +59,28 @@ export const instant: z.ZodType<string> = z
   .refine(isRealInstant, 'must be an instant on a date that exists')
   .meta({ format: 'date-time' });
 
-function isRealInstant(text: string): boolean {
-  const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === text;
+function isRealInstant(value: string): boolean {
+  const ms = Date.parse(value);
+  return !Number.isNaN(ms) && new Date(ms).toISOString() === value;
 }
 
 const DURATION = /^P(?:(0|[1-9]\d{0,8})D|T(0|[1-9]\d{0,9})([HMS]))$/;
 const CALENDAR = /^P(?:(0|[1-9]\d{0,8})([MY]))$/;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { H: 3600, M: 60, S: 1 };
 
-function isDuration(text: string): boolean {
-  const match = DURATION.exec(text);
+function isDuration(value: string): boolean {
+  const match = DURATION.exec(value);
   if (match === null) return false;
   const seconds =
-    match[1] === undefined ? Number(match[2]) * (UNIT_SECONDS[match[3] ?? ''] ?? 0) : Number(match[1]) * SECONDS_PER_DAY;
+    match[1] === undefined
+      ? Number(match[2]) * (UNIT_SECONDS[match[3] ?? ''] ?? 0)
+      : Number(match[1]) * SECONDS_PER_DAY;
   return seconds <= DURATION_SECONDS_MAX;
 }
 
-function isCalendarDuration(text: string): boolean {
-  const match = CALENDAR.exec(text);
-  if (match === null) return isDuration(text);
+function isCalendarDuration(value: string): boolean {
+  const match = CALENDAR.exec(value);
+  if (match === null) return isDuration(value);
   return Number(match[1]) * (match[2] === 'Y' ? 12 : 1) <= DURATION_MONTHS_MAX;
 }
 
@@ -82,7 +90,10 @@ export const duration: z.ZodType<string> = z
   .meta({ pattern: DURATION.source });
 export const calendarDuration: z.ZodType<string> = z
   .string({ error: 'must be a duration such as P1Y, P1M, P30D, PT12H, PT5M or PT9S' })
-  .refine(isCalendarDuration, 'must be a duration such as P1Y, P1M, P30D or PT12H, of at most a hundred years')
+  .refine(
+    isCalendarDuration,
+    'must be a duration such as P1Y, P1M, P30D or PT12H, of at most a hundred years',
+  )
   .meta({ pattern: '^P(?:(0|[1-9]\\d{0,8})[DMY]|T(0|[1-9]\\d{0,9})[HMS])$' });
 
 /** A safe integer from `min` to `max`; `-0`, which has no encoding of its own, is none. */
@@ -91,15 +102,23 @@ export function integer(
   max: number = Number.MAX_SAFE_INTEGER,
 ): z.ZodType<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  const error = min === Number.MIN_SAFE_INTEGER ? 'must be an integer within ±(2^53 − 1)' : `must be an integer ${range}`;
-  return z.int({ error }).min(min, { error }).max(max, { error }).refine((value) => !Object.is(value, -0), { error });
+  const error =
+    min === Number.MIN_SAFE_INTEGER ? 'must be an integer within ±(2^53 − 1)' : `must be an integer ${range}`;
+  return z
+    .int({ error })
+    .min(min, { error })
+    .max(max, { error })
+    .refine((value) => !Object.is(value, -0), { error });
 }
 
 export const natural: z.ZodType<number> = integer(0);
 export const boolean: z.ZodType<boolean> = z.boolean({ error: 'must be true or false' });
 export const email: z.ZodType<string> = z
   .string({ error: 'must be an e-mail address' })
-  .refine((value) => isText(value, 1, TEXT_LENGTH_MAX) && /^[^\s@]+@[^\s@]+$/.test(value), 'must be an e-mail address')
+  .refine(
+    (value) => isText(value, 1, TEXT_LENGTH_MAX) && /^[^\s@]+@[^\s@]+$/.test(value),
+    'must be an e-mail address',
+  )
   .meta({ minLength: 3, maxLength: TEXT_LENGTH_MAX, pattern: '^[^\\s@]+@[^\\s@]+$' });
 export const country: z.ZodType<string> = matching(/^[A-Z]{2}$/, 'a country code of two capital letters');
 export const currency: z.ZodType<string> = matching(/^[A-Z]{3}$/, 'a currency code of three capital letters');
@@ -124,7 +143,10 @@ export const namespaceName: z.ZodType<string> = matching(/^[a-z][a-z0-9-]{0,30}$
 export const memberName: z.ZodType<string> = matching(/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/, 'a member name');
 
 function idOf(prefix: string, what: string): z.ZodType<string> {
-  return matching(new RegExp(`^${prefix}_${ID_SUFFIX}$`), `the id of a ${what}, ${prefix}_ and 26 characters`);
+  return matching(
+    new RegExp(`^${prefix}_${ID_SUFFIX}$`),
+    `the id of a ${what}, ${prefix}_ and 26 characters`,
+  );
 }
 
 /** 32 bytes: the last of the 43 characters carries four bits. */

@@ -15,17 +15,17 @@ const objectError = { error: 'must be an object' } as const;
 
 /** An object without other members: what callers send, where an unknown member is a spelling mistake. */
 export function closed<T extends object>(shape: Shape<T>): z.ZodType<T> {
-  return z.strictObject(shape as z.core.$ZodLooseShape, objectError) as unknown as z.ZodType<T>;
+  return z.strictObject(shape, objectError) as unknown as z.ZodType<T>;
 }
 
 /** An object that later versions may extend: what the server answers. Unknown members are dropped when read. */
 export function open<T extends object>(shape: Shape<T>): z.ZodType<T> {
-  return z.object(shape as z.core.$ZodLooseShape, objectError) as unknown as z.ZodType<T>;
+  return z.object(shape, objectError) as unknown as z.ZodType<T>;
 }
 
 /** An object whose unknown members are kept: documents, whose bytes are committed to. */
 export function kept<T extends object>(shape: Shape<T>): z.ZodType<T> {
-  return z.looseObject(shape as z.core.$ZodLooseShape, objectError) as unknown as z.ZodType<T>;
+  return z.looseObject(shape, objectError) as unknown as z.ZodType<T>;
 }
 
 /** An object used as a map of at most `entriesMax` entries. */
@@ -37,14 +37,14 @@ export function mapOf<T>(
   return z
     .record(key as z.ZodString, value, objectError)
     .refine((map) => Object.keys(map).length <= entriesMax, `must have at most ${entriesMax} entries`)
-    .meta({ maxProperties: entriesMax }) as unknown as z.ZodType<Record<string, T>>;
+    .meta({ maxProperties: entriesMax });
 }
 
 /** One of a closed list of texts. */
 export function oneOf<const T extends string>(choices: readonly T[]): z.ZodType<T> {
   return z.enum(choices as readonly [T, ...T[]], {
     error: `must be one of: ${choices.join(', ')}`,
-  }) as unknown as z.ZodType<T>;
+  });
 }
 
 /** The same schema under a description that reference pages show. */

@@ -13,7 +13,10 @@ const SIGNATURES_MAX = 64;
 /** Lists what is in force and what will be: a thousand is far beyond any namespace. */
 const KEYS_LISTED_MAX = 1_000;
 
-const publicKey: z.ZodType<PublicKeyJson> = closed<PublicKeyJson>({ alg: oneOf(keyAlgorithms), key: base64 });
+export const publicKey: z.ZodType<PublicKeyJson> = closed<PublicKeyJson>({
+  alg: oneOf(keyAlgorithms),
+  key: base64,
+});
 
 const bundledSubject: z.ZodType<BundleJson['subjects'][number]> = closed<BundleJson['subjects'][number]>({
   id: z.string().max(64),

@@ -4,7 +4,7 @@
  */
 import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
 import { base64 } from '../encoding/base64.ts';
-import { asObject, parseJson } from '../encoding/json.ts';
+import { asObject, type JsonObject, parseJson } from '../encoding/json.ts';
 import { parseDuration, parseInstant } from '../encoding/time.ts';
 import { failingAs, IntegrityError, malformed } from '../errors.ts';
 import { verifyLogSignatures } from '../log/checkpoint.ts';
@@ -16,16 +16,16 @@ import { verifyMapProof } from '../map/proof.ts';
 import { signersOf } from '../record/dsse.ts';
 import { parseRecordEntry, type RecordEntry, subjectTypeOf } from '../record/record.ts';
 import { documentCommitment, headValue, isPublicSubject, subjectKey, zeroSalt } from '../record/subject.ts';
-import { keyFingerprint, type PublicKey } from '../trust/key.ts';
+import { keyFingerprintText, type PublicKey } from '../trust/key.ts';
 import {
   type BrakeDocument,
   checkBrakeEpoch,
   entitledKey,
   type NamespaceDocument,
   type NamespaceKey,
-  parseBrake,
   parseDocumentHead,
-  parseNamespace,
+  readBrake,
+  readNamespace,
 } from '../trust/namespace.ts';
 import {
   meetsThreshold,
@@ -54,6 +54,8 @@ export interface BundleRequest {
 
 export interface ProvenLicense {
   document: Uint8Array;
+  /** The document as JSON of the profile. */
+  json: JsonObject;
   /** `license.issued` and so on. */
   recordType: string;
   /** Milliseconds; the shortest `offlineMax` among the keys that signed, null for none. */
@@ -81,8 +83,9 @@ export interface ProvenBundle {
 export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): Promise<ProvenBundle> {
   const bundle = parseBundle(bytes);
   const mapRoot = parseMapRoot(utf8(bundle.anchor.entry));
-  const trust = await verifyTrust(bundle.trust, mapRoot, parseTlogProof(bundle.anchor.proof), request.pin);
-  const anchor = await verifyAnchor(bundle.anchor, mapRoot, trust);
+  const proof = parseTlogProof(bundle.anchor.proof);
+  const trust = await verifyTrust(bundle.trust, mapRoot, proof, request.pin);
+  const anchor = await verifyAnchor(bundle.anchor.entry, mapRoot, proof, trust);
   const remembered = applicable(request.remembered ?? null, trust, request.namespace);
   if (remembered !== null) checkAnchorAgainst(remembered, { ...anchor, trustVersion: trust.version });
   const subjects = verifySubjects(bundle, { ns: request.namespace, trust, anchor, mapRoot: mapRoot.root });
@@ -164,8 +167,12 @@ async function verifyStep(step: TrustStep, next: TrustRoot, proof: TlogProof, cu
 }
 
 /** The map root is the last leaf of a checkpoint that the log and a quorum signed. */
-async function verifyAnchor(anchor: Bundle['anchor'], mapRoot: MapRootEntry, trust: TrustRoot): Promise<SeenAnchor> {
-  const proof = parseTlogProof(anchor.proof);
+async function verifyAnchor(
+  entry: string,
+  mapRoot: MapRootEntry,
+  proof: TlogProof,
+  trust: TrustRoot,
+): Promise<SeenAnchor> {
   const { checkpoint } = proof;
   if (checkpoint.origin !== trust.log.origin) {
     throw new IntegrityError('LOG_SIGNATURE_INVALID', 'checkpoint of another log');
@@ -175,7 +182,7 @@ async function verifyAnchor(anchor: Bundle['anchor'], mapRoot: MapRootEntry, tru
   if (proof.index !== checkpoint.size - 1 || mapRoot.index !== proof.index) {
     throw new IntegrityError('NOT_LOGGED', 'the map root is not the last entry under the checkpoint');
   }
-  const leaf = leafHash(utf8(anchor.entry));
+  const leaf = leafHash(utf8(entry));
   verifyInclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root);
   if (asOf * 1000 > parseInstant(trust.expires)) {
     throw new IntegrityError('TRUST_OUTDATED', `trust root ${trust.version} had expired`);
@@ -196,6 +203,8 @@ interface LoggedSubject {
   key: Uint8Array;
   index: number;
   document: Uint8Array;
+  /** The document, checked against the JSON profile. */
+  json: JsonObject;
   entry: RecordEntry;
 }
 
@@ -268,7 +277,7 @@ function verifyLogged(subject: BundledSubject, state: SubjectState, context: Sub
   if (head.ns !== record.ns || head.id !== subject.id || head.rev !== record.rev) {
     throw altered(`document of ${subject.id} names another subject or revision`);
   }
-  return { id: subject.id, key, index: state.index, document: state.document, entry };
+  return { id: subject.id, key, index: state.index, document: state.document, json, entry };
 }
 
 /** A key for one kind of subject must not speak about another; the public ones have two participles only. */
@@ -295,13 +304,13 @@ async function verifySignatures(
   if (authority === undefined || !(await meetsThreshold(subjects.namespace.entry.envelope, authority))) {
     throw new IntegrityError('KEY_NOT_VALID', 'namespace is not signed by its authority');
   }
-  const own = parseNamespace(subjects.namespace.document);
+  const own = readNamespace(subjects.namespace.json);
   const newest = newestPublicDocuments(remembered, {
     namespace: { index: subjects.namespace.index, text: decodeUtf8(subjects.namespace.document), document: own },
     brake: {
       index: subjects.brake.index,
       text: decodeUtf8(subjects.brake.document),
-      document: parseBrake(subjects.brake.document),
+      document: readBrake(subjects.brake.json),
     },
   });
   const namespace = newest.namespace.document;
@@ -315,6 +324,7 @@ async function verifySignatures(
   return {
     license: subjects.license.logged && {
       document: subjects.license.logged.document,
+      json: subjects.license.logged.json,
       recordType: subjects.license.logged.entry.record.type,
       keyOfflineMaxMs: shortestOfflineMax(licenseSigners),
     },
@@ -357,7 +367,7 @@ async function signersOfRecord(
 }
 
 function checkNoUnusedKeys(keys: readonly PublicKey[], used: readonly EntitledSigner[]): void {
-  const fingerprints = new Set(keys.map((key) => base64(keyFingerprint(key))));
+  const fingerprints = new Set(keys.map(keyFingerprintText));
   if (fingerprints.size !== keys.length || keys.some((key) => !used.some((signer) => signer.key === key))) {
     throw malformed('bundle carries keys that it does not use');
   }

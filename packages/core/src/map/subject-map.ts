@@ -7,7 +7,7 @@
  */
 import { equalBytes } from '../encoding/bytes.ts';
 import { hashLength, sha256Into } from '../hash.ts';
-import { headValue } from '../record/subject.ts';
+import { headValueInto } from '../record/subject.ts';
 import { bitAt, emptySubtree, encodeMapProof, mapLeafHash, mapParentHash, mapProofType } from './proof.ts';
 
 /** The newest entry of a subject. */
@@ -79,7 +79,7 @@ export class SubjectMap {
       this.#keys.set(change.key, leaf * hashLength);
       this.#leafCount += 1;
     }
-    this.#values.set(headValue(change.index, change.leaf), leaf * hashLength);
+    headValueInto(change.index, change.leaf, this.#values, leaf * hashLength);
     this.#indexes[leaf] = change.index;
     this.#revs[leaf] = change.rev;
   }

@@ -5,20 +5,33 @@ export type SignatureAlgorithm = 'ed25519' | 'ml-dsa-44' | 'ecdsa-p256-sha256';
 
 const hashBytes = 32;
 
+/** Node's Buffers have these methods; its type declarations leave them out. */
+declare global {
+  interface Buffer {
+    latin1Write(text: string, offset: number, length: number): number;
+    base64Slice(start: number, end: number): string;
+  }
+}
+/** Works on any Uint8Array, so that no Buffer has to be made around one for each digest. */
+const latin1Write = Buffer.prototype.latin1Write as (this: Uint8Array, text: string, offset: number, length: number) => number;
+const base64Slice = Buffer.prototype.base64Slice as (this: Uint8Array, start: number, end: number) => string;
+
 export function sha256(data: Uint8Array): Uint8Array {
-  return hash('sha256', data, 'buffer');
+  const digest = Buffer.allocUnsafe(hashBytes);
+  digest.latin1Write(hash('sha256', data, 'binary'), 0, hashBytes);
+  return digest;
 }
 
 /**
  * Writes SHA-256 of `data` to `target` at `offset`. Asking for a latin1 string and writing that is
- * about three times as fast as allocating a Buffer per digest (Node 24).
+ * about three times as fast as letting `hash` allocate a Buffer per digest (Node 24).
  */
 export function sha256Into(data: Uint8Array, target: Uint8Array, offset: number): void {
-  asBuffer(target).write(hash('sha256', data, 'binary'), offset, hashBytes, 'latin1');
+  latin1Write.call(target, hash('sha256', data, 'binary'), offset, hashBytes);
 }
 
 export function encodeBase64(bytes: Uint8Array): string {
-  return asBuffer(bytes).toString('base64');
+  return base64Slice.call(bytes, 0, bytes.length);
 }
 
 /** Decodes what it can; strictness is the caller's (re-encode and compare). */
@@ -66,8 +79,4 @@ function importedKey(algorithm: SignatureAlgorithm, key: Uint8Array): KeyObject 
   } catch {
     return undefined;
   }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -35,6 +35,12 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
   return concatBytes(utf8(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `), payload);
 }
 
+/** Bytes of `preAuthEncoding`, for an ASCII payload type. */
+export function preAuthLength(payloadType: string, payload: Uint8Array): number {
+  const digits = String(payloadType.length).length + String(payload.length).length;
+  return 'DSSEv1    '.length + digits + payloadType.length + payload.length;
+}
+
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const signatures = envelope.signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) }));
   const { payload, payloadType } = envelope;

@@ -5,7 +5,7 @@ import { asCount, asString, closedMembers, parseJson, requireVersion1 } from '..
 import { parseInstant } from '../encoding/time.ts';
 import { malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
-import { type Envelope, parseEnvelope, payloadTypes, preAuthEncoding } from './dsse.ts';
+import { type Envelope, parseEnvelope, payloadTypes, preAuthLength } from './dsse.ts';
 import { isNamespaceName } from './subject.ts';
 
 export interface LogRecord {
@@ -77,7 +77,7 @@ export interface RecordEntry {
 /** Parses an entry that must be a record; throws MALFORMED or TOO_NEW. */
 export function parseRecordEntry(entry: Uint8Array): RecordEntry {
   const envelope = parseEnvelope(entry, payloadTypes.record);
-  if (preAuthEncoding(envelope.payloadType, envelope.payload).length > recordMessageMax) {
+  if (preAuthLength(envelope.payloadType, envelope.payload) > recordMessageMax) {
     throw malformed('record too long');
   }
   return { envelope, record: parseRecord(envelope.payload) };

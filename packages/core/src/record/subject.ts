@@ -1,7 +1,7 @@
 /** Subjects: what the map is keyed by, and the commitments to their documents. */
-import { u64be, utf8 } from '../encoding/bytes.ts';
+import { utf8 } from '../encoding/bytes.ts';
 import { malformed } from '../errors.ts';
-import { domainHash, hashLength } from '../hash.ts';
+import { domainHash, hashLength, sha256Into } from '../hash.ts';
 
 const namespaceRule = /^[a-z][a-z0-9-]{0,30}$/;
 const subjectIdRule = /^[a-z][a-z0-9]{0,15}(_[0-9a-hjkmnp-tv-z]{26})?$/;
@@ -30,9 +30,25 @@ export function subjectKey(genesis: Uint8Array, ns: string, id: string): Uint8Ar
   return domainHash('tallystick/subject/v1', genesis, utf8(ns), new Uint8Array(1), utf8(id));
 }
 
-/** V: the map value of a subject whose newest entry is `leaf` at `index`. */
+const headDomain = utf8('tallystick/head/v1');
+/** `domain || 00 || u64be(index) || leaf`, filled in anew for each hash: this runs once per record everywhere. */
+const headInput = new Uint8Array(headDomain.length + 1 + 8 + hashLength);
+headInput.set(headDomain);
+const headNumbers = new DataView(headInput.buffer, headDomain.length + 1, 8);
+
+/** Writes V, the map value of a subject whose newest entry is `leaf` at `index`, to `target`. */
+export function headValueInto(index: number, leaf: Uint8Array, target: Uint8Array, offset: number): void {
+  headNumbers.setUint32(0, Math.floor(index / 2 ** 32));
+  headNumbers.setUint32(4, index >>> 0);
+  headInput.set(leaf, headDomain.length + 9);
+  sha256Into(headInput, target, offset);
+}
+
+/** V: see `headValueInto`. */
 export function headValue(index: number, leaf: Uint8Array): Uint8Array {
-  return domainHash('tallystick/head/v1', u64be(index), leaf);
+  const value = new Uint8Array(hashLength);
+  headValueInto(index, leaf, value, 0);
+  return value;
 }
 
 /** C: what a record says of its document. The salt is 32 fresh random bytes per revision. */

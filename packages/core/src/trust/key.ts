@@ -57,12 +57,35 @@ function withoutSign(point: Uint8Array): Uint8Array {
 
 /** `H(alg || 00 || raw key)`: how namespaces and brakes name a key. */
 export function keyFingerprint(key: PublicKey): Uint8Array {
-  return sha256(concatBytes(utf8(key.alg), new Uint8Array(1), key.key));
+  return namesOf(key).fingerprint;
+}
+
+/** The fingerprint in base64, as namespaces and brakes print it. */
+export function keyFingerprintText(key: PublicKey): string {
+  return namesOf(key).text;
 }
 
 /** The first 16 hexadecimal digits of the fingerprint: DSSE's hint of which key signed. */
 export function keyIdOf(key: PublicKey): string {
-  return hex(keyFingerprint(key).subarray(0, 8));
+  return namesOf(key).id;
+}
+
+interface KeyNames {
+  fingerprint: Uint8Array;
+  text: string;
+  id: string;
+}
+
+/** One verification asks for the names of a key a dozen times. */
+const keyNames = new WeakMap<PublicKey, KeyNames>();
+
+function namesOf(key: PublicKey): KeyNames {
+  const known = keyNames.get(key);
+  if (known !== undefined) return known;
+  const fingerprint = sha256(concatBytes(utf8(key.alg), new Uint8Array(1), key.key));
+  const names = { fingerprint, text: base64(fingerprint), id: hex(fingerprint.subarray(0, 8)) };
+  keyNames.set(key, names);
+  return names;
 }
 
 /** `{"alg","key"}` */

@@ -3,12 +3,11 @@
  * indexes, and the brake that can only tighten it.
  */
 import { decodeBase64 } from '../encoding/base64.ts';
-import { equalBytes } from '../encoding/bytes.ts';
 import { asArray, asCount, asObject, asString, closedMembers, type JsonObject, type JsonValue, parseJson, requireVersion1 } from '../encoding/json.ts';
 import { parseDuration } from '../encoding/time.ts';
 import { IntegrityError, malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
-import { isKeyAlgorithm, type KeyAlgorithm, keyFingerprint, type PublicKey } from './key.ts';
+import { isKeyAlgorithm, type KeyAlgorithm, keyFingerprintText, type PublicKey } from './key.ts';
 
 export const lockLevels = ['open', 'heightened', 'read-only', 'frozen', 'sealed'] as const;
 export type LockLevel = (typeof lockLevels)[number];
@@ -81,7 +80,11 @@ export function parseDocumentHead(json: JsonObject, type: string): { ns: string;
 
 /** Parses the bytes of a namespace document; throws MALFORMED or TOO_NEW. */
 export function parseNamespace(bytes: Uint8Array): NamespaceDocument {
-  const json = asObject(parseJson(bytes), 'namespace');
+  return readNamespace(asObject(parseJson(bytes), 'namespace'));
+}
+
+/** As `parseNamespace`, for JSON that was checked against the profile. */
+export function readNamespace(json: JsonObject): NamespaceDocument {
   const head = parseDocumentHead(json, 'namespace');
   const support = asObject(json.support, 'support');
   const mode = asString(json.mode, 'mode');
@@ -110,7 +113,11 @@ export function parseNamespace(bytes: Uint8Array): NamespaceDocument {
 
 /** Parses the bytes of a brake document; throws MALFORMED or TOO_NEW. */
 export function parseBrake(bytes: Uint8Array): BrakeDocument {
-  const json = asObject(parseJson(bytes), 'brake');
+  return readBrake(asObject(parseJson(bytes), 'brake'));
+}
+
+/** As `parseBrake`, for JSON that was checked against the profile. */
+export function readBrake(json: JsonObject): BrakeDocument {
   const head = parseDocumentHead(json, 'brake');
   if (head.id !== 'brake') throw malformed('brake: id');
   const until = asArray(json.until, 'until', keysMax).map((item) => {
@@ -151,10 +158,8 @@ export function entitledKey(
   usage: string,
   index: number,
 ): NamespaceKey | undefined {
-  const fingerprint = keyFingerprint(key);
-  const entry = namespace.keys.find(
-    (listed) => listed.alg === key.alg && equalBytes(decodeBase64(listed.id), fingerprint),
-  );
+  const id = keyFingerprintText(key);
+  const entry = namespace.keys.find((listed) => listed.alg === key.alg && listed.id === id);
   if (entry === undefined || !(entry.usages as string[]).includes(usage) || index < entry.from) return undefined;
   const braked = brake?.epoch === namespace.epoch ? brake.until.find((cut) => cut.id === entry.id)?.index : undefined;
   const until = Math.min(entry.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);

@@ -22,6 +22,8 @@ export interface ViewSources {
   overlay: Overlay;
   projections: Projections;
   indexKey: IndexLicenseKey;
+  /** Ids by code name, once found: a code is never given up, and every sale asks for one. */
+  codes: Map<string, string>;
 }
 
 export class SequencingView implements View {
@@ -41,7 +43,14 @@ export class SequencingView implements View {
   }
 
   idByCode(type: 'product' | 'plan', code: string): string | undefined {
-    return this.#idOfName(codeName(type, code));
+    const { codes } = this.#sources;
+    const name = codeName(type, code);
+    const known = codes.get(name) ?? this.#idOfName(name);
+    // Only what is committed is remembered: what is in flight may yet be taken back.
+    if (known !== undefined && !codes.has(name) && this.#sources.overlay.idOfName(name) === undefined) {
+      codes.set(name, known);
+    }
+    return known;
   }
 
   idByReference(reference: string): string | undefined {

@@ -15,6 +15,9 @@ export const systemClock: ClientClock = {
 };
 
 /** As `verify`, at the time that the device tells. */
-export function verifyNow(bundle: string | Uint8Array, options: Omit<VerifyOptions, 'now'>): Promise<Verification> {
+export function verifyNow(
+  bundle: string | Uint8Array,
+  options: Omit<VerifyOptions, 'now'>,
+): Promise<Verification> {
   return verify(bundle, { ...options, now: systemClock.now() });
 }

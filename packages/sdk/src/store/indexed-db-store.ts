@@ -23,7 +23,8 @@ class IndexedDbCopies implements CopyStorage {
   async read(copy: 'first' | 'second'): Promise<string | null> {
     using database = await openDatabase(this.#name);
     const found: unknown = await settled(database.value.transaction(table).objectStore(table).get(copy));
-    return found === undefined ? null : String(found);
+    // A row of another kind is damage, and no text of a state.
+    return found === undefined ? null : typeof found === 'string' ? found : '';
   }
 
   async write(text: string): Promise<void> {

@@ -44,7 +44,8 @@ export function encodeState({ bundle, memory }: ClientState): string {
 /** Throws StoreError: damaged, or too_new. */
 export function parseState(text: string): ClientState {
   const [line = '', sum, end, ...rest] = text.split('\n');
-  if (end !== '' || rest.length > 0 || sum !== checksum(line)) throw damaged('the checksum is not the one of the content');
+  if (end !== '' || rest.length > 0 || sum !== checksum(line))
+    throw damaged('the checksum is not the one of the content');
   const json = parseLine(line);
   if (typeof json.v === 'number' && json.v > 1) throw new StoreError('too_new', `state of version ${json.v}`);
   if (json.v !== 1 || !isTextOrNull(json.bundle) || !isTextOrNull(json.memory)) throw damaged('members');

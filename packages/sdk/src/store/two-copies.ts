@@ -1,6 +1,13 @@
 /** What every store does alike: two copies of one state, of which the second stands in for a damaged first. */
 import { StoreError } from '../errors.ts';
-import { type ClientState, type ClientStore, emptyState, encodeState, type Loaded, parseState } from './store.ts';
+import {
+  type ClientState,
+  type ClientStore,
+  emptyState,
+  encodeState,
+  type Loaded,
+  parseState,
+} from './store.ts';
 
 /** Where the two copies lie. */
 export interface CopyStorage {
@@ -22,7 +29,8 @@ export class TwoCopies implements ClientStore {
     if (first.state !== null) return { state: first.state, damage: null };
     const second = await this.#copy('second');
     // A second copy without a first is what remains when somebody deletes the first.
-    const missing = second.state === null ? null : new StoreError('damaged', 'stored license: the first copy is gone');
+    const missing =
+      second.state === null ? null : new StoreError('damaged', 'stored license: the first copy is gone');
     return { state: second.state ?? emptyState, damage: first.damage ?? second.damage ?? missing };
   }
 

@@ -1,6 +1,6 @@
 /** What every store must do; run by the tests of each. */
 import { describe, expect, it } from 'vitest';
-import { ClientMemory, type ClientStore, verify } from '../../src/index.ts';
+import { type ClientMemory, type ClientStore, verify } from '../../src/index.ts';
 import { startMs, World } from './world.ts';
 
 async function memory(): Promise<ClientMemory> {

@@ -3,8 +3,8 @@
  * every argument of a change can be spoiled. Signs with WebCrypto, which the code under test does not sign with.
  */
 import {
-  base64,
   type Bundle,
+  base64,
   cosignedMessage,
   documentCommitment,
   encodeBundle,
@@ -21,17 +21,17 @@ import {
   type KeptPromise,
   keyFingerprint,
   keyIdOf,
-  leafHash,
   LogTree,
+  leafHash,
   makeVerifierKey,
   type NoteSignature,
   noteSignatureType,
+  type PublicKey,
   parseSignedCheckpoint,
   payloadTypes,
   preAuthEncoding,
-  type PublicKey,
-  sha256,
   SubjectMap,
+  sha256,
   subjectKey,
   u64be,
   utf8,
@@ -42,7 +42,7 @@ import type { LicenseDocument } from '@tallystick/license';
 
 export const day = 86_400_000;
 export const startMs: number = Date.UTC(2026, 5, 1);
-export const origin = 'log.example/acme';
+const origin = 'log.example/acme';
 export const licenseId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4wt';
 export const otherLicenseId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4wv';
 export const strangerId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4ww';
@@ -53,7 +53,7 @@ export interface Key {
 }
 
 async function newKey(): Promise<Key> {
-  const pair = (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as CryptoKeyPair;
+  const pair = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
   const raw = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
   return {
     publicKey: { alg: 'ed25519', key: raw },
@@ -82,7 +82,11 @@ export function licenseDocument(rev: number, change: Partial<LicenseDocument> = 
     licensee: 'Contoso GmbH',
     purpose: 'production',
     status: { state: 'active', reason: null, message: null, since: formatInstant(startMs), successor: null },
-    term: { from: formatInstant(startMs - 30 * day), until: formatInstant(startMs + 300 * day), grace: 'P7D' },
+    term: {
+      from: formatInstant(startMs - 30 * day),
+      until: formatInstant(startMs + 300 * day),
+      grace: 'P7D',
+    },
     updates: { until: null, fallback: null, maxMajor: null },
     seats: { model: 'none', max: null, over: 0 },
     entitlements: {
@@ -99,10 +103,22 @@ export function licenseDocument(rev: number, change: Partial<LicenseDocument> = 
 }
 
 export const suspended: Partial<LicenseDocument> = {
-  status: { state: 'suspended', reason: 'payment', message: null, since: formatInstant(startMs), successor: null },
+  status: {
+    state: 'suspended',
+    reason: 'payment',
+    message: null,
+    since: formatInstant(startMs),
+    successor: null,
+  },
 };
 export const revoked: Partial<LicenseDocument> = {
-  status: { state: 'revoked', reason: 'refund', message: null, since: formatInstant(startMs), successor: null },
+  status: {
+    state: 'revoked',
+    reason: 'refund',
+    message: null,
+    since: formatInstant(startMs),
+    successor: null,
+  },
 };
 
 interface Logged {
@@ -162,14 +178,28 @@ export class World {
   }
 
   static async create(options: WorldOptions = {}): Promise<World> {
-    const [root, authority, log, license, brake, ...rest] = await Promise.all(Array.from({ length: 8 }, newKey));
+    const [root, authority, log, license, brake, ...rest] = await Promise.all(
+      Array.from({ length: 8 }, newKey),
+    );
     const cosigners = rest.map((key, at) => ({
       key,
       vkey: makeVerifierKey(`w${at}.example`, noteSignatureType.ed25519Cosignature, key.publicKey.key),
     }));
-    const keys: Keys = { root: root!, authority: authority!, log: log!, license: license!, brake: brake!, cosigners };
+    const keys: Keys = {
+      root: root!,
+      authority: authority!,
+      log: log!,
+      license: license!,
+      brake: brake!,
+      cosigners,
+    };
     const payload = trustPayload(keys, options);
-    const world = new World(keys, await envelope(payloadTypes.trustRoot, payload, keys.root), sha256(payload), options);
+    const world = new World(
+      keys,
+      await envelope(payloadTypes.trustRoot, payload, keys.root),
+      sha256(payload),
+      options,
+    );
     world.#append(world.trustRoot);
     await world.change({ id: 'namespace' });
     await world.change({ id: 'brake' });
@@ -237,7 +267,11 @@ export class World {
     const seconds = Math.floor(ms / 1000);
     for (const { key, vkey } of this.#keys.cosigners) {
       const signed = await key.sign(cosignedMessage(vkey, text, checkpoint, u64be(seconds)));
-      signatures.push({ name: vkey.name, id: vkey.id, signature: encodeTimestampedSignature(seconds, signed) });
+      signatures.push({
+        name: vkey.name,
+        id: vkey.id,
+        signature: encodeTimestampedSignature(seconds, signed),
+      });
     }
     const note = formatNote({ text, signatures });
     parseSignedCheckpoint(utf8(note));
@@ -267,7 +301,13 @@ export class World {
 
   /** What the log promises of one leaf. */
   async promise(index: number, leaf: Uint8Array, publishBy: number): Promise<KeptPromise> {
-    const payload = encodePromise({ origin, index, count: 1, root: leaf, publishBy: formatInstant(publishBy) });
+    const payload = encodePromise({
+      origin,
+      index,
+      count: 1,
+      root: leaf,
+      publishBy: formatInstant(publishBy),
+    });
     const signed = await envelope(payloadTypes.promise, payload, this.#keys.log);
     return { envelope: base64(signed), index, leaf: base64(leaf), path: [] };
   }
@@ -300,7 +340,12 @@ export class World {
     const locks = { epoch: 0, lock: 'open', minEpoch: 0 };
     if (id === 'brake') return { ...head, ...locks, until: [], ...change };
     if (id !== 'namespace') return { ...licenseDocument(rev), id, ...change };
-    const limits = { offlineMax: this.#options.keyOfflineMax ?? null, termMax: null, seatsMax: null, perMinute: null };
+    const limits = {
+      offlineMax: this.#options.keyOfflineMax ?? null,
+      termMax: null,
+      seatsMax: null,
+      perMinute: null,
+    };
     const keys = [this.#keys.license, this.#keys.brake].map(({ publicKey }, at) => ({
       id: base64(keyFingerprint(publicKey)),
       alg: publicKey.alg,
@@ -319,7 +364,10 @@ function defaultParticiple(isPublic: boolean, rev: number): string {
   return rev === 0 ? 'issued' : 'amended';
 }
 
-function trustPayload(keys: Keys, { offlineMax = 'P90D', expires = '2030-01-01T00:00:00.000Z' }: WorldOptions): Uint8Array {
+function trustPayload(
+  keys: Keys,
+  { offlineMax = 'P90D', expires = '2030-01-01T00:00:00.000Z' }: WorldOptions,
+): Uint8Array {
   const members = keys.cosigners.map(({ vkey }) => ({ name: vkey.name, vkey, url: null }));
   return encodeTrustRootPayload({
     version: 1,

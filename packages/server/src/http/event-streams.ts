@@ -50,7 +50,11 @@ export class EventStreams {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(keepAlive);
     this.#streams.add(stream);
-    response.on('close', () => this.#streams.delete(stream));
+    if (this.#streams.size === 1) this.#ledger?.listen(true);
+    response.on('close', () => {
+      this.#streams.delete(stream);
+      if (this.#streams.size === 0) this.#ledger?.listen(false);
+    });
     void this.#catchUp(stream);
   }
 

@@ -13,7 +13,7 @@ import {
   type Route,
   type Zone,
 } from '@tallystick/contract';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ServerConfig } from '../config.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
@@ -31,6 +31,7 @@ export interface ListenerParts {
   logger: FastifyBaseLogger;
 }
 
+const contentPolicy = "default-src 'none'; frame-ancestors 'none'";
 /** Requests that may wait for the ledger at once; more are told to come back. */
 const inFlightMax = 12_000;
 const retryAfterSeconds = 1;
@@ -38,13 +39,14 @@ const retryAfterSeconds = 1;
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: parts.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestTimeout: 60_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
   });
-  await app.register(helmet);
+  // The content policy is one constant line here, so it is not assembled anew for every answer.
+  await app.register(helmet, { contentSecurityPolicy: false });
   if (zone === 'public') {
     await app.register(rateLimit, {
       max: parts.config.publicRatePerMinute,
@@ -101,7 +103,7 @@ function contextOf({ ledger, metrics }: ListenerParts, caller: Caller): Paramete
 }
 
 function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): FastifyReply {
-  reply.type(mediaType).header('cache-control', 'no-store');
+  reply.type(mediaType).header('cache-control', 'no-store').header('content-security-policy', contentPolicy);
   if (typeof answer === 'string' || answer instanceof Uint8Array) return reply.send(answer);
   return reply.code(answer.status).send(answer.body);
 }

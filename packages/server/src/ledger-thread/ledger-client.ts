@@ -76,6 +76,11 @@ export class LedgerClient {
     return this.#waiting.size;
   }
 
+  /** Says whether anybody follows events. */
+  listen(isListening: boolean): void {
+    this.#send({ listening: isListening });
+  }
+
   /** Finishes what is under way and ends the thread. */
   async stop(): Promise<void> {
     this.#isStopping = true;

@@ -15,6 +15,8 @@ import { LedgerService } from './service.ts';
 export interface LedgerHost extends AsyncDisposable {
   service: LedgerService;
   status(): LedgerStatus;
+  /** Whether anybody follows events: nobody pays for telling what nobody hears. */
+  listen(isListening: boolean): void;
   /** Reports something that people must look at. */
   alarm(error: unknown): void;
 }
@@ -49,10 +51,12 @@ export async function openLedgerHost(config: ServerConfig, post: (message: FromL
     sendEvent('alarm', { at: formatInstant(Date.now()), code, detail });
   };
   let wasInTrouble = false;
+  let isListening = false;
   const onEvent = (event: LedgerEvent): void => {
     switch (event.type) {
       case 'durable':
         isConnected = true;
+        if (!isListening) break;
         for (const { change, index, at } of event.changes.slice(0, durableEventsMax)) {
           const subject = { type: subjectTypeOf(change.type), id: change.subject.id };
           sendEvent('entry.durable', { index, type: change.type, subject, rev: change.rev, at } as EventData['entry.durable']);
@@ -135,6 +139,9 @@ export async function openLedgerHost(config: ServerConfig, post: (message: FromL
   return {
     service: new LedgerService(ledger, keys, (code) => ({ code, detail: notes[code] })),
     status,
+    listen: (on) => {
+      isListening = on;
+    },
     alarm: (error) => alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error)),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);

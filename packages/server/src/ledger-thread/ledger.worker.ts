@@ -62,6 +62,10 @@ port.on('message', (message: ToLedger) => {
     for (const call of message.calls) void answer(call);
     return;
   }
+  if ('listening' in message) {
+    host?.listen(message.listening);
+    return;
+  }
   void host?.[Symbol.asyncDispose]().then(() => {
     post({ stopped: true });
     port.close();

@@ -52,7 +52,7 @@ export interface CounterMessage {
 }
 
 /** From the HTTP thread. */
-export type ToLedger = { calls: Call[] } | { stop: true };
+export type ToLedger = { calls: Call[] } | { stop: true } | { listening: boolean };
 
 /** From the ledger's thread. */
 export type FromLedger =

@@ -14,7 +14,17 @@ import {
 import { readTables, readValueRule, type Tables } from './value-rules.ts';
 import { readYaml, type YamlNode } from './yaml-reader.ts';
 
-const TOP = ['version', 'name', 'delimiter', 'key', 'tables', 'skip', 'catalog', 'customer', 'license'] as const;
+const TOP = [
+  'version',
+  'name',
+  'delimiter',
+  'key',
+  'tables',
+  'skip',
+  'catalog',
+  'customer',
+  'license',
+] as const;
 const CUSTOMER = ['reference', 'name', 'email', 'country', 'parent', 'metadata', 'existing'] as const;
 const LICENSE = [
   'plan',
@@ -93,14 +103,19 @@ function readCatalog(node: YamlNode | undefined): CatalogRules {
   const body = checked('product.create', product, product.json());
   const plans = members.get('plans')?.items('plans') ?? [];
   const bodies = plans.map((plan) => {
-    if (plan.members('a plan', FREE).has('product')) throw plan.error('a plan of the catalog belongs to its product; leave product out');
+    if (plan.members('a plan', FREE).has('product'))
+      throw plan.error('a plan of the catalog belongs to its product; leave product out');
     return checked('plan.create', plan, { ...Object(plan.json()), product: body.code });
   });
   return { product: body, plans: bodies };
 }
 
 /** Bodies are those of the HTTP interface, checked by its own schemas. */
-function checked<T extends CommandType>(command: T, node: YamlNode, value: unknown): (typeof routes)[T] extends Route<infer O> ? O['body'] : never {
+function checked<T extends CommandType>(
+  command: T,
+  node: YamlNode,
+  value: unknown,
+): (typeof routes)[T] extends Route<infer O> ? O['body'] : never {
   const schema = (routes[command] as unknown as Route).body;
   const result = schema?.safeParse(value);
   if (result?.success === true) return result.data as never;
@@ -118,14 +133,22 @@ function readCustomer(node: YamlNode | undefined, tables: Tables): CustomerRules
   const members = node.members('customer', CUSTOMER);
   const reference = readValueRule(required(members, 'reference', node, 'customer'), 'reference', tables);
   const existing = members.get('existing')?.choice('existing', ['refuse', 'use']) ?? 'refuse';
-  return { line: node.line, reference, existing, members: readTree(without(members, 'reference', 'existing'), tables) };
+  return {
+    line: node.line,
+    reference,
+    existing,
+    members: readTree(without(members, 'reference', 'existing'), tables),
+  };
 }
 
 function readLicense(node: YamlNode, tables: Tables): LicenseRules {
   const members = node.members('license', LICENSE);
   const plan = readValueRule(required(members, 'plan', node, 'license'), 'plan', tables);
   const grants = members.get('entitlements')?.members('entitlements', FREE) ?? new Map<string, YamlNode>();
-  const entitlements = [...grants].map(([code, grant]): [string, GrantRule] => [code, readGrant(grant, code, tables)]);
+  const entitlements = [...grants].map(([code, grant]): [string, GrantRule] => [
+    code,
+    readGrant(grant, code, tables),
+  ]);
   return {
     line: node.line,
     plan,
@@ -160,7 +183,9 @@ function readTree(members: Map<string, YamlNode>, tables: Tables): RuleTree {
 
 function columnsOf(mapping: Omit<Mapping, 'columns'>): Map<string, number> {
   const { key, skip, customer, license } = mapping;
-  const grants = [...license.entitlements.values()].map((grant) => (isValueRule(grant) ? grant : grant.limit));
+  const grants = [...license.entitlements.values()].map((grant) =>
+    isValueRule(grant) ? grant : grant.limit,
+  );
   const rules = [
     ...(customer === null ? [] : [customer.reference, ...rulesOf(customer.members)]),
     license.plan,

@@ -21,7 +21,13 @@ function readTable(node: YamlNode, what: string): ReadonlyMap<string, Scalar | n
 }
 
 export function readValueRule(node: YamlNode, what: string, tables: Tables): ValueRule {
-  const plain = { line: node.line, values: null, as: 'text', digits: DIGITS_DEFAULT, blank: undefined } as const;
+  const plain = {
+    line: node.line,
+    values: null,
+    as: 'text',
+    digits: DIGITS_DEFAULT,
+    blank: undefined,
+  } as const;
   if (node.isList) throw node.error(`${what} must be a single value, or a map of: ${MEMBERS.join(', ')}`);
   if (!node.isMap) return { ...plain, source: { constant: node.scalar(what) } };
   const members = node.members(what, MEMBERS);
@@ -43,7 +49,8 @@ function readSource(node: YamlNode, members: Map<string, YamlNode>, what: string
     throw node.error(`${what} needs either column or template`);
   }
   if (column !== undefined) return { column: column.text(`column of ${what}`) };
-  if (members.has('values')) throw node.error(`${what} has both template and values; values go with a column`);
+  if (members.has('values'))
+    throw node.error(`${what} has both template and values; values go with a column`);
   const text = template?.text(`template of ${what}`) ?? '';
   const columns = [...text.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? '');
   if (columns.length === 0) throw node.error(`${what} has a template without a column such as {name}`);
@@ -56,7 +63,9 @@ function readValues(node: YamlNode | undefined, what: string, tables: Tables): V
   const name = node.text(`values of ${what}`);
   const table = tables.get(name);
   if (table === undefined) {
-    throw node.error(`${what} uses the table ${name}, which is not under tables: ${[...tables.keys()].join(', ') || 'there are none'}`);
+    throw node.error(
+      `${what} uses the table ${name}, which is not under tables: ${[...tables.keys()].join(', ') || 'there are none'}`,
+    );
   }
   return table;
 }
@@ -65,6 +74,7 @@ function readDigits(node: YamlNode | undefined, as: TextForm, what: string): num
   if (node === undefined) return DIGITS_DEFAULT;
   if (as !== 'money') throw node.error(`digits of ${what} go with as: money only`);
   const digits = node.scalar(`digits of ${what}`);
-  if (typeof digits === 'number' && Number.isInteger(digits) && digits >= 0 && digits <= DIGITS_MAX) return digits;
+  if (typeof digits === 'number' && Number.isInteger(digits) && digits >= 0 && digits <= DIGITS_MAX)
+    return digits;
   throw node.error(`digits of ${what} must be a whole number from 0 to ${DIGITS_MAX}`);
 }

@@ -36,7 +36,8 @@ export class YamlNode {
 
   /** The members of a map, by name. `known` lists the names that may occur; null allows any. */
   members(what: string, known: readonly string[] | null): Map<string, YamlNode> {
-    if (!isMap(this.node)) throw this.error(`${what} must be a map${known === null ? '' : ` of: ${known.join(', ')}`}`);
+    if (!isMap(this.node))
+      throw this.error(`${what} must be a map${known === null ? '' : ` of: ${known.join(', ')}`}`);
     const members = new Map<string, YamlNode>();
     for (const { key, value } of this.node.items) {
       if (!isScalar(key)) throw this.error(`${what} has a key that is no text`);
@@ -53,7 +54,9 @@ export class YamlNode {
   items(what: string): YamlNode[] {
     if (!isSeq(this.node)) throw this.error(`${what} must be a list`);
     return this.node.items.map((item) =>
-      isNode(item) ? new YamlNode(item, this.lines, this.lineOf(item)) : new YamlNode(null, this.lines, this.line),
+      isNode(item)
+        ? new YamlNode(item, this.lines, this.lineOf(item))
+        : new YamlNode(null, this.lines, this.line),
     );
   }
 
@@ -62,7 +65,12 @@ export class YamlNode {
     if (this.node === null) return null;
     if (!isScalar(this.node)) throw this.error(`${what} must be a single value`);
     const { value } = this.node;
-    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+    if (
+      value === null ||
+      typeof value === 'string' ||
+      typeof value === 'number' ||
+      typeof value === 'boolean'
+    ) {
       return value;
     }
     throw this.error(`${what} must be text, a number, true or false`);
@@ -101,7 +109,9 @@ export class YamlNode {
   }
 
   private lineOf(node: Node): number {
-    return node.range === null || node.range === undefined ? this.line : this.lines.linePos(node.range[0]).line;
+    return node.range === null || node.range === undefined
+      ? this.line
+      : this.lines.linePos(node.range[0]).line;
   }
 }
 
@@ -109,7 +119,12 @@ export class YamlNode {
 export function readYaml(text: string): YamlNode {
   if (text.length > MAPPING_LENGTH_MAX) throw new MappingError(1, 'the mapping is too long to be one');
   const lines = new LineCounter();
-  const document = parseDocument(text, { version: '1.2', lineCounter: lines, prettyErrors: false, merge: false });
+  const document = parseDocument(text, {
+    version: '1.2',
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: false,
+  });
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw new MappingError(lines.linePos(problem.pos[0]).line, problem.message);
   return new YamlNode(document.contents, lines, 1);
