@@ -19,6 +19,7 @@ const levels: Readonly<Record<string, number>> = {
   witness: 2,
   gate: 2,
   sdk: 2,
+  audit: 3,
   server: 3,
   watch: 3,
   cli: 4,
@@ -132,6 +133,8 @@ function checkDepth(target: Workspace, name: string, specifier: string): string 
 function checkLevel({ owner, isTest, level }: Place, target: Workspace): string | undefined {
   if (level === undefined || target === owner) return undefined;
   if (target.shortName === testSupport) return isTest ? undefined : `${testSupport} is for tests only`;
+  // Two packages of one level mirror each other at times, and a test beside either may say that they agree.
+  if (isTest && levels[target.shortName] === level) return undefined;
   return checkEdge(owner, target);
 }
 
@@ -151,8 +154,8 @@ function checkEdge(owner: Workspace, target: Workspace): string | undefined {
 
 /** The root is never published and sees every package; a test may use the shared test support as it is. */
 function checkDeclaredWorkspace(place: Place, name: string, target: Workspace): string | undefined {
-  const isImplied =
-    place.owner.folder === '' || target === place.owner || (place.isTest && target.shortName === testSupport);
+  const isNeighbor = levels[target.shortName] === place.level || target.shortName === testSupport;
+  const isImplied = place.owner.folder === '' || target === place.owner || (place.isTest && isNeighbor);
   return isImplied ? undefined : checkDeclared(place, name);
 }
 

@@ -23,11 +23,9 @@ function findNode() {
 /** Runs the program in the other Node. Signals go on to it, and how it ends is how this process ends. */
 function handOver(node) {
   const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // A terminal sends its signals to the child as well; whoever signals this process alone reaches it through here.
+  // A terminal signals the child as well, which takes two signals in a row for one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
-    process.on(signal, () => {
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-    });
+    process.on(signal, () => child.kill(signal));
   }
   child.on('error', (error) => {
     process.stderr.write(`tally: ${node} cannot be started: ${error.message}\n`);

@@ -17,12 +17,12 @@ export interface Context {
   /** Aborted by SIGINT. */
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */
-  now(): number;
+  now: () => number;
   /** A random UUID. */
-  newKey(): string;
-  readStdin(): Promise<Uint8Array>;
+  newKey: () => string;
+  readStdin: () => Promise<Uint8Array>;
   /** Resolves after so many milliseconds, earlier when the signal is aborted. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** For commands that end well with bad news, such as `verify` of a revoked license. */
-  setExitCode(code: number): void;
+  setExitCode: (code: number) => void;
 }

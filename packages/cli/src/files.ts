@@ -7,7 +7,7 @@ import { messageOf, usageError } from './errors.ts';
 
 /** Reads a file, or standard input for `-`. Throws a usage error. */
 export async function readInput(path: string, context: Context): Promise<Uint8Array> {
-  if (path === '-') return await context.readStdin();
+  if (path === '-') return context.readStdin();
   try {
     return await readFile(path);
   } catch (error) {

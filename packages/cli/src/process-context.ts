@@ -20,11 +20,18 @@ export function processContext(setExitCode: (code: number) => void): Context {
   };
 }
 
-/** Aborted by the first SIGINT or SIGTERM, so that a command can end in order; the second ends it at once. */
+/** Signals that come as close as this are one: a terminal and the launcher may both send it. */
+const SAME_SIGNAL_MS = 500;
+
+/** Aborted by the first SIGINT or SIGTERM, so that a command can end in order; a later one ends it at once. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
+  let abortedAt = 0;
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    if (controller.signal.aborted && Date.now() - abortedAt > SAME_SIGNAL_MS)
+      process.exit(exitCodes.interrupted);
+    if (controller.signal.aborted) return;
+    abortedAt = Date.now();
     controller.abort();
   };
   process.on('SIGINT', onSignal);

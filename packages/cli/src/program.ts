@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { Printer } from './output/printer.ts';
 import { type Registration, registrations } from './verbs/index.ts';
 
-export const version = '0.1.0';
+const version = '0.1.0';
 
 const exitCodeHelp = `
 Exit codes:

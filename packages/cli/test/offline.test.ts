@@ -85,7 +85,7 @@ describe('tally inspect', () => {
     const json = (await harness.run(['inspect', file, '--json'])).json();
     expect(json).toMatchObject({
       verified: null,
-      subjects: expect.arrayContaining([expect.objectContaining({ id: licenseId })]),
+      subjects: expect.arrayContaining([expect.objectContaining({ id: licenseId })]) as unknown[],
     });
   });
 

@@ -10,6 +10,8 @@ export type LedgerProblem =
   | 'log_behind'
   /** Stored bytes do not match their commitment. */
   | 'integrity'
+  /** Durable, and no checkpoint covers it yet. */
+  | 'not_published_yet'
   | 'idempotency_key_reused'
   | 'overloaded'
   | 'stopping';

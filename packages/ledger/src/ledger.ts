@@ -74,6 +74,9 @@ export interface LedgerTimes extends PublisherTimes {
   stallMs: number;
 }
 
+/** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
+const bundleWaitMs = 5000;
+
 export const ledgerTimes: LedgerTimes = {
   intervalMs: 200,
   refreshMs: 30_000,
@@ -239,13 +242,19 @@ export class Ledger {
   }
 
   /**
-   * The license file of a license under the newest published checkpoint, as text. Throws LedgerError
-   * not published yet, or IntegrityAlarm.
+   * The license file of a license, as text: its newest durable state where that is published within
+   * `waitMs`, else the newest published one. For an id that was never issued, the proof of that. Throws LedgerError
+   * where nothing of the license is published yet, or IntegrityAlarm.
    */
-  async bundle(licenseId: string): Promise<string> {
-    const { published } = this.#publisher;
-    if (published === null) throw new LedgerError('publication_stalled', 'no checkpoint has been published yet');
-    return this.#bundles.make(licenseId, published);
+  async bundle(licenseId: string, waitMs: number = bundleWaitMs): Promise<string> {
+    const head = this.#state.head(this.#state.keyOf(licenseId));
+    const size = head === undefined ? 1 : head.index + 1;
+    const published = await this.#publisher.whenPublished(size, waitMs).catch(() => this.published);
+    const notYet = new LedgerError('not_published_yet', 'the license is durable and waits for its checkpoint');
+    if (published === null) throw notYet;
+    const text = await this.#bundles.make(licenseId, published, head !== undefined);
+    if (text === null) throw notYet;
+    return text;
   }
 
   get namespace(): NamespaceDocument {

@@ -21,10 +21,9 @@ export function readAnswer<N extends RouteName>(
   const expected = Object.hasOwn(route.answers, reply.status) ? route.answers[reply.status] : undefined;
   if (expected === undefined) return readProblem(reply);
   const { status, text } = reply;
-  if (expected.schema === null)
-    return { ok: true, answer: { status, value: text as Answer<N>['value'], text } };
+  if (expected.schema === null) return { ok: true, answer: { status, value: text, text } };
   const result = expected.schema.safeParse(parseJson(text));
-  if (result.success) return { ok: true, answer: { status, value: result.data as Answer<N>['value'], text } };
+  if (result.success) return { ok: true, answer: { status, value: result.data, text } };
   return notOurs(reply, `its answer does not have the form of ${name}`);
 }
 

@@ -39,7 +39,7 @@ export interface ClientOptions {
   token: string | null;
   signal: AbortSignal;
   retry: RetryPolicy;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Told before each wait for another try. */
   onRetry(message: string): void;
 }

@@ -9,7 +9,7 @@ export interface Reply {
   text: string;
 }
 
-export class ReplyTooLarge extends Error {
+class ReplyTooLarge extends Error {
   override readonly name: string = 'ReplyTooLarge';
 }
 

@@ -32,7 +32,7 @@ export function addFlags(command: Command, flags: readonly Flag[]): void {
     const read = flag.choices === undefined ? (flag.read ?? asText) : flag.read;
     if (flag.collect !== undefined) {
       option.argParser((text: string, before: unknown) => [
-        ...(Array.isArray(before) ? before : []),
+        ...(Array.isArray(before) ? (before as unknown[]) : []),
         read?.(text),
       ]);
     } else if (option.required && read !== undefined && flag.choices === undefined) {
@@ -76,12 +76,12 @@ export function bodyOfFlags(flags: readonly Flag[], values: FlagValues): Record<
       throw usageError(`--${before} and --${nameOf(flag)} contradict each other.`, 'Give one of them.');
     }
     setBy.set(flag.path.join('.'), nameOf(flag));
-    place(body, flag, valueOf(flag, given));
+    place(body, flag, memberOf(flag, given));
   }
   return body;
 }
 
-function valueOf(flag: Flag, given: unknown): unknown {
+function memberOf(flag: Flag, given: unknown): unknown {
   if (flag.toggle === true) return given;
   if (given === false) return flag.collect === 'list' ? [] : flag.collect === 'object' ? {} : null;
   if ('constant' in flag) return flag.constant;
@@ -101,7 +101,10 @@ function place(body: Record<string, unknown>, flag: Flag, value: unknown): void 
   const names = [...flag.path];
   const last = names.pop() ?? '';
   let target = body;
-  for (const name of names) target = (target[name] ??= {}) as Record<string, unknown>;
+  for (const name of names) {
+    target[name] ??= {};
+    target = target[name] as Record<string, unknown>;
+  }
   const before = target[last];
   // Two flags may fill one object: what is granted, and what is taken away.
   target[last] =

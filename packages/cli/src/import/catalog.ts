@@ -102,9 +102,9 @@ export class Catalog {
   private plan(code: string): Promise<KnownPlan | null> {
     const known = this.plans.get(code);
     if (known !== undefined) return known;
-    const found = this.fetchPlan(code);
-    this.plans.set(code, found);
-    return found;
+    const fetched = this.fetchPlan(code);
+    this.plans.set(code, fetched);
+    return fetched;
   }
 
   private async fetchPlan(code: string): Promise<KnownPlan | null> {

@@ -70,7 +70,7 @@ function checkedCommand<T extends CommandType>(type: T, body: object, what: stri
 }
 
 function needed(rule: ValueRule, row: Row, what: string): string {
-  const value = valueOf(rule, row);
+  const value = evaluate(rule, row);
   if (value === undefined || value === null)
     throw new RowRefused('row_invalid', `${what} is blank (mapping line ${rule.line})`);
   return String(value);
@@ -85,7 +85,7 @@ function treeOf(tree: RuleTree, row: Row, isText: boolean = false): Record<strin
       if (Object.keys(inner).length > 0) members.push([name, inner]);
       continue;
     }
-    const value = valueOf(rule, row);
+    const value = evaluate(rule, row);
     if (value === undefined || (isText && value === null)) continue;
     const mustBeText = isText || typeof value === 'boolean';
     members.push([name, mustBeText ? String(value) : textWhereMeant(name, value)]);
@@ -103,7 +103,7 @@ function textWhereMeant(name: string, value: Scalar | null): Scalar | null {
 function grantsOf(rules: ReadonlyMap<string, GrantRule>, row: Row): Record<string, unknown> {
   const grants: Record<string, unknown> = {};
   for (const [code, rule] of rules) {
-    const value = valueOf(isValueRule(rule) ? rule : rule.limit, row);
+    const value = evaluate(isValueRule(rule) ? rule : rule.limit, row);
     if (value === undefined || value === null) continue;
     grants[code] = isValueRule(rule) ? { value } : { limit: value, per: rule.per, over: rule.over };
   }
@@ -111,7 +111,7 @@ function grantsOf(rules: ReadonlyMap<string, GrantRule>, row: Row): Record<strin
 }
 
 /** `undefined` where the member is left out, null where it is said to be none. Throws RowRefused. */
-export function valueOf(rule: ValueRule, row: Row): Scalar | null | undefined {
+export function evaluate(rule: ValueRule, row: Row): Scalar | null | undefined {
   const { source } = rule;
   if ('constant' in source) return source.constant;
   const columns = 'column' in source ? [source.column] : source.columns;

@@ -148,6 +148,9 @@ class LinesFile {
   /** Keeps the first bytes of the file, and drops the rest. */
   static goOn(path: string, keepBytes: number, mode: number): Promise<LinesFile> {
     return LinesFile.open(path, keepBytes === 0 ? 'w' : 'r+', mode, async (file) => {
+      const { size } = await file.stat();
+      if (size < keepBytes)
+        throw new Error('it is shorter than the earlier run left it; run without --resume');
       await file.truncate(keepBytes);
       return keepBytes;
     });

@@ -81,7 +81,7 @@ export async function verifyFile(bytes: Uint8Array, request: VerifyRequest): Pro
   };
   const first = await verify(bytes, { ...options, products });
   if (products.length > 0 || first.license === null) return first;
-  return await verify(bytes, { ...options, products: [first.license.product.id] });
+  return verify(bytes, { ...options, products: [first.license.product.id] });
 }
 
 /** 0 valid, 1 proven but not valid, 2 altered, not provable, or about something else. */

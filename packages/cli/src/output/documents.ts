@@ -18,7 +18,7 @@ export function describeItem(item: Item | LicenseItem, print: Printer): string[]
   const companion = 'companion' in item ? (item.companion ?? null) : null;
   const body: readonly Row[] =
     document.type === 'license'
-      ? [...licenseRows(document as LicenseDocument), ...companionRows(companion)]
+      ? [...licenseRows(document), ...companionRows(companion)]
       : memberRows(document);
   return [
     print.style('bold', `${document.type} ${document.id}`),
@@ -35,7 +35,7 @@ function memberRows(document: object, path: string = ''): Row[] {
     const at = path === '' ? name : `${path}.${name}`;
     if (value === null) return [];
     if (isGrant(value)) return [[at, describeGrant(value)]];
-    if (typeof value !== 'object') return [[at, String(value)]];
+    if (typeof value !== 'object') return [[at, typeof value === 'string' ? value : JSON.stringify(value)]];
     if (Array.isArray(value)) return value.length === 0 ? [] : [[at, value.map(String).join(', ')]];
     return memberRows(value, at);
   });

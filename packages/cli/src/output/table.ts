@@ -83,7 +83,7 @@ const WIDE =
 const COMBINING = /\p{M}/u;
 
 /** Columns that a text takes in a terminal. */
-export function displayWidth(text: string): number {
+function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) width += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
   return width;

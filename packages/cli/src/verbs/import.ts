@@ -62,7 +62,7 @@ async function importRows(session: Session, file: string, flags: ImportFlags): P
     mappingPath: flags.mapping,
     mappingText,
     report: flags.report,
-    licenses: flags.licenses ?? null,
+    licenses: flags.dryRun === true ? null : (flags.licenses ?? null),
     concurrency: flags.concurrency,
     dryRun: flags.dryRun === true,
     resume: flags.resume === true,

@@ -1,5 +1,5 @@
 /** The verbs that change something: all alike, from the table of flags. */
-import type { AnswerOf, CommandType, LicenseResult, MutationResult } from '@tallystick/contract';
+import type { CommandType, LicenseResult, MutationResult } from '@tallystick/contract';
 import type { Command } from 'commander';
 import type { Request } from '../client/client.ts';
 import type { Context } from '../context.ts';
@@ -82,7 +82,7 @@ async function mutate(
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
   };
   const result = await client.call(verb.command, request).then(
-    ({ value }) => value as AnswerOf<CommandType>,
+    ({ value }) => value,
     (error: unknown) => {
       const mayHaveHappened = error instanceof CliError && error.options.code !== 'usage';
       throw mayHaveHappened ? error.withIdempotencyKey(idempotencyKey) : error;
@@ -105,7 +105,7 @@ async function readBody(session: Session, verb: MutationVerb, values: FlagValues
       'Leave out the other flags, or put them into the file.',
     );
   }
-  return await readJsonFile(fromFile, session.context);
+  return readJsonFile(fromFile, session.context);
 }
 
 function queryOf(flags: CommonFlags): { dryRun?: boolean; wait?: 'published'; waitMs?: number } {

@@ -61,7 +61,7 @@ export function registerList(parent: Command, context: Context, subject: Sold): 
     const session = new Session(context, command);
     const values: FlagValues = command.opts();
     const query = bodyOfFlags(filters[subject], values);
-    const page = await readPages<Item | LicenseItem>(values as PageFlags, (part) =>
+    const page = await readPages<Item | LicenseItem>(values, (part) =>
       callList(session.admin(), subject, { ...query, ...part }),
     );
     session.print.answer(page, () => session.print.table(page.items, listColumns(subject)));
@@ -92,7 +92,7 @@ export function registerHistory(parent: Command, context: Context, subject: Sold
     const client = session.admin();
     const page = await readPages<HistoryItem>(command.opts(), async (query) => {
       const { value } = await client.call(`${subject}.history`, { params: { id }, query });
-      return value as Page<HistoryItem>;
+      return value;
     });
     session.print.answer(page, () => session.print.table(page.items, historyColumns));
     sayMore(session, page);
@@ -109,7 +109,7 @@ function addPageFlags(command: Command): void {
 async function callList(client: Client, subject: Sold, query: object): Promise<Page<Item | LicenseItem>> {
   const request: Request<`${Sold}.list`> = { query };
   const { value } = await client.call(`${subject}.list`, request);
-  return value as Page<Item | LicenseItem>;
+  return value;
 }
 
 /** Reads as many pages as are needed for the items that are wanted. */

@@ -16,7 +16,7 @@ import {
   readRequest,
   routes,
 } from '@tallystick/contract';
-import { type Command, parseCommand } from '@tallystick/license';
+import { parseCommand } from '@tallystick/license';
 import { FakeNamespace } from './fake-namespace.ts';
 
 export interface Seen {
@@ -30,6 +30,9 @@ export interface Seen {
 
 /** Answers instead of the fake; null lets the fake answer. */
 export type Trouble = (seen: Seen) => { code: ProblemCode; retryAfter?: number } | 'drop' | 'nonsense' | null;
+
+/** The response, once it is on its way. */
+type Sent = ServerResponse;
 
 const HASH = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const table = Object.entries(routes as unknown as Record<string, Route>);
@@ -87,7 +90,7 @@ export class ContractFake {
     }
   }
 
-  private async route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async route(request: IncomingMessage, response: ServerResponse): Promise<Sent> {
     const url = new URL(request.url ?? '/', this.url);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -110,12 +113,11 @@ export class ContractFake {
       setImmediate(resolve);
     });
     const trouble = this.trouble(seen);
-    if (trouble === 'drop') return void response.destroy();
-    if (trouble === 'nonsense')
-      return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+    if (trouble === 'drop') return response.destroy();
+    if (trouble === 'nonsense') return response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
     if (trouble !== null) return problem(response, trouble.code, undefined, undefined, trouble.retryAfter);
     if (route.mutation) return this.mutate(response, name, route, seen, params['id'] ?? null);
-    this.read(response, name, route, params, read.value);
+    return this.read(response, name, route, params, read.value);
   }
 
   private note(
@@ -142,7 +144,7 @@ export class ContractFake {
     route: Route,
     seen: Seen,
     id: string | null,
-  ): void {
+  ): Sent {
     const requestText = JSON.stringify([name, id, seen.body]);
     const earlier = seen.idempotencyKey === null ? undefined : this.answers.get(seen.idempotencyKey);
     if (earlier !== undefined) {
@@ -150,11 +152,11 @@ export class ContractFake {
       const notes = [{ code: 'replayed', detail: 'An earlier answer.' }];
       return send(response, route, earlier.status, { ...earlier.value, notes });
     }
-    const command = parseCommand(commandOf(name as CommandType, id, seen.body as never)) as Command;
+    const command = parseCommand(commandOf(name as CommandType, id, seen.body as never));
     const decision = this.namespace.decide(command);
     if (!decision.ok) {
       const { code, message, path } = decision.refusal;
-      return problem(response, code as ProblemCode, message, path);
+      return problem(response, code, message, path);
     }
     if (!seen.dryRun) this.namespace.apply(decision.changes);
     const at = this.namespace.now;
@@ -180,7 +182,7 @@ export class ContractFake {
     const status = !seen.dryRun && Object.hasOwn(route.answers, 201) ? 201 : 200;
     if (seen.idempotencyKey !== null && !seen.dryRun)
       this.answers.set(seen.idempotencyKey, { request: requestText, status, value });
-    send(response, route, status, value);
+    return send(response, route, status, value);
   }
 
   private read(
@@ -189,7 +191,7 @@ export class ContractFake {
     route: Route,
     params: Record<string, string>,
     value: { query: unknown },
-  ): void {
+  ): Sent {
     if (name === 'license.bundle' || name === 'bundle.fetch') {
       return this.bundle === null
         ? problem(response, 'license_key_unknown')
@@ -208,7 +210,7 @@ export class ContractFake {
     if (item === null) return problem(response, 'subject_unknown');
     if (read === 'get') return send(response, route, 200, item);
     const history = [{ ...item, cause: { who: 'tester', why: null, n: 1 } }];
-    send(response, route, 200, { items: history, nextCursor: null });
+    return send(response, route, 200, { items: history, nextCursor: null });
   }
 }
 
@@ -227,7 +229,7 @@ function match(method: string, path: string): [RouteName, Route, Record<string, 
   return null;
 }
 
-function send(response: ServerResponse, route: Route, status: number, value: unknown): void {
+function send(response: ServerResponse, route: Route, status: number, value: unknown): Sent {
   const answer = route.answers[status];
   const result = answer?.schema?.safeParse(value);
   if (answer === undefined || result?.success !== true) {
@@ -235,7 +237,7 @@ function send(response: ServerResponse, route: Route, status: number, value: unk
       `the contract fake made a wrong answer for ${route.name}: ${JSON.stringify(result?.error?.issues)}`,
     );
   }
-  response.writeHead(status, { 'content-type': answer.mediaType }).end(JSON.stringify(value));
+  return response.writeHead(status, { 'content-type': answer.mediaType }).end(JSON.stringify(value));
 }
 
 function problem(
@@ -244,13 +246,13 @@ function problem(
   detail?: string,
   path?: string,
   retryAfter?: number,
-): void {
+): Sent {
   const body = problemOf(code, {
     requestId: 'req-1',
     ...(detail === undefined ? {} : { detail }),
     ...(path === undefined ? {} : { path }),
   });
-  response
+  return response
     .writeHead(body.status, {
       'content-type': problemMediaType,
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),

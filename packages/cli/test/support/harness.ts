@@ -11,7 +11,7 @@ export interface Ran {
   out: string;
   err: string;
   /** Standard output as JSON. */
-  json(): unknown;
+  json: () => unknown;
 }
 
 export interface RunOptions {
@@ -52,11 +52,11 @@ export class Harness {
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-    const written = { out: '', err: '' };
+    const written: { out: string[]; err: string[] } = { out: [], err: [] };
     const terminal = { isTTY: options.isTTY === true, columns: options.columns ?? null };
     const context = (setExitCode: (code: number) => void): Context => ({
-      stdout: { ...terminal, write: (text) => void (written.out += text) },
-      stderr: { ...terminal, write: (text) => void (written.err += text) },
+      stdout: { ...terminal, write: (text) => void written.out.push(text) },
+      stderr: { ...terminal, write: (text) => void written.err.push(text) },
       env: { TALLY_DATA: this.folder, ...options.env },
       signal: options.signal ?? new AbortController().signal,
       now: () => options.now ?? Date.now(),
@@ -66,6 +66,7 @@ export class Harness {
       setExitCode,
     });
     const code = await run(args, context);
-    return { code, ...written, json: () => JSON.parse(written.out) as unknown };
+    const [out, err] = [written.out.join(''), written.err.join('')];
+    return { code, out, err, json: () => JSON.parse(out) as unknown };
   }
 }

@@ -45,12 +45,14 @@ export class BundleMaker {
   }
 
   /**
-   * The bundle of a license, as text; for an id that was never issued, the proof of that. Throws
+   * The bundle of a license, as text; for an id that was never issued, the proof of that. null where the license
+   * exists (`isIssued`) and the checkpoint does not cover it: no proof of absence goes out for it. Throws
    * IntegrityAlarm where stored bytes do not fit the log.
    */
-  async make(licenseId: string, published: Published): Promise<string> {
+  async make(licenseId: string, published: Published, isIssued: boolean): Promise<string | null> {
     const shared = await this.#sharedUnder(published);
     const license = await this.#subject(licenseId, shared.published, shared.map);
+    if (license.subject.state === null && isIssued) return null;
     const keyids = new Set([license, ...shared.singletons.filter(({ subject }) => subject.id === 'brake')].flatMap((each) => each.keyids));
     return encodeBundle({
       trust: [],

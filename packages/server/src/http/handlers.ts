@@ -37,7 +37,7 @@ function mutation<N extends MutationName>(name: N): Handler<N> {
     const target = params.id === undefined ? {} : { [kind]: params.id };
     const command = { ...body, ...target, type: name } as unknown as Command;
     const key = headers['idempotency-key'];
-    return ledger.call('mutate', {
+    return ledger.ask('mutate', {
       command,
       who: { kind: 'token', id: caller?.id ?? 'nobody' },
       why: headers['tally-reason'] ?? null,

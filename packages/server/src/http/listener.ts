@@ -43,7 +43,8 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     genReqId: () => randomUUID(),
     requestTimeout: 60_000,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: 256 },
+    // References of customers stand percent-encoded in paths.
+    routerOptions: { maxParamLength: 2400 },
   });
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });

@@ -9,7 +9,7 @@ import { ServiceProblem } from './service-problem.ts';
 type Input<M extends ServiceMethod> = Parameters<LedgerService[M]> extends [infer I] ? I : null;
 
 interface Waiting {
-  resolve(body: string): void;
+  resolve(answer: { status: number; body: string }): void;
   reject(error: Error): void;
 }
 
@@ -62,7 +62,12 @@ export class LedgerClient {
   }
 
   /** Calls a method of the service; resolves with its answer as text. Rejects with ServiceProblem. */
-  call<M extends ServiceMethod>(method: M, input: Input<M>): Promise<string> {
+  async call<M extends ServiceMethod>(method: M, input: Input<M>): Promise<string> {
+    return (await this.ask(method, input)).body;
+  }
+
+  /** As `call`, with the status that HTTP should give the answer. */
+  ask<M extends ServiceMethod>(method: M, input: Input<M>): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#waiting.set(id, { resolve, reject });
@@ -111,7 +116,7 @@ export class LedgerClient {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ('body' in reply) {
-      waiting?.resolve(reply.body);
+      waiting?.resolve(reply);
       return;
     }
     const { code, detail, path, details } = reply.problem;

@@ -6,6 +6,7 @@ import { LedgerError } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
 import { openLedgerHost } from './ledger-host.ts';
+import { type MutationAnswer, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 
 const port = parentPort;
@@ -49,7 +50,8 @@ const host = await openLedgerHost((workerData as WorkerData).config, post).catch
 async function answer({ id, method, input }: Call): Promise<void> {
   try {
     const result = await (host?.service[method] as (input: unknown) => Promise<unknown>).call(host?.service, JSON.parse(input));
-    reply({ id, body: typeof result === 'string' ? result : JSON.stringify(result) });
+    const status = method === 'mutate' ? statusOfMutation(result as MutationAnswer) : 200;
+    reply({ id, status, body: typeof result === 'string' ? result : JSON.stringify(result) });
   } catch (error) {
     const problem = problemOf(error);
     if (problem.code === 'integrity' || problem.code === 'internal') host?.alarm(error);

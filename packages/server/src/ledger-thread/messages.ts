@@ -23,8 +23,8 @@ export interface ProblemMessage {
   details?: Record<string, string | number> | undefined;
 }
 
-/** `body` is JSON text, or plain text for methods that answer text. */
-export type Reply = { id: number; body: string } | { id: number; problem: ProblemMessage };
+/** `body` is JSON text, or plain text for methods that answer text; `status` is HTTP's. */
+export type Reply = { id: number; status: number; body: string } | { id: number; problem: ProblemMessage };
 
 /** How the ledger stands; sent whenever it changes. */
 export interface LedgerStatus {

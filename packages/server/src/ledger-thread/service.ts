@@ -29,8 +29,8 @@ export interface ListInput {
   limit: number;
 }
 
-interface MutationAnswer {
-  changes: object[];
+export interface MutationAnswer {
+  changes: { type: string; subject: { type: string; id: string }; rev: number; index: number | null; leaf: string | null; at: string }[];
   promises: KeptPromise[];
   document: TallyDocument;
   published: boolean;
@@ -38,6 +38,13 @@ interface MutationAnswer {
   notes: { code: NoteCode; detail: string }[];
   licenseKey?: string;
   bundle?: unknown;
+}
+
+/** 202 where it is durable and was not published in time, 201 where a subject was made, else 200. */
+export function statusOfMutation({ notes, changes, dryRun }: MutationAnswer): number {
+  if (dryRun) return 200;
+  if (notes.some(({ code }) => code === 'wait_timeout')) return 202;
+  return changes[0]?.rev === 0 ? 201 : 200;
 }
 
 /** Commands whose answer shows the license key that they made. */
@@ -98,12 +105,10 @@ export class LedgerService {
 
   /** The license file as text. */
   async bundle({ id }: { id: string }): Promise<string> {
-    this.#needPublished();
     return this.#ledger.bundle(id);
   }
 
   async bundleOfKey({ licenseKey }: { licenseKey: string }): Promise<string> {
-    this.#needPublished();
     const id = await this.#ledger.read.licenseOfKey(licenseKey);
     if (id === undefined) throw new ServiceProblem('license_key_unknown');
     return this.#ledger.bundle(id);

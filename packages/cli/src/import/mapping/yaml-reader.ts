@@ -79,8 +79,7 @@ export class YamlNode {
   /** The text as it was written, so that a column named 1 or a value No needs no quotes. */
   text(what: string): string {
     if (!isScalar(this.node)) throw this.error(`${what} must be text`);
-    const text = this.node.source ?? String(this.node.value ?? '');
-    return text;
+    return this.node.source ?? JSON.stringify(this.node.value);
   }
 
   choice<const T extends string>(what: string, choices: readonly T[]): T {
