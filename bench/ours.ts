@@ -1,6 +1,7 @@
 /** Tallystick as a benchmark's subject: every process of it, with customers to sell to. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { type ClientDescription, createSystem, Supervisor } from '@tallystick/server';
 
 export interface OursOptions {
@@ -73,7 +74,7 @@ export class Ours {
       const answer = await fetch(`${this.#supervisor.urls.ops}/readyz`).catch(() => null);
       const isCaughtUp = answer?.status === 200 && (await this.pending()) === 0;
       if (isCaughtUp) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await after(50);
     }
   }
 
@@ -86,7 +87,10 @@ export class Ours {
   async request(method: string, path: string, body?: object): Promise<unknown> {
     const { adminUrl, token } = this.client;
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const init = body === undefined ? { method, headers: { authorization: headers.authorization } } : { method, headers, body: JSON.stringify(body) };
+    const init =
+      body === undefined
+        ? { method, headers: { authorization: headers.authorization } }
+        : { method, headers, body: JSON.stringify(body) };
     const response = await fetch(`${adminUrl}${path}`, init);
     const json: unknown = await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(json)}`);
@@ -98,7 +102,11 @@ export class Ours {
   }
 
   async #seed(customers: number): Promise<void> {
-    await this.request('POST', '/v1/products', { code: plan, name: 'Pro', entitlements: { pdf: { type: 'boolean' } } });
+    await this.request('POST', '/v1/products', {
+      code: plan,
+      name: 'Pro',
+      entitlements: { pdf: { type: 'boolean' } },
+    });
     await this.request('POST', '/v1/plans', {
       product: plan,
       code: plan,
@@ -110,7 +118,10 @@ export class Ours {
     const references = Array.from({ length: customers }, (_, at) => `customer-${at}`);
     const create = async (): Promise<void> => {
       for (let reference = references.pop(); reference !== undefined; reference = references.pop()) {
-        const { document } = (await this.request('POST', '/v1/customers', { reference, name: reference })) as { document: { id: string } };
+        const { document } = (await this.request('POST', '/v1/customers', {
+          reference,
+          name: reference,
+        })) as { document: { id: string } };
         ids.push(document.id);
       }
     };

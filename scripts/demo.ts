@@ -52,7 +52,12 @@ function chooseInput(): DemoInput {
     };
   }
   const shop = join(examples, 'shop.csv');
-  return { csv: shop, mapping: join(examples, 'shop.mapping.yaml'), product: '*', isEnding: (line) => /[02468],/.test(line) };
+  return {
+    csv: shop,
+    mapping: join(examples, 'shop.mapping.yaml'),
+    product: '*',
+    isEnding: (line) => /[02468],/.test(line),
+  };
 }
 
 /** Counts what held and what did not; the process fails with the demo. */
@@ -90,9 +95,13 @@ class Demo {
     const files = await timed('fetch every license file', () => this.#fetchAll(licenses));
     const options = await this.#verifyOptions();
     const valid = await timed('verify every file offline', () => verifyAll(files, () => options));
-    this.findings.check(`${valid.length} files verify offline`, valid.every(({ verdict }) => verdict.valid));
+    this.findings.check(
+      `${valid.length} files verify offline`,
+      valid.every(({ verdict }) => verdict.valid),
+    );
     const ending = this.#ending(licenses);
-    if (expected !== undefined) this.findings.check(`${expected.ending} licenses end`, ending.length === expected.ending);
+    if (expected !== undefined)
+      this.findings.check(`${expected.ending} licenses end`, ending.length === expected.ending);
     await timed(`revoke ${ending.length}`, () => this.#revokeAll(ending));
     await this.#showWhatClientsSee(licenses, ending, files, options);
   }
@@ -101,7 +110,17 @@ class Demo {
     const licensesFile = join(this.#directory, 'licenses.jsonl');
     const report = join(this.#directory, 'report.jsonl');
     const { csv, mapping } = this.#input;
-    const args = ['import', csv, '--mapping', mapping, '--report', report, '--licenses', licensesFile, '--json'];
+    const args = [
+      'import',
+      csv,
+      '--mapping',
+      mapping,
+      '--report',
+      report,
+      '--licenses',
+      licensesFile,
+      '--json',
+    ];
     const code = await runCli([...args, '--data', this.#layout.root]);
     const refused = existsSync(report) ? lines(report).length : 0;
     process.stdout.write(`        import ended with code ${code}; ${refused} rows refused\n`);
@@ -144,23 +163,36 @@ class Demo {
     const now = { ...options, now: Date.now() };
     const revoked = await verifyAll(fresh, () => now);
     const isRevoked = ({ verdict }: Verification): boolean => verdict.code === 'REVOKED';
-    this.findings.check(`(a) a fresh file of each of the ${revoked.length} says revoked`, revoked.every(isRevoked));
+    this.findings.check(
+      `(a) a fresh file of each of the ${revoked.length} says revoked`,
+      revoked.every(isRevoked),
+    );
 
     const oldOfEnding = new Map([...old].filter(([id]) => fresh.has(id)));
     const later = { ...options, now: Date.now() + 120 * dayMs };
     const stale = await verifyAll(oldOfEnding, () => later);
-    const isRefused = ({ verdict }: Verification): boolean => !verdict.valid && verdict.findings.some(({ code }) => code === 'STALE');
+    const isRefused = ({ verdict }: Verification): boolean =>
+      !verdict.valid && verdict.findings.some(({ code }) => code === 'STALE');
     this.findings.check('(b) an old file is refused once its allowed age is over', stale.every(isRefused));
 
     const memories = new Map(revoked.map(({ proven, remembered }) => [proven?.licenseId ?? '', remembered]));
-    const superseded = await verifyAll(oldOfEnding, (id) => ({ ...now, remembered: memories.get(id) ?? null }));
+    const superseded = await verifyAll(oldOfEnding, (id) => ({
+      ...now,
+      remembered: memories.get(id) ?? null,
+    }));
     const isSuperseded = ({ verdict }: Verification): boolean => verdict.code === 'SUPERSEDED';
-    this.findings.check('(c) a client that has seen the newer file refuses the older one at once', superseded.every(isSuperseded));
+    this.findings.check(
+      '(c) a client that has seen the newer file refuses the older one at once',
+      superseded.every(isSuperseded),
+    );
 
     const ended = new Set(ending.map(({ license }) => license));
     const others = await verifyAll(new Map([...old].filter(([id]) => !ended.has(id))), () => now);
     const kept = licenses.length - ending.length;
-    this.findings.check(`the other ${kept} licenses stay valid`, others.length === kept && others.every(({ verdict }) => verdict.valid));
+    this.findings.check(
+      `the other ${kept} licenses stay valid`,
+      others.length === kept && others.every(({ verdict }) => verdict.valid),
+    );
     const secrets = [...old.values()].filter((text) => /"(price|crm|notes|order)"|@/.test(decoded(text)));
     this.findings.check('no license file holds a price, a CRM id or an e-mail address', secrets.length === 0);
   }
@@ -172,7 +204,9 @@ class Demo {
   }
 
   async #productCodes(): Promise<string[]> {
-    const { items } = JSON.parse(await this.#request('GET', '/v1/products')) as { items: { document: { code: string } }[] };
+    const { items } = JSON.parse(await this.#request('GET', '/v1/products')) as {
+      items: { document: { code: string } }[];
+    };
     return items.map(({ document }) => document.code);
   }
 
@@ -192,7 +226,11 @@ class Demo {
   async #request(method: string, path: string, body?: object): Promise<string> {
     const { adminUrl, token } = this.#reachable;
     const headers = { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) };
-    const response = await fetch(`${adminUrl}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    const response = await fetch(`${adminUrl}${path}`, {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text;
@@ -231,7 +269,9 @@ async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 function lines(file: string): string[] {
-  return readFileSync(file, 'utf8').split('\n').filter((line) => line !== '');
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
 }
 
 function runCli(args: readonly string[]): Promise<number> {

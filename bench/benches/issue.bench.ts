@@ -21,7 +21,9 @@ async function measureOurs(context: BenchContext, ours: Ours, isPaused: boolean)
       connections: context.connections,
       seconds: context.seconds,
     });
-    context.log(`ours, cosigners ${isPaused ? 'paused' : 'running'}: ${formatNumber(result.ratePerSecond)}/s`);
+    context.log(
+      `ours, cosigners ${isPaused ? 'paused' : 'running'}: ${formatNumber(result.ratePerSecond)}/s`,
+    );
     return requireSuccess(result);
   } finally {
     if (isPaused) ours.pauseCosigners(false);
@@ -31,7 +33,10 @@ async function measureOurs(context: BenchContext, ours: Ours, isPaused: boolean)
 
 function row(name: string, results: readonly LoadResult[], baseline: readonly LoadResult[]): string[] {
   const rates = results.map((result) => result.ratePerSecond);
-  const ratios = pairRatios(rates, baseline.map((result) => result.ratePerSecond));
+  const ratios = pairRatios(
+    rates,
+    baseline.map((result) => result.ratePerSecond),
+  );
   return [
     name,
     formatNumber(median(rates)),
@@ -43,8 +48,16 @@ function row(name: string, results: readonly LoadResult[], baseline: readonly Lo
 
 async function run(context: BenchContext): Promise<string[]> {
   const directory = join(context.directory, randomBytes(4).toString('hex'));
-  const full = await Ours.start({ directory: join(directory, 'full'), customers: CUSTOMERS, synchronous: 'full' });
-  const off = await Ours.start({ directory: join(directory, 'off'), customers: CUSTOMERS, synchronous: 'off' });
+  const full = await Ours.start({
+    directory: join(directory, 'full'),
+    customers: CUSTOMERS,
+    synchronous: 'full',
+  });
+  const off = await Ours.start({
+    directory: join(directory, 'off'),
+    customers: CUSTOMERS,
+    synchronous: 'off',
+  });
   try {
     const results = await interleave(context.rounds, {
       baseline: (round) => measureBaseline(context, 'FULL', round),

@@ -30,15 +30,15 @@ function rootByDefinition(heads: Head[], depth = 0): Uint8Array {
 }
 
 /** Few distinct leading bytes, so that keys share long prefixes. */
-const key = fc.tuple(fc.constantFrom(0, 1, 128, 255), fc.constantFrom(0, 1, 2, 3), fc.integer({ min: 0, max: 30 })).map(
-  ([a, b, c]) => {
+const anyKey = fc
+  .tuple(fc.constantFrom(0, 1, 128, 255), fc.constantFrom(0, 1, 2, 3), fc.integer({ min: 0, max: 30 }))
+  .map(([a, b, c]) => {
     const bytes = sha256(utf8(`key ${c}`)).slice();
     bytes[0] = a;
     bytes[1] = b;
     return bytes;
-  },
-);
-const history = fc.array(key, { minLength: 0, maxLength: 80 });
+  });
+const history = fc.array(anyKey, { minLength: 0, maxLength: 80 });
 
 function replay(keys: Uint8Array[]): { map: SubjectMap; heads: Map<string, Head>[] } {
   const map = new SubjectMap();
@@ -66,7 +66,7 @@ describe('the map', () => {
 
   it('proves presence and absence under every root it ever had', () => {
     fc.assert(
-      fc.property(history, key, fc.nat(), (keys, stranger, at) => {
+      fc.property(history, anyKey, fc.nat(), (keys, stranger, at) => {
         const { map, heads } = replay(keys);
         const size = at % heads.length;
         const then = heads[size] as Map<string, Head>;
@@ -84,7 +84,7 @@ describe('the map', () => {
 
   it('accepts no proof with any byte changed, cut or added', () => {
     fc.assert(
-      fc.property(history, key, fc.nat(), fc.integer({ min: 1, max: 255 }), (keys, stranger, at, flip) => {
+      fc.property(history, anyKey, fc.nat(), fc.integer({ min: 1, max: 255 }), (keys, stranger, at, flip) => {
         const { map, heads } = replay(keys);
         const value = heads.at(-1)?.get(bytesKey(stranger))?.value ?? null;
         const proof = map.prove(stranger);
@@ -103,7 +103,9 @@ describe('the map', () => {
   it('refuses a proof for another subject', () => {
     const { map } = replay([sha256(utf8('a')), sha256(utf8('b')), sha256(utf8('c'))]);
     const value = map.value(sha256(utf8('a'))) as Uint8Array;
-    expect(() => verifyMapProof(map.prove(sha256(utf8('a'))), sha256(utf8('b')), value, map.root())).toThrow();
+    expect(() =>
+      verifyMapProof(map.prove(sha256(utf8('a'))), sha256(utf8('b')), value, map.root()),
+    ).toThrow();
   });
 
   it('forgets roots only when told to', () => {
@@ -118,10 +120,12 @@ describe('map proofs', () => {
   it.each([
     ['nothing', []],
     ['an unknown type', [4, 0]],
-    ['unused bitmap bits', [2, 1, 0b1100_0000, ...new Array(32).fill(1)]],
-    ['an all-zero sibling', [2, 1, 128, ...new Array(32).fill(0)]],
+    ['unused bitmap bits', [2, 1, 0b1100_0000, ...Array.from({ length: 32 }, () => 1)]],
+    ['an all-zero sibling', [2, 1, 128, ...Array.from({ length: 32 }, () => 0)]],
     ['an empty last sibling', [2, 1, 0]],
   ])('are refused with %s', (_, bytes) => {
-    expect(() => parseMapProof(Uint8Array.from(bytes))).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+    expect(() => parseMapProof(Uint8Array.from(bytes))).toThrow(
+      expect.objectContaining({ code: 'MALFORMED' }),
+    );
   });
 });

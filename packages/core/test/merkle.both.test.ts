@@ -13,7 +13,9 @@ import {
   verifyInclusion,
 } from '../src/index.ts';
 
-const words = 'one two three four five six seven eit nain ten ileven twelf threeten fourten fivten'.split(' ');
+const words = 'one two three four five six seven eit nain ten ileven twelf threeten fourten fivten'.split(
+  ' ',
+);
 
 function treeOf(leaves: readonly string[]): LogTree {
   const tree = new LogTree();
@@ -42,7 +44,9 @@ describe('the 15-leaf vector log', () => {
   ];
 
   it('has the published consistency proofs', () => {
-    expect(tree.consistencyProof(8, 15).map(base64)).toEqual(['5jLpqTgjsBDSEX6SgZiRnbTMdTuRd8bQ5tSsAOxe0Ks=']);
+    expect(tree.consistencyProof(8, 15).map(base64)).toEqual([
+      '5jLpqTgjsBDSEX6SgZiRnbTMdTuRd8bQ5tSsAOxe0Ks=',
+    ]);
     expect(tree.consistencyProof(3, 15).map(base64)).toEqual(from3To15);
   });
 
@@ -74,7 +78,9 @@ describe('every tree', () => {
           expect(() => verifyInclusion(tree.leaf(index), other, under, path, tree.root(under))).toThrow();
           expect(() => rootOfInclusion(tree.leaf(index), index, under, path.slice(1))).toThrow(/too short/);
         }
-        expect(() => rootOfInclusion(tree.leaf(index), index, under, [...path, emptyRoot])).toThrow(/too long/);
+        expect(() => rootOfInclusion(tree.leaf(index), index, under, [...path, emptyRoot])).toThrow(
+          /too long/,
+        );
       }),
     );
   });

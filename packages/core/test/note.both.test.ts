@@ -41,7 +41,9 @@ describe('the signed-note example', () => {
 
 describe('verifier keys', () => {
   it('name the deterministic cosigner of the vector', () => {
-    const vkey = parseVerifierKey('example.com/witness+10a1c019+BGSEitir7W6FmBs7OHWyUrh2frtLAvcDrKOx5xu9ao5Q');
+    const vkey = parseVerifierKey(
+      'example.com/witness+10a1c019+BGSEitir7W6FmBs7OHWyUrh2frtLAvcDrKOx5xu9ao5Q',
+    );
     expect(vkey.type).toBe(noteSignatureType.ed25519Cosignature);
   });
 

@@ -3,12 +3,11 @@
  * revision 0. Only then anything else.
  */
 import {
-
   type BrakeDocument,
   encodeEnvelope,
   encodeRecord,
-  leafHash,
   type LogRecord,
+  leafHash,
   type NamespaceDocument,
   parseTrustRoot,
   payloadTypes,
@@ -86,7 +85,13 @@ function firstRecord(
   const content = sealed.content;
   return {
     entry: { index, leaf: leafHash(entry), subject: record.subject, rev: 0, entry, content },
-    cause: { index, records: 1, salt: cause.salt, document: cause.document, requestKey: null, requestHash: null },
+    cause: {
+      index,
+      records: 1,
+      salt: cause.salt,
+      document: cause.document,
+      requestKey: null,
+      requestHash: null,
+    },
   };
 }
-

@@ -20,10 +20,10 @@ import {
   type Current,
   encodeCompanion,
   encodeDocument,
+  isRecordType,
   parseCompanion,
   parseDocument,
   subjectTypeOf,
-  isRecordType,
   type TallyDocument,
 } from '@tallystick/license';
 import { IntegrityAlarm } from './errors.ts';
@@ -46,7 +46,10 @@ export function sealChange(change: Change, cause: number, random: RandomPool): S
   const document =
     companion === null || companionSalt === null
       ? change.document
-      : ({ ...change.document, private: base64(companionCommitment(companionSalt, companion)) } as TallyDocument);
+      : ({
+          ...change.document,
+          private: base64(companionCommitment(companionSalt, companion)),
+        } as TallyDocument);
   const salt = isPublicSubject(document.id) ? zeroSalt : random.take(32);
   const bytes = utf8(encodeDocument(document));
   return {
@@ -103,7 +106,8 @@ export interface CheckedRevision {
  */
 export function checkRevision(stored: StoredEntry, leaf: Uint8Array): CheckedRevision {
   const { index, content } = stored;
-  if (!equalBytes(leafHash(stored.entry), leaf)) throw new IntegrityAlarm(index, 'the entry is not the one logged');
+  if (!equalBytes(leafHash(stored.entry), leaf))
+    throw new IntegrityAlarm(index, 'the entry is not the one logged');
   if (content === null) throw new IntegrityAlarm(index, 'its document is missing');
   const record = checked(index, 'the record', () => parseRecordEntry(stored.entry));
   if (content.document === null || content.salt === null) {
@@ -112,8 +116,11 @@ export function checkRevision(stored: StoredEntry, leaf: Uint8Array): CheckedRev
   if (!equalBytes(documentCommitment(content.salt, content.document), record.record.doc)) {
     throw new IntegrityAlarm(index, 'the document is not the one committed to');
   }
-  const document = checked(index, 'the document', () => parseStoredDocument(record.record.type, content.document));
-  if (document.id !== content.id) throw new IntegrityAlarm(index, 'the document is filed under another subject');
+  const document = checked(index, 'the document', () =>
+    parseStoredDocument(record.record.type, content.document),
+  );
+  if (document.id !== content.id)
+    throw new IntegrityAlarm(index, 'the document is filed under another subject');
   const companion = checked(index, 'the companion', () => openCompanion(document, content));
   return {
     index,

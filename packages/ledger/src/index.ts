@@ -1,7 +1,14 @@
 export { type Bootstrap, bootstrapLog, type SignMessage } from './bootstrap.ts';
 export type { CauseDocument, CauseInput, CheckedRevision } from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';
-export { Ledger, type LedgerEvent, type LedgerParts, type LedgerTimes, ledgerTimes, type SubmitResult } from './ledger.ts';
+export {
+  Ledger,
+  type LedgerEvent,
+  type LedgerParts,
+  type LedgerTimes,
+  ledgerTimes,
+  type SubmitResult,
+} from './ledger.ts';
 export { LogState } from './log-state.ts';
 export type { IndexLicenseKey } from './names.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';

@@ -5,32 +5,30 @@
  */
 import {
   type BrakeDocument,
-
   effectiveLock,
-  equalBytes,
-  isMapRoot,
+  formatInstant,
   type KeptPromise,
   type NamespaceDocument,
-  parseMapRoot,
-  parseRecordEntry,
-  parseSignedCheckpoint,
   type PublicKey,
   type TrustRoot,
-  utf8,
-  verifyLogSignatures,
-  verifyQuorum,
 } from '@tallystick/core';
-import type { Current, Environment } from '@tallystick/license';
-import { IntegrityAlarm, LedgerError } from './errors.ts';
-import { LogState } from './log-state.ts';
+import type { Environment } from '@tallystick/license';
+import { LedgerError } from './errors.ts';
+import type { LogState } from './log-state.ts';
 import type { IndexLicenseKey } from './names.ts';
-import { ProjectionFeeder } from './projections/feeder.ts';
+import { type Opened, openLog } from './open-log.ts';
+import type { ProjectionFeeder } from './projections/feeder.ts';
 import type { Projections } from './projections/projections.ts';
-import { type CheckpointSigner, type Cosigners, type Published, Publisher, type PublisherTimes } from './publish/publisher.ts';
+import {
+  type CheckpointSigner,
+  type Cosigners,
+  type Published,
+  Publisher,
+  type PublisherTimes,
+} from './publish/publisher.ts';
 import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
-import { RevisionReader } from './read/revision-reader.ts';
 import {
   type AppliedChange,
   type Batch,
@@ -119,66 +117,27 @@ export class Ledger {
   #closed: LedgerError | null = null;
 
   private constructor(parts: LedgerParts, opened: Opened) {
+    const { state, reader } = opened;
+    const { store, projections, indexKey } = parts;
     this.#parts = parts;
-    this.#state = opened.state;
+    this.#state = state;
     this.#feeder = opened.feeder;
     this.#namespace = opened.namespace;
     this.#brake = opened.brake;
     this.#closed = opened.closed;
-    const { state, reader } = opened;
-    const { store, signer, projections, indexKey, trust } = parts;
-    const settle = () => this.#feeder.settle();
-    this.#sequencer = new Sequencer(
-      {
-        store,
-        state,
-        reader,
-        signer,
-        random: new RandomPool(parts.random),
-        views: { projections, indexKey, codes: new Map() },
-        now: parts.now,
-        environment: (at) => this.#environment(at),
-        promise: (batch) => this.#promise(batch),
-        onCommitted: ({ revisions, requests, changes }) => {
-          this.#feeder.add(revisions, requests);
-          this.#oldestPending ??= { at: parts.now(), index: revisions[0]?.index ?? 0 };
-          parts.onEvent({ type: 'durable', changes });
-        },
-        settle,
-        onHalted: (error) => {
-          this.#closed = error;
-          parts.onEvent({ type: 'halted', error });
-        },
-      },
-      opened.lastAt,
-    );
-    this.#publisher = new Publisher(
-      {
-        store,
-        state,
-        sequencer: this.#sequencer,
-        signer,
-        cosigners: parts.cosigners,
-        trust,
-        mark: { size: parts.mark.size },
-        now: parts.now,
-        settle,
-        onPublished: (published) => {
-          if (this.#oldestPending !== null && this.#oldestPending.index < published.size) {
-            this.#oldestPending = state.size > published.size ? { at: parts.now(), index: published.size } : null;
-          }
-          parts.onEvent({ type: 'published', published });
-        },
-        onTrouble: (error) => {
-          if (error instanceof LedgerError && error.problem === 'log_behind') this.#closed = error;
-          parts.onEvent({ type: 'trouble', error });
-        },
-      },
-      parts.times,
-      opened.published,
-    );
+    this.#sequencer = this.#createSequencer(opened);
+    this.#publisher = this.#createPublisher(opened);
     this.#bundles = new BundleMaker({ store, state, reader, keys: parts.keys });
-    this.read = new LedgerReader({ store, state, reader, projections, sequencer: this.#sequencer, settle, indexKey });
+    const settle = (): Promise<void> => this.#feeder.settle();
+    this.read = new LedgerReader({
+      store,
+      state,
+      reader,
+      projections,
+      sequencer: this.#sequencer,
+      settle,
+      indexKey,
+    });
   }
 
   /**
@@ -186,7 +145,7 @@ export class Ledger {
    * for reading only; `mutations` says why.
    */
   static async open(parts: LedgerParts): Promise<Ledger> {
-    const ledger = new Ledger(parts, await openParts(parts));
+    const ledger = new Ledger(parts, await openLog(parts));
     if (ledger.#closed === null) ledger.#publisher.start();
     else parts.onEvent({ type: 'halted', error: ledger.#closed });
     return ledger;
@@ -206,7 +165,10 @@ export class Ledger {
 
   /** The oldest change that waits for its checkpoint, and how many entries do. */
   get pending(): { count: number; oldestAt: number | null } {
-    return { count: this.#state.size - (this.published?.size ?? 0), oldestAt: this.#oldestPending?.at ?? null };
+    return {
+      count: this.#state.size - (this.published?.size ?? 0),
+      oldestAt: this.#oldestPending?.at ?? null,
+    };
   }
 
   /** Why commands are refused at the moment; null where they are taken. */
@@ -215,11 +177,17 @@ export class Ledger {
     const trouble = this.#publisher.trouble;
     const because = trouble === null ? '' : `: ${trouble.message}`;
     if (!this.#publisher.isConfirmed) {
-      return new LedgerError('publication_stalled', `signer and cosigners have not confirmed this log since the start${because}`);
+      return new LedgerError(
+        'publication_stalled',
+        `signer and cosigners have not confirmed this log since the start${because}`,
+      );
     }
     const waiting = this.#oldestPending === null ? 0 : this.#parts.now() - this.#oldestPending.at;
     if (waiting > this.#parts.times.stallMs) {
-      return new LedgerError('publication_stalled', `changes wait ${Math.round(waiting / 1000)} s for their checkpoint${because}`);
+      return new LedgerError(
+        'publication_stalled',
+        `changes wait ${Math.round(waiting / 1000)} s for their checkpoint${because}`,
+      );
     }
     return null;
   }
@@ -250,7 +218,10 @@ export class Ledger {
     const head = this.#state.head(this.#state.keyOf(licenseId));
     const size = head === undefined ? 1 : head.index + 1;
     const published = await this.#publisher.whenPublished(size, waitMs).catch(() => this.published);
-    const notYet = new LedgerError('not_published_yet', 'the license is durable and waits for its checkpoint');
+    const notYet = new LedgerError(
+      'not_published_yet',
+      'the license is durable and waits for its checkpoint',
+    );
     if (published === null) throw notYet;
     const text = await this.#bundles.make(licenseId, published, head !== undefined);
     if (text === null) throw notYet;
@@ -286,106 +257,93 @@ export class Ledger {
 
   /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
   async #promise(batch: Batch): Promise<BatchPromise | null> {
-    return this.#makePromise(batch.base, batch.stored.map(({ leaf }) => leaf));
+    return this.#makePromise(
+      batch.base,
+      batch.stored.map(({ leaf }) => leaf),
+    );
   }
 
   async #promiseAgain(changes: readonly AppliedChange[]): Promise<BatchPromise | null> {
     const first = changes[0]?.index ?? 0;
     if ((this.published?.size ?? 0) > first) return null;
-    return this.#makePromise(first, changes.map(({ leaf }) => leaf ?? new Uint8Array(32)));
+    return this.#makePromise(
+      first,
+      changes.map(({ leaf }) => leaf ?? new Uint8Array(32)),
+    );
   }
 
   async #makePromise(index: number, leaves: readonly Uint8Array[]): Promise<BatchPromise | null> {
     const { signer, trust, times, now } = this.#parts;
-    const publishBy = new Date(now() + times.promiseMs).toISOString();
+    const publishBy = formatInstant(now() + times.promiseMs);
     try {
       return await makePromise(signer, { origin: trust.log.origin, index, publishBy }, leaves);
     } catch (error) {
-      this.#parts.onEvent({ type: 'alarm', error: error instanceof Error ? error : new Error(String(error)) });
+      this.#parts.onEvent({
+        type: 'alarm',
+        error: error instanceof Error ? error : new Error(String(error)),
+      });
       return null;
     }
   }
-}
 
-interface Opened {
-  state: LogState;
-  reader: RevisionReader;
-  feeder: ProjectionFeeder;
-  published: Published | null;
-  namespace: NamespaceDocument;
-  brake: BrakeDocument;
-  lastAt: number;
-  closed: LedgerError | null;
-}
-
-async function openParts(parts: LedgerParts): Promise<Opened> {
-  const { store, trust, ns, projections, indexKey } = parts;
-  const saved = await store.checkpoint();
-  const identity = { genesis: trust.genesis, ns, pastFrom: saved?.size ?? 0 };
-  const state = await LogState.load(store, identity, (done) => parts.onProgress?.({ step: 'log', done }));
-  const reader = new RevisionReader(store, state);
-  const feeder = new ProjectionFeeder({ store, state, projections, indexKey });
-  let closed = markProblem(parts.mark, state);
-  let published: Published | null = null;
-  try {
-    published = saved === undefined ? null : await openCheckpoint(saved.note, state, trust);
-    if (closed === null) await feeder.replay((done) => parts.onProgress?.({ step: 'projections', done }));
-  } catch (error) {
-    if (!(error instanceof LedgerError)) throw error;
-    closed ??= error;
-  }
-  const namespace = await publicDocument(reader, 'namespace');
-  const brake = await publicDocument(reader, 'brake');
-  const lastAt = await newestTime(store, state.size);
-  return {
-    state,
-    reader,
-    feeder,
-    published,
-    namespace: namespace.document as NamespaceDocument,
-    brake: brake.document as BrakeDocument,
-    lastAt,
-    closed,
-  };
-}
-
-/** The signer remembers what it signed; a log that does not contain that was rolled back or replaced. */
-function markProblem(mark: LedgerParts['mark'], state: LogState): LedgerError | null {
-  if (mark.size > state.size) {
-    const missing = mark.size - state.size;
-    return new LedgerError(
-      'log_behind',
-      `this log has ${state.size} entries, and the signer has signed ${mark.size}: entries ${state.size} to ` +
-        `${mark.size - 1} (${missing}) are missing. Restore a store that holds them; nothing is changed until then`,
+  #createSequencer({ state, reader, lastAt }: Opened): Sequencer {
+    const { store, signer, projections, indexKey, random, now, onEvent } = this.#parts;
+    return new Sequencer(
+      {
+        store,
+        state,
+        reader,
+        signer,
+        random: new RandomPool(random),
+        views: { projections, indexKey, codes: new Map() },
+        now,
+        environment: (at) => this.#environment(at),
+        promise: (batch) => this.#promise(batch),
+        onCommitted: ({ revisions, requests, changes }) => {
+          this.#feeder.add(revisions, requests);
+          this.#oldestPending ??= { at: now(), index: revisions[0]?.index ?? 0 };
+          onEvent({ type: 'durable', changes });
+        },
+        settle: () => this.#feeder.settle(),
+        onHalted: (error) => {
+          this.#closed = error;
+          onEvent({ type: 'halted', error });
+        },
+      },
+      lastAt,
     );
   }
-  if (!equalBytes(state.tree.root(mark.size), mark.root)) {
-    return new LedgerError('integrity', `the first ${mark.size} entries are not the ones that the signer signed`);
+
+  #createPublisher({ state, published }: Opened): Publisher {
+    const { store, signer, cosigners, trust, mark, now, times, onEvent } = this.#parts;
+    return new Publisher(
+      {
+        store,
+        state,
+        sequencer: this.#sequencer,
+        signer,
+        cosigners,
+        trust,
+        mark: { size: mark.size },
+        now,
+        settle: () => this.#feeder.settle(),
+        onPublished: (newest) => {
+          this.#noteWhatIsPending(newest);
+          onEvent({ type: 'published', published: newest });
+        },
+        onTrouble: (error) => {
+          if (error instanceof LedgerError && error.problem === 'log_behind') this.#closed = error;
+          onEvent({ type: 'trouble', error });
+        },
+      },
+      times,
+      published,
+    );
   }
-  return null;
-}
 
-async function openCheckpoint(note: string, state: LogState, trust: TrustRoot): Promise<Published> {
-  const checkpoint = parseSignedCheckpoint(utf8(note));
-  const { size, root } = checkpoint;
-  if (size > state.size || !equalBytes(state.tree.root(size), root)) {
-    throw new LedgerError('integrity', `the log does not contain what was published at size ${size}`);
+  /** What was committed while a checkpoint was under way has waited no longer than since now. */
+  #noteWhatIsPending({ size }: Published): void {
+    if (this.#oldestPending === null || this.#oldestPending.index >= size) return;
+    this.#oldestPending = this.#state.size > size ? { at: this.#parts.now(), index: size } : null;
   }
-  await verifyLogSignatures(checkpoint, trust.log.vkeys);
-  return { size, root, note, asOf: await verifyQuorum(checkpoint, trust.quorum) };
 }
-
-async function publicDocument(reader: RevisionReader, id: string): Promise<Current> {
-  const current = await reader.current(id);
-  if (current === undefined) throw new IntegrityAlarm(0, `the log has no ${id}`);
-  return current;
-}
-
-/** The newest time that was written into the log. */
-async function newestTime(store: Store, size: number): Promise<number> {
-  const last = await store.entry(size - 1);
-  if (last === undefined) return 0;
-  if (isMapRoot(last.entry)) return Date.parse(parseMapRoot(last.entry).at);
-  return last.subject === null ? 0 : Date.parse(parseRecordEntry(last.entry).record.at);
-}
-

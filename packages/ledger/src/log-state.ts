@@ -3,7 +3,14 @@
  *
  * The map stands at the newest map.root entry; entries after it are in `#recent` until the next one.
  */
-import { bytesKey, type HeadChange, LogTree, SubjectMap, type SubjectHead, subjectKey } from '@tallystick/core';
+import {
+  bytesKey,
+  type HeadChange,
+  LogTree,
+  type SubjectHead,
+  SubjectMap,
+  subjectKey,
+} from '@tallystick/core';
 import type { Store, StoredEntry } from './store/store.ts';
 
 /** The newest entry of a subject. */
@@ -70,7 +77,8 @@ export class LogState {
 
   append(entry: Pick<StoredEntry, 'index' | 'leaf' | 'subject' | 'rev'>): void {
     const { index, leaf, subject, rev } = entry;
-    if (index !== this.tree.size) throw new RangeError(`entry ${index} does not follow ${this.tree.size - 1}`);
+    if (index !== this.tree.size)
+      throw new RangeError(`entry ${index} does not follow ${this.tree.size - 1}`);
     this.tree.append(leaf);
     if (subject !== null) this.#recent.set(bytesKey(subject), { key: subject, leaf, index, rev });
   }

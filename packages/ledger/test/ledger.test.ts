@@ -24,7 +24,11 @@ describe('a change', () => {
     const [change] = result.changes;
     const [promise] = result.promises ?? [];
     if (change === undefined || promise === undefined) throw new Error('no change');
-    const statement = await verifyPromise(promise, system.world.trust.log.origin, system.world.trust.log.vkeys);
+    const statement = await verifyPromise(
+      promise,
+      system.world.trust.log.origin,
+      system.world.trust.log.vkeys,
+    );
     expect(Date.parse(statement.publishBy)).toBeGreaterThan(Date.now());
     await system.ledger.whenPublished((change.index ?? 0) + 1, 5000);
     const bundle = await system.ledger.bundle(change.change.subject.id);
@@ -36,7 +40,9 @@ describe('a change', () => {
   it('is current at once for reads, and in the history with its cause', async () => {
     const id = await issue();
     await system.run({ type: 'license.suspend', license: id, reason: 'payment' });
-    expect((await system.ledger.read.current(id))?.document).toMatchObject({ status: { state: 'suspended' } });
+    expect((await system.ledger.read.current(id))?.document).toMatchObject({
+      status: { state: 'suspended' },
+    });
     const history = await system.ledger.read.history(id, -1, 10);
     expect(history.map(({ cause }) => cause.command)).toEqual(['license.issue', 'license.suspend']);
   });
@@ -51,7 +57,9 @@ describe('a change', () => {
     const request = { pin: [system.world.trust], namespace: 'acme' };
     const { remembered, license } = await verifyBundle(utf8(fresh), request);
     expect(license?.recordType).toBe('license.revoked');
-    await expect(verifyBundle(utf8(old), { ...request, remembered })).rejects.toMatchObject({ code: 'SUPERSEDED' });
+    await expect(verifyBundle(utf8(old), { ...request, remembered })).rejects.toMatchObject({
+      code: 'SUPERSEDED',
+    });
   });
 
   it('made many times at once keeps every chain whole', async () => {

@@ -34,7 +34,10 @@ export interface ServerConfig {
   synchronous: 'full' | 'off';
 }
 
-const listener: z.ZodType<ListenerConfig> = z.strictObject({ host: z.string(), port: z.int().min(0).max(65_535) });
+const listener: z.ZodType<ListenerConfig> = z.strictObject({
+  host: z.string(),
+  port: z.int().min(0).max(65_535),
+});
 
 const schema: z.ZodType<ServerConfig> = z.strictObject({
   ns: z.string(),

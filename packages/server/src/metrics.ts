@@ -1,5 +1,5 @@
 /** What the process tells Prometheus. The one module that knows the metrics library. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerStatus } from './ledger-thread/messages.ts';
 
 export class Metrics {
@@ -24,11 +24,23 @@ export class Metrics {
     });
     const gauges: [string, string, (status: LedgerStatus) => number][] = [
       ['tally_log_size', 'Durable entries', (now) => now.size],
-      ['tally_log_published_size', 'Entries under the newest published checkpoint', (now) => now.published?.size ?? 0],
+      [
+        'tally_log_published_size',
+        'Entries under the newest published checkpoint',
+        (now) => now.published?.size ?? 0,
+      ],
       ['tally_log_pending', 'Durable entries that are not published', (now) => now.pending.count],
-      ['tally_log_as_of_seconds', 'POSIX time of the newest quorum', (now) => Date.parse(now.published?.asOf ?? '') / 1000],
+      [
+        'tally_log_as_of_seconds',
+        'POSIX time of the newest quorum',
+        (now) => Date.parse(now.published?.asOf ?? '') / 1000,
+      ],
       ['tally_mutations_ready', '1 where changes are taken', (now) => (now.mutations === null ? 1 : 0)],
-      ['tally_cosigners_ok', 'Cosigners that answered last time', (now) => now.quorum.filter(({ state }) => state === 'ok').length],
+      [
+        'tally_cosigners_ok',
+        'Cosigners that answered last time',
+        (now) => now.quorum.filter(({ state }) => state === 'ok').length,
+      ],
     ];
     for (const [name, help, value] of gauges) {
       const registers = [this.#registry];

@@ -1,6 +1,7 @@
 /** The server: three listeners in front of one ledger. */
-import { zones } from '@tallystick/contract';
+
 import type { AddressInfo } from 'node:net';
+import { zones } from '@tallystick/contract';
 import { pino } from 'pino';
 import type { ServerConfig } from './config.ts';
 import { EventStreams } from './http/event-streams.ts';
@@ -27,14 +28,17 @@ export async function startServer(config: ServerConfig, on: ServerEvents): Promi
   const metrics = new Metrics(() => ledger?.status ?? null);
   ledger = await LedgerClient.start(config, {
     onEvent: (event) => {
-      if (event.type === 'alarm') metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
+      if (event.type === 'alarm')
+        metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
       streams.send(event);
     },
     onProgress: on.onProgress,
     onDeath: on.onDeath,
   });
   streams.attach(ledger);
-  const apps = await Promise.all(zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, logger })));
+  const apps = await Promise.all(
+    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, logger })),
+  );
   const urls: Record<string, string> = {};
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];

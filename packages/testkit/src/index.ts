@@ -1,2 +1,9 @@
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
-export { closeWorld, createWorld, openLedger, TestSystem, type TestSystemOptions, type TestWorld } from './system.ts';
+export {
+  closeWorld,
+  createWorld,
+  openLedger,
+  TestSystem,
+  type TestSystemOptions,
+  type TestWorld,
+} from './system.ts';

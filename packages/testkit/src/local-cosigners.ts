@@ -31,7 +31,11 @@ export class LocalCosigner {
     this.name = name;
     this.#key = createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' }));
     const spki = createPublicKey(this.#key).export({ format: 'der', type: 'spki' });
-    this.vkey = makeVerifierKey(name, noteSignatureType.ed25519Cosignature, new Uint8Array(spki.subarray(-32)));
+    this.vkey = makeVerifierKey(
+      name,
+      noteSignatureType.ed25519Cosignature,
+      new Uint8Array(spki.subarray(-32)),
+    );
   }
 
   /** Size that it saw last. */
@@ -44,7 +48,10 @@ export class LocalCosigner {
     if (this.#seen !== null) {
       const { size, root } = this.#seen;
       if (size > checkpoint.size) {
-        throw new LedgerError('log_behind', `${this.name} has seen ${size} entries, this log has ${checkpoint.size}`);
+        throw new LedgerError(
+          'log_behind',
+          `${this.name} has seen ${size} entries, this log has ${checkpoint.size}`,
+        );
       }
       verifyConsistency(size, root, checkpoint.size, checkpoint.root, proofFrom(size));
     }
@@ -77,7 +84,11 @@ export class LocalCosigners {
     return { witnesses: group(this.witnesses, 1), replayers: group(this.replayers, 1) };
   }
 
-  async cosign(note: string, _size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]> {
+  async cosign(
+    note: string,
+    _size: number,
+    proofFrom: (oldSize: number) => Uint8Array[],
+  ): Promise<NoteSignature[]> {
     const seconds = Math.floor(this.#now() / 1000);
     const up = [...this.witnesses, ...this.replayers].filter((cosigner) => !cosigner.isDown);
     return up.map((cosigner) => cosigner.cosign(note, seconds, proofFrom));

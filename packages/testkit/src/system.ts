@@ -7,6 +7,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { parseTrustRoot, type TrustRoot } from '@tallystick/core';
 import {
   Ledger,
@@ -19,7 +20,13 @@ import {
   type SubmitResult,
 } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
-import { createIdentity, bootstrapIdentity, type Identity, newLicenseKey, newSubjectId } from '@tallystick/server';
+import {
+  bootstrapIdentity,
+  createIdentity,
+  type Identity,
+  newLicenseKey,
+  newSubjectId,
+} from '@tallystick/server';
 import { Mark, Signer, SigningKey } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
@@ -64,7 +71,11 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     offlineMax: 'P90D',
   });
   const store = options.store ?? new MemoryStore();
-  await bootstrapIdentity(store, identity, { random: randomBytes, now: now(), who: { kind: 'test', id: 'test' } });
+  await bootstrapIdentity(store, identity, {
+    random: randomBytes,
+    now: now(),
+    who: { kind: 'test', id: 'test' },
+  });
   const directory = mkdtempSync(join(tmpdir(), 'tally-test-'));
   const markFile = join(directory, 'mark.db');
   Mark.create(markFile, origin);
@@ -147,7 +158,7 @@ export class TestSystem {
   /** Resolves when changes are taken. */
   async ready(): Promise<void> {
     await this.ledger.whenPublished(1, 10_000);
-    while (this.ledger.mutations !== null) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (this.ledger.mutations !== null) await after(2);
   }
 
   /** Submits a command; throws where it is refused. */
@@ -158,7 +169,8 @@ export class TestSystem {
   }
 
   submit(command: Command, key?: string): Promise<SubmitResult> {
-    const request = key === undefined ? null : { key, hash: new TextEncoder().encode(JSON.stringify(command)) };
+    const request =
+      key === undefined ? null : { key, hash: new TextEncoder().encode(JSON.stringify(command)) };
     const cause = { who: { kind: 'test', id: 'test' }, why: null };
     return this.ledger.submit({ command, cause, request, dryRun: false });
   }

@@ -5,7 +5,15 @@
  *      "subjects":[{"id","document","salt","index","entry","path","map"}…]}
  */
 import { base64, decodeBase64 } from '../encoding/base64.ts';
-import { asArray, asCount, asString, closedMembers, type JsonValue, parseJson, requireVersion1 } from '../encoding/json.ts';
+import {
+  asArray,
+  asCount,
+  asString,
+  closedMembers,
+  type JsonValue,
+  parseJson,
+  requireVersion1,
+} from '../encoding/json.ts';
 import { malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
 import { isSubjectId } from '../record/subject.ts';
@@ -64,7 +72,7 @@ export function encodeBundle(bundle: Bundle): string {
       id,
       document: state && base64(state.document),
       salt: state && base64(state.salt),
-      index: state && state.index,
+      index: state?.index ?? null,
       entry: state && base64(state.entry),
       path: state?.path.map(base64) ?? [],
       map: base64(map),
@@ -77,7 +85,11 @@ const bundleMultiline = new Set(['entry', 'proof']);
 /** Parses a bundle within its limits; throws MALFORMED or TOO_NEW. Proves nothing. */
 export function parseBundle(bytes: Uint8Array): Bundle {
   if (bytes.length > bundleLimits.bytes) throw malformed(`bundle larger than ${bundleLimits.bytes} bytes`);
-  const json = closedMembers(parseJson(bytes, bundleMultiline), ['v', 'trust', 'anchor', 'keys', 'subjects'], 'bundle');
+  const json = closedMembers(
+    parseJson(bytes, bundleMultiline),
+    ['v', 'trust', 'anchor', 'keys', 'subjects'],
+    'bundle',
+  );
   requireVersion1(json.v, 'bundle');
   const anchor = closedMembers(json.anchor, ['entry', 'proof'], 'anchor');
   const keys = asArray(json.keys, 'keys', bundleLimits.keys);

@@ -4,9 +4,14 @@
  * Plain JSON, written and read by the client alone: it is as trustworthy as the device's own disk.
  */
 import { base64, decodeBase64 } from '../encoding/base64.ts';
-import { IntegrityError } from '../errors.ts';
 import { equalBytes, utf8 } from '../encoding/bytes.ts';
-import { type BrakeDocument, type NamespaceDocument, parseBrake, parseNamespace } from '../trust/namespace.ts';
+import { IntegrityError } from '../errors.ts';
+import {
+  type BrakeDocument,
+  type NamespaceDocument,
+  parseBrake,
+  parseNamespace,
+} from '../trust/namespace.ts';
 
 /** A public document at the log index that it was newest at. */
 export interface RememberedDocument {
@@ -43,16 +48,25 @@ export interface SeenAnchor {
 }
 
 /** Throws FORKED, ROLLED_BACK or TRUST_INVALID where an anchor contradicts what is remembered. */
-export function checkAnchorAgainst(remembered: Remembered, anchor: SeenAnchor & { trustVersion: number }): void {
+export function checkAnchorAgainst(
+  remembered: Remembered,
+  anchor: SeenAnchor & { trustVersion: number },
+): void {
   if (anchor.size === remembered.size && !equalBytes(anchor.root, decodeBase64(remembered.root))) {
     throw new IntegrityError('FORKED', `two histories of the log at size ${anchor.size} were signed`);
   }
   if (anchor.size < remembered.size && anchor.asOf > remembered.asOf + rollbackToleranceSeconds) {
-    throw new IntegrityError('ROLLED_BACK', `the log had ${remembered.size} entries and later ${anchor.size}`);
+    throw new IntegrityError(
+      'ROLLED_BACK',
+      `the log had ${remembered.size} entries and later ${anchor.size}`,
+    );
   }
   if (anchor.size >= remembered.size && anchor.trustVersion < remembered.trustVersion) {
     const { trustVersion } = remembered;
-    throw new IntegrityError('TRUST_INVALID', `trust root ${trustVersion} governed this log before it was this long`);
+    throw new IntegrityError(
+      'TRUST_INVALID',
+      `trust root ${trustVersion} governed this log before it was this long`,
+    );
   }
 }
 
@@ -82,7 +96,11 @@ export interface SeenDocument<T> {
   document: T;
 }
 
-function newer<T>(known: RememberedDocument, found: SeenDocument<T>, parse: (bytes: Uint8Array) => T): SeenDocument<T> {
+function newer<T>(
+  known: RememberedDocument,
+  found: SeenDocument<T>,
+  parse: (bytes: Uint8Array) => T,
+): SeenDocument<T> {
   if (known.index <= found.index) return found;
   return { index: known.index, text: known.document, document: parse(utf8(known.document)) };
 }

@@ -2,11 +2,12 @@
  * Verification of a bundle, offline: from a pinned trust root to a license that is genuine, logged
  * and the newest of its subject as of a time. What the license permits is judged elsewhere.
  */
-import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
+
 import { base64 } from '../encoding/base64.ts';
+import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
 import { asObject, type JsonObject, parseJson } from '../encoding/json.ts';
 import { parseDuration, parseInstant } from '../encoding/time.ts';
-import { failingAs, IntegrityError, malformed } from '../errors.ts';
+import { IntegrityError, malformed } from '../errors.ts';
 import { verifyLogSignatures } from '../log/checkpoint.ts';
 import { leafHash, verifyInclusion } from '../log/merkle.ts';
 import { verifyQuorum } from '../log/policy.ts';
@@ -27,14 +28,8 @@ import {
   readBrake,
   readNamespace,
 } from '../trust/namespace.ts';
-import {
-  meetsThreshold,
-  parseTrustRoot,
-  requiredAlgorithms,
-  type TrustRoot,
-  verifyTrustStep,
-} from '../trust/trust-root.ts';
-import { type Bundle, type BundledSubject, parseBundle, type SubjectState, type TrustStep } from './bundle.ts';
+import { meetsThreshold, requiredAlgorithms, type TrustRoot } from '../trust/trust-root.ts';
+import { type Bundle, type BundledSubject, parseBundle, type SubjectState } from './bundle.ts';
 import {
   checkAnchorAgainst,
   checkHeadAgainst,
@@ -43,6 +38,7 @@ import {
   remember,
   type SeenAnchor,
 } from './remembered.ts';
+import { verifyTrust } from './verify-trust.ts';
 
 export interface BundleRequest {
   /** The pinned trust roots, version 1 first, as `verifyTrustChain` returned them. */
@@ -103,7 +99,8 @@ export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): P
       ns: request.namespace,
       anchor,
       trustVersion: trust.version,
-      heads: subjects.license.index === null ? [] : [{ key: proven.licenseKey, index: subjects.license.index }],
+      heads:
+        subjects.license.index === null ? [] : [{ key: proven.licenseKey, index: subjects.license.index }],
       ...proven.newest,
     }),
   };
@@ -112,58 +109,6 @@ export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): P
 /** Memories of another trust root or namespace say nothing here. */
 function applicable(remembered: Remembered | null, trust: TrustRoot, ns: string): Remembered | null {
   return remembered?.genesis === base64(trust.genesis) && remembered.ns === ns ? remembered : null;
-}
-
-/** Walks from the pinned trust root to the version that governs the anchor. */
-async function verifyTrust(
-  steps: TrustStep[],
-  mapRoot: MapRootEntry,
-  anchor: TlogProof,
-  pin: readonly TrustRoot[],
-): Promise<TrustRoot> {
-  const chain = [...pin];
-  const leaves: { version: number; index: number }[] = [];
-  for (const step of steps) {
-    const { next, proof } = parseStep(step);
-    const known = pin.find((trust) => equalBytes(trust.hash, next.hash));
-    if (known === undefined) {
-      const current = chain.at(-1);
-      if (current === undefined) throw new IntegrityError('TRUST_INVALID', 'no trust root is pinned');
-      await verifyStep(step, next, proof, current);
-      chain.push(next);
-      leaves.push({ version: next.version, index: proof.index });
-    }
-  }
-  const governing = chain.find((trust) => equalBytes(trust.hash, mapRoot.trust));
-  if (governing === undefined) {
-    throw new IntegrityError('TRUST_OUTDATED', 'the log is governed by a trust root that is not known here');
-  }
-  const misplaced = leaves.find(
-    (leaf) => leaf.index < anchor.checkpoint.size !== leaf.version <= governing.version,
-  );
-  if (misplaced !== undefined) {
-    throw new IntegrityError('TRUST_INVALID', `trust root ${misplaced.version} governs from another place in the log`);
-  }
-  return governing;
-}
-
-function parseStep(step: TrustStep): { next: TrustRoot; proof: TlogProof } {
-  return failingAs('TRUST_INVALID', 'trust step', () => ({
-    next: parseTrustRoot(step.envelope),
-    proof: parseTlogProof(step.proof),
-  }));
-}
-
-/** A new version must be logged under keys and quorum of the version before it, in the same log. */
-async function verifyStep(step: TrustStep, next: TrustRoot, proof: TlogProof, current: TrustRoot): Promise<void> {
-  await verifyTrustStep(current, next, proof.index);
-  if (proof.checkpoint.origin !== current.log.origin || next.log.origin !== current.log.origin) {
-    throw new IntegrityError('TRUST_INVALID', 'the origin of the log changes with new pins only');
-  }
-  await verifyLogSignatures(proof.checkpoint, current.log.vkeys);
-  await verifyQuorum(proof.checkpoint, current.quorum);
-  const { size, root } = proof.checkpoint;
-  verifyInclusion(leafHash(step.envelope), proof.index, size, proof.path, root);
 }
 
 /** The map root is the last leaf of a checkpoint that the log and a quorum signed. */
@@ -228,7 +173,8 @@ function verifySubjects(bundle: Bundle, context: SubjectContext): LoggedSubjects
   const namespace = required(found, 'namespace');
   const brake = required(found, 'brake');
   if (namespace.state === null || brake.state === null) throw malformed('bundle without namespace or brake');
-  const logged = license.state === null ? verifyAbsence(license, context) : verifyLogged(license, license.state, context);
+  const logged =
+    license.state === null ? verifyAbsence(license, context) : verifyLogged(license, license.state, context);
   return {
     namespace: verifyLogged(namespace, namespace.state, context),
     brake: verifyLogged(brake, brake.state, context),
@@ -249,7 +195,12 @@ function required(found: Map<string, BundledSubject>, role: string): BundledSubj
 
 /** Proves that the subject never had an entry. */
 function verifyAbsence(subject: BundledSubject, context: SubjectContext): null {
-  verifyMapProof(subject.map, subjectKey(context.trust.genesis, context.ns, subject.id), null, context.mapRoot);
+  verifyMapProof(
+    subject.map,
+    subjectKey(context.trust.genesis, context.ns, subject.id),
+    null,
+    context.mapRoot,
+  );
   return null;
 }
 
@@ -267,7 +218,8 @@ function verifyLogged(subject: BundledSubject, state: SubjectState, context: Sub
   const leaf = leafHash(state.entry);
   verifyInclusion(leaf, state.index, context.anchor.size, state.path, context.anchor.root);
   verifyMapProof(subject.map, key, headValue(state.index, leaf), context.mapRoot);
-  if (isPublicSubject(subject.id) && !equalBytes(state.salt, zeroSalt)) throw altered('salt of a public document');
+  if (isPublicSubject(subject.id) && !equalBytes(state.salt, zeroSalt))
+    throw altered('salt of a public document');
   if (!equalBytes(documentCommitment(state.salt, state.document), record.doc)) {
     throw altered(`document of ${subject.id} is not the one that was logged`);
   }
@@ -306,7 +258,11 @@ async function verifySignatures(
   }
   const own = readNamespace(subjects.namespace.json);
   const newest = newestPublicDocuments(remembered, {
-    namespace: { index: subjects.namespace.index, text: decodeUtf8(subjects.namespace.document), document: own },
+    namespace: {
+      index: subjects.namespace.index,
+      text: decodeUtf8(subjects.namespace.document),
+      document: own,
+    },
     brake: {
       index: subjects.brake.index,
       text: decodeUtf8(subjects.brake.document),
@@ -319,7 +275,9 @@ async function verifySignatures(
   const rules = { trust, ns, namespace, keys: bundle.keys };
   const used = await signersOfRecord(subjects.brake, { ...rules, brake: null });
   const licenseSigners =
-    subjects.license.logged === null ? [] : await signersOfRecord(subjects.license.logged, { ...rules, brake });
+    subjects.license.logged === null
+      ? []
+      : await signersOfRecord(subjects.license.logged, { ...rules, brake });
   checkNoUnusedKeys(bundle.keys, [...used, ...licenseSigners]);
   return {
     license: subjects.license.logged && {
@@ -358,10 +316,14 @@ async function signersOfRecord(
   const signed = new Set(await signersOf(subject.entry.envelope, candidates));
   const signers = entitled.filter(({ key }) => signed.has(key));
   const namespaceTrust = rules.trust.namespaces.get(rules.ns);
-  const algorithms = namespaceTrust === undefined ? [] : requiredAlgorithms(namespaceTrust, usage, subject.index);
+  const algorithms =
+    namespaceTrust === undefined ? [] : requiredAlgorithms(namespaceTrust, usage, subject.index);
   const missing = algorithms.filter((alg) => !signers.some(({ key }) => key.alg === alg));
   if (algorithms.length === 0 || missing.length > 0) {
-    throw new IntegrityError('KEY_NOT_VALID', `${subject.id} is not signed by a key entitled to at index ${subject.index}`);
+    throw new IntegrityError(
+      'KEY_NOT_VALID',
+      `${subject.id} is not signed by a key entitled to at index ${subject.index}`,
+    );
   }
   return signers;
 }

@@ -12,7 +12,14 @@ import { hashLength } from '../hash.ts';
 import { isSignedBy } from '../trust/key.ts';
 import { cosignedMessage } from './cosignature.ts';
 import { emptyRoot } from './merkle.ts';
-import { isKeyName, type Note, noteSignatureType, parseNote, signaturesBy, type VerifierKey } from './note.ts';
+import {
+  isKeyName,
+  type Note,
+  noteSignatureType,
+  parseNote,
+  signaturesBy,
+  type VerifierKey,
+} from './note.ts';
 
 /** A tree head: what a log says of itself. */
 export interface Checkpoint {

@@ -12,7 +12,11 @@ import { sha256 } from '../hash.ts';
 import { checkPublicKey, type KeyAlgorithm } from '../trust/key.ts';
 
 /** Signature types of signed-note that this project meets. */
-export const noteSignatureType = { ed25519: 0x01, ed25519Cosignature: 0x04, mlDsa44Cosignature: 0x06 } as const;
+export const noteSignatureType = {
+  ed25519: 0x01,
+  ed25519Cosignature: 0x04,
+  mlDsa44Cosignature: 0x06,
+} as const;
 export type NoteSignatureType = (typeof noteSignatureType)[keyof typeof noteSignatureType];
 
 /** A verifier key: `name+hex(key id)+base64(type || raw key)`. */

@@ -75,7 +75,10 @@ export async function verifyQuorum(checkpoint: SignedCheckpoint, policy: Policy)
   }
   const asOf = quorumTime(policy, times);
   if (asOf === undefined) {
-    throw new IntegrityError('QUORUM_UNMET', `${times.size} of ${policy.witnesses.length} cosigners are no quorum`);
+    throw new IntegrityError(
+      'QUORUM_UNMET',
+      `${times.size} of ${policy.witnesses.length} cosigners are no quorum`,
+    );
   }
   return asOf;
 }
@@ -108,7 +111,8 @@ function addKey(vkey: VerifierKey, keys: Set<string>): void {
 }
 
 function addName(name: string | undefined, names: Set<string>): string {
-  if (name === undefined || name === 'none' || names.has(name)) throw malformed('policy: name missing or taken');
+  if (name === undefined || name === 'none' || names.has(name))
+    throw malformed('policy: name missing or taken');
   names.add(name);
   return name;
 }

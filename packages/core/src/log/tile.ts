@@ -23,7 +23,8 @@ export function formatTilePath(tile: TileName): string {
   return `tile/${tile.level}/${path}${partial}`;
 }
 
-const tilePathRule = /^tile\/(entries|[0-9]{1,2})\/((?:x[0-9]{3}\/){0,5}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/;
+const tilePathRule =
+  /^tile\/(entries|[0-9]{1,2})\/((?:x[0-9]{3}\/){0,5}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/;
 
 /** Parses a tile path strictly: exactly what `formatTilePath` writes; throws MALFORMED otherwise. */
 export function parseTilePath(path: string): TileName {

@@ -51,7 +51,8 @@ export function bitAt(key: Uint8Array, depth: number): 0 | 1 {
 export function encodeMapProof(proof: MapProof): Uint8Array {
   const bitmapLength = (proof.depth + 7) >> 3;
   const present = proof.siblings.filter((sibling) => !equalBytes(sibling, emptySubtree));
-  const leafParts = proof.leaf === null ? [] : [...(proof.leaf.key === null ? [] : [proof.leaf.key]), proof.leaf.value];
+  const leafParts =
+    proof.leaf === null ? [] : [...(proof.leaf.key === null ? [] : [proof.leaf.key]), proof.leaf.value];
   const bytes = new Uint8Array(2 + bitmapLength + hashLength * (present.length + leafParts.length));
   bytes[0] = proof.type;
   bytes[1] = proof.depth;
@@ -72,7 +73,8 @@ export function encodeMapProof(proof: MapProof): Uint8Array {
 /** Parses a proof strictly: nothing that `encodeMapProof` would not write. Throws MALFORMED. */
 export function parseMapProof(bytes: Uint8Array): MapProof {
   const [type, depth] = bytes;
-  if (depth === undefined || (type !== 1 && type !== 2 && type !== 3)) throw malformed('map proof: unknown type');
+  if (depth === undefined || (type !== 1 && type !== 2 && type !== 3))
+    throw malformed('map proof: unknown type');
   const bitmapLength = (depth + 7) >> 3;
   if (bytes.length < 2 + bitmapLength) throw malformed('map proof: cut short');
   const bitmap = bytes.subarray(2, 2 + bitmapLength);
@@ -89,7 +91,8 @@ export function parseMapProof(bytes: Uint8Array): MapProof {
   const siblings: Uint8Array[] = [];
   for (let level = 0; level < depth; level++) {
     const sibling = bitAt(bitmap, level) === 1 ? take() : null;
-    if (sibling !== null && equalBytes(sibling, emptySubtree)) throw malformed('map proof: empty sibling sent');
+    if (sibling !== null && equalBytes(sibling, emptySubtree))
+      throw malformed('map proof: empty sibling sent');
     siblings.push(sibling ?? emptySubtree);
   }
   if (depth > 0 && siblings[depth - 1] === emptySubtree) throw malformed('map proof: last sibling is empty');
@@ -116,7 +119,9 @@ export function verifyMapProof(
 ): void {
   const proof = parseOrNotCurrent(bytes);
   if ((proof.type === mapProofType.inclusion) !== (value !== null)) {
-    throw notCurrent(value === null ? 'map holds an entry for the subject' : 'map holds no entry for the subject');
+    throw notCurrent(
+      value === null ? 'map holds an entry for the subject' : 'map holds no entry for the subject',
+    );
   }
   if (value !== null && !equalBytes(proof.leaf?.value ?? emptySubtree, value)) {
     throw notCurrent("the map's newest entry of the subject is another one");
@@ -144,7 +149,9 @@ function parseOrNotCurrent(bytes: Uint8Array): MapProof {
   try {
     return parseMapProof(bytes);
   } catch (error) {
-    throw new IntegrityError('NOT_CURRENT', error instanceof Error ? error.message : 'map proof', { cause: error });
+    throw new IntegrityError('NOT_CURRENT', error instanceof Error ? error.message : 'map proof', {
+      cause: error,
+    });
   }
 }
 

@@ -58,7 +58,9 @@ export class SubjectMap {
 
   head(key: Uint8Array): SubjectHead | undefined {
     const leaf = this.#find(key);
-    return leaf === undefined ? undefined : { index: this.#indexes[leaf] as number, rev: this.#revs[leaf] as number };
+    return leaf === undefined
+      ? undefined
+      : { index: this.#indexes[leaf] as number, rev: this.#revs[leaf] as number };
   }
 
   /** V of a subject, for comparison with `headValue`. */
@@ -126,7 +128,8 @@ export class SubjectMap {
    * Throws RangeError below `oldestSize`.
    */
   at(size: number): PastMap {
-    if (size < this.#undoFrom) throw new RangeError(`map roots before log size ${this.#undoFrom} are not kept`);
+    if (size < this.#undoFrom)
+      throw new RangeError(`map roots before log size ${this.#undoFrom} are not kept`);
     const values = new Map<number, Undo>();
     for (let at = this.#undo.length - 1; at >= 0; at--) {
       const undo = this.#undo[at] as Undo;
@@ -376,5 +379,10 @@ function encodePast(key: Uint8Array, siblings: Uint8Array[], subtree: PastSubtre
   if (equalBytes(subtree.key, key)) {
     return encodeMapProof({ type: mapProofType.inclusion, depth, siblings, leaf: { key: null, value } });
   }
-  return encodeMapProof({ type: mapProofType.anotherLeaf, depth, siblings, leaf: { key: subtree.key, value } });
+  return encodeMapProof({
+    type: mapProofType.anotherLeaf,
+    depth,
+    siblings,
+    leaf: { key: subtree.key, value },
+  });
 }

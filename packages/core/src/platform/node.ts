@@ -5,20 +5,16 @@ export type SignatureAlgorithm = 'ed25519' | 'ml-dsa-44' | 'ecdsa-p256-sha256';
 
 const hashBytes = 32;
 
-/** Node's Buffers have these methods; its type declarations leave them out. */
-declare global {
-  interface Buffer {
-    latin1Write(text: string, offset: number, length: number): number;
-    base64Slice(start: number, end: number): string;
-  }
+/** Node's Buffers have these methods, which work on any Uint8Array; its type declarations leave them out. */
+interface BufferMethods {
+  latin1Write: (this: Uint8Array, text: string, offset: number, length: number) => number;
+  base64Slice: (this: Uint8Array, start: number, end: number) => string;
 }
-/** Works on any Uint8Array, so that no Buffer has to be made around one for each digest. */
-const latin1Write = Buffer.prototype.latin1Write as (this: Uint8Array, text: string, offset: number, length: number) => number;
-const base64Slice = Buffer.prototype.base64Slice as (this: Uint8Array, start: number, end: number) => string;
+const { latin1Write, base64Slice } = Buffer.prototype as unknown as BufferMethods;
 
 export function sha256(data: Uint8Array): Uint8Array {
   const digest = Buffer.allocUnsafe(hashBytes);
-  digest.latin1Write(hash('sha256', data, 'binary'), 0, hashBytes);
+  latin1Write.call(digest, hash('sha256', data, 'binary'), 0, hashBytes);
   return digest;
 }
 

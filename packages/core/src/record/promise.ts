@@ -73,8 +73,11 @@ export async function verifyPromise(
     throw new IntegrityError('LOG_SIGNATURE_INVALID', 'promise is not signed by the log');
   }
   const statement = parsePromise(envelope.payload);
-  if (statement.origin !== origin) throw new IntegrityError('LOG_SIGNATURE_INVALID', 'promise of another log');
-  const path = asArray(promise.path, 'promise.path', 63).map((hash) => decodeBase64(asString(hash, 'path'), hashLength));
+  if (statement.origin !== origin)
+    throw new IntegrityError('LOG_SIGNATURE_INVALID', 'promise of another log');
+  const path = asArray(promise.path, 'promise.path', 63).map((hash) =>
+    decodeBase64(asString(hash, 'path'), hashLength),
+  );
   const leaf = decodeBase64(promise.leaf, hashLength);
   const root = rootOfInclusion(leaf, promise.index - statement.index, statement.count, path);
   if (!equalBytes(root, statement.root)) throw malformed('promise does not cover this entry');

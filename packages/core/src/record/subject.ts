@@ -75,4 +75,3 @@ export function isPublicSubject(id: string): boolean {
 export function bytesKey(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
-

@@ -43,7 +43,8 @@ export function checkPublicKey(alg: KeyAlgorithm, key: Uint8Array): void {
   if (alg === 'ecdsa-p256-sha256' && key[0] !== 4) throw malformed('P-256 key is not an uncompressed point');
   if (alg !== 'ed25519') return;
   const y = withoutSign(key);
-  const isAboveField = y[31] === 0x7f && (y[0] as number) >= 0xed && y.subarray(1, 31).every((b) => b === 0xff);
+  const isAboveField =
+    y[31] === 0x7f && (y[0] as number) >= 0xed && y.subarray(1, 31).every((b) => b === 0xff);
   if (isAboveField) throw malformed('Ed25519 key is not canonical');
   if (smallOrderY.has(hex(y))) throw malformed('Ed25519 key of small order');
 }
@@ -116,7 +117,11 @@ export function isSignedBy(
 ): boolean | Promise<boolean> {
   if (signature.length !== signatureLength[key.alg]) return false;
   // Libraries disagree on an R of small order, and no honest signer makes one.
-  if (key.alg === 'ed25519' && isSuspectR(signature) && smallOrderY.has(hex(withoutSign(signature.subarray(0, 32))))) {
+  if (
+    key.alg === 'ed25519' &&
+    isSuspectR(signature) &&
+    smallOrderY.has(hex(withoutSign(signature.subarray(0, 32))))
+  ) {
     return false;
   }
   return verifySignature(key.alg, key.key, message, signature);

@@ -3,7 +3,17 @@
  * indexes, and the brake that can only tighten it.
  */
 import { decodeBase64 } from '../encoding/base64.ts';
-import { asArray, asCount, asObject, asString, closedMembers, type JsonObject, type JsonValue, parseJson, requireVersion1 } from '../encoding/json.ts';
+import {
+  asArray,
+  asCount,
+  asObject,
+  asString,
+  closedMembers,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  requireVersion1,
+} from '../encoding/json.ts';
 import { parseDuration } from '../encoding/time.ts';
 import { IntegrityError, malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
@@ -88,7 +98,8 @@ export function readNamespace(json: JsonObject): NamespaceDocument {
   const head = parseDocumentHead(json, 'namespace');
   const support = asObject(json.support, 'support');
   const mode = asString(json.mode, 'mode');
-  if (head.id !== 'namespace' || (mode !== 'live' && mode !== 'test')) throw malformed('namespace: id or mode');
+  if (head.id !== 'namespace' || (mode !== 'live' && mode !== 'test'))
+    throw malformed('namespace: id or mode');
   const document: NamespaceDocument = {
     v: 1,
     type: 'namespace',
@@ -125,7 +136,16 @@ export function readBrake(json: JsonObject): BrakeDocument {
     return { id: parseKeyId(id), index: asCount(index, 'until.index') };
   });
   if (new Set(until.map(({ id }) => id)).size !== until.length) throw malformed('brake lists a key twice');
-  return { v: 1, type: 'brake', ns: head.ns, id: 'brake', rev: head.rev, crit: [], ...parseEpochs(json), until };
+  return {
+    v: 1,
+    type: 'brake',
+    ns: head.ns,
+    id: 'brake',
+    rev: head.rev,
+    crit: [],
+    ...parseEpochs(json),
+    until,
+  };
 }
 
 /**
@@ -133,7 +153,8 @@ export function readBrake(json: JsonObject): BrakeDocument {
  * was made for.
  */
 export function checkBrakeEpoch(namespace: NamespaceDocument, brake: BrakeDocument): void {
-  if (brake.epoch > namespace.epoch) throw new IntegrityError('ALTERED', 'brake of a later epoch than the namespace');
+  if (brake.epoch > namespace.epoch)
+    throw new IntegrityError('ALTERED', 'brake of a later epoch than the namespace');
 }
 
 /** The stricter of both: a brake of an earlier epoch is ignored. */
@@ -160,8 +181,10 @@ export function entitledKey(
 ): NamespaceKey | undefined {
   const id = keyFingerprintText(key);
   const entry = namespace.keys.find((listed) => listed.alg === key.alg && listed.id === id);
-  if (entry === undefined || !(entry.usages as string[]).includes(usage) || index < entry.from) return undefined;
-  const braked = brake?.epoch === namespace.epoch ? brake.until.find((cut) => cut.id === entry.id)?.index : undefined;
+  if (entry === undefined || !(entry.usages as string[]).includes(usage) || index < entry.from)
+    return undefined;
+  const braked =
+    brake?.epoch === namespace.epoch ? brake.until.find((cut) => cut.id === entry.id)?.index : undefined;
   const until = Math.min(entry.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
   return index < until ? entry : undefined;
 }
@@ -178,12 +201,14 @@ export function namespaceStepProblem(
   if (current !== null && next.epoch < current.epoch) return 'the epoch fell';
   if (current !== null && next.epoch === current.epoch) {
     if (next.minEpoch < current.minEpoch) return 'minEpoch fell within an epoch';
-    if (lockLevels.indexOf(next.lock) < lockLevels.indexOf(current.lock)) return 'the lock loosened within an epoch';
+    if (lockLevels.indexOf(next.lock) < lockLevels.indexOf(current.lock))
+      return 'the lock loosened within an epoch';
   }
   for (const before of current?.keys ?? []) {
     const after = next.keys.find((key) => key.id === before.id);
     if (after === undefined) return `key ${before.id} left the list`;
-    if (after.from !== before.from || after.alg !== before.alg) return `key ${before.id} changed its range or kind`;
+    if (after.from !== before.from || after.alg !== before.alg)
+      return `key ${before.id} changed its range or kind`;
     if (after.usages.join() !== before.usages.join()) return `key ${before.id} changed its usages`;
     if (before.until !== null && (after.until === null || after.until > before.until)) {
       return `until of key ${before.id} rose`;

@@ -78,6 +78,7 @@ function thresholdJson(rule: KeyThreshold): { threshold: number; keys: { alg: st
 
 function namespaceJson(trust: NamespaceTrustContent): object {
   const require: Record<string, { from: number; algs: KeyAlgorithm[] }[]> = {};
-  for (const [usage, rules] of trust.require) require[usage] = rules.map(({ from, algs }) => ({ from, algs }));
+  for (const [usage, rules] of trust.require)
+    require[usage] = rules.map(({ from, algs }) => ({ from, algs }));
   return { authority: thresholdJson(trust.authority), require };
 }

@@ -95,7 +95,11 @@ export function parseTrustRoot(bytes: Uint8Array): TrustRoot {
     hash,
     envelope,
   };
-  if (version < 1 || (version === 1) !== (json.genesis === null) || (version === 1) !== (json.prev === null)) {
+  if (
+    version < 1 ||
+    (version === 1) !== (json.genesis === null) ||
+    (version === 1) !== (json.prev === null)
+  ) {
     throw malformed('trust root: version, genesis and prev disagree');
   }
   parseInstant(trust.expires);
@@ -123,8 +127,13 @@ export async function verifyTrustChain(envelopes: readonly Uint8Array[]): Promis
  * Checks that `next` is signed by the threshold of `current` and by its own, and continues it.
  * `current` is null for version 1; `index` is the log index of `next`, where it is known. Throws TRUST_INVALID.
  */
-export async function verifyTrustStep(current: TrustRoot | null, next: TrustRoot, index?: number): Promise<void> {
-  if (next.version !== (current?.version ?? 0) + 1) throw untrusted(`version ${next.version} is out of order`);
+export async function verifyTrustStep(
+  current: TrustRoot | null,
+  next: TrustRoot,
+  index?: number,
+): Promise<void> {
+  if (next.version !== (current?.version ?? 0) + 1)
+    throw untrusted(`version ${next.version} is out of order`);
   if (!(await meetsThreshold(next.envelope, next.root))) {
     throw untrusted(`version ${next.version} is not signed by its own threshold`);
   }
@@ -132,7 +141,8 @@ export async function verifyTrustStep(current: TrustRoot | null, next: TrustRoot
   if (!(await meetsThreshold(next.envelope, current.root))) {
     throw untrusted(`version ${next.version} is not signed by the threshold of version ${current.version}`);
   }
-  if (next.prev === null || !equalBytes(next.prev, current.hash)) throw untrusted('prev is not the version before');
+  if (next.prev === null || !equalBytes(next.prev, current.hash))
+    throw untrusted('prev is not the version before');
   if (!equalBytes(next.genesis, current.genesis)) throw untrusted('genesis changed');
   checkRequirementsGrow(current, next, index ?? 0);
 }
@@ -163,7 +173,8 @@ function checkRequirementsGrow(current: TrustRoot, next: TrustRoot, index: numbe
     }
     for (const [usage, rules] of after.require) {
       const added = rules.slice(before.require.get(usage)?.length ?? 0);
-      if (added.some((rule) => rule.from < index)) throw untrusted(`a requirement of ${ns} reaches back in the log`);
+      if (added.some((rule) => rule.from < index))
+        throw untrusted(`a requirement of ${ns} reaches back in the log`);
     }
   }
 }
@@ -187,7 +198,8 @@ function parseThreshold(value: JsonValue, what: string): KeyThreshold {
 function parseLog(origin: string, values: JsonValue[]): TrustRoot['log'] {
   if (!isKeyName(origin)) throw malformed('trust root: log.origin');
   const vkeys = values.map((value) => parseVerifierKey(asString(value, 'log.vkey')));
-  if (!vkeys.some((vkey) => vkey.type === noteSignatureType.ed25519)) throw malformed('log without an Ed25519 key');
+  if (!vkeys.some((vkey) => vkey.type === noteSignatureType.ed25519))
+    throw malformed('log without an Ed25519 key');
   for (const vkey of vkeys) {
     if (vkey.name !== origin) throw malformed('log key under another name than the origin');
     if (vkey.type === noteSignatureType.ed25519Cosignature) throw malformed('log with a witness key');
@@ -200,13 +212,14 @@ function parseLog(origin: string, values: JsonValue[]): TrustRoot['log'] {
  * `quorum quorum`, so that no quorum comes about without somebody who recomputed everything.
  */
 function parseQuorum(text: string): Policy {
-  if (!/\ngroup quorum all witnesses replayers\nquorum quorum\n$/.test(text)) {
+  if (!text.endsWith('\ngroup quorum all witnesses replayers\nquorum quorum\n')) {
     throw malformed('quorum does not ask for witnesses and replayers');
   }
   const policy = parsePolicy(text);
   if (policy.logs.length > 0) throw malformed('quorum with a log line');
   for (const name of ['witnesses', 'replayers']) {
-    if (!policy.groups.some((group) => group.name === name)) throw malformed(`quorum without a group ${name}`);
+    if (!policy.groups.some((group) => group.name === name))
+      throw malformed(`quorum without a group ${name}`);
   }
   return policy;
 }

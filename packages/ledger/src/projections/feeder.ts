@@ -62,7 +62,9 @@ export class ProjectionFeeder {
       const entries = await store.entries(from, entriesPerRead);
       const revisions = await this.#revisionsOf(entries);
       const causes = await store.causes(from, from + entries.length);
-      const requests = causes.flatMap(({ requestKey, index }) => (requestKey === null ? [] : [{ key: requestKey, index }]));
+      const requests = causes.flatMap(({ requestKey, index }) =>
+        requestKey === null ? [] : [{ key: requestKey, index }],
+      );
       await this.#write(revisions, requests, from + entries.length);
       onProgress(projections.size);
     }
@@ -121,7 +123,8 @@ export class ProjectionFeeder {
   async #namesOf(current: Current, index: number): Promise<Map<string, string | null>> {
     const { projections, store, state, indexKey } = this.#parts;
     const [before] = current.rev === 0 ? [] : projections.revisions(current.document.id, current.rev - 2, 1);
-    const stored = before === undefined || before.index >= index ? undefined : await store.entry(before.index);
+    const stored =
+      before === undefined || before.index >= index ? undefined : await store.entry(before.index);
     const previous = stored && checkRevision(stored, state.tree.leaf(stored.index)).current;
     return nameChanges(previous ?? undefined, current, indexKey);
   }

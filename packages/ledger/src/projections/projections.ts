@@ -90,7 +90,9 @@ export class Projections {
     this.#database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
     if (options.readOnly !== true) {
       this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL');
-      const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
+      const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as {
+        user_version: number;
+      };
       if (version === 0) this.#database.exec(schema);
     }
     this.#statements = prepareAll(this.#database);
@@ -142,7 +144,13 @@ export class Projections {
   licenses(filter: LicenseFilter, page: Page): LicenseRow[] {
     const conditions = ['id < ?'];
     const values: string[] = [page.before];
-    const columns = { customer: 'customer = ?', plan: 'plan = ?', product: 'product = ?', state: 'state = ?', expiresBefore: 'until < ?' };
+    const columns = {
+      customer: 'customer = ?',
+      plan: 'plan = ?',
+      product: 'product = ?',
+      state: 'state = ?',
+      expiresBefore: 'until < ?',
+    };
     for (const [name, condition] of Object.entries(columns)) {
       const value = filter[name as keyof LicenseFilter];
       if (value === undefined) continue;
@@ -277,7 +285,8 @@ const statements: Record<StatementName, string> = {
 
 function prepareAll(database: DatabaseSync): Record<StatementName, StatementSync> {
   const prepared: Partial<Record<StatementName, StatementSync>> = {};
-  for (const [name, sql] of Object.entries(statements)) prepared[name as StatementName] = database.prepare(sql);
+  for (const [name, sql] of Object.entries(statements))
+    prepared[name as StatementName] = database.prepare(sql);
   return prepared as Record<StatementName, StatementSync>;
 }
 

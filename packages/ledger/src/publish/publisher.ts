@@ -5,7 +5,6 @@
  * Fails closed: without signer or quorum nothing is published, and what waits keeps waiting, visibly.
  */
 import {
-
   type Checkpoint,
   encodeMapRoot,
   formatCheckpoint,
@@ -147,7 +146,8 @@ export class Publisher {
     const started = this.#parts.now();
     try {
       const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
-      if (!this.#isConfirmed && this.#parts.mark.size > 0) await this.#publish(this.#checkpoint(this.#parts.mark.size));
+      if (!this.#isConfirmed && this.#parts.mark.size > 0)
+        await this.#publish(this.#checkpoint(this.#parts.mark.size));
       else if (isBehind) await this.#publish(await this.#anchor());
       else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
       this.#isConfirmed = this.#published !== null;
@@ -160,7 +160,9 @@ export class Publisher {
   }
 
   #isStale(): boolean {
-    return this.#published !== null && this.#parts.now() - this.#published.asOf * 1000 > this.#times.refreshMs;
+    return (
+      this.#published !== null && this.#parts.now() - this.#published.asOf * 1000 > this.#times.refreshMs
+    );
   }
 
   /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
@@ -193,7 +195,9 @@ export class Publisher {
     const text = formatCheckpoint(checkpoint);
     const logLine = { name: origin, ...own };
     const signed = formatNote({ text, signatures: [logLine] });
-    const lines = await cosigners.cosign(signed, size, (oldSize) => state.tree.consistencyProof(oldSize, size));
+    const lines = await cosigners.cosign(signed, size, (oldSize) =>
+      state.tree.consistencyProof(oldSize, size),
+    );
     const note = formatNote({ text, signatures: [logLine, ...lines] });
     // Checked as a client will check it: what does not verify here is not published.
     const parsed = parseSignedCheckpoint(utf8(note));
@@ -227,4 +231,3 @@ export class PublicationTimeout extends Error {
 export function plainEntry(index: number, entry: Uint8Array): StoredEntry {
   return { index, leaf: leafHash(entry), subject: null, rev: 0, entry, content: null };
 }
-

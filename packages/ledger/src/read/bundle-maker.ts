@@ -3,9 +3,9 @@ import {
   type BundledSubject,
   encodeBundle,
   formatTlogProof,
+  keyIdOf,
   type PastMap,
   type PublicKey,
-  keyIdOf,
 } from '@tallystick/core';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
@@ -53,7 +53,11 @@ export class BundleMaker {
     const shared = await this.#sharedUnder(published);
     const license = await this.#subject(licenseId, shared.published, shared.map);
     if (license.subject.state === null && isIssued) return null;
-    const keyids = new Set([license, ...shared.singletons.filter(({ subject }) => subject.id === 'brake')].flatMap((each) => each.keyids));
+    const keyids = new Set(
+      [license, ...shared.singletons.filter(({ subject }) => subject.id === 'brake')].flatMap(
+        (each) => each.keyids,
+      ),
+    );
     return encodeBundle({
       trust: [],
       anchor: shared.anchor,
@@ -102,7 +106,8 @@ export class BundleMaker {
     const index = map.indexOf(key);
     if (index === undefined) return { subject: { id, state: null, map: proof }, keyids: [] };
     const { content, record, entry } = await reader.revision(id, index);
-    if (content.document === null || content.salt === null) throw new IntegrityAlarm(index, 'the document was removed');
+    if (content.document === null || content.salt === null)
+      throw new IntegrityAlarm(index, 'the document was removed');
     const subject: BundledSubject = {
       id,
       state: {

@@ -12,7 +12,7 @@ import {
   type TileName,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { type CauseDocument, checkCause, type CheckedRevision } from '../content.ts';
+import { type CauseDocument, type CheckedRevision, checkCause } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
@@ -148,7 +148,12 @@ export class LedgerReader {
     if (stored === undefined) return undefined;
     const base = { index, leaf: base64(stored.leaf), entry: base64(stored.entry) };
     if (stored.subject === null) {
-      return { ...base, kind: isMapRoot(stored.entry) ? 'map.root' : 'trust.root', record: null, subject: null };
+      return {
+        ...base,
+        kind: isMapRoot(stored.entry) ? 'map.root' : 'trust.root',
+        record: null,
+        subject: null,
+      };
     }
     const { record, content } = await this.#parts.reader.revision(stored.content?.id ?? '', index);
     const json = JSON.parse(decodeUtf8(record.envelope.payload)) as object;
@@ -179,7 +184,8 @@ export class LedgerReader {
     const revisions: CheckedRevision[] = [];
     for (const row of rows) {
       const revision = await this.revision(row.id);
-      if (revision === undefined) throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
+      if (revision === undefined)
+        throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
       const expected = revision.current === null ? null : rowFor(revision.current.document);
       if (expected === null || !sameRow(expected, row)) {
         throw new IntegrityAlarm(revision.index, `the projected row of ${row.id} is not what was logged`);
@@ -193,4 +199,3 @@ export class LedgerReader {
 function sameRow(expected: object, row: object): boolean {
   return Object.entries(expected).every(([name, value]) => (row as Record<string, unknown>)[name] === value);
 }
-

@@ -1,6 +1,6 @@
 /** Reads revisions of subjects, each checked against the log before anybody sees it. */
 import type { Current } from '@tallystick/license';
-import { checkRevision, type CheckedRevision } from '../content.ts';
+import { type CheckedRevision, checkRevision } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Store } from '../store/store.ts';

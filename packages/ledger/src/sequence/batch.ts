@@ -8,11 +8,12 @@ import {
   type LogRecord,
   LogTree,
   leafHash,
-  payloadTypes,
   type PromiseStatement,
+  payloadTypes,
 } from '@tallystick/core';
 import type { Change, Command, Current } from '@tallystick/license';
 import type { CauseInput } from '../content.ts';
+import { LedgerError } from '../errors.ts';
 import type { FedRevision } from '../projections/feeder.ts';
 import type { ProjectedRequest } from '../projections/projections.ts';
 import type { StoredCause, StoredContent, StoredEntry } from '../store/store.ts';
@@ -89,7 +90,11 @@ export function keptPromise(promise: BatchPromise, index: number): KeptPromise {
 export function assemble(batch: Batch, signatures: readonly (readonly RecordSignature[])[]): void {
   batch.stored = batch.records.map(({ index, record, content, overlaid, applied }, at) => {
     const payload = encodeRecord(record);
-    const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures: [...(signatures[at] ?? [])] });
+    const entry = encodeEnvelope({
+      payload,
+      payloadType: payloadTypes.record,
+      signatures: [...(signatures[at] ?? [])],
+    });
     const leaf = leafHash(entry);
     overlaid.leaf = leaf;
     applied.leaf = leaf;
@@ -126,7 +131,9 @@ export function committedOf(batch: Batch): Committed {
       const { document, rev } = applied.current;
       return { index, id: document.id, rev, type: record.type, cause: content.cause, document, names };
     }),
-    requests: batch.causes.flatMap(({ requestKey, index }) => (requestKey === null ? [] : [{ key: requestKey, index }])),
+    requests: batch.causes.flatMap(({ requestKey, index }) =>
+      requestKey === null ? [] : [{ key: requestKey, index }],
+    ),
     changes: batch.records.map(({ applied }) => applied),
   };
 }
@@ -137,4 +144,10 @@ export interface Committed {
   revisions: FedRevision[];
   requests: ProjectedRequest[];
   changes: AppliedChange[];
+}
+
+/** Nothing of the caller's command was recorded. */
+export function notCommitted(cause?: unknown): LedgerError {
+  const why = cause instanceof Error ? cause.message : 'a change before it failed';
+  return new LedgerError('not_committed', `nothing was changed: ${why}`, { cause });
 }

@@ -42,7 +42,10 @@ export class Overlay {
   }
 
   /** Adds a revision to the newest batch, with the names it takes (id) and gives up (null). */
-  add(subject: Omit<OverlaySubject, 'batch' | 'leaf'>, names: ReadonlyMap<string, string | null>): OverlaySubject {
+  add(
+    subject: Omit<OverlaySubject, 'batch' | 'leaf'>,
+    names: ReadonlyMap<string, string | null>,
+  ): OverlaySubject {
     const batch = this.#batches.at(-1);
     if (batch === undefined) throw new Error('no batch has begun');
     const added: OverlaySubject = { ...subject, leaf: null, batch: batch.number };

@@ -4,13 +4,12 @@
  * Keys in flight and just committed are here; older ones are in the causes, found through the projections.
  */
 import { equalBytes } from '@tallystick/core';
-import type { Change } from '@tallystick/license';
+import type { Change, Refusal } from '@tallystick/license';
 import { LedgerError } from '../errors.ts';
 import type { Projections } from '../projections/projections.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { AppliedChange, BatchPromise, Submission } from './batch.ts';
-import type { Refusal } from '@tallystick/license';
 
 /** What became of a submission. */
 export type Outcome =
@@ -43,7 +42,9 @@ export class Requests {
     const tracked = request === null ? undefined : this.#tracked.get(request.key);
     if (request === null || tracked === undefined) return null;
     if (!equalBytes(tracked.hash, request.hash)) return Promise.reject(keyReused());
-    return tracked.outcome.then((outcome) => ('changes' in outcome ? { ...outcome, repeated: true } : outcome));
+    return tracked.outcome.then((outcome) =>
+      'changes' in outcome ? { ...outcome, repeated: true } : outcome,
+    );
   }
 
   track({ request, dryRun }: Submission, outcome: Promise<Outcome>): void {
@@ -84,7 +85,8 @@ export class Requests {
     const stored = await store.entry(index);
     const id = stored?.content?.id ?? '';
     const { record, current, leaf } = await reader.revision(id, index);
-    if (current === null) throw new LedgerError('idempotency_key_reused', 'what this request changed was erased since');
+    if (current === null)
+      throw new LedgerError('idempotency_key_reused', 'what this request changed was erased since');
     const { document, companion } = current;
     const { type, rev, at } = record.record;
     const change = { type, subject: { type: document.type, id }, rev, document, companion } as Change;

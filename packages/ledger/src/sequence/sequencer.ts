@@ -7,28 +7,27 @@
  * one are taken back, because they were decided on top of it.
  */
 import { equalBytes, formatInstant } from '@tallystick/core';
-import { apply, type Change, type Current, type Decision, decide, type Environment } from '@tallystick/license';
-import { sealCause, sealChange } from '../content.ts';
+import type { Current, Environment } from '@tallystick/license';
 import { LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
-import { nameChanges } from '../names.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
 import {
-  type AppliedChange,
+  assemble,
   type Batch,
   type BatchPromise,
   type Committed,
-  assemble,
   committedOf,
+  notCommitted,
   type PendingRecord,
   type RecordSignature,
   type Submission,
 } from './batch.ts';
-import { Overlay, type OverlaySubject } from './overlay.ts';
+import { BatchBuilder, type Queued } from './batch-builder.ts';
+import { Overlay } from './overlay.ts';
 import { type Outcome, Requests } from './requests.ts';
-import { Missing, SequencingView, type ViewSources } from './view.ts';
+import type { ViewSources } from './view.ts';
 
 /** What the sequencer asks of the signer: signatures on each record, in order. */
 export interface RecordSigner {
@@ -62,19 +61,6 @@ export interface SequencerParts {
   onHalted(error: LedgerError): void;
 }
 
-interface Queued {
-  submission: Submission;
-  resolve(outcome: Outcome): void;
-  reject(error: Error): void;
-}
-
-/** The revision that a change continues. */
-interface Prior {
-  leaf: Uint8Array;
-  current: Current;
-}
-
-const commandsPerBatch = 24;
 const batchesInFlightMax = 3;
 const queueMax = 20_000;
 
@@ -82,7 +68,8 @@ export class Sequencer {
   readonly #parts: SequencerParts;
   readonly #overlay = new Overlay();
   readonly #requests: Requests;
-  #queue: Queued[] = [];
+  readonly #builder: BatchBuilder;
+  readonly #queue: Queued[] = [];
   /** Resolves the loop's sleep: there may be something to do. */
   #wake: () => void = () => {};
   #inFlight = 0;
@@ -105,7 +92,19 @@ export class Sequencer {
   /** @param lastAt the newest time written into the log, in milliseconds */
   constructor(parts: SequencerParts, lastAt: number) {
     this.#parts = parts;
-    this.#requests = new Requests({ store: parts.store, reader: parts.reader, projections: parts.views.projections });
+    this.#requests = new Requests({
+      store: parts.store,
+      reader: parts.reader,
+      projections: parts.views.projections,
+    });
+    this.#builder = new BatchBuilder({
+      ...parts,
+      overlay: this.#overlay,
+      requests: this.#requests,
+      stamp: () => this.stamp(),
+      whenSigned: (batch) => this.#signed.get(batch),
+      drain: () => this.#drain(),
+    });
     this.#nextIndex = parts.state.size;
     this.#lastAt = lastAt;
     this.#loop = this.#run();
@@ -126,7 +125,8 @@ export class Sequencer {
    * run, decided. Rejects with LedgerError where nothing was recorded.
    */
   submit(submission: Submission): Promise<Outcome> {
-    const closed = this.#halted ?? (this.#isStopping ? new LedgerError('stopping', 'the server is stopping') : null);
+    const closed =
+      this.#halted ?? (this.#isStopping ? new LedgerError('stopping', 'the server is stopping') : null);
     if (closed !== null) return Promise.reject(closed);
     const earlier = this.#requests.earlier(submission);
     if (earlier !== null) return earlier;
@@ -199,19 +199,22 @@ export class Sequencer {
     }
   }
 
-  /** Waits until nothing is in flight, and takes back what failed. */
-  async #drain(): Promise<void> {
+  /** Waits until nothing is in flight, and takes back what failed. Returns the next log index. */
+  async #drain(): Promise<number> {
     await this.#commits;
-    if (this.#failedFrom === null) return;
-    this.#overlay.dropFrom(this.#failedFrom);
-    this.#failedFrom = null;
-    this.#nextIndex = this.#parts.state.size;
+    if (this.#failedFrom !== null) {
+      this.#overlay.dropFrom(this.#failedFrom);
+      this.#failedFrom = null;
+      this.#nextIndex = this.#parts.state.size;
+    }
+    return this.#nextIndex;
   }
 
   /** Builds a batch from the queue and sends it on its way. */
   async #launch(): Promise<void> {
     if (this.#failedFrom !== null) await this.#drain();
-    const batch = await this.#build();
+    const batch = await this.#builder.build(this.#nextBatch++, this.#nextIndex, this.#queue);
+    this.#nextIndex = batch.base + batch.records.length;
     if (batch.records.length === 0) return;
     this.#inFlight += 1;
     const signing = this.#sign(batch);
@@ -220,155 +223,6 @@ export class Sequencer {
       signing.catch(() => {}),
     );
     this.#commits = this.#commits.then(() => this.#finish(batch, signing));
-  }
-
-  async #build(): Promise<Batch> {
-    const number = this.#nextBatch++;
-    const batch: Batch = { number, base: this.#nextIndex, records: [], causes: [], answers: [], stored: [] };
-    this.#overlay.begin(number);
-    for (let taken = 0; taken < commandsPerBatch; taken++) {
-      const queued = this.#queue.shift();
-      if (queued === undefined) break;
-      try {
-        if (!(await this.#include(batch, queued))) {
-          this.#queue.unshift(queued);
-          break;
-        }
-      } catch (error) {
-        this.#requests.forget(queued.submission);
-        queued.reject(error instanceof Error ? error : new Error(String(error)));
-      }
-    }
-    this.#nextIndex = batch.base + batch.records.length;
-    return batch;
-  }
-
-  /** Decides one command into a batch; false where the batch must be sent off first. */
-  async #include(batch: Batch, queued: Queued): Promise<boolean> {
-    const { submission } = queued;
-    const recalled = await this.#requests.recall(submission);
-    if (recalled !== null) {
-      queued.resolve(recalled);
-      return true;
-    }
-    const at = this.stamp();
-    const decision = await this.#decide(batch, submission, at);
-    if (decision === 'after this batch') return false;
-    if (!decision.ok) {
-      this.#requests.forget(submission);
-      queued.resolve({ refused: decision.refusal });
-      return true;
-    }
-    if (submission.dryRun) {
-      queued.resolve({ changes: decision.changes.map((change) => dryChange(change, at)), promise: null, repeated: false });
-      return true;
-    }
-    const prior = await this.#priorRevisions(batch, decision.changes);
-    if (prior === 'after this batch') return false;
-    this.#addRecords(batch, queued, decision.changes, prior, at);
-    return true;
-  }
-
-  async #decide(batch: Batch, submission: Submission, at: string): Promise<Decision | 'after this batch'> {
-    const view = new SequencingView({ overlay: this.#overlay, ...this.#parts.views });
-    const environment = this.#parts.environment(at);
-    for (;;) {
-      try {
-        return decide(view, submission.command, environment);
-      } catch (error) {
-        if (!(error instanceof Missing)) throw error;
-        if (error.what !== 'settled projections') {
-          view.loaded.set(error.what.subject, await this.#parts.reader.current(error.what.subject));
-          continue;
-        }
-        if (batch.records.length > 0) return 'after this batch';
-        await this.#drain();
-        this.#overlay.begin(batch.number);
-        batch.base = this.#nextIndex;
-        await this.#parts.settle();
-        view.isSettled = true;
-      }
-    }
-  }
-
-  /** The revisions that the changes continue, each with its leaf hash known. */
-  async #priorRevisions(batch: Batch, changes: readonly Change[]): Promise<Map<string, Prior> | 'after this batch'> {
-    const { state, reader } = this.#parts;
-    const prior = new Map<string, Prior>();
-    for (const { subject, rev } of changes) {
-      const overlaid = this.#overlay.get(subject.id);
-      if (overlaid !== undefined) {
-        if (overlaid.batch === batch.number) return 'after this batch';
-        prior.set(subject.id, { leaf: await this.#leafOf(overlaid), current: overlaid.current });
-      } else if (rev > 0) {
-        const head = state.head(state.keyOf(subject.id));
-        const current = await reader.current(subject.id);
-        if (head !== undefined && current !== undefined) prior.set(subject.id, { leaf: head.leaf, current });
-      }
-    }
-    return prior;
-  }
-
-  async #leafOf(overlaid: OverlaySubject): Promise<Uint8Array> {
-    if (overlaid.leaf === null) await this.#signed.get(overlaid.batch);
-    if (overlaid.leaf === null) throw notCommitted();
-    return overlaid.leaf;
-  }
-
-  #addRecords(
-    batch: Batch,
-    queued: Queued,
-    changes: readonly Change[],
-    prior: ReadonlyMap<string, Prior>,
-    at: string,
-  ): void {
-    const { submission } = queued;
-    const first = batch.base + batch.records.length;
-    const n = changes.length;
-    const cause = sealCause({ v: 1, command: submission.command.type, n, at, ...submission.cause }, this.#parts.random);
-    // Everything that can fail happens before the first of these records is visible to later decisions.
-    const sealed = changes.map((change) => this.#seal(change, prior.get(change.subject.id), first));
-    const added = sealed.map(({ change, current, content, commitment, before }, nth): PendingRecord => {
-      const index = first + nth;
-      const names = nameChanges(before?.current, current, this.#parts.views.indexKey);
-      const overlaid = this.#overlay.add({ current, index, rev: change.rev }, names);
-      const record = {
-        ns: this.#parts.state.ns,
-        type: change.type,
-        subject: this.#parts.state.keyOf(change.subject.id),
-        rev: change.rev,
-        prev: before?.leaf ?? null,
-        doc: commitment,
-        cause: cause.commitment,
-        at,
-      };
-      return { index, record, content, applied: { change, current, at, index, leaf: null }, overlaid, names };
-    });
-    batch.records.push(...added);
-    batch.causes.push({
-      index: first,
-      records: n,
-      salt: cause.salt,
-      document: cause.document,
-      requestKey: submission.request?.key ?? null,
-      requestHash: submission.request?.hash ?? null,
-    });
-    this.#requests.isIn(submission, batch.number);
-    const applied = added.map((record) => record.applied);
-    batch.answers.push({
-      resolve: (promise) => queued.resolve({ changes: applied, promise, repeated: false }),
-      reject: (error) => {
-        this.#requests.forget(submission);
-        queued.reject(error);
-      },
-    });
-  }
-
-  #seal(change: Change, before: Prior | undefined, first: number) {
-    if (change.rev !== (before?.current.rev ?? -1) + 1) throw new Error(`${change.type} does not continue its subject`);
-    const { document, content, commitment } = sealChange(change, first, this.#parts.random);
-    const whole: Change = { ...change, document };
-    return { change: whole, current: apply(before?.current, whole), content, commitment, before };
   }
 
   async #sign(batch: Batch): Promise<void> {
@@ -382,7 +236,8 @@ export class Sequencer {
       if (this.#failedFrom !== null) throw notCommitted();
       await this.#append(batch.stored, batch.causes);
       this.#committedBatch = batch.number;
-      for (const { index, applied } of batch.records) this.#parts.reader.remember(index, { ...applied.current, index });
+      for (const { index, applied } of batch.records)
+        this.#parts.reader.remember(index, { ...applied.current, index });
       this.#parts.onCommitted(committedOf(batch));
       void this.#answer(batch);
     } catch (error) {
@@ -436,9 +291,8 @@ export class Sequencer {
 
   #halt(error: LedgerError): void {
     this.#halted = error;
-    const waiting = this.#queue;
-    this.#queue = [];
-    for (const queued of waiting) queued.reject(error);
+    // Emptied in place: a batch may be in the building from it.
+    for (const queued of this.#queue.splice(0)) queued.reject(error);
     this.#parts.onHalted(error);
   }
 }
@@ -446,14 +300,4 @@ export class Sequencer {
 function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
   const isLimited = record.type.startsWith('license.') && salt !== null && document !== null;
   return { record, content: isLimited ? { salt, document } : null };
-}
-
-function notCommitted(cause?: unknown): LedgerError {
-  const why = cause instanceof Error ? cause.message : 'a change before it failed';
-  return new LedgerError('not_committed', `nothing was changed: ${why}`, { cause });
-}
-
-function dryChange(change: Change, at: string): AppliedChange {
-  const { document, companion, rev } = change;
-  return { change, current: { document, companion, rev }, at, index: null, leaf: null };
 }

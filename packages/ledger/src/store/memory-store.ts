@@ -1,9 +1,9 @@
 import {
   type AppendBatch,
   type Store,
+  StoreConflict,
   type StoredCause,
   type StoredCheckpoint,
-  StoreConflict,
   type StoredEntry,
   type StoredLeaf,
 } from './store.ts';

@@ -7,9 +7,9 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import {
   type AppendBatch,
   type Store,
+  StoreConflict,
   type StoredCause,
   type StoredCheckpoint,
-  StoreConflict,
   type StoredContent,
   type StoredEntry,
   type StoredLeaf,
@@ -67,7 +67,9 @@ export class SqliteStore implements Store {
     if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
     const lock = options.readOnly === true ? null : takeLock(file);
     const database = open(file, options);
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
+      user_version: number;
+    };
     if (version !== 1) throw new Error(`${file} has format ${version}, which this version does not know`);
     return new SqliteStore(database, lock);
   }
@@ -78,7 +80,8 @@ export class SqliteStore implements Store {
   }
 
   async append(batch: AppendBatch): Promise<void> {
-    if (batch.size !== this.#size) throw new StoreConflict(`log has ${this.#size} entries, not ${batch.size}`);
+    if (batch.size !== this.#size)
+      throw new StoreConflict(`log has ${this.#size} entries, not ${batch.size}`);
     const { leaf, entry, content, cause } = this.#statements.insert;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
@@ -171,7 +174,9 @@ function takeLock(file: string): DatabaseSync {
     return lock;
   } catch (error) {
     lock.close();
-    throw new StoreLocked(`another process has ${file} open: only one server may write to it`, { cause: error });
+    throw new StoreLocked(`another process has ${file} open: only one server may write to it`, {
+      cause: error,
+    });
   }
 }
 
@@ -195,7 +200,9 @@ function prepareAll(database: DatabaseSync): Statements {
       cause: database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
-    leaves: database.prepare('SELECT idx, leaf, subject, rev FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?'),
+    leaves: database.prepare(
+      'SELECT idx, leaf, subject, rev FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?',
+    ),
     entries: database.prepare(
       `SELECT l.idx, l.leaf, l.subject, l.rev, e.entry, c.id, c.salt, c.document, c.companion_salt, c.companion,
               c.cause
@@ -207,7 +214,9 @@ function prepareAll(database: DatabaseSync): Statements {
       'UPDATE contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL WHERE idx = ?',
     ),
     saveCheckpoint: database.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)'),
-    checkpoint: database.prepare('SELECT size, note, at FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1'),
+    checkpoint: database.prepare(
+      'SELECT size, note, at FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1',
+    ),
   };
 }
 

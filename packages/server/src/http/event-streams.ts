@@ -3,7 +3,7 @@
  * the last event they got and miss nothing that was published.
  */
 import type { ServerResponse } from 'node:http';
-import { encodeEvent, type EventData, keepAlive } from '@tallystick/contract';
+import { type EventData, encodeEvent, keepAlive } from '@tallystick/contract';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { EventMessage } from '../ledger-thread/messages.ts';
 
@@ -46,7 +46,11 @@ export class EventStreams {
   /** Takes over a response. `lastEventId` is the log index after which to resume; null begins now. */
   open(response: ServerResponse, lastEventId: number | null): void {
     const published = this.#ledger?.status.published?.size ?? 0;
-    const stream: Stream = { response, next: lastEventId === null ? published : lastEventId + 1, isReading: false };
+    const stream: Stream = {
+      response,
+      next: lastEventId === null ? published : lastEventId + 1,
+      isReading: false,
+    };
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(keepAlive);
     this.#streams.add(stream);
@@ -80,7 +84,9 @@ export class EventStreams {
       const end = published?.size ?? 0;
       while (stream.next < end && this.#streams.has(stream)) {
         const to = Math.min(end, stream.next + recordsPerRead);
-        const records = JSON.parse(await ledger.call('eventsBetween', { from: stream.next, to })) as EventData['entry.published'][];
+        const records = JSON.parse(
+          await ledger.call('eventsBetween', { from: stream.next, to }),
+        ) as EventData['entry.published'][];
         for (const record of records) this.#write(stream, encodeEvent('entry.published', record));
         stream.next = to;
       }

@@ -15,7 +15,10 @@ export interface HandlerContext {
 /** A body, or with a status other than 200. */
 export type Answer = string | Uint8Array | { status: number; body: string };
 
-export type Handler<N extends RouteName> = (request: RequestOf<N>, context: HandlerContext) => Promise<Answer>;
+export type Handler<N extends RouteName> = (
+  request: RequestOf<N>,
+  context: HandlerContext,
+) => Promise<Answer>;
 
 export type Handlers = { readonly [N in Exclude<RouteName, 'event.stream'>]: Handler<N> };
 
@@ -47,7 +50,9 @@ function mutation<N extends MutationName>(name: N): Handler<N> {
   };
 }
 
-function get(type: SubjectKind): (request: { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
+function get(
+  type: SubjectKind,
+): (request: { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
   return ({ params }, { ledger }) => ledger.call('get', { type, id: params.id });
 }
 
@@ -83,7 +88,8 @@ const reads = {
       ? ledger.call('trustRoot', { version: params.key })
       : ledger.call('currentTrust', { ns: params.key }),
   'trust.keys': ({ params }, { ledger }) => ledger.call('trustKeys', { ns: params.ns }),
-  'trust.namespace': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'namespace' }),
+  'trust.namespace': ({ params }, { ledger }) =>
+    ledger.call('publicDocument', { ...params, id: 'namespace' }),
   'trust.brake': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'brake' }),
   'license.bundle': ({ params }, { ledger }) => ledger.call('bundle', { id: params.id }),
   'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
@@ -91,7 +97,10 @@ const reads = {
   'log.status': async (_, { ledger }) => {
     const { mutations: _mutations, queued: _queued, quorum, ...status } = ledger.status;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
-    const members = quorum.map(({ lastSeenAt, ...member }) => ({ ...member, lastSeenAt: instant(lastSeenAt) }));
+    const members = quorum.map(({ lastSeenAt, ...member }) => ({
+      ...member,
+      lastSeenAt: instant(lastSeenAt),
+    }));
     return JSON.stringify({ ...status, quorum: members });
   },
   'openapi.get': async () => openApi,
@@ -109,13 +118,19 @@ const reads = {
   },
 } satisfies Partial<Handlers>;
 
-function subjectReads<T extends SubjectKind>(type: T): {
+function subjectReads<T extends SubjectKind>(
+  type: T,
+): {
   [N in `${T}.get` | `${T}.list` | `${T}.history`]: never;
 } {
-  return { [`${type}.get`]: get(type), [`${type}.list`]: list(type), [`${type}.history`]: history(type) } as never;
+  return {
+    [`${type}.get`]: get(type),
+    [`${type}.list`]: list(type),
+    [`${type}.history`]: history(type),
+  } as never;
 }
 
-function mutations(): { [N in MutationName]: Handler<N> } {
+function mutationHandlers(): { [N in MutationName]: Handler<N> } {
   const names = Object.keys(routes).filter((name) => routes[name as RouteName].mutation) as MutationName[];
   return Object.fromEntries(names.map((name) => [name, mutation(name)])) as never;
 }
@@ -126,6 +141,5 @@ export const handlers: Handlers = {
   ...subjectReads('plan'),
   ...subjectReads('customer'),
   ...subjectReads('license'),
-  ...mutations(),
+  ...mutationHandlers(),
 };
-

@@ -6,7 +6,8 @@
  */
 export function parseJsonBody(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (countMembersInText(text) !== countMembers(value, 0)) throw new SyntaxError('a member stands twice in one object');
+  if (countMembersInText(text) !== countMembers(value, 0))
+    throw new SyntaxError('a member stands twice in one object');
   return value;
 }
 

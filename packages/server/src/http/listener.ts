@@ -3,17 +3,23 @@ import { randomUUID } from 'node:crypto';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import {
-  problemMediaType,
   type ProblemCode,
+  problemMediaType,
   problemOf,
   problems,
-  readRequest,
-  type RouteName,
-  routesOf,
   type Route,
+  type RouteName,
+  readRequest,
+  routesOf,
   type Zone,
 } from '@tallystick/contract';
-import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { ServerConfig } from '../config.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
@@ -68,7 +74,11 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   app.setNotFoundHandler((request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
-    return sendProblem(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
+    return sendProblem(
+      request,
+      reply.header('allow', methods.join(', ')),
+      new ServiceProblem('method_not_allowed'),
+    );
   });
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, asProblem(error, request)));
   return app;
@@ -154,7 +164,10 @@ function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
 /** The methods that a path of the zone takes. */
 function allowedMethods(zone: Zone): (url: string) => string[] {
   const patterns = routesOf(zone).map(({ method, path }) => {
-    const escaped = path.replaceAll('.', '\\.').replace(/:[a-z]+/g, '[^/]+').replace('*', '.+');
+    const escaped = path
+      .replaceAll('.', '\\.')
+      .replace(/:[a-z]+/g, '[^/]+')
+      .replace('*', '.+');
     return { method, pattern: new RegExp(`^${escaped}$`) };
   });
   return (url) => {

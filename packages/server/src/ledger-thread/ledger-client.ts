@@ -2,7 +2,15 @@
 import { Worker } from 'node:worker_threads';
 import type { ProblemCode } from '@tallystick/contract';
 import type { ServerConfig } from '../config.ts';
-import type { Call, EventMessage, FromLedger, LedgerStatus, Reply, ServiceMethod, ToLedger } from './messages.ts';
+import type {
+  Call,
+  EventMessage,
+  FromLedger,
+  LedgerStatus,
+  Reply,
+  ServiceMethod,
+  ToLedger,
+} from './messages.ts';
 import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 

@@ -1,9 +1,16 @@
 /** Opens the ledger on its store, signer and cosigners, and tells the HTTP side what happens. */
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { encodeEvent, type EventData, type EventType, notes, type ProblemCode } from '@tallystick/contract';
+import { type EventData, type EventType, encodeEvent, notes, type ProblemCode } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, subjectTypeOf } from '@tallystick/core';
-import { Ledger, type LedgerEvent, LedgerError, ledgerTimes, Projections, SqliteStore } from '@tallystick/ledger';
+import {
+  Ledger,
+  LedgerError,
+  type LedgerEvent,
+  ledgerTimes,
+  Projections,
+  SqliteStore,
+} from '@tallystick/ledger';
 import { SignerClient } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
@@ -25,7 +32,10 @@ const statusIntervalMs = 250;
 /** A live event stream is for people and hooks, not for replication: above this only counts are told. */
 const durableEventsMax = 200;
 
-export async function openLedgerHost(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
+export async function openLedgerHost(
+  config: ServerConfig,
+  post: (message: FromLedger) => void,
+): Promise<LedgerHost> {
   const [trust] = (await readTrustRootFile(config.trustRoot)).slice(-1);
   if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
   const signer = new SignerClient(config.signerSocket);
@@ -59,22 +69,35 @@ export async function openLedgerHost(config: ServerConfig, post: (message: FromL
         if (!isListening) break;
         for (const { change, index, at } of event.changes.slice(0, durableEventsMax)) {
           const subject = { type: subjectTypeOf(change.type), id: change.subject.id };
-          sendEvent('entry.durable', { index, type: change.type, subject, rev: change.rev, at } as EventData['entry.durable']);
+          sendEvent('entry.durable', {
+            index,
+            type: change.type,
+            subject,
+            rev: change.rev,
+            at,
+          } as EventData['entry.durable']);
         }
         break;
       case 'published': {
         const { size, root, asOf } = event.published;
         lastCheckpointAt = formatInstant(Date.now());
-        const checkpoint = { size, root: base64(root), asOf: formatInstant(asOf * 1000), at: lastCheckpointAt };
+        const checkpoint = {
+          size,
+          root: base64(root),
+          asOf: formatInstant(asOf * 1000),
+          at: lastCheckpointAt,
+        };
         sendEvent('checkpoint.published', checkpoint);
         break;
       }
       case 'trouble': {
         const members = quorum.status.map(member) as EventData['quorum.lost']['members'];
         if (event.error !== null) isConnected = event.error.name !== 'SignerUnavailable';
-        if (event.error !== null && !wasInTrouble) sendEvent('quorum.lost', { at: formatInstant(Date.now()), members });
+        if (event.error !== null && !wasInTrouble)
+          sendEvent('quorum.lost', { at: formatInstant(Date.now()), members });
         if (event.error === null) sendEvent('quorum.restored', { at: formatInstant(Date.now()), members });
-        if (event.error instanceof LedgerError && event.error.problem === 'log_behind') alarm('log_behind', event.error.message);
+        if (event.error instanceof LedgerError && event.error.problem === 'log_behind')
+          alarm('log_behind', event.error.message);
         wasInTrouble = event.error !== null;
         break;
       }

@@ -4,9 +4,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LedgerError } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
-import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
 import { openLedgerHost } from './ledger-host.ts';
-import { type MutationAnswer, statusOfMutation } from './service.ts';
+import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
+import { type LedgerService, type MutationAnswer, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 
 const port = parentPort;
@@ -17,14 +17,14 @@ const post = (message: FromLedger): void => port.postMessage(message);
 /** Replies of one turn of the event loop leave together: a message costs more than what is in it. */
 let replies: Reply[] = [];
 
-function reply(answer: Reply): void {
+function reply(message: Reply): void {
   if (replies.length === 0) {
     setImmediate(() => {
       post({ replies });
       replies = [];
     });
   }
-  replies.push(answer);
+  replies.push(message);
 }
 
 function problemOf(error: unknown): ProblemMessage {
@@ -47,9 +47,12 @@ const host = await openLedgerHost((workerData as WorkerData).config, post).catch
   return null;
 });
 
-async function answer({ id, method, input }: Call): Promise<void> {
+async function answer(service: LedgerService, { id, method, input }: Call): Promise<void> {
   try {
-    const result = await (host?.service[method] as (input: unknown) => Promise<unknown>).call(host?.service, JSON.parse(input));
+    const result = await (service[method] as (input: unknown) => Promise<unknown>).call(
+      service,
+      JSON.parse(input),
+    );
     const status = method === 'mutate' ? statusOfMutation(result as MutationAnswer) : 200;
     reply({ id, status, body: typeof result === 'string' ? result : JSON.stringify(result) });
   } catch (error) {
@@ -61,7 +64,7 @@ async function answer({ id, method, input }: Call): Promise<void> {
 
 port.on('message', (message: ToLedger) => {
   if ('calls' in message) {
-    for (const call of message.calls) void answer(call);
+    if (host !== null) for (const call of message.calls) void answer(host.service, call);
     return;
   }
   if ('listening' in message) {

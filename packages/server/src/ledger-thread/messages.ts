@@ -3,8 +3,8 @@
  * one string is cheaper than cloning a tree of objects, and the answer goes out as it came.
  */
 import type { LedgerProblem } from '@tallystick/ledger';
-import type { CosignerStatus } from '../quorum/cosigner-client.ts';
 import type { ServerConfig } from '../config.ts';
+import type { CosignerStatus } from '../quorum/cosigner-client.ts';
 import type { LedgerService } from './service.ts';
 
 export type ServiceMethod = keyof LedgerService;

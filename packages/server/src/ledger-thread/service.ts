@@ -3,10 +3,17 @@
  *
  * Runs in the ledger's thread; every answer is plain JSON.
  */
-import { base64, decodeUtf8, type KeptPromise, parseTilePath, type PublicKey } from '@tallystick/core';
-import type { Command, TallyDocument } from '@tallystick/license';
-import { type CheckedRevision, type HistoryItem, type Ledger, PublicationTimeout, type SubmitResult } from '@tallystick/ledger';
+
 import type { NoteCode } from '@tallystick/contract';
+import { base64, decodeUtf8, type KeptPromise, type PublicKey, parseTilePath } from '@tallystick/core';
+import {
+  type CheckedRevision,
+  type HistoryItem,
+  type Ledger,
+  PublicationTimeout,
+  type SubmitResult,
+} from '@tallystick/ledger';
+import type { Command, TallyDocument } from '@tallystick/license';
 import { ServiceProblem } from './service-problem.ts';
 
 type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
@@ -30,7 +37,14 @@ export interface ListInput {
 }
 
 export interface MutationAnswer {
-  changes: { type: string; subject: { type: string; id: string }; rev: number; index: number | null; leaf: string | null; at: string }[];
+  changes: {
+    type: string;
+    subject: { type: string; id: string };
+    rev: number;
+    index: number | null;
+    leaf: string | null;
+    at: string;
+  }[];
   promises: KeptPromise[];
   document: TallyDocument;
   published: boolean;
@@ -55,7 +69,11 @@ export class LedgerService {
   readonly #keys: readonly PublicKey[];
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
 
-  constructor(ledger: Ledger, keys: readonly PublicKey[], note: (code: NoteCode) => { code: NoteCode; detail: string }) {
+  constructor(
+    ledger: Ledger,
+    keys: readonly PublicKey[],
+    note: (code: NoteCode) => { code: NoteCode; detail: string },
+  ) {
     this.#ledger = ledger;
     this.#keys = keys;
     this.#note = note;
@@ -81,7 +99,12 @@ export class LedgerService {
     return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
   }
 
-  async list({ type, filter, cursor, limit }: ListInput): Promise<{ items: object[]; nextCursor: string | null }> {
+  async list({
+    type,
+    filter,
+    cursor,
+    limit,
+  }: ListInput): Promise<{ items: object[]; nextCursor: string | null }> {
     const page = { before: decodeCursor(cursor), limit: limit + 1 };
     const found = await this.#listRevisions(type, await this.#resolvedFilter(filter), page);
     const shown = found.slice(0, limit);
@@ -90,7 +113,12 @@ export class LedgerService {
     return { items: shown.map(item), nextCursor };
   }
 
-  async history(input: { type: SubjectKind; id: string; cursor: string | null; limit: number }): Promise<object> {
+  async history(input: {
+    type: SubjectKind;
+    id: string;
+    cursor: string | null;
+    limit: number;
+  }): Promise<object> {
     const { content } = await this.#find(input.type, input.id);
     const afterRev = input.cursor === null ? -1 : Number(decodeCursor(input.cursor));
     const found = await this.#ledger.read.history(content.id, afterRev, input.limit + 1);
@@ -141,10 +169,19 @@ export class LedgerService {
     return { namespace: await show('namespace'), brake: await show('brake') };
   }
 
-  async publicDocument({ ns, id, rev }: { ns: string; id: 'namespace' | 'brake'; rev: number }): Promise<string> {
+  async publicDocument({
+    ns,
+    id,
+    rev,
+  }: {
+    ns: string;
+    id: 'namespace' | 'brake';
+    rev: number;
+  }): Promise<string> {
     this.#needNamespace(ns);
     const bytes = await this.#ledger.read.publicDocument(id, rev);
-    if (bytes === undefined) throw new ServiceProblem('not_found', `there is no revision ${rev} of the ${id}`);
+    if (bytes === undefined)
+      throw new ServiceProblem('not_found', `there is no revision ${rev} of the ${id}`);
     return decodeUtf8(bytes);
   }
 
@@ -173,7 +210,10 @@ export class LedgerService {
     return this.#ledger.read.recordsBetween(from, to);
   }
 
-  async #mutationAnswer(input: MutateInput, result: Extract<SubmitResult, { changes: unknown }>): Promise<MutationAnswer> {
+  async #mutationAnswer(
+    input: MutateInput,
+    result: Extract<SubmitResult, { changes: unknown }>,
+  ): Promise<MutationAnswer> {
     const { changes, repeated } = result;
     const [main] = changes;
     if (main === undefined) throw new Error('a command without changes');
@@ -181,7 +221,8 @@ export class LedgerService {
     if (input.dryRun) notes.push('dry_run');
     if (repeated) notes.push('replayed');
     const end = (changes.at(-1)?.index ?? 0) + 1;
-    if (input.wait === 'published' && !input.dryRun && !(await this.#waitFor(end, input.waitMs))) notes.push('wait_timeout');
+    if (input.wait === 'published' && !input.dryRun && !(await this.#waitFor(end, input.waitMs)))
+      notes.push('wait_timeout');
     const published = !input.dryRun && (this.#ledger.published?.size ?? 0) >= end;
     const isLicense = main.change.subject.type === 'license';
     const licenseKey = keyMakingCommands.has(input.command.type) ? main.current.companion?.key : null;
@@ -257,7 +298,8 @@ export class LedgerService {
   }
 
   #needNamespace(ns: string): void {
-    if (ns !== this.#ledger.namespace.ns) throw new ServiceProblem('not_found', `there is no namespace ${ns} here`);
+    if (ns !== this.#ledger.namespace.ns)
+      throw new ServiceProblem('not_found', `there is no namespace ${ns} here`);
   }
 }
 
@@ -297,7 +339,7 @@ function encodeCursor(position: string): string {
 function decodeCursor(cursor: string | null): string {
   if (cursor === null) return '\u{10ffff}';
   const position = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (!/^[0-9a-z_]{1,64}$/.test(position)) throw new ServiceProblem('malformed_request', 'the cursor is not one of ours', 'query.cursor');
+  if (!/^[0-9a-z_]{1,64}$/.test(position))
+    throw new ServiceProblem('malformed_request', 'the cursor is not one of ours', 'query.cursor');
   return position;
 }
-

@@ -3,8 +3,8 @@
  *
  * Its answers are a stranger's: sizes, times and signatures are bounded and checked before they count.
  */
-import { request as httpRequest, Agent as HttpAgent } from 'node:http';
-import { request as httpsRequest, Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import {
   base64,
   checkCosignature,
@@ -80,7 +80,11 @@ export class CosignerClient {
    * Its cosignatures on a checkpoint. `note` carries the log's signatures only, because some witnesses
    * refuse bodies over 10 KiB. Throws CosignerAhead, or Error saying what went wrong.
    */
-  async cosign(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]> {
+  async cosign(
+    note: string,
+    size: number,
+    proofFrom: (oldSize: number) => Uint8Array[],
+  ): Promise<NoteSignature[]> {
     try {
       const lines = await this.#submit(note, size, proofFrom);
       this.#size = size;
@@ -88,7 +92,8 @@ export class CosignerClient {
       return lines;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const state = error instanceof CosignerAhead ? 'behind' : error instanceof Refused ? 'refusing' : 'unreachable';
+      const state =
+        error instanceof CosignerAhead ? 'behind' : error instanceof Refused ? 'refusing' : 'unreachable';
       this.#status = { ...this.#status, state, lastError: message };
       throw error;
     }
@@ -98,7 +103,11 @@ export class CosignerClient {
     this.#agent.destroy();
   }
 
-  async #submit(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]> {
+  async #submit(
+    note: string,
+    size: number,
+    proofFrom: (oldSize: number) => Uint8Array[],
+  ): Promise<NoteSignature[]> {
     if (this.#size > size) this.#size = 0;
     for (let tries = 0; tries < 3; tries++) {
       const proof = proofFrom(this.#size).map((hash) => `${base64(hash)}\n`);
@@ -118,8 +127,14 @@ export class CosignerClient {
 
   /** Only lines of its own key that verify are taken. */
   async #checked(body: string, note: string): Promise<NoteSignature[]> {
-    const lines = body.split('\n').filter((line) => line !== '').slice(0, 16).map(parseSignatureLine);
-    const own = lines.filter((line) => line.name === this.#vkey.name && base64(line.id) === base64(this.#vkey.id));
+    const lines = body
+      .split('\n')
+      .filter((line) => line !== '')
+      .slice(0, 16)
+      .map(parseSignatureLine);
+    const own = lines.filter(
+      (line) => line.name === this.#vkey.name && base64(line.id) === base64(this.#vkey.id),
+    );
     const checkpoint = parseSignedCheckpoint(utf8(note));
     checkpoint.note.signatures.push(...own);
     if ((await checkCosignature(checkpoint, this.#vkey)).is !== 'valid') {
@@ -148,11 +163,17 @@ export class CosignerClient {
           });
           response.on('error', reject);
           response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, contentType: response.headers['content-type'] ?? '', body: text }),
+            resolve({
+              status: response.statusCode ?? 0,
+              contentType: response.headers['content-type'] ?? '',
+              body: text,
+            }),
           );
         },
       );
-      request.on('error', (error) => reject(new Error(`${this.name} is not reachable: ${error.message}`, { cause: error })));
+      request.on('error', (error) =>
+        reject(new Error(`${this.name} is not reachable: ${error.message}`, { cause: error })),
+      );
       request.end(body);
     });
   }

@@ -34,7 +34,11 @@ export class Quorum implements Cosigners {
   }
 
   /** Rejects with LedgerError where no quorum comes about. */
-  async cosign(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]> {
+  async cosign(
+    note: string,
+    size: number,
+    proofFrom: (oldSize: number) => Uint8Array[],
+  ): Promise<NoteSignature[]> {
     const present = new Map<string, NoteSignature[]>();
     const failures: string[] = [];
     let ahead: CosignerAhead | null = null;

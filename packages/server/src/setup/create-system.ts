@@ -7,7 +7,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { base64, formatVerifierKey, type NamespaceDocument, parseTrustRoot, type QuorumContent, type TrustRoot } from '@tallystick/core';
+import {
+  base64,
+  formatVerifierKey,
+  type NamespaceDocument,
+  parseTrustRoot,
+  type QuorumContent,
+  type TrustRoot,
+} from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
 import { createSealedKeystore, Mark } from '@tallystick/signer';
 import { createKey, initState } from '@tallystick/witness';
@@ -78,7 +85,14 @@ export async function createSystem(options: CreateSystemOptions): Promise<Layout
   }
   const layout = layoutOf(`${final.root}.partial`);
   rmSync(layout.root, { recursive: true, force: true });
-  for (const folder of ['keys', 'secrets', 'ledger', 'signer', 'run', ...cosigners.map((each) => each.folder)]) {
+  for (const folder of [
+    'keys',
+    'secrets',
+    'ledger',
+    'signer',
+    'run',
+    ...cosigners.map((each) => each.folder),
+  ]) {
     mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
   }
   const names = cosigners.map(({ folder, kind }) => ({ folder, kind, name: `${options.origin}/${folder}` }));

@@ -3,8 +3,8 @@
  * with its brake. Nothing here touches a disk; whoever calls decides where each key goes.
  */
 import {
-  base64,
   type BrakeDocument,
+  base64,
   encodeEnvelope,
   encodeTrustRootPayload,
   formatInstant,
@@ -64,7 +64,18 @@ export function createIdentity(options: IdentityOptions): Identity {
     onlineKeys: [log, issuing, brake, lease],
     trustRoot: signTrustRoot(options, { root, authority, log }),
     namespace: namespaceDocument(options, [issuing, brake, lease]),
-    brake: { v: 1, type: 'brake', ns, id: 'brake', rev: 0, crit: [], epoch: 0, lock: 'open', minEpoch: 0, until: [] },
+    brake: {
+      v: 1,
+      type: 'brake',
+      ns,
+      id: 'brake',
+      rev: 0,
+      crit: [],
+      epoch: 0,
+      lock: 'open',
+      minEpoch: 0,
+      until: [],
+    },
   };
 }
 
@@ -117,10 +128,16 @@ function signTrustRoot(
     },
     quorum: options.quorum,
     freshness: { offlineMax: options.offlineMax },
-    namespaces: new Map([[options.ns, { authority: { threshold: 1, keys: [authority] }, require: new Map() }]]),
+    namespaces: new Map([
+      [options.ns, { authority: { threshold: 1, keys: [authority] }, require: new Map() }],
+    ]),
   });
   const sig = root.sign(preAuthEncoding(payloadTypes.trustRoot, payload));
-  return encodeEnvelope({ payload, payloadType: payloadTypes.trustRoot, signatures: [{ keyid: root.keyid, sig }] });
+  return encodeEnvelope({
+    payload,
+    payloadType: payloadTypes.trustRoot,
+    signatures: [{ keyid: root.keyid, sig }],
+  });
 }
 
 function namespaceDocument(options: IdentityOptions, specs: readonly KeySpec[]): NamespaceDocument {

@@ -12,7 +12,12 @@ export interface Layout {
   /** How the command line reaches this system. Holds the administrator's token. */
   client: string;
   keys: { offline: string; online: string };
-  secrets: { offlinePassphrase: string; onlinePassphrase: string; mirrorToken: string; licenseKeySecret: string };
+  secrets: {
+    offlinePassphrase: string;
+    onlinePassphrase: string;
+    mirrorToken: string;
+    licenseKeySecret: string;
+  };
   ledger: { store: string; projections: string };
   signer: { mark: string; socket: string };
   /** Configurations that the supervisor writes at each start. */

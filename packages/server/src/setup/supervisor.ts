@@ -3,6 +3,7 @@
  * again; the supervisor holds their channel, so that none outlives it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -95,7 +96,11 @@ export class Supervisor {
     const cosigners: Record<string, string> = {};
     const starting = system.cosigners.map(async ({ name, folder, kind }) => {
       const port = await freePort();
-      const config = writeConfig(layout, folder, cosignerConfig(layout, system, { name, folder, kind, port }, chosen.public));
+      const config = writeConfig(
+        layout,
+        folder,
+        cosignerConfig(layout, system, { name, folder, kind, port }, chosen.public),
+      );
       await this.#launch(folder, [mains.cosigner, kind, 'serve', '--config', config]);
       cosigners[name] = `http://127.0.0.1:${port}`;
     });
@@ -129,7 +134,10 @@ export class Supervisor {
     }
     return new Promise((resolve, reject) => {
       let isListening = false;
-      const timer = setTimeout(() => reject(new Error(`${child.name} did not start in time`)), startTimeoutMs);
+      const timer = setTimeout(
+        () => reject(new Error(`${child.name} did not start in time`)),
+        startTimeoutMs,
+      );
       if (started.stdout !== null) {
         createInterface({ input: started.stdout }).once('line', (line) => {
           isListening = true;
@@ -141,8 +149,10 @@ export class Supervisor {
       started.once('exit', (code, signal) => {
         clearTimeout(timer);
         child.process = null;
-        if (!isListening) reject(new Error(lastLine || `${child.name} ended at its start (${signal ?? code})`));
-        else if (!this.#isStopping) this.#restart(child, `${signal ?? `code ${code}`}${lastLine && `: ${lastLine}`}`);
+        if (!isListening)
+          reject(new Error(lastLine || `${child.name} ended at its start (${signal ?? code})`));
+        else if (!this.#isStopping)
+          this.#restart(child, `${signal ?? `code ${code}`}${lastLine && `: ${lastLine}`}`);
       });
     });
   }
@@ -172,7 +182,7 @@ export class Supervisor {
 
 async function end(child: ChildProcess | null): Promise<void> {
   if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const ended = once(child, 'exit');
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
   await ended;

@@ -1,0 +1,232 @@
+/**
+ * Builds batches: decides commands on what is committed and in flight, and turns their changes into
+ * records that wait for a signature.
+ */
+import {
+  apply,
+  type Change,
+  type Current,
+  type Decision,
+  decide,
+  type Environment,
+} from '@tallystick/license';
+import { sealCause, sealChange } from '../content.ts';
+import type { LogState } from '../log-state.ts';
+import { nameChanges } from '../names.ts';
+import type { RandomPool } from '../random-pool.ts';
+import type { RevisionReader } from '../read/revision-reader.ts';
+import {
+  type AppliedChange,
+  type Batch,
+  notCommitted,
+  type PendingRecord,
+  type Submission,
+} from './batch.ts';
+import type { Overlay, OverlaySubject } from './overlay.ts';
+import type { Outcome, Requests } from './requests.ts';
+import { Missing, SequencingView, type ViewSources } from './view.ts';
+
+/** A command that waits for its turn, with its caller. */
+export interface Queued {
+  submission: Submission;
+  resolve(outcome: Outcome): void;
+  reject(error: Error): void;
+}
+
+export interface BatchBuilderParts {
+  state: LogState;
+  reader: RevisionReader;
+  random: RandomPool;
+  views: Omit<ViewSources, 'overlay'>;
+  overlay: Overlay;
+  requests: Requests;
+  /** What decisions may use besides the view. */
+  environment(at: string): Environment;
+  /** The time to write into the log now. */
+  stamp(): string;
+  /** Resolves when leaf hashes of a batch in flight are known, or never will be. */
+  whenSigned(batch: number): Promise<void> | undefined;
+  /** Waits until nothing is in flight; returns the next log index. */
+  drain(): Promise<number>;
+  /** Brings the projections up to everything committed. */
+  settle(): Promise<void>;
+}
+
+/** The revision that a change continues. */
+interface Prior {
+  leaf: Uint8Array;
+  current: Current;
+}
+
+const commandsPerBatch = 24;
+
+export class BatchBuilder {
+  readonly #parts: BatchBuilderParts;
+
+  constructor(parts: BatchBuilderParts) {
+    this.#parts = parts;
+  }
+
+  /** Decides commands from the front of `queue` into a batch that begins at log index `base`. */
+  async build(number: number, base: number, queue: Queued[]): Promise<Batch> {
+    const batch: Batch = { number, base, records: [], causes: [], answers: [], stored: [] };
+    this.#parts.overlay.begin(number);
+    for (let taken = 0; taken < commandsPerBatch; taken++) {
+      const queued = queue.shift();
+      if (queued === undefined) break;
+      try {
+        if (!(await this.#include(batch, queued))) {
+          queue.unshift(queued);
+          break;
+        }
+      } catch (error) {
+        this.#parts.requests.forget(queued.submission);
+        queued.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    return batch;
+  }
+
+  /** Decides one command into a batch; false where the batch must be sent off first. */
+  async #include(batch: Batch, queued: Queued): Promise<boolean> {
+    const { submission } = queued;
+    const recalled = await this.#parts.requests.recall(submission);
+    if (recalled !== null) {
+      queued.resolve(recalled);
+      return true;
+    }
+    const at = this.#parts.stamp();
+    const decision = await this.#decide(batch, submission, at);
+    if (decision === 'after this batch') return false;
+    if (!decision.ok) {
+      this.#parts.requests.forget(submission);
+      queued.resolve({ refused: decision.refusal });
+      return true;
+    }
+    if (submission.dryRun) {
+      queued.resolve({
+        changes: decision.changes.map((change) => dryChange(change, at)),
+        promise: null,
+        repeated: false,
+      });
+      return true;
+    }
+    const prior = await this.#priorRevisions(batch, decision.changes);
+    if (prior === 'after this batch') return false;
+    this.#addRecords(batch, queued, decision.changes, prior, at);
+    return true;
+  }
+
+  async #decide(batch: Batch, submission: Submission, at: string): Promise<Decision | 'after this batch'> {
+    const view = new SequencingView({ overlay: this.#parts.overlay, ...this.#parts.views });
+    const environment = this.#parts.environment(at);
+    for (;;) {
+      try {
+        return decide(view, submission.command, environment);
+      } catch (error) {
+        if (!(error instanceof Missing)) throw error;
+        if (error.what !== 'settled projections') {
+          view.loaded.set(error.what.subject, await this.#parts.reader.current(error.what.subject));
+          continue;
+        }
+        if (batch.records.length > 0) return 'after this batch';
+        batch.base = await this.#parts.drain();
+        this.#parts.overlay.begin(batch.number);
+        await this.#parts.settle();
+        view.isSettled = true;
+      }
+    }
+  }
+
+  /** The revisions that the changes continue, each with its leaf hash known. */
+  async #priorRevisions(
+    batch: Batch,
+    changes: readonly Change[],
+  ): Promise<Map<string, Prior> | 'after this batch'> {
+    const { state, reader } = this.#parts;
+    const prior = new Map<string, Prior>();
+    for (const { subject, rev } of changes) {
+      const overlaid = this.#parts.overlay.get(subject.id);
+      if (overlaid !== undefined) {
+        if (overlaid.batch === batch.number) return 'after this batch';
+        prior.set(subject.id, { leaf: await this.#leafOf(overlaid), current: overlaid.current });
+      } else if (rev > 0) {
+        const head = state.head(state.keyOf(subject.id));
+        const current = await reader.current(subject.id);
+        if (head !== undefined && current !== undefined) prior.set(subject.id, { leaf: head.leaf, current });
+      }
+    }
+    return prior;
+  }
+
+  async #leafOf(overlaid: OverlaySubject): Promise<Uint8Array> {
+    if (overlaid.leaf === null) await this.#parts.whenSigned(overlaid.batch);
+    if (overlaid.leaf === null) throw notCommitted();
+    return overlaid.leaf;
+  }
+
+  #addRecords(
+    batch: Batch,
+    queued: Queued,
+    changes: readonly Change[],
+    prior: ReadonlyMap<string, Prior>,
+    at: string,
+  ): void {
+    const { submission } = queued;
+    const first = batch.base + batch.records.length;
+    const n = changes.length;
+    const cause = sealCause(
+      { v: 1, command: submission.command.type, n, at, ...submission.cause },
+      this.#parts.random,
+    );
+    // Everything that can fail happens before the first of these records is visible to later decisions.
+    const sealed = changes.map((change) => this.#seal(change, prior.get(change.subject.id), first));
+    const added = sealed.map(({ change, current, content, commitment, before }, nth): PendingRecord => {
+      const index = first + nth;
+      const names = nameChanges(before?.current, current, this.#parts.views.indexKey);
+      const overlaid = this.#parts.overlay.add({ current, index, rev: change.rev }, names);
+      const record = {
+        ns: this.#parts.state.ns,
+        type: change.type,
+        subject: this.#parts.state.keyOf(change.subject.id),
+        rev: change.rev,
+        prev: before?.leaf ?? null,
+        doc: commitment,
+        cause: cause.commitment,
+        at,
+      };
+      return { index, record, content, applied: { change, current, at, index, leaf: null }, overlaid, names };
+    });
+    batch.records.push(...added);
+    batch.causes.push({
+      index: first,
+      records: n,
+      salt: cause.salt,
+      document: cause.document,
+      requestKey: submission.request?.key ?? null,
+      requestHash: submission.request?.hash ?? null,
+    });
+    this.#parts.requests.isIn(submission, batch.number);
+    const applied = added.map((record) => record.applied);
+    batch.answers.push({
+      resolve: (promise) => queued.resolve({ changes: applied, promise, repeated: false }),
+      reject: (error) => {
+        this.#parts.requests.forget(submission);
+        queued.reject(error);
+      },
+    });
+  }
+
+  #seal(change: Change, before: Prior | undefined, first: number) {
+    if (change.rev !== (before?.current.rev ?? -1) + 1)
+      throw new Error(`${change.type} does not continue its subject`);
+    const { document, content, commitment } = sealChange(change, first, this.#parts.random);
+    const whole: Change = { ...change, document };
+    return { change: whole, current: apply(before?.current, whole), content, commitment, before };
+  }
+}
+
+function dryChange(change: Change, at: string): AppliedChange {
+  const { document, companion, rev } = change;
+  return { change, current: { document, companion, rev }, at, index: null, leaf: null };
+}
