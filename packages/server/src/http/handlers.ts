@@ -95,7 +95,7 @@ const reads = {
   'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
-    const { mutations: _mutations, queued: _queued, quorum, ...status } = ledger.status;
+    const { mutations: _mutations, quorum, ...status } = ledger.status;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const members = quorum.map(({ lastSeenAt, ...member }) => ({
       ...member,

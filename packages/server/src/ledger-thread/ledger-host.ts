@@ -1,152 +1,128 @@
-/** Opens the ledger on its store, signer and cosigners, and tells the HTTP side what happens. */
+/** Opens the ledger on its store, signer and cosigners, and keeps them together until it closes. */
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type EventData, type EventType, encodeEvent, notes, type ProblemCode } from '@tallystick/contract';
-import { base64, effectiveLock, effectiveMinEpoch, formatInstant, subjectTypeOf } from '@tallystick/core';
+import { notes } from '@tallystick/contract';
+import {
+  base64,
+  effectiveLock,
+  effectiveMinEpoch,
+  formatInstant,
+  type PublicKey,
+  type TrustRoot,
+} from '@tallystick/core';
 import {
   Ledger,
   LedgerError,
-  type LedgerEvent,
+  type LedgerTimes,
   ledgerTimes,
   Projections,
   SqliteStore,
 } from '@tallystick/ledger';
-import { SignerClient } from '@tallystick/signer';
+import { SignerClient, type SignerHello } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { readTrustRootFile } from '../trust-root-file.ts';
+import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { LedgerService } from './service.ts';
 
-export interface LedgerHost extends AsyncDisposable {
-  service: LedgerService;
-  status(): LedgerStatus;
-  /** Whether anybody follows events: nobody pays for telling what nobody hears. */
-  listen(isListening: boolean): void;
-  /** Reports something that people must look at. */
-  alarm(error: unknown): void;
+const statusIntervalMs = 250;
+
+/** What the ledger stands on. */
+interface Foundation {
+  trust: TrustRoot;
+  signer: SignerClient;
+  hello: SignerHello;
+  /** Public keys of the namespace's issuing and brake keys. */
+  keys: PublicKey[];
+  quorum: Quorum;
+  store: SqliteStore;
+  projections: Projections;
+  times: LedgerTimes;
 }
 
-const statusIntervalMs = 250;
-/** A live event stream is for people and hooks, not for replication: above this only counts are told. */
-const durableEventsMax = 200;
+export class LedgerHost implements AsyncDisposable {
+  readonly service: LedgerService;
+  readonly #foundation: Foundation;
+  readonly #ledger: Ledger;
+  readonly #reporter: EventReporter;
+  readonly #timer: NodeJS.Timeout;
 
-export async function openLedgerHost(
-  config: ServerConfig,
-  post: (message: FromLedger) => void,
-): Promise<LedgerHost> {
-  const [trust] = (await readTrustRootFile(config.trustRoot)).slice(-1);
-  if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
-  const signer = new SignerClient(config.signerSocket);
-  const hello = await signer.hello();
-  if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
-  const quorum = new Quorum({
-    policy: trust.quorum,
-    urls: config.cosigners,
-    timeoutMs: config.cosignerTimeoutMs,
-    now: () => Date.now(),
-  });
-  const keys = hello.keys.filter((key) => key.ns === config.ns).map(({ alg, key }) => ({ alg, key }));
-  const secret = createSecretKey(Buffer.from(readFileSync(config.licenseKeySecret, 'utf8').trim(), 'base64'));
-  const times = { ...ledgerTimes, ...config.times };
-  const store = SqliteStore.open(config.store, { synchronous: config.synchronous });
-  const projections = new Projections(config.projections);
-  let isConnected = true;
-  let lastCheckpointAt: string | null = null;
-  const sendEvent = <T extends EventType>(type: T, data: EventData[T]): void =>
-    post({ events: [{ type, data: encodeEvent(type, data) }] });
-  const alarm = (code: ProblemCode, detail: string): void => {
-    process.stderr.write(`${JSON.stringify({ alarm: code, detail, at: formatInstant(Date.now()) })}\n`);
-    sendEvent('alarm', { at: formatInstant(Date.now()), code, detail });
-  };
-  let wasInTrouble = false;
-  let isListening = false;
-  const onEvent = (event: LedgerEvent): void => {
-    switch (event.type) {
-      case 'durable':
-        isConnected = true;
-        if (!isListening) break;
-        for (const { change, index, at } of event.changes.slice(0, durableEventsMax)) {
-          const subject = { type: subjectTypeOf(change.type), id: change.subject.id };
-          sendEvent('entry.durable', {
-            index,
-            type: change.type,
-            subject,
-            rev: change.rev,
-            at,
-          } as EventData['entry.durable']);
-        }
-        break;
-      case 'published': {
-        const { size, root, asOf } = event.published;
-        lastCheckpointAt = formatInstant(Date.now());
-        const checkpoint = {
-          size,
-          root: base64(root),
-          asOf: formatInstant(asOf * 1000),
-          at: lastCheckpointAt,
-        };
-        sendEvent('checkpoint.published', checkpoint);
-        break;
-      }
-      case 'trouble': {
-        const members = quorum.status.map(member) as EventData['quorum.lost']['members'];
-        if (event.error !== null) isConnected = event.error.name !== 'SignerUnavailable';
-        if (event.error !== null && !wasInTrouble)
-          sendEvent('quorum.lost', { at: formatInstant(Date.now()), members });
-        if (event.error === null) sendEvent('quorum.restored', { at: formatInstant(Date.now()), members });
-        if (event.error instanceof LedgerError && event.error.problem === 'log_behind')
-          alarm('log_behind', event.error.message);
-        wasInTrouble = event.error !== null;
-        break;
-      }
-      case 'halted':
-        alarm(event.error.problem === 'stopping' ? 'internal' : event.error.problem, event.error.message);
-        break;
-      case 'alarm':
-        alarm('signer_unavailable', event.error.message);
-        break;
-    }
-  };
-  const ledger = await Ledger.open({
-    store,
-    projections,
-    signer,
-    cosigners: quorum,
-    mark: hello.mark,
-    trust,
-    ns: config.ns,
-    keys,
-    indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
-    newId: newSubjectId,
-    newLicenseKey: () => newLicenseKey(randomBytes),
-    random: randomBytes,
-    now: () => Date.now(),
-    times,
-    onEvent,
-    onProgress: (progress) => post({ progress }),
-  });
-  const status = (): LedgerStatus => {
-    const { published, pending, namespace, brake, mutations } = ledger;
-    const mark = hello.mark.size > (published?.size ?? 0) ? hello.mark : (published ?? hello.mark);
-    const oldestAt = pending.oldestAt;
+  private constructor(
+    foundation: Foundation,
+    ledger: Ledger,
+    reporter: EventReporter,
+    post: (message: FromLedger) => void,
+  ) {
+    this.#foundation = foundation;
+    this.#ledger = ledger;
+    this.#reporter = reporter;
+    this.service = new LedgerService(ledger, foundation.keys, (code) => ({ code, detail: notes[code] }));
+    this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
+  }
+
+  /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
+  static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
+    const foundation = await layFoundation(config);
+    const { trust, signer, hello, keys, quorum, store, projections, times } = foundation;
+    const reporter = new EventReporter(quorum, (event) => post({ events: [event] }));
+    const secret = createSecretKey(
+      Buffer.from(readFileSync(config.licenseKeySecret, 'utf8').trim(), 'base64'),
+    );
+    const ledger = await Ledger.open({
+      store,
+      projections,
+      signer,
+      cosigners: quorum,
+      mark: hello.mark,
+      trust,
+      ns: config.ns,
+      keys,
+      indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
+      newId: newSubjectId,
+      newLicenseKey: () => newLicenseKey(randomBytes),
+      random: randomBytes,
+      now: () => Date.now(),
+      times,
+      onEvent: (event) => reporter.report(event),
+      onProgress: (progress) => post({ progress }),
+    });
+    return new LedgerHost(foundation, ledger, reporter, post);
+  }
+
+  /** Whether anybody follows events. */
+  listen(isListening: boolean): void {
+    this.#reporter.isListening = isListening;
+  }
+
+  /** Reports a failure that no caller can be blamed for. */
+  alarm(error: unknown): void {
+    this.#reporter.alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error));
+  }
+
+  status(): LedgerStatus {
+    const { trust, hello, quorum, times } = this.#foundation;
+    const { size, published, pending, namespace, brake, mutations } = this.#ledger;
+    const mark = published !== null && published.size >= hello.mark.size ? published : hello.mark;
+    const instant = (ms: number | null): string | null => (ms === null ? null : formatInstant(ms));
+    const { oldestAt, count } = pending;
+    const publishBy = oldestAt === null ? null : oldestAt + times.promiseMs;
     return {
       origin: trust.log.origin,
-      size: ledger.size,
+      size,
       published: published && {
         size: published.size,
         root: base64(published.root),
         asOf: formatInstant(published.asOf * 1000),
-        at: lastCheckpointAt ?? formatInstant(published.asOf * 1000),
+        at: this.#reporter.lastPublishedAt ?? formatInstant(published.asOf * 1000),
       },
-      pending: {
-        count: pending.count,
-        oldestAt: oldestAt && formatInstant(oldestAt),
-        publishBy: oldestAt && formatInstant(oldestAt + times.promiseMs),
-      } as LedgerStatus['pending'],
+      pending: { count, oldestAt: instant(oldestAt), publishBy: instant(publishBy) },
       quorum: quorum.status,
-      signer: { connected: isConnected, mark: { size: mark.size, root: base64(mark.root) } },
+      signer: {
+        connected: this.#reporter.isSignerConnected,
+        mark: { size: mark.size, root: base64(mark.root) },
+      },
       namespace: {
         ns: namespace.ns,
         mode: namespace.mode,
@@ -155,28 +131,41 @@ export async function openLedgerHost(
         minEpoch: effectiveMinEpoch(namespace, brake),
       },
       mutations: mutations && { problem: mutations.problem, message: mutations.message },
-      queued: 0,
     };
-  };
-  const timer = setInterval(() => post({ status: status() }), statusIntervalMs);
-  return {
-    service: new LedgerService(ledger, keys, (code) => ({ code, detail: notes[code] })),
-    status,
-    listen: (on) => {
-      isListening = on;
-    },
-    alarm: (error) => alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error)),
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      await ledger[Symbol.asyncDispose]();
-      quorum.close();
-      await signer[Symbol.asyncDispose]();
-      projections[Symbol.dispose]();
-      await store[Symbol.asyncDispose]();
-    },
-  };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { quorum, signer, projections, store } = this.#foundation;
+    clearInterval(this.#timer);
+    await this.#ledger[Symbol.asyncDispose]();
+    quorum.close();
+    await signer[Symbol.asyncDispose]();
+    projections[Symbol.dispose]();
+    await store[Symbol.asyncDispose]();
+  }
 }
 
-function member({ name, group, url, state, lastSeenAt, lastError }: Quorum['status'][number]): object {
-  return { name, group, url, state, lastSeenAt: lastSeenAt && formatInstant(lastSeenAt), lastError };
+async function layFoundation(config: ServerConfig): Promise<Foundation> {
+  const trust = (await readTrustRootFile(config.trustRoot)).at(-1);
+  if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
+  // The lock on the store comes first: a second server must not get as far as asking the signer.
+  const store = SqliteStore.open(config.store, { synchronous: config.synchronous });
+  const signer = new SignerClient(config.signerSocket);
+  const hello = await signer.hello();
+  if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
+  return {
+    trust,
+    signer,
+    hello,
+    keys: hello.keys.filter(({ ns }) => ns === config.ns).map(({ alg, key }) => ({ alg, key })),
+    quorum: new Quorum({
+      policy: trust.quorum,
+      urls: config.cosigners,
+      timeoutMs: config.cosignerTimeoutMs,
+      now: () => Date.now(),
+    }),
+    store,
+    projections: new Projections(config.projections),
+    times: { ...ledgerTimes, ...config.times },
+  };
 }

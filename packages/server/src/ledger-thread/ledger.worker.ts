@@ -4,7 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LedgerError } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
-import { openLedgerHost } from './ledger-host.ts';
+import { LedgerHost } from './ledger-host.ts';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
 import { type LedgerService, type MutationAnswer, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
@@ -42,7 +42,7 @@ function problemOf(error: unknown): ProblemMessage {
   return { code: 'internal' };
 }
 
-const host = await openLedgerHost((workerData as WorkerData).config, post).catch((error: unknown) => {
+const host = await LedgerHost.open((workerData as WorkerData).config, post).catch((error: unknown) => {
   post({ failed: error instanceof Error ? error.message : String(error) });
   return null;
 });

@@ -37,18 +37,12 @@ export interface LedgerStatus {
   namespace: { ns: string; mode: string; epoch: number; lock: string; minEpoch: number };
   /** Why nothing may change; null where it may. */
   mutations: { problem: LedgerProblem; message: string } | null;
-  queued: number;
 }
 
 /** An event in the shape of the contract, as text. */
 export interface EventMessage {
   type: string;
   data: string;
-}
-
-export interface CounterMessage {
-  name: 'records' | 'refusals' | 'checkpoints' | 'alarms';
-  by: number;
 }
 
 /** From the HTTP thread. */
