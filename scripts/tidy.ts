@@ -1,7 +1,8 @@
 /**
  * Checks the style that a machine can check: sizes, silenced checks, skipped tests, loose ends, machine
- * paths, pinned versions, licenses of what is installed, and spelling.
+ * paths, pinned versions, licenses of what is installed, spelling, and files that prose speaks of.
  */
+import { globSync } from 'node:fs';
 import { posix } from 'node:path';
 import { listFiles, type Problem, readText, report } from './lib/files.ts';
 import { checkInstalledLicenses } from './lib/installed-licenses.ts';
@@ -67,11 +68,27 @@ function checkVersions({ folder, manifest }: Workspace): Problem[] {
     }));
 }
 
+/** Every defense that SECURITY.md names has its test, and links in prose lead somewhere. */
+function checkMentionedFiles(path: string): Problem[] {
+  return readText(path)
+    .split('\n')
+    .flatMap((text, index) => {
+      const tests = path === 'SECURITY.md' ? [...text.matchAll(/`((?:packages|test)\/[^`]+)`/g)] : [];
+      const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(
+        ([, target = '']) => posix.join(posix.dirname(path), target),
+      );
+      return [...tests.map(([, target = '']) => target), ...links]
+        .filter((target) => globSync(target.replace(/\/$/, '')).length === 0)
+        .map((target) => ({ path, line: index + 1, message: `${target} does not exist` }));
+    });
+}
+
 const workspaces = listWorkspaces();
 const files = listFiles().filter((path) => isCode(path) || isProse(path));
 report(
   [
     ...files.flatMap(checkFile),
+    ...files.filter((path) => path.endsWith('.md')).flatMap(checkMentionedFiles),
     ...workspaces.flatMap(checkVersions),
     ...workspaces.flatMap(({ folder }) => checkInstalledLicenses(posix.join(folder, 'node_modules'))),
   ],

@@ -28,7 +28,7 @@ export function registerBundle(program: Command, context: Context): void {
       '--key-file <file>',
       'file with the license key, so that it is not seen in the list of processes; - for standard input',
     )
-    .option('--out <file>', 'where to write it; - for standard output (default: <id>.bundle)')
+    .option('--out <file>', 'where to write it; - for standard output (default: <id>.tally)')
     .option('--trust-version <number>', 'newest trust root that the client has pinned', asNatural);
   command.action(async (id: string | undefined) => {
     const session = new Session(context, command);
@@ -44,7 +44,7 @@ async function fetchBundle(session: Session, id: string | null, flags: BundleFla
   }
   const text = await requestBundle(session, id, licenseKey, flags.trustVersion);
   const { licenseId, bytes } = look(text);
-  const path = flags.out ?? `${licenseId}.bundle`;
+  const path = flags.out ?? `${licenseId}.tally`;
   if (path === '-') {
     session.context.stdout.write(text);
     return;

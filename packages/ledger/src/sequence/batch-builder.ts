@@ -58,7 +58,8 @@ interface Prior {
   current: Current;
 }
 
-const commandsPerBatch = 24;
+/** Small batches answer soon; a long queue is worked off in larger ones, which share a disk flush among more. */
+const commandsPerBatch = { min: 24, max: 256 } as const;
 
 export class BatchBuilder {
   readonly #parts: BatchBuilderParts;
@@ -71,7 +72,9 @@ export class BatchBuilder {
   async build(number: number, base: number, queue: Queued[]): Promise<Batch> {
     const batch: Batch = { number, base, records: [], causes: [], answers: [], stored: [] };
     this.#parts.overlay.begin(number);
-    for (let taken = 0; taken < commandsPerBatch; taken++) {
+    const { min, max } = commandsPerBatch;
+    const wanted = Math.min(max, Math.max(min, Math.ceil(queue.length / 2)));
+    for (let taken = 0; taken < wanted; taken++) {
       const queued = queue.shift();
       if (queued === undefined) break;
       try {

@@ -1,0 +1,189 @@
+/**
+ * The ledger without HTTP: a SQLite store on the disk under test, a real signer process, and cosigners in this
+ * process that check growth and sign.
+ */
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseTrustRoot } from '@tallystick/core';
+import { Ledger, ledgerTimes, Projections, SqliteStore, type SubmitResult } from '@tallystick/ledger';
+import type { Command } from '@tallystick/license';
+import { bootstrapIdentity, createIdentity, type Identity, newLicenseKey, newSubjectId } from '@tallystick/server';
+import { createSealedKeystore, Mark, SignerClient } from '@tallystick/signer';
+import { LocalCosigners } from '@tallystick/testkit';
+import { type ServerProcess, startServer } from './processes.ts';
+
+const origin = 'bench.example/log';
+const signerMain = import.meta.resolve('@tallystick/signer/main');
+
+interface RigFiles {
+  store: string;
+  projections: string;
+  signerConfig: string;
+  socket: string;
+}
+
+export class LedgerRig implements AsyncDisposable {
+  readonly #files: RigFiles;
+  readonly #identity: Identity;
+  readonly #cosigners: LocalCosigners;
+  readonly #process: ServerProcess;
+  readonly #signer: SignerClient;
+  #store: SqliteStore;
+  #projections: Projections;
+  ledger: Ledger;
+
+  private constructor(parts: {
+    files: RigFiles;
+    identity: Identity;
+    cosigners: LocalCosigners;
+    process: ServerProcess;
+    signer: SignerClient;
+    opened: { ledger: Ledger; store: SqliteStore; projections: Projections };
+  }) {
+    this.#files = parts.files;
+    this.#identity = parts.identity;
+    this.#cosigners = parts.cosigners;
+    this.#process = parts.process;
+    this.#signer = parts.signer;
+    this.ledger = parts.opened.ledger;
+    this.#store = parts.opened.store;
+    this.#projections = parts.opened.projections;
+  }
+
+  static async start(directory: string): Promise<LedgerRig> {
+    mkdirSync(directory, { recursive: true });
+    const cosigners = new LocalCosigners(() => Date.now());
+    const identity = createIdentity({
+      ns: 'acme',
+      name: 'Acme',
+      mode: 'test',
+      support: { name: null, email: null, url: null },
+      origin,
+      quorum: cosigners.quorum,
+      now: Date.now(),
+      trustYears: 5,
+      offlineMax: 'P90D',
+    });
+    const files = writeFiles(directory, identity);
+    const store = SqliteStore.create(files.store);
+    await bootstrapIdentity(store, identity, { random: randomBytes, now: Date.now(), who: { kind: 'bench', id: 'bench' } });
+    await store[Symbol.asyncDispose]();
+    const process = await startServer(new URL(signerMain), [files.signerConfig]);
+    const signer = new SignerClient(files.socket);
+    const opened = await open(files, identity, cosigners, signer);
+    const rig = new LedgerRig({ files, identity, cosigners, process, signer, opened });
+    await rig.#sell();
+    return rig;
+  }
+
+  /** Issues licenses, `inFlight` at a time; resolves when all are durable. */
+  async issue(count: number, inFlight = 256): Promise<void> {
+    let left = count;
+    const worker = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        await this.run({ type: 'license.issue', plan: 'pro' });
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, worker));
+  }
+
+  async run(command: Command): Promise<Extract<SubmitResult, { changes: unknown }>> {
+    const cause = { who: { kind: 'bench', id: 'bench' }, why: null };
+    const result = await this.ledger.submit({ command, cause, request: null, dryRun: false });
+    if ('refused' in result) throw new Error(result.refused.message);
+    return result;
+  }
+
+  /** Closes the ledger and opens it on what is on the disk; returns milliseconds until it takes changes. */
+  async restart(): Promise<number> {
+    await this.#close();
+    const started = performance.now();
+    const opened = await open(this.#files, this.#identity, this.#cosigners, this.#signer);
+    this.ledger = opened.ledger;
+    this.#store = opened.store;
+    this.#projections = opened.projections;
+    await this.ready();
+    return performance.now() - started;
+  }
+
+  async ready(): Promise<void> {
+    await this.ledger.whenPublished(this.ledger.size, 60_000);
+    while (this.ledger.mutations !== null) await new Promise(setImmediate);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    await this.#signer[Symbol.asyncDispose]();
+    await this.#process.stop();
+  }
+
+  async #close(): Promise<void> {
+    await this.ledger[Symbol.asyncDispose]();
+    this.#projections[Symbol.dispose]();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  async #sell(): Promise<void> {
+    await this.ready();
+    await this.run({ type: 'product.create', code: 'pro', name: 'Pro', entitlements: { pdf: { type: 'boolean' } } });
+    const entitlements = { pdf: { value: true } };
+    await this.run({ type: 'plan.create', product: 'pro', code: 'pro', name: 'Pro', term: { length: 'P1Y' }, entitlements });
+  }
+}
+
+function writeFiles(directory: string, identity: Identity): RigFiles {
+  const at = (name: string): string => join(directory, name);
+  const passphrase = randomBytes(24).toString('base64url');
+  createSealedKeystore(at('online.sealed'), passphrase, identity.onlineKeys);
+  writeFileSync(at('passphrase'), passphrase, { mode: 0o600 });
+  Mark.create(at('mark.db'), origin);
+  const signer = {
+    socket: at('s.sock'),
+    keystore: at('online.sealed'),
+    passphraseFile: at('passphrase'),
+    mark: at('mark.db'),
+    origin,
+  };
+  writeFileSync(at('signer.json'), JSON.stringify(signer));
+  return {
+    store: at('ledger.db'),
+    projections: at('projections.db'),
+    signerConfig: at('signer.json'),
+    socket: signer.socket,
+  };
+}
+
+async function open(
+  files: RigFiles,
+  identity: Identity,
+  cosigners: LocalCosigners,
+  signer: SignerClient,
+): Promise<{ ledger: Ledger; store: SqliteStore; projections: Projections }> {
+  const hello = await signer.hello();
+  const store = SqliteStore.open(files.store);
+  const projections = new Projections(files.projections);
+  const secret = createSecretKey(randomBytes(32));
+  const ledger = await Ledger.open({
+    store,
+    projections,
+    signer,
+    cosigners,
+    mark: hello.mark,
+    trust: parseTrustRoot(identity.trustRoot),
+    ns: 'acme',
+    keys: hello.keys.map(({ alg, key }) => ({ alg, key })),
+    indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
+    newId: newSubjectId,
+    newLicenseKey: () => newLicenseKey(randomBytes),
+    random: randomBytes,
+    now: () => Date.now(),
+    times: ledgerTimes,
+    onEvent: (event) => {
+      if (event.type === 'halted' || event.type === 'alarm') throw event.error;
+    },
+  });
+  return { ledger, store, projections };
+}
+

@@ -1,0 +1,179 @@
+/** `tally fsck`: checks a store against itself and against what was published and signed. */
+import { createHmac, createSecretKey } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tallystick/audit';
+import { parsePublicKey, asArray, asObject, parseJson, type PublicKey } from '@tallystick/core';
+import { type IndexLicenseKey, SqliteStore } from '@tallystick/ledger';
+import { type Layout, layoutOf, readTrustRootFile, type SystemDescription } from '@tallystick/server';
+import { Mark, MarkError, openSealedKeystore } from '@tallystick/signer';
+import { Unavailable } from '@tallystick/witness';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { interrupted, messageOf, usageError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { Progress } from '../import/progress.ts';
+import type { Printer } from '../output/printer.ts';
+import { properties } from '../output/table.ts';
+import { Session } from '../session.ts';
+
+interface FsckFlags {
+  hashes?: boolean;
+  all?: boolean;
+  keys?: string;
+}
+
+export function registerFsck(program: Command, context: Context): void {
+  const command = program
+    .command('fsck')
+    .summary('check that the log and everything kept beside it fit each other')
+    .description(
+      'Check the store of a system: entries, published roots, signatures, documents, causes, the model and the ' +
+        'projections. Reads only, and works beside a running server. The exit code is 2 when a problem is found.',
+    )
+    .option('--hashes', 'check hashes alone: entries, published roots and commitments')
+    .option('--all', 'go on behind the first problem, and list up to 100')
+    .option('--keys <file>', 'public keys as {"keys":[{"alg","key"}…]} (default: those of the keystore)');
+  command.action(async () => {
+    const session = new Session(context, command);
+    const report = await check(session, command.opts<FsckFlags>());
+    session.print.answer(report, () => describe(report, session.print));
+    if (!report.ok) context.setExitCode(exitCodes.integrity);
+  });
+}
+
+async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
+  const { context, print } = session;
+  const system = await openSystem(session.dataFolder);
+  const { layout, genesis, ns } = system;
+  const level = flags.hashes === true ? ('hashes' as const) : ('full' as const);
+  const mark = readMark(layout, system.origin);
+  if (!existsSync(layout.ledger.store)) throw noStore(layout);
+  await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
+  using progress = new StepProgress(context, print);
+  try {
+    const keys = level === 'hashes' ? [] : readKeys(layout, flags.keys);
+    const projections = { file: layout.ledger.projections, indexKey: system.indexKey };
+    const options = { level, all: flags.all === true, now: Math.floor(context.now() / 1000), onProgress: progress.onProgress };
+    const report = await fsck({ store, genesis, ns, keys, projections, mark }, options);
+    const unread = "The signer's mark was not compared: a running signer keeps it to itself.";
+    return mark === null ? { ...report, skipped: [...report.skipped, unread] } : report;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    throw usageError(`The signatures cannot be checked: ${error.message}.`, 'Name a file with that key, too, with --keys.');
+  }
+}
+
+/** What the checks of a system on this machine start from. */
+export interface LocalSystem {
+  layout: Layout;
+  ns: string;
+  origin: string;
+  genesis: Uint8Array;
+  indexKey: IndexLicenseKey;
+}
+
+/** Reads the files that say what a system is; throws a usage error where there is none. */
+export async function openSystem(folder: string): Promise<LocalSystem> {
+  const layout = layoutOf(folder);
+  if (!existsSync(layout.system)) {
+    throw usageError(`There is no system in ${layout.root}.`, 'Name its folder with --data.');
+  }
+  try {
+    const { ns, origin } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    const [first] = await readTrustRootFile(layout.trustRoot);
+    if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
+    // As the server indexes license keys.
+    const secret = createSecretKey(Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'));
+    const indexKey: IndexLicenseKey = (key) => createHmac('sha256', secret).update(key).digest('base64url');
+    return { layout, ns, origin, genesis: first.genesis, indexKey };
+  } catch (error) {
+    throw usageError(`The system in ${layout.root} cannot be read: ${messageOf(error)}.`, 'Run this as the user that runs it.');
+  }
+}
+
+export function noStore(layout: Layout): Error {
+  return usageError(`There is no store at ${layout.ledger.store}.`, 'Restore it, or name another folder with --data.');
+}
+
+function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
+  try {
+    if (file !== undefined) {
+      const { keys } = asObject(parseJson(readFileSync(file)), 'keys');
+      return asArray(keys, 'keys', 1024).map((key) => parsePublicKey(key, 'key'));
+    }
+    const passphrase = readFileSync(layout.secrets.onlinePassphrase, 'utf8').trim();
+    return openSealedKeystore(layout.keys.online, passphrase).map(({ publicKey }) => publicKey);
+  } catch (error) {
+    throw usageError(`The public keys cannot be read: ${messageOf(error)}.`, 'Name a file that holds them with --keys.');
+  }
+}
+
+/** null while a signer holds it, or where there is none. */
+function readMark(layout: Layout, origin: string): { size: number; root: Uint8Array } | null {
+  try {
+    using mark = Mark.open(layout.signer.mark, origin);
+    const { size, root } = mark.checkpoint;
+    return { size, root };
+  } catch (error) {
+    if (error instanceof MarkError) return null;
+    throw error;
+  }
+}
+
+/** One bar for each step of a longer work; ends it when the user interrupts. */
+export class StepProgress implements Disposable {
+  readonly #context: Context;
+  readonly #print: Printer;
+  #step = '';
+  #bar: Progress | null = null;
+
+  constructor(context: Context, print: Printer) {
+    this.#context = context;
+    this.#print = print;
+  }
+
+  readonly onProgress: OnProgress = ({ step, done, total }) => {
+    if (this.#context.signal.aborted) throw interrupted();
+    const now = this.#context.now();
+    if (step !== this.#step) {
+      this[Symbol.dispose]();
+      this.#step = step;
+      if (this.#context.stderr.isTTY) this.#print.say(`Reading ${step}`);
+      this.#bar = new Progress(this.#context.stderr, total, 0, now);
+    }
+    this.#bar?.update(done, now);
+  };
+
+  [Symbol.dispose](): void {
+    this.#bar?.end();
+    this.#bar = null;
+  }
+}
+
+function describe(report: FsckReport, print: Printer): string[] {
+  const { ok, problems, counts, size, published, level, skipped } = report;
+  const erased = counts.erased === 0 ? '' : `, ${counts.erased} more erased`;
+  const head = ok
+    ? print.style('green', level === 'hashes' ? 'CLEAN  All hashes fit.' : 'CLEAN  Everything fits.')
+    : print.style('red', 'PROBLEM  Something does not fit: nothing was changed.');
+  return [
+    head,
+    ...problems.flatMap((problem) => describeProblem(problem)),
+    ...properties([
+      ['entries', `${counts.entries} of ${size}, published up to ${published ?? 'nothing yet'}`],
+      ['records', `${counts.records}, ${counts.signed} with their signatures`],
+      ['map roots', counts.mapRoots],
+      ['documents', `${counts.documents}, ${counts.companions} with companions${erased}`],
+      ['causes', counts.causes],
+      ['checkpoints', counts.checkpoints],
+      ['projections', level === 'hashes' ? null : `${counts.rows} rows`],
+    ]),
+    ...skipped,
+  ];
+}
+
+function describeProblem({ index, table, part, message, expected, found }: FsckProblem): string[] {
+  const at = index === null ? '' : ` at ${index}`;
+  const compared = expected === null && found === null ? [] : [`  expected ${expected ?? 'none'}, found ${found ?? 'none'}`];
+  return [`${table}.${part}${at}: ${message}`, ...compared];
+}

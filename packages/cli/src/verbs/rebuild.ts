@@ -1,0 +1,67 @@
+/** `tally rebuild`: makes the projections anew from the log. */
+import { existsSync } from 'node:fs';
+import { type RebuildReport, rebuildProjections } from '@tallystick/audit';
+import { IntegrityAlarm, StoreLocked } from '@tallystick/ledger';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { Session } from '../session.ts';
+import { noStore, openSystem, StepProgress } from './fsck.ts';
+
+export function registerRebuild(program: Command, context: Context): void {
+  const command = program
+    .command('rebuild')
+    .summary('make the projections anew from the log')
+    .description(
+      'Make the projections, in which the server finds things, anew from the log. The server has to be stopped. The ' +
+        'old ones stay until the new ones are whole.',
+    );
+  command.action(async () => {
+    const session = new Session(context, command);
+    const report = await rebuild(session);
+    session.print.answer(report, () => describe(report));
+  });
+}
+
+async function rebuild({ context, print, dataFolder }: Session): Promise<RebuildReport> {
+  const { layout, genesis, ns, indexKey } = await openSystem(dataFolder);
+  const { store: storeFile, projections: projectionsFile } = layout.ledger;
+  if (!existsSync(storeFile)) throw noStore(layout);
+  using progress = new StepProgress(context, print);
+  try {
+    return await rebuildProjections({ storeFile, projectionsFile, genesis, ns, indexKey }, ({ done, total }) =>
+      progress.onProgress({ step: 'entries', done, total }),
+    );
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+function explained(error: unknown): unknown {
+  if (error instanceof StoreLocked) {
+    return new CliError({
+      exitCode: exitCodes.unavailable,
+      code: 'store_locked',
+      what: 'A server has the store open.',
+      todo: 'Stop it, and run this again; nothing was changed.',
+    });
+  }
+  if (!(error instanceof IntegrityAlarm)) return error;
+  return new CliError({
+    exitCode: exitCodes.integrity,
+    code: 'integrity',
+    what: `The log cannot be read: ${error.message}.`,
+    todo: 'Run tally fsck to see where it does not fit; the projections are as they were.',
+  });
+}
+
+function describe({ size, rows, differences, first }: RebuildReport): string[] {
+  const before =
+    differences === null
+      ? 'There was nothing to compare them with.'
+      : differences === 0
+        ? 'The old ones were the same.'
+        : `The old ones differed in ${differences} rows, the first in ${first?.table}: ${first?.message}.`;
+  return [`Made ${rows} rows from ${size} entries.`, before];
+}
