@@ -4,7 +4,7 @@
  */
 import { createHmac, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { join } from 'node:path';
-import { fsck, type FsckOptions, type FsckParts, type FsckReport } from '@tallystick/audit';
+import { type FsckOptions, type FsckParts, type FsckReport, fsck } from '@tallystick/audit';
 import { type IndexLicenseKey, Projections, SqliteStore } from '@tallystick/ledger';
 import { SigningKey } from '@tallystick/signer';
 import { TestSystem } from '@tallystick/testkit';
@@ -38,7 +38,11 @@ async function grow(system: TestSystem, size: number): Promise<void> {
       issued
         .filter((_, nth) => nth % 10 === 0)
         .map(({ changes }) =>
-          system.run({ type: 'license.suspend', license: changes[0]?.change.subject.id ?? '', reason: 'payment' }),
+          system.run({
+            type: 'license.suspend',
+            license: changes[0]?.change.subject.id ?? '',
+            reason: 'payment',
+          }),
         ),
     );
   }
@@ -66,7 +70,8 @@ async function check(system: TestSystem, files: Files, level: 'full' | 'hashes')
 }
 
 function requireClean({ ok, problems, skipped }: FsckReport): void {
-  if (!ok || skipped.length > 0) throw new Error(`the log is not clean: ${JSON.stringify({ problems, skipped })}`);
+  if (!ok || skipped.length > 0)
+    throw new Error(`the log is not clean: ${JSON.stringify({ problems, skipped })}`);
 }
 
 /** Signature checks a second on one thread, which two threads cannot do better than twice. */
@@ -76,13 +81,17 @@ function bareChecksPerSecond(): number {
   const signature = sign(null, message, privateKey);
   const count = 2000;
   const started = performance.now();
-  for (let nth = 0; nth < count; nth++) if (!verify(null, message, publicKey, signature)) throw new Error('invalid');
+  for (let nth = 0; nth < count; nth++)
+    if (!verify(null, message, publicKey, signature)) throw new Error('invalid');
   return (count / (performance.now() - started)) * 1000;
 }
 
 async function run(context: BenchContext): Promise<string[]> {
   const sizes = (process.env['TALLY_BENCH_FSCK'] ?? sizesDefault).split(',').map(Number);
-  const files = { storeFile: join(context.directory, 'ledger.db'), projectionsFile: join(context.directory, 'p.db') };
+  const files = {
+    storeFile: join(context.directory, 'ledger.db'),
+    projectionsFile: join(context.directory, 'p.db'),
+  };
   const store = SqliteStore.create(files.storeFile, { synchronous: 'off' });
   const projections = new Projections(files.projectionsFile);
   const times = { intervalMs: 200, retryMs: 200 };

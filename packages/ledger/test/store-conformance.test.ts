@@ -22,7 +22,11 @@ function removeFolder(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-describeStore('the store in memory', { create: async () => new MemoryStore(), reopen: null, remove: async () => {} });
+describeStore('the store in memory', {
+  create: async () => new MemoryStore(),
+  reopen: null,
+  remove: async () => {},
+});
 
 describeStore('the store on SQLite', {
   create: async () => {
@@ -130,7 +134,9 @@ describe('a store on SQLite', () => {
       const size = await store.size();
       expect([appender.acknowledged, appender.acknowledged + entriesPerBatch]).toContain(size);
       const entries = await store.entries(0, size + 1);
-      const expected = Array.from({ length: size / entriesPerBatch }, (_, nth) => batchAt(nth * entriesPerBatch));
+      const expected = Array.from({ length: size / entriesPerBatch }, (_, nth) =>
+        batchAt(nth * entriesPerBatch),
+      );
       expect(entries).toEqual(expected.flatMap((batch) => batch.entries));
       expect(await store.causes(0, size + 1)).toEqual(expected.flatMap(({ causes }) => causes));
       expect(size).toBeGreaterThanOrEqual(appended);

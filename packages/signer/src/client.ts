@@ -75,7 +75,12 @@ export class SignerClient {
     const items = records.map(({ record, content }) => {
       if (content !== null) attachments.push(content.salt, content.document);
       const { ns, type, subject, rev, prev, doc, cause, at } = record;
-      const bytes = { subject: base64(subject), prev: prev && base64(prev), doc: base64(doc), cause: base64(cause) };
+      const bytes = {
+        subject: base64(subject),
+        prev: prev && base64(prev),
+        doc: base64(doc),
+        cause: base64(cause),
+      };
       return { record: { ns, type, rev, at, ...bytes }, documentLength: content?.document.length ?? null };
     });
     const frame = await this.#ask({ op: 'records', records: items }, attachments);
@@ -91,7 +96,10 @@ export class SignerClient {
 
   /** The log's signature on a promise. */
   async signPromise(statement: PromiseStatement): Promise<KeySignature> {
-    const frame = await this.#ask({ op: 'promise', statement: { ...statement, root: base64(statement.root) } });
+    const frame = await this.#ask({
+      op: 'promise',
+      statement: { ...statement, root: base64(statement.root) },
+    });
     return { keyid: (frame.header as { keyid: string }).keyid, sig: frame.attachments };
   }
 
@@ -101,12 +109,19 @@ export class SignerClient {
     proof: readonly Uint8Array[],
   ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
     const { origin, size, root } = checkpoint;
-    const request = { op: 'checkpoint', checkpoint: { origin, size, root: base64(root) }, proof: proof.map(base64) };
+    const request = {
+      op: 'checkpoint',
+      checkpoint: { origin, size, root: base64(root) },
+      proof: proof.map(base64),
+    };
     const frame = await this.#ask(request);
     return { id: decodeBase64((frame.header as { keyId: string }).keyId, 4), signature: frame.attachments };
   }
 
-  async #ask(request: { op: string; [name: string]: unknown }, attachments: Uint8Array[] = []): Promise<Frame> {
+  async #ask(
+    request: { op: string; [name: string]: unknown },
+    attachments: Uint8Array[] = [],
+  ): Promise<Frame> {
     const socket = await this.#connected();
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {

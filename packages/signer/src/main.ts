@@ -26,7 +26,9 @@ async function main(): Promise<void> {
   using mark = Mark.open(config.mark, config.origin);
   const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
   const server = await listen(signer, config.socket, (alarm) => {
-    process.stderr.write(`${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
+    );
   });
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();

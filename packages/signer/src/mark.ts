@@ -28,7 +28,9 @@ export class Mark {
     if (existsSync(file)) throw new MarkError(`${file} exists: a log has one mark for its whole life`);
     const database = new DatabaseSync(file);
     database.exec('PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA');
-    database.exec('CREATE TABLE mark (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT');
+    database.exec(
+      'CREATE TABLE mark (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT',
+    );
     database.prepare('INSERT INTO mark VALUES (?, 0, ?)').run(origin, emptyRoot);
     database.close();
   }
@@ -60,7 +62,8 @@ export class Mark {
   /** Moves the mark; on disk before it returns. */
   advance(checkpoint: Checkpoint): void {
     const { size, root, origin } = checkpoint;
-    if (size < this.#checkpoint.size) throw new MarkError(`mark cannot go back: ${formatCheckpoint(checkpoint)}`);
+    if (size < this.#checkpoint.size)
+      throw new MarkError(`mark cannot go back: ${formatCheckpoint(checkpoint)}`);
     this.#database.prepare('UPDATE mark SET size = ?, root = ? WHERE origin = ?').run(size, root, origin);
     this.#checkpoint = checkpoint;
   }

@@ -43,7 +43,8 @@ export function keysFor(keys: readonly SigningKey[], ns: string, recordType: str
 /** Throws SignerRefusal unless the content is the one committed to and inside the key's limits. */
 export function checkContent(key: SigningKey, { record, content }: RecordToSign): void {
   if (subjectTypeOf(record.type) !== limitedUsage) return;
-  if (content === null) throw new SignerRefusal('commitment', 'license records are signed only with their document');
+  if (content === null)
+    throw new SignerRefusal('commitment', 'license records are signed only with their document');
   if (!equalBytes(documentCommitment(content.salt, content.document), record.doc)) {
     throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
   }
@@ -54,7 +55,10 @@ export function checkContent(key: SigningKey, { record, content }: RecordToSign)
   if (offlineMax !== null && parseDuration(license.offline.maxAge) > parseDuration(offlineMax)) {
     throw new SignerRefusal('limit', `offline.maxAge is above the key's limit of ${offlineMax}`);
   }
-  if (seatsMax !== null && (license.seats.max === null ? license.seats.model !== 'none' : license.seats.max > seatsMax)) {
+  if (
+    seatsMax !== null &&
+    (license.seats.max === null ? license.seats.model !== 'none' : license.seats.max > seatsMax)
+  ) {
     throw new SignerRefusal('limit', `seats are above the key's limit of ${seatsMax}`);
   }
 }

@@ -12,9 +12,9 @@ import {
   IntegrityError,
   noteKeyId,
   noteSignatureType,
+  type PromiseStatement,
   payloadTypes,
   preAuthEncoding,
-  type PromiseStatement,
   recordMessageMax,
   utf8,
   verifyConsistency,
@@ -79,7 +79,8 @@ export class Signer {
 
   /** The log key's signature on a promise. Throws SignerRefusal. */
   signPromise(statement: PromiseStatement): KeySignature {
-    if (statement.origin !== this.#mark.checkpoint.origin) throw new SignerRefusal('other_log', 'promise of another log');
+    if (statement.origin !== this.#mark.checkpoint.origin)
+      throw new SignerRefusal('other_log', 'promise of another log');
     if (statement.index < this.#mark.checkpoint.size) {
       throw new SignerRefusal('rollback', 'promise for an index that is already published');
     }
@@ -91,7 +92,10 @@ export class Signer {
    * The signature part of the log's line on a checkpoint. The mark is moved, on disk, before the
    * signature exists: a crash in between costs a signature, never a fork. Throws SignerRefusal.
    */
-  signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): { id: Uint8Array; signature: Uint8Array } {
+  signCheckpoint(
+    checkpoint: Checkpoint,
+    proof: readonly Uint8Array[],
+  ): { id: Uint8Array; signature: Uint8Array } {
     const mark = this.#mark.checkpoint;
     if (checkpoint.origin !== mark.origin) throw new SignerRefusal('other_log', 'checkpoint of another log');
     if (checkpoint.size < mark.size) {

@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { parseRequest, type SignerRequest, SignerRefusal } from './protocol/requests.ts';
+import { parseRequest, SignerRefusal, type SignerRequest } from './protocol/requests.ts';
 import type { Signer } from './signer.ts';
 
 /** Something that an operator must see. */

@@ -9,7 +9,15 @@ export type { Clock, Cosigner, LogStatus } from './cosigner.ts';
 export { ConfigError, Refusal, SizeConflict } from './errors.ts';
 export { type CosignerServer, type ServerOptions, startServer } from './http/server.ts';
 export { type CosignerKey, type CosignerKeyType, createKey, keyFromSeed, loadKey } from './keys.ts';
+export { applyEntry, type KnownOfEntry, latestInstant } from './replayer/entry-rules.ts';
+export { badSignature } from './replayer/record-signatures.ts';
+export { ReplayState } from './replayer/replay-state.ts';
 export { createReplayer, type ReplayerLog, type ReplayerOptions } from './replayer/replayer.ts';
+export type { RuleContext } from './replayer/rule-context.ts';
+export { SignatureChecks } from './replayer/signature-checks.ts';
+export { SignaturePool } from './replayer/signature-pool.ts';
+export { isTrustRootEntry } from './replayer/trust-root-entry.ts';
+export type { PublicDocumentType, TrustSource } from './replayer/trust-source.ts';
 export { type ReplayRule, Unavailable, Violation } from './replayer/violation.ts';
 export {
   initCosignerState,

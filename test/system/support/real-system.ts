@@ -71,6 +71,49 @@ export class RealSystem {
     return JSON.parse(readFileSync(this.layout.client, 'utf8')) as ClientDescription;
   }
 
+  get mirrorToken(): string {
+    return readFileSync(this.layout.secrets.mirrorToken, 'utf8').trim();
+  }
+
+  /** Process id by name: `server`, `signer`, `witness-1`, `witness-2`, `replayer-1`; throws where it does not run. */
+  pid(name: string): number {
+    const pid = this.supervisor.pidOf(name);
+    if (pid === undefined) throw new Error(`${name} is not running`);
+    return pid;
+  }
+
+  /** Sends a signal, at once and without asking the process. */
+  kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): void {
+    process.kill(this.pid(name), signal);
+  }
+
+  /** Number of durable entries, counted by asking for each after the published ones: a status may be a moment old. */
+  async size(): Promise<number> {
+    for (let size = await this.publishedSize(); ; size++) {
+      const answer = await this.admin('GET', `/v1/log/entries/${size}`);
+      if (answer.status === 404) return size;
+      if (answer.status !== 200) throw new Error(`entry ${size}: ${answer.status} ${answer.text}`);
+    }
+  }
+
+  /** Size of the newest published checkpoint. */
+  async publishedSize(): Promise<number> {
+    const answer = await this.public('GET', '/log/checkpoint');
+    if (answer.status !== 200) throw new Error(`no checkpoint: ${answer.status} ${answer.text}`);
+    return Number(answer.text.split('\n')[1]);
+  }
+
+  /** Resolves when everything durable is published. */
+  async published(timeoutMs = 30_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const [published, size] = [await this.publishedSize(), await this.size()];
+      if (published === size) return;
+      if (Date.now() > deadline) throw new Error(`${published} of ${size} entries are published`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
   /** An administrator's request; the body of the answer as JSON. */
   async admin(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const { adminUrl, token } = this.client;

@@ -2,7 +2,7 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tallystick/audit';
-import { parsePublicKey, asArray, asObject, parseJson, type PublicKey } from '@tallystick/core';
+import { asArray, asObject, type PublicKey, parseJson, parsePublicKey } from '@tallystick/core';
 import { type IndexLicenseKey, SqliteStore } from '@tallystick/ledger';
 import { type Layout, layoutOf, readTrustRootFile, type SystemDescription } from '@tallystick/server';
 import { Mark, MarkError, openSealedKeystore } from '@tallystick/signer';
@@ -53,13 +53,21 @@ async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
   try {
     const keys = level === 'hashes' ? [] : readKeys(layout, flags.keys);
     const projections = { file: layout.ledger.projections, indexKey: system.indexKey };
-    const options = { level, all: flags.all === true, now: Math.floor(context.now() / 1000), onProgress: progress.onProgress };
+    const options = {
+      level,
+      all: flags.all === true,
+      now: Math.floor(context.now() / 1000),
+      onProgress: progress.onProgress,
+    };
     const report = await fsck({ store, genesis, ns, keys, projections, mark }, options);
     const unread = "The signer's mark was not compared: a running signer keeps it to itself.";
     return mark === null ? { ...report, skipped: [...report.skipped, unread] } : report;
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
-    throw usageError(`The signatures cannot be checked: ${error.message}.`, 'Name a file with that key, too, with --keys.');
+    throw usageError(
+      `The signatures cannot be checked: ${error.message}.`,
+      'Name a file with that key, too, with --keys.',
+    );
   }
 }
 
@@ -83,16 +91,24 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
     const [first] = await readTrustRootFile(layout.trustRoot);
     if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
     // As the server indexes license keys.
-    const secret = createSecretKey(Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'));
+    const secret = createSecretKey(
+      Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
+    );
     const indexKey: IndexLicenseKey = (key) => createHmac('sha256', secret).update(key).digest('base64url');
     return { layout, ns, origin, genesis: first.genesis, indexKey };
   } catch (error) {
-    throw usageError(`The system in ${layout.root} cannot be read: ${messageOf(error)}.`, 'Run this as the user that runs it.');
+    throw usageError(
+      `The system in ${layout.root} cannot be read: ${messageOf(error)}.`,
+      'Run this as the user that runs it.',
+    );
   }
 }
 
 export function noStore(layout: Layout): Error {
-  return usageError(`There is no store at ${layout.ledger.store}.`, 'Restore it, or name another folder with --data.');
+  return usageError(
+    `There is no store at ${layout.ledger.store}.`,
+    'Restore it, or name another folder with --data.',
+  );
 }
 
 function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
@@ -104,7 +120,10 @@ function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
     const passphrase = readFileSync(layout.secrets.onlinePassphrase, 'utf8').trim();
     return openSealedKeystore(layout.keys.online, passphrase).map(({ publicKey }) => publicKey);
   } catch (error) {
-    throw usageError(`The public keys cannot be read: ${messageOf(error)}.`, 'Name a file that holds them with --keys.');
+    throw usageError(
+      `The public keys cannot be read: ${messageOf(error)}.`,
+      'Name a file that holds them with --keys.',
+    );
   }
 }
 
@@ -174,6 +193,7 @@ function describe(report: FsckReport, print: Printer): string[] {
 
 function describeProblem({ index, table, part, message, expected, found }: FsckProblem): string[] {
   const at = index === null ? '' : ` at ${index}`;
-  const compared = expected === null && found === null ? [] : [`  expected ${expected ?? 'none'}, found ${found ?? 'none'}`];
+  const compared =
+    expected === null && found === null ? [] : [`  expected ${expected ?? 'none'}, found ${found ?? 'none'}`];
   return [`${table}.${part}${at}: ${message}`, ...compared];
 }

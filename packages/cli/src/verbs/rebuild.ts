@@ -30,8 +30,9 @@ async function rebuild({ context, print, dataFolder }: Session): Promise<Rebuild
   if (!existsSync(storeFile)) throw noStore(layout);
   using progress = new StepProgress(context, print);
   try {
-    return await rebuildProjections({ storeFile, projectionsFile, genesis, ns, indexKey }, ({ done, total }) =>
-      progress.onProgress({ step: 'entries', done, total }),
+    return await rebuildProjections(
+      { storeFile, projectionsFile, genesis, ns, indexKey },
+      ({ done, total }) => progress.onProgress({ step: 'entries', done, total }),
     );
   } catch (error) {
     throw explained(error);

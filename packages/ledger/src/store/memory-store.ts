@@ -22,8 +22,10 @@ export class MemoryStore implements Store {
     if (batch.size !== this.#entries.length) {
       throw new StoreConflict(`log has ${this.#entries.length} entries, not ${batch.size}`);
     }
-    this.#entries.push(...batch.entries.map((entry) => structuredClone(entry)));
-    for (const cause of batch.causes) this.#causes.set(cause.index, structuredClone(cause));
+    // Copied as a whole before anything is kept: what fails half-way leaves nothing.
+    const { entries, causes } = structuredClone({ entries: batch.entries, causes: batch.causes });
+    this.#entries.push(...entries);
+    for (const cause of causes) this.#causes.set(cause.index, cause);
   }
 
   async leaves(from: number, limit: number): Promise<StoredLeaf[]> {

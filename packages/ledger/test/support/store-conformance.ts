@@ -41,7 +41,9 @@ export function describeStore(name: string, driver: StoreDriver): void {
       const before = [await store.entries(0, 100), await store.causes(0, 100), await store.checkpoint()];
       await store[Symbol.asyncDispose]();
       store = (await driver.reopen?.()) ?? store;
-      expect([await store.entries(0, 100), await store.causes(0, 100), await store.checkpoint()]).toEqual(before);
+      expect([await store.entries(0, 100), await store.causes(0, 100), await store.checkpoint()]).toEqual(
+        before,
+      );
       await store.append(batchAt(6));
       expect(await store.size()).toBe(9);
     });
@@ -52,7 +54,10 @@ type Fill = (batches: number) => Promise<void>;
 
 /** Values that no driver can take in, at several places of a batch. */
 const halfWay: readonly [string, (batch: AppendBatch) => AppendBatch][] = [
-  ['its last entry', (batch) => ({ ...batch, entries: [...batch.entries.slice(0, -1), broken(batch.entries.at(-1))] })],
+  [
+    'its last entry',
+    (batch) => ({ ...batch, entries: [...batch.entries.slice(0, -1), broken(batch.entries.at(-1))] }),
+  ],
   ['its first cause', (batch) => ({ ...batch, causes: batch.causes.map(broken) })],
   ['a second cause', (batch) => ({ ...batch, causes: [...batch.causes, broken(causeAt(batch.size + 1))] })],
 ];
@@ -158,7 +163,8 @@ function describeCheckpoints(current: () => Store, fill: Fill): void {
   it('gives the largest checkpoint of at most a size', async () => {
     const store = current();
     await fill(3);
-    for (const size of [0, 4, 7]) await store.saveCheckpoint({ size, note: `note ${size}`, at: `at ${size}` });
+    for (const size of [0, 4, 7])
+      await store.saveCheckpoint({ size, note: `note ${size}`, at: `at ${size}` });
     const found = await Promise.all([0, 3, 4, 6, 7, 100].map((size) => store.checkpoint(size)));
     expect(found.map((checkpoint) => checkpoint?.size)).toEqual([0, 0, 4, 4, 7, 7]);
     expect({ ...(await store.checkpoint()) }).toEqual({ size: 7, note: 'note 7', at: 'at 7' });

@@ -30,7 +30,11 @@ export interface KeySpec {
 export const noLimits: KeyLimits = { offlineMax: null, termMax: null, seatsMax: null, perMinute: null };
 
 /** A fresh key for the given usages. */
-export function generateKeySpec(usages: SigningUsage[], ns: string | null, limits: KeyLimits = noLimits): KeySpec {
+export function generateKeySpec(
+  usages: SigningUsage[],
+  ns: string | null,
+  limits: KeyLimits = noLimits,
+): KeySpec {
   return { alg: 'ed25519', usages, ns, seed: base64(randomBytes(32)), limits };
 }
 

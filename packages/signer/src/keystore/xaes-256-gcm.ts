@@ -40,7 +40,8 @@ export function open(key: Uint8Array, sealed: Uint8Array, additionalData: Uint8A
 }
 
 function deriveSubkey(key: Uint8Array, nonce: Uint8Array): Uint8Array {
-  if (key.length !== keyLength || nonce.length !== nonceLength) throw new Error('XAES-256-GCM key or nonce length');
+  if (key.length !== keyLength || nonce.length !== nonceLength)
+    throw new Error('XAES-256-GCM key or nonce length');
   const k1 = doubled(encryptBlocks(key, new Uint8Array(16)));
   const blocks = new Uint8Array(32);
   for (const counter of [1, 2]) {

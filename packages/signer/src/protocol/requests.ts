@@ -16,8 +16,8 @@ import {
   type JsonValue,
   type LogRecord,
   malformed,
-  parseInstant,
   type PromiseStatement,
+  parseInstant,
 } from '@tallystick/core';
 
 /** A record to sign, and for license records the document that it commits to. */
@@ -108,7 +108,8 @@ function parseRecordContent(json: { [name: string]: JsonValue }): LogRecord {
     cause: parseHash(json.cause, 'cause'),
     at: asString(json.at, 'at'),
   };
-  if (!isNamespaceName(record.ns) || !/^[a-z]{1,16}\.[a-z_]{1,24}$/.test(record.type)) throw malformed('record');
+  if (!isNamespaceName(record.ns) || !/^[a-z]{1,16}\.[a-z_]{1,24}$/.test(record.type))
+    throw malformed('record');
   if ((record.rev === 0) !== (record.prev === null)) throw malformed('rev 0 and prev null go together');
   parseInstant(record.at);
   return record;

@@ -12,6 +12,7 @@ import {
   leafHash,
   parseMapRoot,
   parseRecordEntry,
+  type RecordEntry,
   subjectTypeOf,
 } from '@tallystick/core';
 import { applyPublicDocument } from './public-documents.ts';
@@ -30,11 +31,20 @@ export function latestInstant(seconds: number): string {
   return formatInstant(seconds * 1000 + aheadMaxMs);
 }
 
+/** What a caller worked out of an entry's bytes before, so that it is not worked out twice. */
+export interface KnownOfEntry {
+  /** Its leaf hash. */
+  leaf?: Uint8Array | undefined;
+  /** What it says, where it is a record. */
+  record?: RecordEntry | undefined;
+}
+
 /** Takes in the next entry. Throws Violation, or Unavailable; the state is then as it was before. */
 export function applyEntry(
   state: ReplayState,
   entry: Uint8Array,
   context: RuleContext,
+  known: KnownOfEntry = {},
 ): Promise<void> | undefined {
   if (isTrustRootEntry(entry)) return applyTrustRoot(state, entry, context.genesis);
   checkBegun(state);
@@ -42,7 +52,7 @@ export function applyEntry(
     applyMapRoot(state, entry, context);
     return undefined;
   }
-  return applyRecord(state, entry, context);
+  return applyRecord(state, entry, context, known);
 }
 
 function checkBegun(state: ReplayState): void {
@@ -74,9 +84,14 @@ function checkNothingPending(state: ReplayState, index: number): void {
   if (ns !== undefined) throw new Violation('resign', index, `namespace ${ns} has to be signed anew first`);
 }
 
-function applyRecord(state: ReplayState, entry: Uint8Array, context: RuleContext): Promise<void> | undefined {
+function applyRecord(
+  state: ReplayState,
+  entry: Uint8Array,
+  context: RuleContext,
+  known: KnownOfEntry,
+): Promise<void> | undefined {
   const index = state.size;
-  const parsed = ruled('entry', index, () => parseRecordEntry(entry));
+  const parsed = known.record ?? ruled('entry', index, () => parseRecordEntry(entry));
   const { record } = parsed;
   const type = subjectTypeOf(record.type);
   if (!isRecordType(record.type)) throw new Violation('record-type', index, `unknown type ${record.type}`);
@@ -90,7 +105,7 @@ function applyRecord(state: ReplayState, entry: Uint8Array, context: RuleContext
   checkChain(state, record, index);
   checkAt(state, record.at, index, context.latestAt);
   const accept = (): void => {
-    state.append({ leaf: leafHash(entry), subject: record.subject, rev: record.rev, kind });
+    state.append({ leaf: known.leaf ?? leafHash(entry), subject: record.subject, rev: record.rev, kind });
     state.lastAt = record.at;
   };
   if (type === 'namespace' || type === 'brake') {

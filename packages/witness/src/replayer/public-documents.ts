@@ -6,12 +6,11 @@ import {
   parseBrake,
   parseNamespace,
 } from '@tallystick/core';
-import type { HttpSource } from './http-source.ts';
 import { KeyRing } from './key-ring.ts';
 import { checkSignedNow } from './record-signatures.ts';
 import type { ReplayState } from './replay-state.ts';
 import { type JudgedRecord, type RuleContext, rememberKeys } from './rule-context.ts';
-import { fetchKeys, fetchPublicDocument } from './trust-source.ts';
+import { type PublicDocumentType, readPublicDocument, type TrustSource } from './trust-source.ts';
 import { ruled, Violation } from './violation.ts';
 
 /** Judges the rest of such a record, calls `accept`, and lets the document govern what follows. */
@@ -36,7 +35,7 @@ async function applyNamespace(
   if (!(await meetsThreshold(parsed.envelope, trust.authority))) {
     throw new Violation('signature', index, `the namespace ${ns} is not signed by its authority`);
   }
-  const bytes = await fetchDocument(judged, 'namespace', context.trustSource);
+  const bytes = await readDocument(judged, 'namespace', context.trustSource);
   const document = ruled('document', index, () => parseNamespace(bytes));
   checkNames(document, judged);
   const before = state.namespaces.get(ns);
@@ -44,9 +43,9 @@ async function applyNamespace(
   if (problem !== null) throw new Violation('namespace', index, problem);
   const ring = before?.ring ?? new KeyRing(document);
   const brake = before?.brake ?? null;
-  // Fetched before anything changes: an unavailable server leaves the state before this entry.
+  // Read before anything changes: an unavailable server leaves the state before this entry.
   const isFresh = document.keys.some((key) => !before?.document.keys.some((known) => known.id === key.id));
-  const keys = isFresh ? await fetchKeys(context.trustSource, ns) : [];
+  const keys = isFresh ? await context.trustSource.keys(ns) : [];
   accept();
   ring.adopt(document, brake);
   ring.learn(keys);
@@ -68,7 +67,7 @@ async function applyBrake(
   if (namespace === undefined)
     throw new Violation('bootstrap', index, `the namespace of ${ns} has to come first`);
   await checkSignedNow(state, judged, context);
-  const bytes = await fetchDocument(judged, 'brake', context.trustSource);
+  const bytes = await readDocument(judged, 'brake', context.trustSource);
   const document = ruled('document', index, () => parseBrake(bytes));
   checkNames(document, judged);
   const problem = brakeStepProblem(namespace.document, namespace.brake, document);
@@ -80,13 +79,13 @@ async function applyBrake(
   if (state.isBootstrapping) state.isBootstrapping = !state.isComplete();
 }
 
-async function fetchDocument(
+async function readDocument(
   { parsed, index }: JudgedRecord,
-  type: 'namespace' | 'brake',
-  source: HttpSource,
+  type: PublicDocumentType,
+  source: TrustSource,
 ): Promise<Uint8Array> {
   const { ns, rev, doc } = parsed.record;
-  return fetchPublicDocument(source, { ns, type, rev, commitment: doc, index });
+  return readPublicDocument(source, { ns, type, rev, commitment: doc, index });
 }
 
 function checkNames(document: { ns: string; rev: number }, { parsed, index }: JudgedRecord): void {

@@ -1,10 +1,9 @@
 /** Who signed a record, and whether those were entitled to. */
 import { requiredAlgorithms } from '@tallystick/core';
-import type { HttpSource } from './http-source.ts';
 import type { ReplayState } from './replay-state.ts';
 import { type JudgedRecord, type RuleContext, rememberKeys } from './rule-context.ts';
 import { holds, type SignatureNeed } from './signature-checks.ts';
-import { fetchKeys } from './trust-source.ts';
+import type { TrustSource } from './trust-source.ts';
 import { Unavailable, Violation } from './violation.ts';
 
 /**
@@ -60,10 +59,10 @@ function isKeyMissing(state: ReplayState, { parsed }: JudgedRecord): boolean {
   return ring !== undefined && parsed.envelope.signatures.some(({ keyid }) => ring.isMissing(keyid));
 }
 
-async function learnKeys(state: ReplayState, ns: string, source: HttpSource): Promise<void> {
+async function learnKeys(state: ReplayState, ns: string, source: TrustSource): Promise<void> {
   const ring = state.namespaces.get(ns)?.ring;
   if (ring === undefined) return;
-  ring.learn(await fetchKeys(source, ns));
+  ring.learn(await source.keys(ns));
   rememberKeys(state, ns, ring);
 }
 

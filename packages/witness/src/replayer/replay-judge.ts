@@ -12,21 +12,24 @@ import { equalBytes, leafHash, type SignedCheckpoint } from '@tallystick/core';
 import type { CheckpointJudge, Clock } from '../cosigner.ts';
 import type { CosignedHead, StateFile } from '../state/state-file.ts';
 import { applyEntry, latestInstant } from './entry-rules.ts';
-import { type EntryRun, fetchEntries } from './entry-tiles.ts';
-import type { HttpSource } from './http-source.ts';
+import type { EntryRun } from './entry-tiles.ts';
 import { badSignature } from './record-signatures.ts';
 import type { ReplayState } from './replay-state.ts';
 import { forgetPersisted, loadReplay, persistReplay } from './replay-store.ts';
 import type { RuleContext } from './rule-context.ts';
 import { SignatureChecks } from './signature-checks.ts';
 import type { SignaturePool } from './signature-pool.ts';
+import type { TrustSource } from './trust-source.ts';
 import { Violation } from './violation.ts';
 
 export interface ReplayOptions {
   origin: string;
   genesis: Uint8Array;
-  entrySource: HttpSource;
-  trustSource: HttpSource;
+  /** Entries `from` up to `to`, in order. */
+  entries(from: number, to: number): AsyncIterable<EntryRun>;
+  trustSource: TrustSource;
+  /** Ends a replay between two runs of entries. */
+  signal: AbortSignal;
   pool: SignaturePool;
   file: StateFile;
   now: Clock;
@@ -132,17 +135,17 @@ export class ReplayJudge implements CheckpointJudge {
    * appended to the tree: the state is not the log's then until the tree is truncated.
    */
   async #judgeEntries(state: ReplayState, size: number, checks: SignatureChecks): Promise<Violation | null> {
-    const { entrySource, genesis, trustSource, now } = this.#options;
+    const { genesis, trustSource, now, signal } = this.#options;
     let found: Violation | null = null;
     const from = state.size;
     try {
-      for await (const run of fetchEntries(entrySource, from, size)) {
+      for await (const run of this.#options.entries(from, size)) {
         const latestAt = latestInstant(now());
         const context = { genesis, trustSource, checks, latestAt, suspects: this.#suspects };
         found = found === null ? await takeRun(state, run, context) : appendLeaves(state, run, 0, found);
         await checks.room();
         if (found === null && checks.firstBad !== null) found = badSignature(checks.firstBad);
-        entrySource.signal.throwIfAborted();
+        signal.throwIfAborted();
       }
     } catch (error) {
       if (found !== null) state.tree.truncate(Math.max(found.index, from));

@@ -6,6 +6,8 @@ import type { VerifierKey } from '@tallystick/core';
 import { type Clock, type Cosigner, routeCheckpoint, WatchedLog } from '../cosigner.ts';
 import type { CosignerKey } from '../keys.ts';
 import { StateFile } from '../state/state-file.ts';
+import { fetchEntries } from './entry-tiles.ts';
+import { HttpTrustSource } from './http-trust-source.ts';
 import { ReplayJudge } from './replay-judge.ts';
 import { SignaturePool } from './signature-pool.ts';
 import type { Violation } from './violation.ts';
@@ -79,12 +81,14 @@ interface Shared {
 function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal }: Shared): WatchedLog {
   const { origin, vkeys, genesis, token } = log;
   const timeoutMs = options.fetchTimeoutMs ?? 10_000;
+  const entrySource = { baseUrl: log.logUrl, token, timeoutMs, signal };
   const judge = new ReplayJudge({
     origin,
     genesis,
-    entrySource: { baseUrl: log.logUrl, token, timeoutMs, signal },
+    entries: (from, to) => fetchEntries(entrySource, from, to),
+    signal,
     // Documents and keys are public: the token is not for them.
-    trustSource: { baseUrl: log.trustUrl, timeoutMs, signal },
+    trustSource: new HttpTrustSource({ baseUrl: log.trustUrl, timeoutMs, signal }),
     pool,
     file,
     now: options.now,

@@ -1,15 +1,15 @@
 /** What the rules pass among each other. */
 import { type NamespaceTrust, publicKeyJson, type RecordEntry, utf8 } from '@tallystick/core';
-import type { HttpSource } from './http-source.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { ReplayState } from './replay-state.ts';
 import type { SignatureChecks } from './signature-checks.ts';
+import type { TrustSource } from './trust-source.ts';
 
 /** What the rules need besides the state. */
 export interface RuleContext {
   /** H(payload of trust root version 1), pinned by the operator. */
   genesis: Uint8Array;
-  trustSource: HttpSource;
+  trustSource: TrustSource;
   checks: SignatureChecks;
   /** `at` may not be later than this instant. */
   latestAt: string;

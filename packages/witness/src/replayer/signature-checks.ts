@@ -27,7 +27,7 @@ export class SignatureChecks {
   #writer = new SignatureBatchWriter();
   #needs: SignatureNeed[] = [];
   readonly #running = new Set<Promise<void>>();
-  #firstBad: number | null = null;
+  readonly #bad: number[] = [];
   #error: Error | null = null;
 
   constructor(pool: SignaturePool) {
@@ -36,7 +36,12 @@ export class SignatureChecks {
 
   /** Log index of the earliest entry known to have a bad signature. */
   get firstBad(): number | null {
-    return this.#firstBad;
+    return this.bad[0] ?? null;
+  }
+
+  /** Log indexes of all entries known to have a bad signature, in order. */
+  get bad(): readonly number[] {
+    return this.#bad.toSorted((a, b) => a - b);
   }
 
   add(need: SignatureNeed): void {
@@ -74,7 +79,7 @@ export class SignatureChecks {
     const verdicts = await this.#pool.check(this.#writer.take());
     for (const [at, need] of needs.entries()) {
       if (verdicts[at] === 1 || (await holds({ ...need, candidates: need.candidates.slice(1) }))) continue;
-      if (this.#firstBad === null || need.index < this.#firstBad) this.#firstBad = need.index;
+      this.#bad.push(need.index);
     }
   }
 }

@@ -44,7 +44,7 @@ export async function applyTrustRoot(
     throw new Violation('trust-root', index, 'leaf 0 is not the pinned trust root version 1');
   }
   try {
-    await verifyTrustStep(current, next);
+    await verifyTrustStep(current, next, index);
   } catch (error) {
     throw asViolation('trust-root', index, error);
   }

@@ -1,4 +1,7 @@
-/** The public documents and keys of namespaces, as the log's server hands them out. */
+/**
+ * Where the rules get what the log commits to or names, and entries do not hold: the public documents of namespaces
+ * and brakes, and the raw keys.
+ */
 import {
   asArray,
   asObject,
@@ -9,21 +12,27 @@ import {
   parsePublicKey,
   zeroSalt,
 } from '@tallystick/core';
-import { messageOf } from '../errors.ts';
-import { fetchBytes, type HttpSource } from './http-source.ts';
 import { Unavailable, Violation } from './violation.ts';
 
-const documentLengthMax = 256 * 1024;
-const keysLengthMax = 1024 * 1024;
+export type PublicDocumentType = 'namespace' | 'brake';
+
+/** Hands out bytes that the rules check; nothing here is trusted. Throws Unavailable where it cannot answer now. */
+export interface TrustSource {
+  /** The bytes of one revision; null where there is none. */
+  publicDocument(ns: string, type: PublicDocumentType, rev: number): Promise<Uint8Array | null>;
+  /** Raw keys of a namespace; whom they belong to is for the namespace to say. */
+  keys(ns: string): Promise<PublicKey[]>;
+}
+
 const keysMax = 1024;
 
 /** The bytes of a public document, checked against the commitment in its record. */
-export async function fetchPublicDocument(
-  source: HttpSource,
-  wanted: { ns: string; type: 'namespace' | 'brake'; rev: number; commitment: Uint8Array; index: number },
+export async function readPublicDocument(
+  source: TrustSource,
+  wanted: { ns: string; type: PublicDocumentType; rev: number; commitment: Uint8Array; index: number },
 ): Promise<Uint8Array> {
   const { ns, type, rev, index } = wanted;
-  const document = await fetchBytes(source, `${ns}/${type}/${rev}`, documentLengthMax);
+  const document = await source.publicDocument(ns, type, rev);
   if (document === null) throw new Unavailable(`revision ${rev} of the ${type} of ${ns} is not served`);
   if (!equalBytes(documentCommitment(zeroSalt, document), wanted.commitment)) {
     throw new Violation('document', index, `the ${type} of ${ns} is not the one that was logged`);
@@ -31,19 +40,7 @@ export async function fetchPublicDocument(
   return document;
 }
 
-/** `{"keys":[{"alg","key"}…]}`; whom they belong to is for the namespace to say. */
-export async function fetchKeys(source: HttpSource, ns: string): Promise<PublicKey[]> {
-  const bytes = await fetchBytes(source, `${ns}/keys`, keysLengthMax);
-  if (bytes === null) throw new Unavailable(`the keys of ${ns} are not served`);
-  try {
-    return parseKeys(bytes);
-  } catch (error) {
-    // Keys are not committed to by the log: a bad answer proves nothing against it.
-    throw new Unavailable(`the keys of ${ns}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** Throws MALFORMED. */
+/** Parses `{"keys":[{"alg","key"}…]}`. Throws MALFORMED. */
 export function parseKeys(bytes: Uint8Array): PublicKey[] {
   const { keys } = asObject(parseJson(bytes), 'keys');
   return asArray(keys, 'keys', keysMax).map((key) => parsePublicKey(key, 'key'));

@@ -1,0 +1,47 @@
+/**
+ * Erased content: a revision may lack its document only where a later command erased a customer and touched the
+ * same subject. What is not explained yet is kept by subject, and the end of the log tells.
+ */
+import { bytesKey, type LogRecord } from '@tallystick/core';
+
+interface CommandRecord {
+  index: number;
+  subject: string;
+  isErased: boolean;
+}
+
+export class ErasureCheck {
+  /** The first revision of a subject that nothing explains yet. */
+  readonly #open = new Map<string, number>();
+  #cause = -1;
+  #records: CommandRecord[] = [];
+  #erases = false;
+
+  /** Takes the next record. `cause` names its command. */
+  take(index: number, record: LogRecord, cause: number, isErased: boolean): void {
+    if (cause !== this.#cause) this.endCommand();
+    this.#cause = cause;
+    if (record.type === 'customer.erased') this.#erases = true;
+    if (isErased || this.#open.size > 0 || this.#erases || this.#records.length > 0) {
+      this.#records.push({ index, subject: bytesKey(record.subject), isErased });
+    }
+  }
+
+  /** A command explains what was erased before it of the subjects that it touches. */
+  endCommand(): void {
+    for (const { index, subject, isErased } of this.#records) {
+      const first = this.#open.get(subject);
+      if (this.#erases && first !== undefined && first < index) this.#open.delete(subject);
+      if (isErased && !this.#open.has(subject)) this.#open.set(subject, index);
+    }
+    this.#records = [];
+    this.#erases = false;
+    this.#cause = -1;
+  }
+
+  /** Log indexes of content that is gone without an erasure. */
+  unexplained(): number[] {
+    this.endCommand();
+    return [...this.#open.values()].toSorted((a, b) => a - b);
+  }
+}

@@ -1,0 +1,10 @@
+export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
+export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
+export {
+  type FsckCounts,
+  type FsckProblem,
+  type FsckReport,
+  type FsckTable,
+  type OnProgress,
+  problemsMax,
+} from './report.ts';

@@ -1,0 +1,55 @@
+/** The license model's own rules, record by record: may a record of this type lead from the last document to this? */
+import { bytesKey, type LogRecord } from '@tallystick/core';
+import type { Store } from '@tallystick/ledger';
+import { checkAfter, checkTransition, type RecordType, type TallyDocument } from '@tallystick/license';
+import { openContent } from './content-check.ts';
+import { readRecordQuickly } from './record-reader.ts';
+import { type FsckProblem, problemAt } from './report.ts';
+
+const rememberedMax = 20_000;
+
+export class ModelCheck {
+  readonly #store: Store;
+  /** The newest documents by subject, oldest first. */
+  readonly #newest = new Map<string, { index: number; document: TallyDocument }>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** `before` is the index of the subject's entry before this one; null where it is the first. */
+  async take(
+    index: number,
+    record: LogRecord,
+    document: TallyDocument,
+    before: number | null,
+  ): Promise<FsckProblem | null> {
+    const type = record.type as RecordType;
+    const subject = bytesKey(record.subject);
+    const last = before === null ? null : await this.#documentAt(subject, before);
+    this.#remember(subject, { index, document });
+    // Where the revision before was erased, what this one changed cannot be known.
+    const problem =
+      before !== null && last === null ? checkAfter(type, document) : checkTransition(type, last, document);
+    if (problem === null) return null;
+    return problemAt(index, 'entries', problem.code, `${record.type}: ${problem.path}: ${problem.message}`);
+  }
+
+  /** null where it was erased, or does not fit, which is said at its own place. */
+  async #documentAt(subject: string, index: number): Promise<TallyDocument | null> {
+    const remembered = this.#newest.get(subject);
+    if (remembered?.index === index) return remembered.document;
+    const stored = await this.#store.entry(index);
+    if (stored?.content?.document == null) return null;
+    const opened = openContent(index, readRecordQuickly(stored.entry), stored.content);
+    return 'document' in opened ? opened.document : null;
+  }
+
+  #remember(subject: string, newest: { index: number; document: TallyDocument }): void {
+    this.#newest.delete(subject);
+    this.#newest.set(subject, newest);
+    if (this.#newest.size <= rememberedMax) return;
+    const [oldest] = this.#newest.keys();
+    if (oldest !== undefined) this.#newest.delete(oldest);
+  }
+}

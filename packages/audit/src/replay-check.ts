@@ -1,0 +1,122 @@
+/**
+ * The rules that every replayer applies, applied to a store: bootstrap, chains, `at`, signatures by entitled keys,
+ * map roots and trust roots. The rules themselves are the witness package's.
+ */
+import { type PublicKey, type RecordEntry, subjectTypeOf, type TrustRoot } from '@tallystick/core';
+import {
+  applyEntry,
+  latestInstant,
+  type PublicDocumentType,
+  ReplayState,
+  type RuleContext,
+  SignatureChecks,
+  type SignaturePool,
+  type TrustSource,
+  Violation,
+} from '@tallystick/witness';
+import { type FsckProblem, problemAt } from './report.ts';
+
+/** Rules about something that a table of its own holds. */
+const documentRules: ReadonlySet<string> = new Set(['document', 'namespace', 'brake']);
+
+export interface GoverningTrust {
+  /** Log index of the trust root's entry. */
+  index: number;
+  trust: TrustRoot;
+}
+
+export class ReplayCheck {
+  readonly state: ReplayState = new ReplayState();
+  /** Every trust root of the log, in order. */
+  readonly trusts: GoverningTrust[] = [];
+  readonly #checks: SignatureChecks;
+  readonly #context: RuleContext;
+  /** The public document of the entry being judged. */
+  #document: Uint8Array | null = null;
+
+  /** @param now seconds */
+  constructor(options: {
+    genesis: Uint8Array;
+    keys: readonly PublicKey[];
+    pool: SignaturePool;
+    now: number;
+  }) {
+    this.#checks = new SignatureChecks(options.pool);
+    const trustSource: TrustSource = {
+      publicDocument: async (_ns: string, _type: PublicDocumentType, _rev: number) => this.#document,
+      keys: async () => [...options.keys],
+    };
+    this.#context = {
+      genesis: options.genesis,
+      trustSource,
+      checks: this.#checks,
+      latestAt: latestInstant(options.now),
+      suspects: new Set(),
+    };
+  }
+
+  /** Judges the next entry. One that breaks a rule is taken in as void: it moves nothing. */
+  async take(
+    entry: Uint8Array,
+    leaf: Uint8Array,
+    record: RecordEntry | null,
+    document: Uint8Array | null,
+  ): Promise<FsckProblem | null> {
+    const index = this.state.size;
+    this.#document = document;
+    try {
+      const pending = applyEntry(this.state, entry, this.#context, { leaf, record: record ?? undefined });
+      if (pending !== undefined) await pending;
+      this.#noteTrust(index);
+      return null;
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.takeVoid(leaf);
+      const table = documentRules.has(error.rule) ? 'contents' : 'entries';
+      return problemAt(index, table, error.rule, error.detail);
+    }
+  }
+
+  /** Takes in an entry that was found bad before its rules were asked. */
+  takeVoid(leaf: Uint8Array): void {
+    this.state.append({ leaf, subject: null, rev: 0, kind: 0 });
+  }
+
+  /** As `takeVoid`, for altered bytes at a place where it is known which subject the log moved there. */
+  takeAltered(leaf: Uint8Array, subject: Uint8Array, rev: number): void {
+    const head = this.state.map.head(subject);
+    const kind = head === undefined ? 0 : this.state.kinds.at(head.index);
+    this.state.append({ leaf, subject, rev, kind });
+  }
+
+  /** Waits for room, and forgets what a replayer would write to its disk. */
+  async pause(): Promise<void> {
+    await this.#checks.room();
+    this.state.rows.clear();
+    this.state.facts.clear();
+  }
+
+  /** True where a signature turned out bad that was handed over earlier. */
+  get hasBadSignature(): boolean {
+    return this.#checks.bad.length > 0;
+  }
+
+  /** Waits for every signature; one problem for each that does not hold. */
+  async settle(): Promise<FsckProblem[]> {
+    await this.#checks.drain();
+    return this.#checks.bad.map((index) =>
+      problemAt(index, 'entries', 'signature', 'a signature that the record needs does not hold'),
+    );
+  }
+
+  #noteTrust(index: number): void {
+    const { trust } = this.state;
+    if (trust !== null && this.trusts.at(-1)?.trust !== trust) this.trusts.push({ index, trust });
+  }
+}
+
+/** The public document that the rules have to see with a record; null for every other. */
+export function publicDocumentOf(record: RecordEntry | null, document: Uint8Array | null): Uint8Array | null {
+  const type = record === null ? '' : subjectTypeOf(record.record.type);
+  return type === 'namespace' || type === 'brake' ? document : null;
+}
