@@ -8,7 +8,13 @@ import { join } from 'node:path';
 import { parseTrustRoot } from '@tallystick/core';
 import { Ledger, ledgerTimes, Projections, SqliteStore, type SubmitResult } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
-import { bootstrapIdentity, createIdentity, type Identity, newLicenseKey, newSubjectId } from '@tallystick/server';
+import {
+  bootstrapIdentity,
+  createIdentity,
+  type Identity,
+  newLicenseKey,
+  newSubjectId,
+} from '@tallystick/server';
 import { createSealedKeystore, Mark, SignerClient } from '@tallystick/signer';
 import { LocalCosigners } from '@tallystick/testkit';
 import { type ServerProcess, startServer } from './processes.ts';
@@ -67,7 +73,11 @@ export class LedgerRig implements AsyncDisposable {
     });
     const files = writeFiles(directory, identity);
     const store = SqliteStore.create(files.store);
-    await bootstrapIdentity(store, identity, { random: randomBytes, now: Date.now(), who: { kind: 'bench', id: 'bench' } });
+    await bootstrapIdentity(store, identity, {
+      random: randomBytes,
+      now: Date.now(),
+      who: { kind: 'bench', id: 'bench' },
+    });
     await store[Symbol.asyncDispose]();
     const process = await startServer(new URL(signerMain), [files.signerConfig]);
     const signer = new SignerClient(files.socket);
@@ -127,9 +137,21 @@ export class LedgerRig implements AsyncDisposable {
 
   async #sell(): Promise<void> {
     await this.ready();
-    await this.run({ type: 'product.create', code: 'pro', name: 'Pro', entitlements: { pdf: { type: 'boolean' } } });
+    await this.run({
+      type: 'product.create',
+      code: 'pro',
+      name: 'Pro',
+      entitlements: { pdf: { type: 'boolean' } },
+    });
     const entitlements = { pdf: { value: true } };
-    await this.run({ type: 'plan.create', product: 'pro', code: 'pro', name: 'Pro', term: { length: 'P1Y' }, entitlements });
+    await this.run({
+      type: 'plan.create',
+      product: 'pro',
+      code: 'pro',
+      name: 'Pro',
+      term: { length: 'P1Y' },
+      entitlements,
+    });
   }
 }
 
@@ -186,4 +208,3 @@ async function open(
   });
   return { ledger, store, projections };
 }
-

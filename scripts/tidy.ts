@@ -74,8 +74,8 @@ function checkMentionedFiles(path: string): Problem[] {
     .split('\n')
     .flatMap((text, index) => {
       const tests = path === 'SECURITY.md' ? [...text.matchAll(/`((?:packages|test)\/[^`]+)`/g)] : [];
-      const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(
-        ([, target = '']) => posix.join(posix.dirname(path), target),
+      const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, target = '']) =>
+        posix.join(posix.dirname(path), target),
       );
       return [...tests.map(([, target = '']) => target), ...links]
         .filter((target) => globSync(target.replace(/\/$/, '')).length === 0)

@@ -69,7 +69,15 @@ async function run(context: BenchContext): Promise<string[]> {
     formatNumber(each.residentMb),
     (each.restartMs / 1000).toFixed(1),
   ]);
-  const titles = ['subjects', 'changes/s', 'one change ms', 'published ms', 'file B', 'resident MB', 'restart s'];
+  const titles = [
+    'subjects',
+    'changes/s',
+    'one change ms',
+    'published ms',
+    'file B',
+    'resident MB',
+    'restart s',
+  ];
   return [
     'Sequencing without HTTP: commands into the ledger with 256 in flight, SQLite with synchronous=FULL, the signer as ' +
       'a process, publishing every 200 ms with cosigners in this process. "One change" and "published" are medians ' +

@@ -156,6 +156,8 @@ export interface LogStatus {
   published: PublishedCheckpoint | null;
   pending: { count: number; oldestAt: Instant | null; publishBy: Instant | null };
   quorum: QuorumMember[];
+  /** Whether changes are taken, and why not. */
+  mutations: Readiness;
   /** `mark` is the largest tree that the signer has signed for. */
   signer: { connected: boolean; mark: { size: number; root: Base64 } | null };
   namespace: NamespaceStatus;

@@ -215,6 +215,8 @@ export class Ledger {
    * where nothing of the license is published yet, or IntegrityAlarm.
    */
   async bundle(licenseId: string, waitMs: number = bundleWaitMs): Promise<string> {
+    // A log that was rolled back or altered must not vouch for anything, least of all for absence.
+    if (this.#closed !== null) throw this.#closed;
     const head = this.#state.head(this.#state.keyOf(licenseId));
     const size = head === undefined ? 1 : head.index + 1;
     const published = await this.#publisher.whenPublished(size, waitMs).catch(() => this.published);

@@ -43,7 +43,10 @@ function parseCommand(): { kind: CosignerKind; verb: 'init' | 'serve'; config: s
 }
 
 function stopOnSignals(stop: () => Promise<void>): void {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop().catch(fail));
+  // `disconnect`: the supervisor that started this process is gone.
+  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) {
+    process.once(signal as 'disconnect', () => void stop().catch(fail));
+  }
 }
 
 function print(line: object): void {

@@ -3,10 +3,12 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
 import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
 import { registerLicenses } from './licenses.ts';
+import { registerRebuild } from './rebuild.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
@@ -24,4 +26,6 @@ export const registrations: readonly Registration[] = [
   registerStatus,
   registerVerify,
   registerInspect,
+  registerFsck,
+  registerRebuild,
 ];

@@ -12,7 +12,7 @@ export function registerStatus(program: Command, context: Context): void {
     .command('status')
     .summary('show the state of the log, its quorum and its signer')
     .description(
-      'Show the state of the log, its quorum and its signer. The exit code is 4 when the signer is away or the log is late.',
+      'Show the state of the log, its quorum and its signer. The exit code is 4 when changes are refused, the signer is away, or the log is late.',
     );
   command.action(async () => {
     const session = new Session(context, command);
@@ -23,8 +23,12 @@ export function registerStatus(program: Command, context: Context): void {
 }
 
 /** Changes can be made, and are published in time. A single cosigner that is away may be no harm. */
-function isWell({ signer, pending }: LogStatus, nowMs: number): boolean {
-  return signer.connected && (pending.publishBy === null || Date.parse(pending.publishBy) >= nowMs);
+function isWell({ signer, pending, mutations }: LogStatus, nowMs: number): boolean {
+  return (
+    mutations.ready &&
+    signer.connected &&
+    (pending.publishBy === null || Date.parse(pending.publishBy) >= nowMs)
+  );
 }
 
 function describeStatus(status: LogStatus, print: Printer, nowMs: number): string[] {
@@ -39,6 +43,7 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
       published === null ? 'nothing yet' : `${published.size} entries, current as of ${published.asOf}`,
     ],
     ['root', published?.root ?? null],
+    ['changes', status.mutations.ready ? 'taken' : `refused: ${status.mutations.reasons[0]?.detail ?? ''}`],
     ['pending', pendingText(pending, isLate)],
     [
       'signer',

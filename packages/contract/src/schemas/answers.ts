@@ -187,6 +187,11 @@ export const quorumMember: z.ZodType<QuorumMember> = open<QuorumMember>({
   lastError: sentence.nullable(),
 });
 
+export const readiness: z.ZodType<Readiness> = open<Readiness>({
+  ready: boolean,
+  reasons: z.array(open<Readiness['reasons'][number]>({ code: problemCode, detail: sentence })),
+});
+
 export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
   origin: sentence,
   size: described(natural, 'Durable entries'),
@@ -197,6 +202,7 @@ export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
     publishBy: instant.nullable(),
   }),
   quorum: z.array(quorumMember),
+  mutations: readiness,
   signer: open<LogStatus['signer']>({
     connected: boolean,
     mark: open<{ size: number; root: string }>({ size: natural, root: hash }).nullable(),
@@ -234,11 +240,6 @@ export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
 });
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });
-
-export const readiness: z.ZodType<Readiness> = open<Readiness>({
-  ready: boolean,
-  reasons: z.array(open<Readiness['reasons'][number]>({ code: problemCode, detail: sentence })),
-});
 
 export const readinessReport: z.ZodType<ReadinessReport> = open<ReadinessReport>({
   reads: readiness,

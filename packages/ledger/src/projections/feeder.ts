@@ -102,10 +102,19 @@ export class ProjectionFeeder {
 
   async #revisionsOf(entries: readonly StoredEntry[]): Promise<FedRevision[]> {
     const revisions: FedRevision[] = [];
+    /** The newest revision so far of each subject of this read: the projections do not know it yet. */
+    const earlier = new Map<string, Current | null>();
     for (const entry of entries) {
       if (entry.subject === null) continue;
       const { record, current, content } = checkRevision(entry, this.#parts.state.tree.leaf(entry.index));
-      const names = current === null ? new Map<string, null>() : await this.#namesOf(current, entry.index);
+      const before = earlier.has(content.id)
+        ? earlier.get(content.id)
+        : await this.#before(content.id, record.record.rev);
+      const names =
+        current === null
+          ? new Map<string, null>()
+          : nameChanges(before ?? undefined, current, this.#parts.indexKey);
+      earlier.set(content.id, current);
       const { type, rev } = record.record;
       revisions.push({
         index: entry.index,
@@ -120,12 +129,11 @@ export class ProjectionFeeder {
     return revisions;
   }
 
-  async #namesOf(current: Current, index: number): Promise<Map<string, string | null>> {
-    const { projections, store, state, indexKey } = this.#parts;
-    const [before] = current.rev === 0 ? [] : projections.revisions(current.document.id, current.rev - 2, 1);
-    const stored =
-      before === undefined || before.index >= index ? undefined : await store.entry(before.index);
-    const previous = stored && checkRevision(stored, state.tree.leaf(stored.index)).current;
-    return nameChanges(previous ?? undefined, current, indexKey);
+  /** The revision before `rev`, as the projections know it; null once shredded. */
+  async #before(id: string, rev: number): Promise<Current | null | undefined> {
+    const { projections, store, state } = this.#parts;
+    const [known] = rev === 0 ? [] : projections.revisions(id, rev - 2, 1);
+    const stored = known?.rev === rev - 1 ? await store.entry(known.index) : undefined;
+    return stored && checkRevision(stored, state.tree.leaf(stored.index)).current;
   }
 }

@@ -133,6 +133,12 @@ export class Projections {
     return rows.map(({ rev, idx }) => ({ rev, index: idx }));
   }
 
+  /** Log indexes of a subject's revisions below `beforeRev`, newest first. */
+  revisionsBefore(id: string, beforeRev: number, limit: number): { rev: number; index: number }[] {
+    const rows = this.#statements.revisionsBefore.all(id, beforeRev, limit) as { rev: number; idx: number }[];
+    return rows.map(({ rev, idx }) => ({ rev, index: idx }));
+  }
+
   licensesOfCustomer(customer: string): string[] {
     return ids(this.#statements.licensesOfCustomer.all(customer));
   }
@@ -243,6 +249,7 @@ type StatementName =
   | 'request'
   | 'setRequest'
   | 'revisions'
+  | 'revisionsBefore'
   | 'setRevision'
   | 'license'
   | 'setLicense'
@@ -265,6 +272,7 @@ const statements: Record<StatementName, string> = {
   request: 'SELECT idx FROM requests WHERE key = ?',
   setRequest: 'INSERT OR REPLACE INTO requests VALUES (?, ?)',
   revisions: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev > ? ORDER BY rev LIMIT ?',
+  revisionsBefore: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev < ? ORDER BY rev DESC LIMIT ?',
   setRevision: 'INSERT OR REPLACE INTO revisions VALUES (?, ?, ?)',
   license: 'SELECT * FROM licenses WHERE id = ?',
   setLicense: 'INSERT OR REPLACE INTO licenses VALUES (?, ?, ?, ?, ?, ?)',

@@ -100,12 +100,12 @@ export class LedgerReader {
     return id;
   }
 
-  /** Revisions above `afterRev`, oldest first. */
-  async history(id: string, afterRev: number, limit: number): Promise<HistoryItem[]> {
+  /** Revisions below `beforeRev`, newest first. */
+  async history(id: string, beforeRev: number, limit: number): Promise<HistoryItem[]> {
     const { projections, reader, store } = this.#parts;
     await this.#parts.settle();
     const items: HistoryItem[] = [];
-    for (const { index } of projections.revisions(id, afterRev, limit)) {
+    for (const { index } of projections.revisionsBefore(id, beforeRev, limit)) {
       const revision = await reader.revision(id, index);
       items.push({ revision, cause: checkCause(revision, await store.cause(revision.content.cause)) });
     }

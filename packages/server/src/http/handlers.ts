@@ -1,8 +1,15 @@
 /** One handler per route of the contract: what it asks of the ledger, and nothing else. */
 import { hash } from 'node:crypto';
-import { openApiDocument, type RequestOf, type RouteName, routes } from '@tallystick/contract';
+import {
+  openApiDocument,
+  type Readiness,
+  type RequestOf,
+  type RouteName,
+  routes,
+} from '@tallystick/contract';
 import type { Command } from '@tallystick/license';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
+import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Caller } from './tokens.ts';
 
@@ -95,13 +102,13 @@ const reads = {
   'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
-    const { mutations: _mutations, quorum, ...status } = ledger.status;
+    const { mutations, quorum, ...status } = ledger.status;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const members = quorum.map(({ lastSeenAt, ...member }) => ({
       ...member,
       lastSeenAt: instant(lastSeenAt),
     }));
-    return JSON.stringify({ ...status, quorum: members });
+    return JSON.stringify({ ...status, quorum: members, mutations: readinessOf(mutations) });
   },
   'openapi.get': async () => openApi,
   'metrics.get': (_, { metrics }) => metrics.text(),
@@ -109,14 +116,20 @@ const reads = {
   'ready.get': async (_, { ledger }) => {
     const { mutations } = ledger.status;
     const isBroken = mutations?.problem === 'integrity';
-    const reasons = mutations === null ? [] : [{ code: mutations.problem, detail: mutations.message }];
     const body = JSON.stringify({
-      reads: { ready: !isBroken, reasons: isBroken ? reasons : [] },
-      mutations: { ready: mutations === null, reasons },
+      reads: isBroken ? readinessOf(mutations) : readinessOf(null),
+      mutations: readinessOf(mutations),
     });
     return { status: mutations === null ? 200 : 503, body };
   },
 } satisfies Partial<Handlers>;
+
+/** Ready, or why not, as the problem that a request would meet. */
+function readinessOf(problem: LedgerStatus['mutations']): Readiness {
+  if (problem === null) return { ready: true, reasons: [] };
+  const code = problem.problem === 'stopping' ? 'overloaded' : problem.problem;
+  return { ready: false, reasons: [{ code, detail: problem.message }] };
+}
 
 function subjectReads<T extends SubjectKind>(
   type: T,

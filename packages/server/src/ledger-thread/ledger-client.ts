@@ -58,6 +58,7 @@ export class LedgerClient {
       const onError = (error: Error): void => reject(error);
       const onMessage = (message: FromLedger): void => {
         if ('progress' in message) listener.onProgress(message.progress);
+        if ('events' in message) for (const event of message.events) listener.onEvent(event);
         if ('failed' in message) reject(new Error(message.failed));
         if (!('ready' in message)) return;
         worker.off('message', onMessage);

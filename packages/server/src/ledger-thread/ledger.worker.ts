@@ -6,7 +6,7 @@ import { LedgerError } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
 import { LedgerHost } from './ledger-host.ts';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
-import { type LedgerService, type MutationAnswer, statusOfMutation } from './service.ts';
+import { type LedgerService, type MutateInput, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 
 const port = parentPort;
@@ -49,12 +49,16 @@ const host = await LedgerHost.open((workerData as WorkerData).config, post).catc
 
 async function answer(service: LedgerService, { id, method, input }: Call): Promise<void> {
   try {
-    const result = await (service[method] as (input: unknown) => Promise<unknown>).call(
-      service,
-      JSON.parse(input),
-    );
-    const status = method === 'mutate' ? statusOfMutation(result as MutationAnswer) : 200;
-    reply({ id, status, body: typeof result === 'string' ? result : JSON.stringify(result) });
+    const asked: unknown = JSON.parse(input);
+    if (method === 'mutate') {
+      const mutation = asked as MutateInput;
+      const result = await service.mutate(mutation);
+      const status = statusOfMutation(mutation.command.type, result);
+      reply({ id, status, body: JSON.stringify(result) });
+      return;
+    }
+    const result = await (service[method] as (input: unknown) => Promise<unknown>).call(service, asked);
+    reply({ id, status: 200, body: typeof result === 'string' ? result : JSON.stringify(result) });
   } catch (error) {
     const problem = problemOf(error);
     if (problem.code === 'integrity' || problem.code === 'internal') host?.alarm(error);

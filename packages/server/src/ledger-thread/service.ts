@@ -54,11 +54,11 @@ export interface MutationAnswer {
   bundle?: unknown;
 }
 
-/** 202 where it is durable and was not published in time, 201 where a subject was made, else 200. */
-export function statusOfMutation({ notes, changes, dryRun }: MutationAnswer): number {
+/** 202 where it is durable and was not published in time, 201 where making something was asked for, else 200. */
+export function statusOfMutation(command: string, { notes, dryRun }: MutationAnswer): number {
   if (dryRun) return 200;
   if (notes.some(({ code }) => code === 'wait_timeout')) return 202;
-  return changes[0]?.rev === 0 ? 201 : 200;
+  return command.endsWith('.create') || command === 'license.issue' ? 201 : 200;
 }
 
 /** Commands whose answer shows the license key that they made. */
@@ -120,8 +120,8 @@ export class LedgerService {
     limit: number;
   }): Promise<object> {
     const { content } = await this.#find(input.type, input.id);
-    const afterRev = input.cursor === null ? -1 : Number(decodeCursor(input.cursor));
-    const found = await this.#ledger.read.history(content.id, afterRev, input.limit + 1);
+    const beforeRev = input.cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(input.cursor));
+    const found = await this.#ledger.read.history(content.id, beforeRev, input.limit + 1);
     const shown = found.slice(0, input.limit);
     const last = shown.at(-1);
     const isMore = found.length > input.limit && last !== undefined;

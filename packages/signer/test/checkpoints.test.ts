@@ -1,0 +1,147 @@
+import {
+  emptyRoot,
+  formatCheckpoint,
+  formatNote,
+  makeVerifierKey,
+  noteSignatureType,
+  parseSignedCheckpoint,
+  utf8,
+  verifyLogSignatures,
+  verifyPromise,
+  encodeEnvelope,
+  encodePromise,
+  base64,
+  payloadTypes,
+  LogTree,
+  leafHash,
+} from '@tallystick/core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Mark } from '../src/mark.ts';
+import { Signer } from '../src/signer.ts';
+import { GrowingLog, origin, signerWith } from './support/signing.ts';
+
+const log = new GrowingLog(40);
+const other = new GrowingLog(40, 'other');
+
+describe('the log key', () => {
+  it('signs what grows from what it signed, as a note that clients accept', async () => {
+    const { signer, keys } = signerWith();
+    const vkey = makeVerifierKey(origin, noteSignatureType.ed25519, keys[0]!.publicKey.key);
+    let signed = 0;
+    for (const size of [0, 1, 2, 7, 8, 8, 31, 40]) {
+      const checkpoint = log.checkpoint(size);
+      const line = signer.signCheckpoint(checkpoint, log.proof(signed, size));
+      const note = formatNote({ text: formatCheckpoint(checkpoint), signatures: [{ name: origin, ...line }] });
+      await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), [vkey]);
+      signed = size;
+    }
+    expect(signer.describe().mark.size).toBe(40);
+  });
+
+  it('signs the same checkpoint again: fresh cosignatures need its line', () => {
+    const { signer } = signerWith();
+    const first = signer.signCheckpoint(log.checkpoint(8), []);
+    expect(signer.signCheckpoint(log.checkpoint(8), [])).toEqual(first);
+  });
+
+  it('has the mark on disk before the signature leaves, and refuses the same after a restart', () => {
+    const { signer, mark, keys, markFile } = signerWith();
+    signer.signCheckpoint(log.checkpoint(20), []);
+    mark[Symbol.dispose]();
+    using reopened = Mark.open(markFile, origin);
+    const restarted = new Signer(keys, reopened, () => 0);
+    expect(() => restarted.signCheckpoint(log.checkpoint(19), [])).toThrow(/had 20 entries and now has 19/);
+    expect(() => restarted.signCheckpoint(other.checkpoint(20), [])).toThrow(/another history/);
+    restarted.signCheckpoint(log.checkpoint(21), log.proof(20, 21));
+  });
+
+  it('signs nothing when the mark cannot be moved', () => {
+    const { signer, mark } = signerWith();
+    mark[Symbol.dispose]();
+    expect(() => signer.signCheckpoint(log.checkpoint(5), [])).toThrow();
+  });
+
+  const refusals: [string, string, (signer: Signer) => unknown][] = [
+    ['rollback', 'a smaller size', (signer) => signer.signCheckpoint(log.checkpoint(9), [])],
+    ['rollback', 'the empty log', (signer) => signer.signCheckpoint(log.checkpoint(0), [])],
+    ['fork', 'another root of the same size', (signer) => signer.signCheckpoint(other.checkpoint(10), [])],
+    ['fork', 'a larger size without a proof', (signer) => signer.signCheckpoint(log.checkpoint(12), [])],
+    ['fork', 'a proof of growth from elsewhere', (signer) => signer.signCheckpoint(log.checkpoint(12), log.proof(9, 12))],
+    ['fork', 'another log that grew', (signer) => signer.signCheckpoint(other.checkpoint(12), other.proof(10, 12))],
+    ['fork', 'another log with our proof', (signer) => signer.signCheckpoint(other.checkpoint(12), log.proof(10, 12))],
+    ['fork', 'a proof that is too long', (signer) => signer.signCheckpoint(log.checkpoint(12), [...log.proof(10, 12), emptyRoot])],
+    ['fork', 'a proof beside the same size', (signer) => signer.signCheckpoint(log.checkpoint(10), [emptyRoot])],
+    ['fork', 'half a size', (signer) => signer.signCheckpoint({ ...log.checkpoint(12), size: 11.5 }, log.proof(10, 12))],
+    ['fork', 'a size that is no number', (signer) => signer.signCheckpoint({ ...log.checkpoint(12), size: Number.NaN }, [])],
+    ['other_log', 'another origin', (signer) => signer.signCheckpoint({ ...log.checkpoint(10), origin: 'x' }, [])],
+  ];
+  it.each(refusals)('refuses (%s) %s, and stays where it was', (reason, _what, ask) => {
+    const { signer } = signerWith();
+    signer.signCheckpoint(log.checkpoint(10), []);
+    expect(() => ask(signer)).toThrow(expect.objectContaining({ name: 'SignerRefusal', reason }));
+    expect(signer.describe().mark.size).toBe(10);
+    signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
+  });
+
+  it('signs one history only, whatever it is asked', () => {
+    const asked = fc.record({ fork: fc.boolean(), from: fc.nat(40), to: fc.nat(40) });
+    fc.assert(
+      fc.property(fc.array(asked, { maxLength: 12 }), (asks) => {
+        const { signer, mark } = signerWith();
+        const signed: { fork: boolean; to: number }[] = [];
+        for (const { fork, from, to } of asks) {
+          const source = fork ? other : log;
+          try {
+            signer.signCheckpoint(source.checkpoint(to), source.proof(Math.min(from, to), to));
+            signed.push({ fork, to });
+          } catch (error) {
+            expect(error).toMatchObject({ name: 'SignerRefusal' });
+          }
+        }
+        mark[Symbol.dispose]();
+        const sizes = signed.map(({ to }) => to);
+        expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
+        expect(new Set(signed.filter(({ to }) => to > 0).map(({ fork }) => fork)).size).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('a promise', () => {
+  const leaves = ['a', 'b', 'c'].map((text) => leafHash(utf8(text)));
+  const tree = new LogTree();
+  for (const leaf of leaves) tree.append(leaf);
+  const statement = {
+    origin,
+    index: 10,
+    count: 3,
+    root: tree.root(),
+    publishBy: '2026-03-01T13:00:00.000Z',
+  };
+
+  it('is signed by the log key and verifies for each entry', async () => {
+    const { signer, keys } = signerWith();
+    const envelope = encodeEnvelope({
+      payload: encodePromise(statement),
+      payloadType: payloadTypes.promise,
+      signatures: [signer.signPromise(statement)],
+    });
+    for (const [nth, leaf] of leaves.entries()) {
+      const path = tree.inclusionProof(nth).map(base64);
+      const promise = { envelope: base64(envelope), index: 10 + nth, leaf: base64(leaf), path };
+      expect(await verifyPromise(promise, origin, [keys[0]!.publicKey])).toEqual(statement);
+    }
+  });
+
+  it('is refused for another log and for what is published already', () => {
+    const { signer } = signerWith();
+    signer.signCheckpoint(log.checkpoint(11), []);
+    expect(() => signer.signPromise(statement)).toThrow(expect.objectContaining({ reason: 'rollback' }));
+    expect(() => signer.signPromise({ ...statement, origin: 'x' })).toThrow(
+      expect.objectContaining({ reason: 'other_log' }),
+    );
+    signer.signPromise({ ...statement, index: 11 });
+  });
+});

@@ -1,0 +1,143 @@
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
+import { generateKeySpec, type KeySpec, SigningKey } from '../src/keystore/signing-key.ts';
+import { scratchDirectory } from './support/scratch.ts';
+
+/**
+ * scrypt takes half a second by design, and these tests open hundreds of files. The stand-in keeps what
+ * matters here: another passphrase, salt or cost gives another key. One test below uses the real one.
+ */
+const kdf = vi.hoisted(() => ({ isReal: false }));
+vi.mock('node:crypto', async (importOriginal) => {
+  const real = await importOriginal<typeof import('node:crypto')>();
+  const standIn = (passphrase: string, salt: Uint8Array, length: number, cost: object): Buffer => {
+    if (kdf.isReal) return real.scryptSync(passphrase, salt, length, cost);
+    const text = JSON.stringify([passphrase, Buffer.from(salt).toString('hex'), cost]);
+    return real.createHash('sha256').update(text).digest();
+  };
+  return { ...real, scryptSync: standIn };
+});
+
+const passphrase = 'correct horse battery staple';
+const keys: KeySpec[] = [
+  generateKeySpec(['log'], null),
+  generateKeySpec(['license'], 'acme', { offlineMax: 'P30D', termMax: null, seatsMax: 5, perMinute: 10 }),
+];
+const publicKeys = keys.map((spec) => new SigningKey(spec).keyid);
+let file: string;
+
+beforeEach(() => {
+  kdf.isReal = false;
+  file = join(scratchDirectory(), 'keystore.json');
+});
+
+function rewrite(text: string): void {
+  writeFileSync(file, text, { mode: 0o600 });
+  chmodSync(file, 0o600);
+}
+
+describe('a sealed keystore', () => {
+  it('gives back its keys under its passphrase, and never shows a seed', () => {
+    kdf.isReal = true;
+    createSealedKeystore(file, passphrase, keys);
+    const opened = openSealedKeystore(file, passphrase);
+    expect(opened.map(({ keyid }) => keyid)).toEqual(publicKeys);
+    expect(opened.map(({ usages, ns, limits }) => ({ usages, ns, limits }))).toEqual(
+      keys.map(({ usages, ns, limits }) => ({ usages, ns, limits })),
+    );
+    const text = readFileSync(file, 'utf8');
+    for (const { seed } of keys) expect(text).not.toContain(seed);
+    expect(text).toContain('"n":131072');
+    expect(() => openSealedKeystore(file, 'correct horse battery stapler')).toThrow(/wrong passphrase/);
+  });
+
+  it('opens under the same passphrase typed in another Unicode form', () => {
+    createSealedKeystore(file, 'Gr\u00fc\u00dfe aus dem Tal', keys);
+    expect(openSealedKeystore(file, 'Gru\u0308\u00dfe aus dem Tal')).toHaveLength(2);
+  });
+
+  it.each(['', 'Correct horse battery staple', `${passphrase} `])(
+    'stays shut for the passphrase %j',
+    (wrong) => {
+      createSealedKeystore(file, passphrase, keys);
+      expect(() => openSealedKeystore(file, wrong)).toThrow(/wrong passphrase, or the file is damaged/);
+    },
+  );
+
+  it('is written for its owner alone, under a passphrase of some length', () => {
+    expect(() => createSealedKeystore(file, 'elevenchars', keys)).toThrow(/at least 12/);
+    expect(existsSync(file)).toBe(false);
+    createSealedKeystore(file, passphrase, keys);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(existsSync(`${file}.partial`)).toBe(false);
+  });
+
+  it.each([0o644, 0o640, 0o606, 0o660, 0o601])('is refused with mode %o', (mode) => {
+    createSealedKeystore(file, passphrase, keys);
+    chmodSync(file, mode);
+    expect(() => openSealedKeystore(file, passphrase)).toThrow(/chmod 600/);
+  });
+
+  it('is never overwritten', () => {
+    createSealedKeystore(file, passphrase, keys);
+    const before = readFileSync(file);
+    expect(() => createSealedKeystore(file, passphrase, [])).toThrow();
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  it('that is missing is said to be missing', () => {
+    expect(() => openSealedKeystore(file, passphrase)).toThrow(/there is no keystore/);
+  });
+
+  it('does not open with another cost, weaker or stronger, even one that this version takes', () => {
+    createSealedKeystore(file, passphrase, keys);
+    const text = readFileSync(file, 'utf8');
+    const swaps: [string, string, RegExp][] = [
+      ['"n":131072', '"n":1024', /does not know/],
+      ['"n":131072', '"n":65536', /does not know/],
+      ['"n":131072', '"n":262144', /wrong passphrase/],
+      ['"n":131072', '"n":8388608', /does not know/],
+      ['"r":8', '"r":1', /does not know/],
+      ['"p":1', '"p":0', /does not know/],
+      ['"p":1', '"p":2', /wrong passphrase/],
+      ['"p":1', '"p":17', /does not know/],
+      ['"scrypt"', '"pbkdf2"', /does not know/],
+      ['"v":1', '"v":2', /does not know/],
+    ];
+    for (const [from, to, message] of swaps) {
+      rewrite(text.replace(from, to));
+      expect(() => openSealedKeystore(file, passphrase), to).toThrow(message);
+    }
+  });
+
+  it('cut short anywhere stays shut', () => {
+    createSealedKeystore(file, passphrase, keys);
+    const text = readFileSync(file, 'utf8');
+    for (let length = 0; length < text.length - 1; length++) {
+      rewrite(text.slice(0, length));
+      expect(() => openSealedKeystore(file, passphrase), `${length} of ${text.length}`).toThrow();
+    }
+  });
+
+  it('with any byte flipped gives the same keys or none', () => {
+    createSealedKeystore(file, passphrase, keys);
+    const whole = readFileSync(file);
+    let opened = 0;
+    for (let at = 0; at < whole.length; at++) {
+      for (const flip of [0x01, 0x02, 0x08, 0x20, 0x80, 0xff]) {
+        const altered = Buffer.from(whole);
+        altered[at]! ^= flip;
+        writeFileSync(file, altered);
+        try {
+          expect(openSealedKeystore(file, passphrase).map(({ keyid }) => keyid)).toEqual(publicKeys);
+          opened += 1;
+        } catch (error) {
+          expect(error, `byte ${at}`).not.toMatchObject({ name: 'AssertionError' });
+        }
+      }
+    }
+    expect(opened).toBeLessThan(6);
+  });
+});
