@@ -39,7 +39,7 @@ export class ProjectionSnapshot {
 
   rows(table: string, key: readonly string[]): Iterator<Row> {
     const rows = this.#database.prepare(`SELECT * FROM ${table} ORDER BY ${key.join(', ')}`).iterate();
-    return rows as unknown as Iterator<Row>;
+    return rows as Iterator<Row>;
   }
 
   [Symbol.dispose](): void {
@@ -72,8 +72,8 @@ export function compareProjections(
 }
 
 function next(rows: Iterator<Row>): Row | null {
-  const { done, value } = rows.next();
-  return done === true ? null : value;
+  const result = rows.next();
+  return result.done === true ? null : result.value;
 }
 
 /** As SQLite orders: text by its UTF-8 bytes. */

@@ -120,7 +120,7 @@ export class Problems {
 }
 
 /** The first digits of a hash: enough to tell two apart, short enough to read. */
-export function short(bytes: Uint8Array): string {
+function short(bytes: Uint8Array): string {
   return hex(bytes.subarray(0, 6));
 }
 

@@ -46,7 +46,9 @@ function replay(keys: Uint8Array[]): { map: SubjectMap; heads: Map<string, Head>
   keys.forEach((key, index) => {
     const leaf = sha256(utf8(`entry ${index}`));
     map.set({ key, leaf, index, rev: 0 });
-    heads.push(new Map(heads.at(-1)).set(bytesKey(key), { key, value: headValue(index, leaf) }));
+    heads.push(
+      new Map<string, Head>(heads.at(-1)).set(bytesKey(key), { key, value: headValue(index, leaf) }),
+    );
   });
   return { map, heads };
 }

@@ -14,7 +14,6 @@ import {
   preAuthEncoding,
   subjectKey,
 } from '@tallystick/core';
-import type { Change } from '@tallystick/license';
 import { type CauseInput, sealCause, sealChange } from './content.ts';
 import type { RandomPool } from './random-pool.ts';
 import type { RecordSignature } from './sequence/batch.ts';
@@ -66,7 +65,7 @@ function firstRecord(
 ): { entry: StoredEntry; cause: StoredCause } {
   const { ns, at, random } = bootstrap;
   const subject = { type: document.type, id: document.id };
-  const sealed = sealChange({ type, subject, rev: 0, document, companion: null } as Change, index, random);
+  const sealed = sealChange({ type, subject, rev: 0, document, companion: null }, index, random);
   const cause = sealCause({ v: 1, command: type, n: 1, at, ...bootstrap.cause }, random);
   const record: LogRecord = {
     ns,

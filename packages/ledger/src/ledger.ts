@@ -57,12 +57,12 @@ export interface LedgerParts {
   indexKey: IndexLicenseKey;
   newId: Environment['newId'];
   newLicenseKey: Environment['newLicenseKey'];
-  random(length: number): Uint8Array;
+  random: (length: number) => Uint8Array;
   /** Milliseconds. */
-  now(): number;
+  now: () => number;
   times: LedgerTimes;
-  onEvent(event: LedgerEvent): void;
-  onProgress?(progress: { step: 'log' | 'projections'; done: number }): void;
+  onEvent: (event: LedgerEvent) => void;
+  onProgress?: (progress: { step: 'log' | 'projections'; done: number }) => void;
 }
 
 export interface LedgerTimes extends PublisherTimes {

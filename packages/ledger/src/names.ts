@@ -20,7 +20,7 @@ export function licenseKeyName(licenseKey: string, indexKey: IndexLicenseKey): s
 }
 
 /** All names of a subject in this state. */
-export function namesOf(
+function namesOf(
   document: TallyDocument,
   companion: LicenseCompanion | null,
   indexKey: IndexLicenseKey,

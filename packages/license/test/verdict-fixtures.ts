@@ -2,7 +2,7 @@
 import type { BrakeDocument, LicenseDocument, NamespaceDocument } from '../src/documents.ts';
 import type { JudgeRequest, Proven } from '../src/verdict/index.ts';
 
-export const SECOND = 1000;
+const SECOND = 1000;
 export const MINUTE: number = 60 * SECOND;
 export const HOUR: number = 60 * MINUTE;
 export const DAY: number = 24 * HOUR;
@@ -14,7 +14,7 @@ export function at(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-export function licenseWith(change: Partial<LicenseDocument> = {}): LicenseDocument {
+function licenseWith(change: Partial<LicenseDocument> = {}): LicenseDocument {
   return {
     v: 1,
     type: 'license',

@@ -70,7 +70,9 @@ export function readServerConfig(file: string): ServerConfig {
   try {
     json = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new Error(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : error}`);
+    throw new Error(
+      `${file} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   const result = schema.safeParse(json);
   if (!result.success) throw new Error(`${file}: ${z.prettifyError(result.error)}`);

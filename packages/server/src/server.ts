@@ -15,9 +15,9 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 export interface ServerEvents {
-  onProgress(progress: { step: string; done: number }): void;
+  onProgress: (progress: { step: string; done: number }) => void;
   /** The ledger ended by itself: the process should too. */
-  onDeath(error: Error): void;
+  onDeath: (error: Error) => void;
 }
 
 /** Starts everything, the ledger first; rejects with a sentence for the operator. */

@@ -1,7 +1,14 @@
 import { encodeRecord, isSignedBy, payloadTypes, preAuthEncoding } from '@tallystick/core';
 import { describe, expect, it } from 'vitest';
 import { generateKeySpec, noLimits } from '../src/keystore/signing-key.ts';
-import { keySpecs, type LicenseTerms, type Limits, licenseToSign, record, signerWith } from './support/signing.ts';
+import {
+  keySpecs,
+  type LicenseTerms,
+  type Limits,
+  licenseToSign,
+  record,
+  signerWith,
+} from './support/signing.ts';
 
 const refusal = (reason: string): unknown => expect.objectContaining({ name: 'SignerRefusal', reason });
 const plain = (type: string, ns = 'acme') => ({ record: record(type, { ns }), content: null });
@@ -9,7 +16,12 @@ const plain = (type: string, ns = 'acme') => ({ record: record(type, { ns }), co
 describe('a signer', () => {
   it('signs each record with the key of its usage, over the record itself', async () => {
     const { signer, keys } = signerWith();
-    const items = [licenseToSign(), plain('product.created'), plain('customer.erased'), plain('brake.updated')];
+    const items = [
+      licenseToSign(),
+      plain('product.created'),
+      plain('customer.erased'),
+      plain('brake.updated'),
+    ];
     const signatures = signer.signRecords(items);
     const [, license, catalog, brake] = keys;
     const expected = [license, catalog, catalog, brake];
@@ -62,12 +74,16 @@ describe('a signer', () => {
   it('signs all of a batch or nothing of it', () => {
     let now = 0;
     const { signer } = signerWith(keySpecs({ perMinute: 2 }), () => now);
-    expect(() => signer.signRecords([licenseToSign(), plain('namespace.updated')])).toThrow(refusal('no_key'));
+    expect(() => signer.signRecords([licenseToSign(), plain('namespace.updated')])).toThrow(
+      refusal('no_key'),
+    );
     // The refused batch has taken nothing from the allowance of two.
     signer.signRecords([licenseToSign(), licenseToSign()]);
     expect(() => signer.signRecords([licenseToSign()])).toThrow(refusal('limit'));
     now += 60_000;
-    expect(() => signer.signRecords([licenseToSign(), licenseToSign(), licenseToSign()])).toThrow(refusal('limit'));
+    expect(() => signer.signRecords([licenseToSign(), licenseToSign(), licenseToSign()])).toThrow(
+      refusal('limit'),
+    );
     signer.signRecords([licenseToSign(), licenseToSign()]);
   });
 
@@ -90,7 +106,9 @@ describe('a license record', () => {
     const { record: given, content } = licenseToSign();
     const otherContent = licenseToSign({ seats: 6 }).content;
     const otherSalt = { salt: new Uint8Array(32), document: content!.document };
-    expect(() => signer.signRecords([{ record: given, content: otherContent }])).toThrow(refusal('commitment'));
+    expect(() => signer.signRecords([{ record: given, content: otherContent }])).toThrow(
+      refusal('commitment'),
+    );
     expect(() => signer.signRecords([{ record: given, content: otherSalt }])).toThrow(refusal('commitment'));
     const otherRecord = { ...given, doc: new Uint8Array(32) };
     expect(() => signer.signRecords([{ record: otherRecord, content }])).toThrow(refusal('commitment'));
@@ -129,7 +147,10 @@ describe('a license record', () => {
   });
 
   it.each(['product', 'plan', 'customer'])('alone has limits: a %s has none', (type) => {
-    const specs = [generateKeySpec(['log'], null), generateKeySpec([type as 'plan'], 'acme', { ...noLimits, seatsMax: 0 })];
+    const specs = [
+      generateKeySpec(['log'], null),
+      generateKeySpec([type as 'plan'], 'acme', { ...noLimits, seatsMax: 0 }),
+    ];
     expect(signerWith(specs).signer.signRecords([plain(`${type}.created`)])[0]).toHaveLength(1);
   });
 });

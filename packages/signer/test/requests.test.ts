@@ -6,7 +6,16 @@ import { parseRequest } from '../src/protocol/requests.ts';
 const hash = base64(new Uint8Array(32).fill(5));
 const nothing = new Uint8Array(0);
 const at = '2026-03-01T12:00:00.000Z';
-const record = { ns: 'acme', type: 'plan.created', subject: hash, rev: 0, prev: null, doc: hash, cause: hash, at };
+const record = {
+  ns: 'acme',
+  type: 'plan.created',
+  subject: hash,
+  rev: 0,
+  prev: null,
+  doc: hash,
+  cause: hash,
+  at,
+};
 const item = { record, documentLength: null };
 const checkpoint = { origin: 'tally.example/log', size: 3, root: hash };
 const statement = { origin: 'tally.example/log', index: 4, count: 2, root: hash, publishBy: at };
@@ -36,7 +45,9 @@ describe('a request', () => {
   it('carries its documents behind it, each with its salt', () => {
     const lengths = [3, null, 0, 5];
     const attachments = Buffer.concat(
-      lengths.flatMap((length) => (length === null ? [] : [Buffer.alloc(32, length), Buffer.alloc(length, length)])),
+      lengths.flatMap((length) =>
+        length === null ? [] : [Buffer.alloc(32, length), Buffer.alloc(length, length)],
+      ),
     );
     const request = { op: 'records', records: lengths.map((documentLength) => ({ record, documentLength })) };
     const parsed = parseRequest(request, attachments);
@@ -53,7 +64,10 @@ describe('a request', () => {
     ['an object of records', { op: 'records', records: { 0: item } }],
     ['a record without content', { op: 'records', records: [{}] }],
     ['null for a record', { op: 'records', records: [null] }],
-    ['more records than may be asked for', { op: 'records', records: Array.from({ length: 4097 }, () => item) }],
+    [
+      'more records than may be asked for',
+      { op: 'records', records: Array.from({ length: 4097 }, () => item) },
+    ],
     ['another namespace syntax', records({ ns: 'Acme' })],
     ['an empty namespace', records({ ns: '' })],
     ['a type without a verb', records({ type: 'license' })],
@@ -90,7 +104,13 @@ describe('a request', () => {
     ['a checkpoint of size -1', signedCheckpoint({ size: -1 })],
     ['a checkpoint with its size in quotes', signedCheckpoint({ size: '3' })],
     ['a checkpoint with a short root', signedCheckpoint({ root: 'AAAA' })],
-    ['a proof of more than 63 hashes', signedCheckpoint({}, Array.from({ length: 64 }, () => hash))],
+    [
+      'a proof of more than 63 hashes',
+      signedCheckpoint(
+        {},
+        Array.from({ length: 64 }, () => hash),
+      ),
+    ],
     ['a proof of short hashes', signedCheckpoint({}, ['AAAA'])],
     ['a proof of numbers', signedCheckpoint({}, [1])],
   ];
@@ -98,17 +118,29 @@ describe('a request', () => {
     expect(() => parseRequest(header, attachments)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
   });
 
-  it.each(['sign', 'raw', 'signBytes', 'export', 'keys', '', 'HELLO', '__proto__', 'constructor', undefined, 7])(
-    'for %j is unknown: nothing signs given bytes or hands out keys',
-    (op) => {
-      expect(() => parseRequest({ op, message: hash, bytes: hash }, Buffer.from('bytes'))).toThrow(
-        expect.objectContaining({ name: 'SignerRefusal', reason: 'unknown_request' }),
-      );
-    },
-  );
+  it.each([
+    'sign',
+    'raw',
+    'signBytes',
+    'export',
+    'keys',
+    '',
+    'HELLO',
+    '__proto__',
+    'constructor',
+    undefined,
+    7,
+  ])('for %j is unknown: nothing signs given bytes or hands out keys', (op) => {
+    expect(() => parseRequest({ op, message: hash, bytes: hash }, Buffer.from('bytes'))).toThrow(
+      expect.objectContaining({ name: 'SignerRefusal', reason: 'unknown_request' }),
+    );
+  });
 
   it('of any shape is carried out or refused with a reason', () => {
-    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(hash, at, 'acme', 0, 1, null, record, [item], statement));
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(hash, at, 'acme', 0, 1, null, record, [item], statement),
+    );
     const header = fc.record({
       op: fc.constantFrom('hello', 'records', 'promise', 'checkpoint', 'sign'),
       records: value,

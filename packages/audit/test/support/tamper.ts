@@ -105,7 +105,7 @@ export function append(
 }
 
 /** The entry of a record, signed by this key. */
-export function signedEntry(record: LogRecord, key: SigningKey): Uint8Array {
+function signedEntry(record: LogRecord, key: SigningKey): Uint8Array {
   const payload = encodeRecord(record);
   const sig = key.sign(preAuthEncoding(payloadTypes.record, payload));
   return encodeEnvelope({

@@ -270,7 +270,7 @@ type TypedArray = Uint8Array | Int32Array | Float64Array | Uint32Array;
 
 function grown<T extends TypedArray>(array: T, type: { new (length: number): T }): T {
   const larger = new type(array.length * 2);
-  larger.set(array as never);
+  larger.set(array);
   return larger;
 }
 

@@ -95,7 +95,7 @@ function uint64(value: number): Buffer {
 }
 
 /** `timestamped_signature` of tlog-cosignature. */
-export function cosignature(party: NoteSigner, text: string, seconds: number): Uint8Array {
+function cosignature(party: NoteSigner, text: string, seconds: number): Uint8Array {
   if (party.type === 4) {
     const message = bytesOf(`cosignature/v1\ntime ${seconds}\n${text}`);
     return Buffer.concat([uint64(seconds), party.signer.sign(message)]);

@@ -18,7 +18,7 @@ import {
   vkeyOf,
 } from './signers.ts';
 
-export const origin = 'log.example/acme';
+const origin = 'log.example/acme';
 export const licenseId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4wt';
 export const otherLicenseId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4wv';
 export const strangerId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4ww';
@@ -26,7 +26,7 @@ export const strangerId = 'lic_01jd8x5q0xe8zrk3v7m2n9p4ww';
 export const startSeconds = 1_795_000_000;
 
 export const recordType = 'application/vnd.tallystick.record.v1+json';
-export const trustType = 'application/vnd.tallystick.trust.root.v1+json';
+const trustType = 'application/vnd.tallystick.trust.root.v1+json';
 
 /** Everybody who signs something. `family` makes other people with the same names. */
 export class Cast {

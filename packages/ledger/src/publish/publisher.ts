@@ -57,12 +57,12 @@ export interface PublisherParts {
   trust: TrustRoot;
   /** The checkpoint that the signer's mark stands at. */
   mark: { size: number };
-  now(): number;
+  now: () => number;
   /** Brings the projections up to everything committed. */
-  settle(): Promise<void>;
-  onPublished(published: Published): void;
+  settle: () => Promise<void>;
+  onPublished: (published: Published) => void;
   /** Told when publishing fails and, with null, when it works again. */
-  onTrouble(error: Error | null): void;
+  onTrouble: (error: Error | null) => void;
 }
 
 export interface PublisherTimes {
@@ -228,6 +228,6 @@ export class PublicationTimeout extends Error {
 }
 
 /** An entry that is not a record. */
-export function plainEntry(index: number, entry: Uint8Array): StoredEntry {
+function plainEntry(index: number, entry: Uint8Array): StoredEntry {
   return { index, leaf: leafHash(entry), subject: null, rev: 0, entry, content: null };
 }

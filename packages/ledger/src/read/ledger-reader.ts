@@ -27,7 +27,7 @@ export interface LedgerReaderParts {
   reader: RevisionReader;
   projections: Projections;
   sequencer: Sequencer;
-  settle(): Promise<void>;
+  settle: () => Promise<void>;
   indexKey: IndexLicenseKey;
 }
 

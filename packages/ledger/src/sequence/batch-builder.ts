@@ -41,15 +41,15 @@ export interface BatchBuilderParts {
   overlay: Overlay;
   requests: Requests;
   /** What decisions may use besides the view. */
-  environment(at: string): Environment;
+  environment: (at: string) => Environment;
   /** The time to write into the log now. */
-  stamp(): string;
+  stamp: () => string;
   /** Resolves when leaf hashes of a batch in flight are known, or never will be. */
-  whenSigned(batch: number): Promise<void> | undefined;
+  whenSigned: (batch: number) => Promise<void> | undefined;
   /** Waits until nothing is in flight; returns the next log index. */
-  drain(): Promise<number>;
+  drain: () => Promise<number>;
   /** Brings the projections up to everything committed. */
-  settle(): Promise<void>;
+  settle: () => Promise<void>;
 }
 
 /** The revision that a change continues. */

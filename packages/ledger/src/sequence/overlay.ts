@@ -6,7 +6,6 @@
  * had never been decided.
  */
 import type { Current } from '@tallystick/license';
-import type { Head } from '../log-state.ts';
 
 export interface OverlaySubject {
   current: Current;
@@ -89,6 +88,3 @@ export class Overlay {
     for (const [name, id] of batch.names) this.#names.set(name, { id, batch: batch.number });
   }
 }
-
-/** The head that the next revision of a subject continues; `leaf` null where it is not signed yet. */
-export type NextHead = Omit<Head, 'leaf'> & { leaf: Uint8Array | null; batch: number | null };

@@ -48,17 +48,17 @@ export interface SequencerParts {
   random: RandomPool;
   views: Omit<ViewSources, 'overlay'>;
   /** Milliseconds. */
-  now(): number;
+  now: () => number;
   /** What decisions may use besides the view. */
-  environment(at: string): Environment;
+  environment: (at: string) => Environment;
   /** A signed promise for a batch that is durable; null where the signer cannot give one. */
-  promise(batch: Batch): Promise<BatchPromise | null>;
+  promise: (batch: Batch) => Promise<BatchPromise | null>;
   /** Told of every batch once it is durable, in log order. */
-  onCommitted(committed: Committed): void;
+  onCommitted: (committed: Committed) => void;
   /** Brings the projections up to everything committed. */
-  settle(): Promise<void>;
+  settle: () => Promise<void>;
   /** Told when the log cannot go on: from here on every command is refused with this. */
-  onHalted(error: LedgerError): void;
+  onHalted: (error: LedgerError) => void;
 }
 
 const batchesInFlightMax = 3;

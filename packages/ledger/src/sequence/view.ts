@@ -9,11 +9,13 @@ import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '.
 import type { Projections } from '../projections/projections.ts';
 import type { Overlay } from './overlay.ts';
 
-/** Something that must be loaded before a decision can be made. Not an error. */
-export class Missing {
+/** Something that must be loaded before a decision can be made. Not a failure: it never leaves the builder. */
+export class Missing extends Error {
+  override readonly name = 'Missing';
   readonly what: { subject: string } | 'settled projections';
 
   constructor(what: Missing['what']) {
+    super('must be loaded first');
     this.what = what;
   }
 }

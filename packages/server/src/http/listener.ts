@@ -106,7 +106,7 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       if (name === 'event.stream') return openStream(request, reply, parts.streams);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
       const handler = handlers[name] as unknown as Handler<'log.status'>;
-      return sendAnswer(reply, mediaType, await handler(read.value as never, contextOf(parts, caller)));
+      return sendAnswer(reply, mediaType, await handler(read.value, contextOf(parts, caller)));
     },
   });
 }

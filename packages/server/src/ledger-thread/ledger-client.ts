@@ -22,10 +22,10 @@ interface Waiting {
 }
 
 export interface LedgerListener {
-  onEvent(event: EventMessage): void;
-  onProgress(progress: { step: string; done: number }): void;
+  onEvent: (event: EventMessage) => void;
+  onProgress: (progress: { step: string; done: number }) => void;
   /** The thread ended by itself: nothing works any more. */
-  onDeath(error: Error): void;
+  onDeath: (error: Error) => void;
 }
 
 export class LedgerClient {

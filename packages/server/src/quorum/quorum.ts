@@ -9,7 +9,7 @@ export interface QuorumOptions {
   urls: Readonly<Record<string, string>>;
   timeoutMs: number;
   /** Milliseconds. */
-  now(): number;
+  now: () => number;
 }
 
 /** A cosigner that is slow may still be counted while others were enough: for this long, in milliseconds. */

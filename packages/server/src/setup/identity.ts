@@ -83,7 +83,7 @@ export function createIdentity(options: IdentityOptions): Identity {
 export async function bootstrapIdentity(
   store: Store,
   identity: Identity,
-  context: { random(length: number): Uint8Array; now: number; who: { kind: string; id: string } },
+  context: { random: (length: number) => Uint8Array; now: number; who: { kind: string; id: string } },
 ): Promise<void> {
   const authority = keyWith(identity.offlineKeys, 'authority');
   const brake = keyWith(identity.onlineKeys, 'brake');

@@ -44,7 +44,16 @@ export function signerWith(
 /** A well-formed record; 32-byte values are arbitrary. */
 export function record(type: string, changes: Partial<LogRecord> = {}): LogRecord {
   const bytes = (value: number): Uint8Array => new Uint8Array(32).fill(value);
-  const base = { ns: 'acme', type, subject: bytes(1), rev: 0, prev: null, doc: bytes(2), cause: bytes(3), at };
+  const base = {
+    ns: 'acme',
+    type,
+    subject: bytes(1),
+    rev: 0,
+    prev: null,
+    doc: bytes(2),
+    cause: bytes(3),
+    at,
+  };
   return { ...base, ...changes };
 }
 
@@ -70,7 +79,10 @@ export const modestTerms: LicenseTerms = {
 };
 
 /** A license record with the document that it commits to. */
-export function licenseToSign(terms: Partial<LicenseTerms> = {}, changes: Partial<LogRecord> = {}): RecordToSign {
+export function licenseToSign(
+  terms: Partial<LicenseTerms> = {},
+  changes: Partial<LogRecord> = {},
+): RecordToSign {
   const { until, grace, fallback, maxAge, model, seats, over } = { ...modestTerms, ...terms };
   const document = utf8(
     JSON.stringify({

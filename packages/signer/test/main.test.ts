@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SignerClient } from '../src/client.ts';
+import { createSealedKeystore } from '../src/keystore/sealed-file.ts';
+import { generateKeySpec } from '../src/keystore/signing-key.ts';
+import { Mark } from '../src/mark.ts';
+import { scratchDirectory } from './support/scratch.ts';
+import { GrowingLog, keySpecs, origin, record } from './support/signing.ts';
+
+const passphrase = 'correct horse battery staple';
+let directory: string;
+let config: { socket: string; keystore: string; passphraseFile: string; mark: string; origin: string };
+let configFile: string;
+const children: ChildProcess[] = [];
+
+beforeEach(() => {
+  directory = scratchDirectory();
+  const file = (name: string): string => join(directory, name);
+  config = {
+    socket: file('signer.sock'),
+    keystore: file('keystore.json'),
+    passphraseFile: file('passphrase'),
+    mark: file('mark.db'),
+    origin,
+  };
+  configFile = file('signer.json');
+  writeFileSync(configFile, JSON.stringify(config));
+  writeFileSync(config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });
+  createSealedKeystore(config.keystore, passphrase, keySpecs());
+  Mark.create(config.mark, origin);
+});
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function run(args: string[] = [configFile]): { child: ChildProcess; output: Ended; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../src/main.ts'), ...args]);
+  children.push(child);
+  const output: Ended = { code: null, stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ ...output, code: code as number | null }));
+  return { child, output, ended };
+}
+
+async function runUntilListening(): Promise<ReturnType<typeof run>> {
+  const running = run();
+  await Promise.race([once(running.child.stdout!, 'data'), running.ended]);
+  return running;
+}
+
+describe('the signer process', () => {
+  it('says that it listens in one JSON line, signs, and ends on SIGTERM with status 0', async () => {
+    const running = await runUntilListening();
+    expect(running.output.stdout).toBe(`${JSON.stringify({ listening: config.socket })}\n`);
+    const client = new SignerClient(config.socket);
+    await expect(
+      client.signRecords([{ record: record('plan.created'), content: null }]),
+    ).resolves.toHaveLength(1);
+    const refused = client.signRecords([{ record: record('namespace.updated'), content: null }]);
+    await expect(refused).rejects.toMatchObject({ reason: 'no_key' });
+    await client[Symbol.asyncDispose]();
+    running.child.kill('SIGTERM');
+    const { code, stdout, stderr } = await running.ended;
+    expect(code).toBe(0);
+    expect(stdout.split('\n')).toHaveLength(2);
+    expect(JSON.parse(stderr)).toMatchObject({ alarm: 'signer_refused', reason: 'no_key', op: 'records' });
+  });
+
+  it('that was killed leaves a socket behind, which the next one takes over with the mark where it was', async () => {
+    const log = new GrowingLog(9);
+    const killed = await runUntilListening();
+    const client = new SignerClient(config.socket);
+    await client.signCheckpoint(log.checkpoint(9), []);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    expect(existsSync(config.socket)).toBe(true);
+    await runUntilListening();
+    const { mark } = await client.hello();
+    expect(mark.size).toBe(9);
+    await expect(client.signCheckpoint(log.checkpoint(8), [])).rejects.toMatchObject({ reason: 'rollback' });
+    await client[Symbol.asyncDispose]();
+  });
+
+  it('does not start twice on one mark', async () => {
+    await runUntilListening();
+    writeFileSync(configFile, JSON.stringify({ ...config, socket: join(directory, 'other.sock') }));
+    const { code, stderr } = await run().ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^signer: another signer is using .*\n$/);
+  });
+
+  const failures: [string, () => void, RegExp][] = [
+    ['no passphrase file', () => rmSync(config.passphraseFile), /ENOENT.*passphrase/],
+    [
+      'the wrong passphrase',
+      () => writeFileSync(config.passphraseFile, 'something else'),
+      /wrong passphrase/,
+    ],
+    ['a keystore that others can read', () => chmodSync(config.keystore, 0o644), /chmod 600/],
+    ['no keystore', () => rmSync(config.keystore), /there is no keystore/],
+    ['a keystore that is none', () => writeFileSync(config.keystore, '{}'), /is not a keystore/],
+    ['no mark', () => rmSync(config.mark), /mark .* is missing/],
+    ['the mark of another log', () => write({ origin: 'tally.example/other' }), /mark of another log/],
+    ['a keystore without a log key', () => rekey([generateKeySpec(['plan'], 'acme')]), /exactly one log key/],
+    [
+      'a root key in its keystore',
+      () => rekey([...keySpecs(), generateKeySpec(['root'], null)]),
+      /root and authority/,
+    ],
+    [
+      'a socket path that does not exist',
+      () => write({ socket: join(directory, 'none/signer.sock') }),
+      /listen/,
+    ],
+    ['a config that is not JSON', () => writeFileSync(configFile, '{'), /JSON/],
+    ['no config', () => rmSync(configFile), /ENOENT/],
+  ];
+  function write(changes: Partial<typeof config>): void {
+    writeFileSync(configFile, JSON.stringify({ ...config, ...changes }));
+  }
+  function rekey(specs: Parameters<typeof createSealedKeystore>[2]): void {
+    rmSync(config.keystore);
+    createSealedKeystore(config.keystore, passphrase, specs);
+  }
+  it.each(failures)('does not start with %s, and says so in one sentence', async (_what, spoil, message) => {
+    spoil();
+    const { code, stdout, stderr } = await run().ended;
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^signer: [^\n]+\n$/);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain(passphrase);
+    expect(existsSync(config.socket)).toBe(false);
+  });
+
+  it('without arguments says how it is used', async () => {
+    expect(await run([]).ended).toMatchObject({ code: 1, stderr: 'signer: usage: signer <config.json>\n' });
+  });
+
+  it('beside a socket that is served refuses to take it', async () => {
+    const other = createServer().listen(config.socket);
+    await once(other, 'listening');
+    const { code, stderr } = await run().ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/another signer is listening/);
+    other.close();
+  });
+});
