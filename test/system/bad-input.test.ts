@@ -17,7 +17,8 @@ beforeAll(async () => {
   await system.ready();
   await system.sellPro();
   const sale = { plan: 'pro-yearly', licensee: 'Contoso' };
-  license = (await system.must<{ document: { id: string } }>('POST', '/v1/licenses?wait=published', sale)).document.id;
+  license = (await system.must<{ document: { id: string } }>('POST', '/v1/licenses?wait=published', sale))
+    .document.id;
   await system.published();
 });
 
@@ -44,7 +45,11 @@ function adminHeaders(): Record<string, string> {
 }
 
 /** A request of an administrator with this body, exactly as it stands. */
-function post(path: string, body: string | Uint8Array, headers: Record<string, string> = {}): Promise<RawAnswer> {
+function post(
+  path: string,
+  body: string | Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<RawAnswer> {
   return ask('admin', { method: 'POST', path, body, headers: { ...adminHeaders(), ...headers } });
 }
 
@@ -54,7 +59,13 @@ function expectProblem(answer: RawAnswer, ...codes: string[]): void {
     text: answer.text,
     type: expect.stringMatching(/^application\/problem\+json/),
   });
-  const problem = JSON.parse(answer.text) as { code: string; status: number; type: string; detail: string; requestId: string };
+  const problem = JSON.parse(answer.text) as {
+    code: string;
+    status: number;
+    type: string;
+    detail: string;
+    requestId: string;
+  };
   if (!isProblemCode(problem.code)) throw new Error(`unknown code ${problem.code}`);
   expect(codes).toContain(problem.code);
   expect(problem).toMatchObject({
@@ -89,7 +100,11 @@ describe('a body', () => {
     ['with an unknown member', `{${sale},"plann":"x"}`, ['unknown_member']],
     ['with an unknown member further inside', `{${sale},"term":{"lenght":"P1Y"}}`, ['unknown_member']],
     ['with the prototype as a member', `{${sale},"__proto__":{"licensee":"x"}}`, ['unknown_member']],
-    ['with the prototype in a map', `{${sale},"metadata":{"__proto__":"x"}}`, ['unknown_member', 'malformed_request']],
+    [
+      'with the prototype in a map',
+      `{${sale},"metadata":{"__proto__":"x"}}`,
+      ['unknown_member', 'malformed_request'],
+    ],
     ['without what it needs', '{"licensee":"x"}', ['malformed_request']],
     ['with a float', `{${sale},"seats":{"max":1.5}}`, ['malformed_request']],
     ['with a number above all', `{${sale},"seats":{"max":1e400}}`, ['malformed_request']],
@@ -97,7 +112,11 @@ describe('a body', () => {
     ['with -2^53', `{${sale},"companion":{"price":-9007199254740992}}`, ['malformed_request']],
     ['with minus zero', `{${sale},"companion":{"price":-0}}`, ['malformed_request']],
     ['with a number as text', `{${sale},"seats":{"max":"5"}}`, ['malformed_request']],
-    ['with text as a boolean', `{${sale},"entitlements":{"pdf":{"value":"true"}}}`, ['malformed_request', 'entitlement_type']],
+    [
+      'with text as a boolean',
+      `{${sale},"entitlements":{"pdf":{"value":"true"}}}`,
+      ['malformed_request', 'entitlement_type'],
+    ],
     ['with a list as an object', `{${sale},"metadata":[]}`, ['malformed_request']],
     ['with null where there is no null', `{"plan":null}`, ['malformed_request']],
     ['with NUL', `{${sale},"licensee":"a\\u0000b"}`, ['malformed_request']],
@@ -109,19 +128,47 @@ describe('a body', () => {
     ['with the halves of a pair swapped', `{${sale},"licensee":"\\udc00\\ud800"}`, ['malformed_request']],
     ['with text that is not normalized', `{${sale},"licensee":"e\u0301"}`, ['malformed_request']],
     ['with a long text', `{${sale},"licensee":"${'x'.repeat(201)}"}`, ['malformed_request']],
-    ['with a date of no calendar', `{${sale},"term":{"until":"2027-02-30T00:00:00.000Z"}}`, ['malformed_request']],
+    [
+      'with a date of no calendar',
+      `{${sale},"term":{"until":"2027-02-30T00:00:00.000Z"}}`,
+      ['malformed_request'],
+    ],
     ['with year 10000', `{${sale},"term":{"until":"+010000-01-01T00:00:00.000Z"}}`, ['malformed_request']],
-    ['with a year before all', `{${sale},"term":{"until":"0000-01-01T00:00:00.000Z"}}`, ['malformed_request']],
-    ['with a date in the past', `{${sale},"term":{"until":"2000-01-01T00:00:00.000Z"}}`, ['malformed_request', 'term_invalid', 'input_invalid']],
-    ['with a date in another zone', `{${sale},"term":{"until":"2030-01-01T00:00:00.000+02:00"}}`, ['malformed_request']],
+    [
+      'with a year before all',
+      `{${sale},"term":{"until":"0000-01-01T00:00:00.000Z"}}`,
+      ['malformed_request'],
+    ],
+    [
+      'with a date in the past',
+      `{${sale},"term":{"until":"2000-01-01T00:00:00.000Z"}}`,
+      ['malformed_request', 'term_invalid', 'input_invalid'],
+    ],
+    [
+      'with a date in another zone',
+      `{${sale},"term":{"until":"2030-01-01T00:00:00.000+02:00"}}`,
+      ['malformed_request'],
+    ],
     ['with a leap second', `{${sale},"term":{"until":"2030-12-31T23:59:60.000Z"}}`, ['malformed_request']],
     ['with a term of a thousand years', `{${sale},"term":{"length":"P1000Y"}}`, ['malformed_request']],
-    ['with a term beyond year 9999', `{${sale},"term":{"from":"9999-12-01T00:00:00.000Z","length":"P1Y"}}`, ['malformed_request', 'term_invalid', 'input_invalid', 'limit_exceeded']],
+    [
+      'with a term beyond year 9999',
+      `{${sale},"term":{"from":"9999-12-01T00:00:00.000Z","length":"P1Y"}}`,
+      ['malformed_request', 'term_invalid', 'input_invalid', 'limit_exceeded'],
+    ],
     ['nested deep', `{${sale},"metadata":${deep(31)}}`, ['malformed_request']],
     ['nested very deep', deep(30_000), ['malformed_request']],
     ['of arrays nested very deep', '['.repeat(100_000) + ']'.repeat(100_000), ['malformed_request']],
-    ['with very many members', `{${Array.from({ length: 20_000 }, (_, n) => `"m${n}":1`).join(',')}}`, ['unknown_member', 'malformed_request']],
-    ['with metadata of too many members', `{${sale},"metadata":{${Array.from({ length: 51 }, (_, n) => `"m${n}":"1"`).join(',')}}}`, ['malformed_request', 'input_invalid', 'limit_exceeded']],
+    [
+      'with very many members',
+      `{${Array.from({ length: 20_000 }, (_, n) => `"m${n}":1`).join(',')}}`,
+      ['unknown_member', 'malformed_request'],
+    ],
+    [
+      'with metadata of too many members',
+      `{${sale},"metadata":{${Array.from({ length: 51 }, (_, n) => `"m${n}":"1"`).join(',')}}}`,
+      ['malformed_request', 'input_invalid', 'limit_exceeded'],
+    ],
     ['that is too large', `{${sale},"licensee":"${'x'.repeat(262_144)}"}`, ['body_too_large']],
   ])('%s is refused', async (_, body, codes) => {
     expectProblem(await post('/v1/licenses', body), ...codes);
@@ -129,44 +176,72 @@ describe('a body', () => {
   });
 
   it('that is too large for a route of few lines is refused', async () => {
-    expectProblem(await post(`/v1/licenses/${license}/revoke`, JSON.stringify({ reason: 'x'.repeat(20_000) })), 'body_too_large');
-    const fetched = { method: 'POST', path: '/v1/bundles', body: `{"licenseKey":"${'x'.repeat(5000)}"}`, headers: { 'content-type': 'application/json' } };
+    expectProblem(
+      await post(`/v1/licenses/${license}/revoke`, JSON.stringify({ reason: 'x'.repeat(20_000) })),
+      'body_too_large',
+    );
+    const fetched = {
+      method: 'POST',
+      path: '/v1/bundles',
+      body: `{"licenseKey":"${'x'.repeat(5000)}"}`,
+      headers: { 'content-type': 'application/json' },
+    };
     expectProblem(await ask('public', fetched), 'body_too_large');
   });
 
-  it.each(['text/plain', 'application/xml', 'multipart/form-data; boundary=x', 'application/json-patch+json', 'application/x-www-form-urlencoded', 'nonsense'])(
-    'of type %s is refused',
-    async (type) => {
-      expectProblem(await post('/v1/licenses', `{${sale}}`, { 'content-type': type }), 'unsupported_media_type');
-    },
-  );
+  it.each([
+    'text/plain',
+    'application/xml',
+    'multipart/form-data; boundary=x',
+    'application/json-patch+json',
+    'application/x-www-form-urlencoded',
+    'nonsense',
+  ])('of type %s is refused', async (type) => {
+    expectProblem(
+      await post('/v1/licenses', `{${sale}}`, { 'content-type': type }),
+      'unsupported_media_type',
+    );
+  });
 });
 
 describe('headers', () => {
-  it.each([['', 'of nothing'], ['a b', 'with a space'], ['x'.repeat(129), 'of 129 characters'], ['schl\u00fcssel', 'outside of ASCII']])(
-    'with an idempotency key %j, %s, are refused',
-    async (key) => {
-      expectProblem(await post('/v1/licenses', `{${sale}}`, { 'idempotency-key': key }), 'idempotency_key_invalid');
-    },
-  );
+  it.each([
+    ['', 'of nothing'],
+    ['a b', 'with a space'],
+    ['x'.repeat(129), 'of 129 characters'],
+    ['schl\u00fcssel', 'outside of ASCII'],
+  ])('with an idempotency key %j, %s, are refused', async (key) => {
+    expectProblem(
+      await post('/v1/licenses', `{${sale}}`, { 'idempotency-key': key }),
+      'idempotency_key_invalid',
+    );
+  });
 
   it('with two idempotency keys are refused', async () => {
     const headers = { ...adminHeaders(), 'idempotency-key': ['a', 'b'] };
-    expectProblem(await ask('admin', { method: 'POST', path: '/v1/licenses', body: `{${sale}}`, headers }), 'idempotency_key_invalid');
+    expectProblem(
+      await ask('admin', { method: 'POST', path: '/v1/licenses', body: `{${sale}}`, headers }),
+      'idempotency_key_invalid',
+    );
   });
 
   it.each(['%', '%ff', '%00', 'x'.repeat(2401)])('with the reason %.20s are refused', async (reason) => {
     expectProblem(await post('/v1/licenses', `{${sale}}`, { 'tally-reason': reason }), 'malformed_request');
   });
 
-  it.each(['-1', '1.5', 'x', '99999999999999999999', '0x10'])('with Last-Event-ID %s are refused', async (id) => {
-    const headers = { ...adminHeaders(), 'last-event-id': id };
-    expectProblem(await ask('admin', { path: '/v1/events', headers }), 'malformed_request');
-  });
+  it.each(['-1', '1.5', 'x', '99999999999999999999', '0x10'])(
+    'with Last-Event-ID %s are refused',
+    async (id) => {
+      const headers = { ...adminHeaders(), 'last-event-id': id };
+      expectProblem(await ask('admin', { path: '/v1/events', headers }), 'malformed_request');
+    },
+  );
 
   it('with an idempotency key that was used for something else are refused', async () => {
     const key = randomUUID();
-    const first = await post(`/v1/licenses/${license}/suspend`, '{"reason":"payment"}', { 'idempotency-key': key });
+    const first = await post(`/v1/licenses/${license}/suspend`, '{"reason":"payment"}', {
+      'idempotency-key': key,
+    });
     expect(first.status).toBeLessThan(300);
     await system.published();
     sizeBefore = await system.size();
@@ -177,8 +252,12 @@ describe('headers', () => {
     ] as const) {
       expectProblem(await post(path, body, { 'idempotency-key': key }), 'idempotency_key_reused');
     }
-    const again = await post(`/v1/licenses/${license}/suspend`, '{"reason":"payment"}', { 'idempotency-key': key });
-    expect(JSON.parse(again.text)).toMatchObject({ changes: (JSON.parse(first.text) as { changes: object[] }).changes });
+    const again = await post(`/v1/licenses/${license}/suspend`, '{"reason":"payment"}', {
+      'idempotency-key': key,
+    });
+    expect(JSON.parse(again.text)).toMatchObject({
+      changes: (JSON.parse(first.text) as { changes: object[] }).changes,
+    });
   });
 });
 
@@ -216,7 +295,13 @@ describe('a path', () => {
     '/v1/x/../licenses',
     '/v1/x/%2e%2e/licenses',
   ])('%s is refused', async (path) => {
-    expectProblem(await ask('admin', { path, headers: adminHeaders() }), 'malformed_request', 'unknown_member', 'not_found', 'subject_unknown');
+    expectProblem(
+      await ask('admin', { path, headers: adminHeaders() }),
+      'malformed_request',
+      'unknown_member',
+      'not_found',
+      'subject_unknown',
+    );
   });
 
   it.each([
@@ -281,7 +366,11 @@ describe('a method', () => {
     ['PROPFIND', '/v1/products', 'GET, POST'],
     ['DELETE', '/v1/products/pro', 'GET, PATCH'],
   ])('%s of %s is answered with Allow: %s', async (method, path, allow) => {
-    const answer = await ask('admin', { method, path, headers: { authorization: `Bearer ${system.client.token}` } });
+    const answer = await ask('admin', {
+      method,
+      path,
+      headers: { authorization: `Bearer ${system.client.token}` },
+    });
     expectProblem(answer, 'method_not_allowed');
     const sorted = (list: string): string[] => list.split(', ').sort();
     expect(sorted(String(answer.headers['allow']))).toEqual(sorted(allow));
@@ -289,12 +378,26 @@ describe('a method', () => {
 
   it('of a wrong listener is answered with nothing here', async () => {
     const headers = adminHeaders();
-    for (const path of ['/v1/licenses', '/v1/log', '/v1/events', '/v1/products/pro', `/v1/licenses/${license}`, '/metrics', '/healthz', '/v1/openapi.json']) {
+    for (const path of [
+      '/v1/licenses',
+      '/v1/log',
+      '/v1/events',
+      '/v1/products/pro',
+      `/v1/licenses/${license}`,
+      '/metrics',
+      '/healthz',
+      '/v1/openapi.json',
+    ]) {
       expectProblem(await ask('public', { path, headers }), 'not_found');
     }
-    expectProblem(await ask('public', { method: 'POST', path: '/v1/licenses', body: `{${sale}}`, headers }), 'not_found');
-    for (const path of ['/v1/licenses', '/log/checkpoint', '/v1/bundles']) expectProblem(await ask('ops', { path, headers }), 'not_found');
-    for (const path of ['/metrics', '/readyz']) expectProblem(await ask('admin', { path, headers }), 'not_found');
+    expectProblem(
+      await ask('public', { method: 'POST', path: '/v1/licenses', body: `{${sale}}`, headers }),
+      'not_found',
+    );
+    for (const path of ['/v1/licenses', '/log/checkpoint', '/v1/bundles'])
+      expectProblem(await ask('ops', { path, headers }), 'not_found');
+    for (const path of ['/metrics', '/readyz'])
+      expectProblem(await ask('admin', { path, headers }), 'not_found');
   });
 });
 
@@ -308,24 +411,43 @@ describe('a credential', () => {
     ['POST', '/v1/customers'],
   ];
 
-  it.each([undefined, '', 'Bearer', 'Bearer ', 'Bearer x', 'Basic YTpi', `Bearer ${'x'.repeat(4000)}`, 'Bearer a b', 'Bearer \u00e4'])(
-    'that is %.20s is no credential',
-    async (authorization) => {
-      for (const [method, path] of routes) {
-        const headers = { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) };
-        const body = method === 'POST' ? { body: `{${sale}}` } : {};
-        const answer = await ask('admin', { method, path, headers, ...body });
-        expectProblem(answer, 'unauthorized');
-        expect(answer.headers['www-authenticate']).toBe('Bearer');
-      }
-      expectProblem(await ask('public', { path: '/log/tile/0/000.p/1', headers: authorization === undefined ? {} : { authorization } }), 'unauthorized');
-    },
-  );
+  it.each([
+    undefined,
+    '',
+    'Bearer',
+    'Bearer ',
+    'Bearer x',
+    'Basic YTpi',
+    `Bearer ${'x'.repeat(4000)}`,
+    'Bearer a b',
+    'Bearer \u00e4',
+  ])('that is %.20s is no credential', async (authorization) => {
+    for (const [method, path] of routes) {
+      const headers = {
+        'content-type': 'application/json',
+        ...(authorization === undefined ? {} : { authorization }),
+      };
+      const body = method === 'POST' ? { body: `{${sale}}` } : {};
+      const answer = await ask('admin', { method, path, headers, ...body });
+      expectProblem(answer, 'unauthorized');
+      expect(answer.headers['www-authenticate']).toBe('Bearer');
+    }
+    expectProblem(
+      await ask('public', {
+        path: '/log/tile/0/000.p/1',
+        headers: authorization === undefined ? {} : { authorization },
+      }),
+      'unauthorized',
+    );
+  });
 
   it('of a mirror reads the log only', async () => {
     const headers = { authorization: `Bearer ${system.mirrorToken}`, 'content-type': 'application/json' };
     for (const [method, path] of routes) {
-      expectProblem(await ask('admin', { method, path, headers, ...(method === 'POST' ? { body: `{${sale}}` } : {}) }), 'forbidden');
+      expectProblem(
+        await ask('admin', { method, path, headers, ...(method === 'POST' ? { body: `{${sale}}` } : {}) }),
+        'forbidden',
+      );
     }
     expect((await ask('public', { path: '/log/tile/0/000.p/1', headers })).status).toBe(200);
   });
@@ -357,9 +479,26 @@ function mixedRequest(nth: number): { listener: Listener; request: RawRequest; s
     { listener: 'public', request: { path: '/log/checkpoint' }, statuses: [200, 503] },
     { listener: 'public', request: { path: `/log/tile/0/../${nth}` }, statuses: [400, 401, 404] },
     { listener: 'admin', request: { ...dryRun, body: '{'.repeat(nth % 100) }, statuses: [400] },
-    { listener: 'admin', request: { path: '/v1/licenses', headers: { authorization: `Bearer ${nth}` } }, statuses: [401] },
-    { listener: 'public', request: { method: 'POST', path: '/v1/bundles', body: `{"licenseKey":"AAAA-${nth}-BBBB"}`, headers: { 'content-type': 'application/json' } }, statuses: [404, 503] },
-    { listener: 'admin', request: { ...dryRun, body: `{${sale},"licensee":"${'x'.repeat(5000)}"}` }, statuses: [400] },
+    {
+      listener: 'admin',
+      request: { path: '/v1/licenses', headers: { authorization: `Bearer ${nth}` } },
+      statuses: [401],
+    },
+    {
+      listener: 'public',
+      request: {
+        method: 'POST',
+        path: '/v1/bundles',
+        body: `{"licenseKey":"AAAA-${nth}-BBBB"}`,
+        headers: { 'content-type': 'application/json' },
+      },
+      statuses: [404, 503],
+    },
+    {
+      listener: 'admin',
+      request: { ...dryRun, body: `{${sale},"licensee":"${'x'.repeat(5000)}"}` },
+      statuses: [400],
+    },
   ];
   return mix[nth % mix.length] as (typeof mix)[number];
 }
@@ -369,8 +508,10 @@ async function burst(): Promise<void> {
   const asked = Array.from({ length: requestsPerBurst }, async (_, nth) => {
     const { listener, request, statuses } = mixedRequest(nth);
     const answer = await ask(listener, request, agent);
-    if (!statuses.includes(answer.status)) throw new Error(`${JSON.stringify(request.path)}: ${answer.status} ${answer.text.slice(0, 300)}`);
-    if (answer.status >= 400 && !answer.headers['content-type']?.includes(problemMediaType)) throw new Error(answer.text);
+    if (!statuses.includes(answer.status))
+      throw new Error(`${JSON.stringify(request.path)}: ${answer.status} ${answer.text.slice(0, 300)}`);
+    if (answer.status >= 400 && !answer.headers['content-type']?.includes(problemMediaType))
+      throw new Error(answer.text);
   });
   const failed = (await Promise.allSettled(asked)).filter((each) => each.status === 'rejected');
   agent.destroy();

@@ -79,12 +79,16 @@ describe('a follower of events', () => {
 /** One command makes a record for each license of a customer. */
 async function makeManyEntries(): Promise<void> {
   const customers = Array.from({ length: 48 }, (_, nth) => `customer-${nth}`);
-  for (const reference of customers) await system.must('POST', '/v1/customers', { reference, name: reference });
+  for (const reference of customers)
+    await system.must('POST', '/v1/customers', { reference, name: reference });
   for (let rest = 400; rest > 0; rest -= 100) {
-    const sales = Array.from({ length: 100 }, () => system.must('POST', '/v1/licenses', { plan: 'pro-yearly', customer: 'customer-0' }));
+    const sales = Array.from({ length: 100 }, () =>
+      system.must('POST', '/v1/licenses', { plan: 'pro-yearly', customer: 'customer-0' }),
+    );
     await Promise.all(sales);
   }
-  for (const [nth, into] of customers.slice(1).entries()) await system.must('POST', `/v1/customers/customer-${nth}/merge`, { into });
+  for (const [nth, into] of customers.slice(1).entries())
+    await system.must('POST', `/v1/customers/customer-${nth}/merge`, { into });
   await system.published();
 }
 
@@ -95,7 +99,9 @@ function openWithoutReading(): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => {
       socket.pause();
-      socket.write(`GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\nlast-event-id: 0\r\n\r\n`);
+      socket.write(
+        `GET /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\nlast-event-id: 0\r\n\r\n`,
+      );
       resolve(socket);
     });
     socket.once('error', reject);

@@ -17,17 +17,20 @@ afterAll(async () => {
 describe('a real system', () => {
   it('issues a license whose file verifies offline, then revokes it', async () => {
     await system.sellPro();
-    const issued = await system.must<{ document: { id: string }; licenseKey: string; bundle: object; published: boolean }>(
-      'POST',
-      '/v1/licenses?wait=published',
-      { plan: 'pro-yearly', licensee: 'Contoso' },
-    );
+    const issued = await system.must<{
+      document: { id: string };
+      licenseKey: string;
+      bundle: object;
+      published: boolean;
+    }>('POST', '/v1/licenses?wait=published', { plan: 'pro-yearly', licensee: 'Contoso' });
     expect(issued.published).toBe(true);
     const pin = await readTrustRootFile(system.layout.trustRoot);
     const request = { pin, namespace: 'acme' };
     const proven = await verifyBundle(utf8(JSON.stringify(issued.bundle)), request);
     expect(proven.license?.recordType).toBe('license.issued');
-    await system.must('POST', `/v1/licenses/${issued.document.id}/revoke?wait=published`, { reason: 'refund' });
+    await system.must('POST', `/v1/licenses/${issued.document.id}/revoke?wait=published`, {
+      reason: 'refund',
+    });
     const fresh = await system.public('POST', '/v1/bundles', { licenseKey: issued.licenseKey });
     expect((await verifyBundle(utf8(fresh.text), request)).license?.recordType).toBe('license.revoked');
   });

@@ -63,7 +63,10 @@ describe('a witness that hangs', () => {
   it('holds nothing up while the other one answers', async () => {
     stop('witness-1');
     for (let nth = 0; nth < 3; nth++) expect((await issue('?wait=published')).published).toBe(true);
-    await eventually('the state of the witness', async () => (await memberState('witness-1')) === 'unreachable');
+    await eventually(
+      'the state of the witness',
+      async () => (await memberState('witness-1')) === 'unreachable',
+    );
     expect(await memberState('witness-2')).toBe('ok');
     resume('witness-1');
     await eventually('the witness to be back', async () => (await memberState('witness-1')) === 'ok');
@@ -118,7 +121,8 @@ describe('a replayer that hangs', () => {
     await system.published();
     expect((await issue('?wait=published')).published).toBe(true);
     const { tree } = await walkLog(system);
-    for (const { index, leaf } of issued.promises) expect(Buffer.from(tree.leaf(index)).toString('base64')).toBe(leaf);
+    for (const { index, leaf } of issued.promises)
+      expect(Buffer.from(tree.leaf(index)).toString('base64')).toBe(leaf);
     await events.close();
   });
 });

@@ -2,7 +2,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { LogTree } from '@tallystick/core';
 import { SignerClient, SignerRefused } from '@tallystick/signer';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { walkLog } from './support/log-walk.ts';
 import { RealSystem } from './support/real-system.ts';
 import { eventually } from './support/waiting.ts';
@@ -22,7 +22,8 @@ class Backups {
 
   take(day: string): void {
     const { root } = this.#system.layout;
-    for (const part of ['ledger', 'signer']) cpSync(`${root}/${part}`, `${root}.${day}/${part}`, { recursive: true, filter: isFile });
+    for (const part of ['ledger', 'signer'])
+      cpSync(`${root}/${part}`, `${root}.${day}/${part}`, { recursive: true, filter: isFile });
   }
 
   putBack(day: string, part: 'ledger' | 'signer'): void {
@@ -40,6 +41,8 @@ let system: RealSystem;
 let backups: Backups;
 /** Issued on the first day, revoked on the second. */
 let license: { id: string; key: string };
+/** The last tests share one running system. */
+let isAskingSigner = false;
 let sizes: { yesterday: number; today: number };
 
 async function issue(): Promise<{ id: string; key: string }> {
@@ -72,8 +75,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const day of ['yesterday', 'today']) rmSync(`${system.layout.root}.${day}`, { recursive: true, force: true });
+  for (const day of ['yesterday', 'today'])
+    rmSync(`${system.layout.root}.${day}`, { recursive: true, force: true });
   await system[Symbol.asyncDispose]();
+});
+
+afterEach(async () => {
+  if (!isAskingSigner) await system.down();
 });
 
 /** Starts, expects that changes are refused for this reason and reads are served, and stops. */
@@ -94,11 +102,17 @@ async function expectClosed(code: string, detail: RegExp): Promise<void> {
     system.admin('POST', '/v1/products', { code: 'other', name: 'Other' }),
   ];
   for (const { status, json } of await Promise.all(attempts)) {
-    expect({ status, code: (json as { code: string }).code }).toEqual({ status: code === 'integrity' ? 500 : 503, code });
+    expect({ status, code: (json as { code: string }).code }).toEqual({
+      status: code === 'integrity' ? 500 : 503,
+      code,
+    });
   }
   expect(await system.size()).toBe(size);
-  expect(system.lines.some((line) => line.startsWith('server: ') && line.includes(`"alarm":"${code}"`))).toBe(true);
-  if (code === 'log_behind') expect((await system.admin('GET', `/v1/licenses/${license.id}`)).status).toBe(200);
+  expect(system.lines.some((line) => line.startsWith('server: ') && line.includes(`"alarm":"${code}"`))).toBe(
+    true,
+  );
+  if (code === 'log_behind')
+    expect((await system.admin('GET', `/v1/licenses/${license.id}`)).status).toBe(200);
 }
 
 async function afterwards(): Promise<void> {
@@ -120,7 +134,10 @@ describe("yesterday's database put back", () => {
     backups.putBack('yesterday', 'ledger');
     backups.putBack('yesterday', 'signer');
     const { yesterday, today } = sizes;
-    await expectClosed('log_behind', new RegExp(`publishes ${yesterday}.*entries ${yesterday} to ${today - 1};`));
+    await expectClosed(
+      'log_behind',
+      new RegExp(`publishes ${yesterday}.*entries ${yesterday} to ${today - 1};`),
+    );
     await afterwards();
   });
 
@@ -139,7 +156,10 @@ describe("yesterday's database put back", () => {
 });
 
 describe('a tail that was deleted', () => {
-  it.each([['whole rows', ['leaves', 'entries', 'contents', 'causes']], ['leaves alone', ['leaves']]])('is noticed: %s', async (_, tables) => {
+  it.each([
+    ['whole rows', ['leaves', 'entries', 'contents', 'causes']],
+    ['leaves alone', ['leaves']],
+  ])('is noticed: %s', async (_, tables) => {
     const keep = sizes.today - 3;
     const database = new DatabaseSync(system.layout.ledger.store);
     for (const table of tables) database.exec(`DELETE FROM ${table} WHERE idx >= ${keep}`);
@@ -165,6 +185,7 @@ describe('the signer, asked directly', () => {
   let signed: { origin: string; size: number; root: Uint8Array };
 
   beforeAll(async () => {
+    isAskingSigner = true;
     await system.up();
     await system.ready();
     signer = new SignerClient(system.layout.signer.socket);
@@ -187,7 +208,9 @@ describe('the signer, asked directly', () => {
     const refusal = await asked.catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(SignerRefused);
     expect((refusal as SignerRefused).reason).toBe(reason);
-    const line = await eventually('an alarm', () => system.lines.slice(from).find((each) => each.startsWith('signer: ')));
+    const line = await eventually('an alarm', () =>
+      system.lines.slice(from).find((each) => each.startsWith('signer: ')),
+    );
     expect(JSON.parse(line.slice('signer: '.length))).toMatchObject({ alarm: 'signer_refused', reason });
   }
 
@@ -211,7 +234,13 @@ describe('the signer, asked directly', () => {
 
   it('refuses another log, and a promise for what is published', async () => {
     await expectRefusal('other_log', signer.signCheckpoint({ ...signed, origin: 'tally.example/other' }, []));
-    const statement = { origin: signed.origin, index: 0, count: 1, root: signed.root, publishBy: new Date().toISOString() };
+    const statement = {
+      origin: signed.origin,
+      index: 0,
+      count: 1,
+      root: signed.root,
+      publishBy: new Date().toISOString(),
+    };
     await expectRefusal('rollback', signer.signPromise(statement));
   });
 

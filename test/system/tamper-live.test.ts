@@ -69,7 +69,9 @@ function tamperWithStore(): void {
 
 function tamperWithProjections(): void {
   const database = new DatabaseSync(system.layout.ledger.projections);
-  const { changes } = database.prepare("UPDATE licenses SET state = 'revoked' WHERE id = ?").run(license('projected').id);
+  const { changes } = database
+    .prepare("UPDATE licenses SET state = 'revoked' WHERE id = ?")
+    .run(license('projected').id);
   expect(changes).toBe(1);
   const slippedIn = database.prepare(
     "INSERT INTO licenses SELECT 'lic_01kaz00000e00rm0000000000a', customer, plan, product, state, until FROM licenses WHERE id = ?",
@@ -85,11 +87,19 @@ async function expectIntegrity(method: 'GET' | 'POST', path: string, body?: obje
   const isPublic = path === '/v1/bundles';
   const events = await EventReader.open(system);
   const from = system.lines.length;
-  const { status, text, json } = isPublic ? await system.public(method, path, body) : await system.admin(method, path, body);
-  expect({ path, status, code: (json as { code?: string }).code }).toEqual({ path, status: 500, code: 'integrity' });
+  const { status, text, json } = isPublic
+    ? await system.public(method, path, body)
+    : await system.admin(method, path, body);
+  expect({ path, status, code: (json as { code?: string }).code }).toEqual({
+    path,
+    status: 500,
+    code: 'integrity',
+  });
   expect(text).not.toContain('9999');
   const line = await eventually('a line', () =>
-    system.lines.slice(from).find((each) => each.startsWith('server: ') && each.includes('"alarm":"integrity"')),
+    system.lines
+      .slice(from)
+      .find((each) => each.startsWith('server: ') && each.includes('"alarm":"integrity"')),
   );
   expect(line).toContain('"detail":');
   const event = await events.until('an alarm', ({ type }) => type === 'alarm');
@@ -98,16 +108,19 @@ async function expectIntegrity(method: 'GET' | 'POST', path: string, body?: obje
 }
 
 describe('rows of the store that were altered while the server was down', () => {
-  it.each<Name>(['document', 'entry', 'companion'])('%s: the license is not served, in no form, and not changed', async (name) => {
-    const { id, key } = license(name);
-    await expectIntegrity('GET', `/v1/licenses/${id}`);
-    await expectIntegrity('GET', `/v1/licenses/${id}/history`);
-    await expectIntegrity('GET', `/v1/licenses/${id}/bundle`);
-    await expectIntegrity('POST', '/v1/bundles', { licenseKey: key });
-    await expectIntegrity('GET', `/v1/licenses?customer=${name}`);
-    await expectIntegrity('GET', `/v1/log/entries/${license(name).index}`);
-    await expectIntegrity('POST', `/v1/licenses/${id}/suspend`, { reason: 'payment' });
-  });
+  it.each<Name>(['document', 'entry', 'companion'])(
+    '%s: the license is not served, in no form, and not changed',
+    async (name) => {
+      const { id, key } = license(name);
+      await expectIntegrity('GET', `/v1/licenses/${id}`);
+      await expectIntegrity('GET', `/v1/licenses/${id}/history`);
+      await expectIntegrity('GET', `/v1/licenses/${id}/bundle`);
+      await expectIntegrity('POST', '/v1/bundles', { licenseKey: key });
+      await expectIntegrity('GET', `/v1/licenses?customer=${name}`);
+      await expectIntegrity('GET', `/v1/log/entries/${license(name).index}`);
+      await expectIntegrity('POST', `/v1/licenses/${id}/suspend`, { reason: 'payment' });
+    },
+  );
 
   it('cause: the history is not served, the license is', async () => {
     const { id } = license('cause');
@@ -125,7 +138,10 @@ describe('rows of the projections that were altered while the server was down', 
     const { id } = license('projected');
     await expectIntegrity('GET', '/v1/licenses?customer=projected');
     await expectIntegrity('GET', '/v1/licenses?state=revoked');
-    const { document } = await system.must<{ document: { status: { state: string } } }>('GET', `/v1/licenses/${id}`);
+    const { document } = await system.must<{ document: { status: { state: string } } }>(
+      'GET',
+      `/v1/licenses/${id}`,
+    );
     expect(document.status.state).toBe('active');
   });
 

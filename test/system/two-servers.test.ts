@@ -54,13 +54,19 @@ async function expectUnharmed(): Promise<void> {
 describe('a second writer', () => {
   it('of the whole system is refused, and does not disturb the first', async () => {
     const ports = { public: 0, admin: 0, ops: 0 };
-    const second = Supervisor.start({ directory: system.layout.root, ports }, { onLine: () => {}, onRestart: () => {} });
+    const second = Supervisor.start(
+      { directory: system.layout.root, ports },
+      { onLine: () => {}, onRestart: () => {} },
+    );
     await expect(second).rejects.toThrow(/another signer is (using|listening)/);
     await expectUnharmed();
     // A process of the first that dies is started again with the configuration that it had.
     system.kill('witness-1');
     system.kill('replayer-1');
-    await system.must('POST', '/v1/licenses?wait=published&waitMs=30000', { plan: 'pro-yearly', licensee: 'Contoso' });
+    await system.must('POST', '/v1/licenses?wait=published&waitMs=30000', {
+      plan: 'pro-yearly',
+      licensee: 'Contoso',
+    });
   });
 
   it('of the store is refused: a second server', async () => {

@@ -42,7 +42,7 @@ const history = fc.array(anyKey, { minLength: 0, maxLength: 80 });
 
 function replay(keys: Uint8Array[]): { map: SubjectMap; heads: Map<string, Head>[] } {
   const map = new SubjectMap();
-  const heads: Map<string, Head>[] = [new Map()];
+  const heads = [new Map<string, Head>()];
   keys.forEach((key, index) => {
     const leaf = sha256(utf8(`entry ${index}`));
     map.set({ key, leaf, index, rev: 0 });

@@ -100,14 +100,18 @@ export interface CheckedRevision {
   content: StoredContent;
 }
 
+/** Throws IntegrityAlarm where the bytes of an entry are not the ones that the log holds a leaf of. */
+export function checkEntry({ index, entry }: StoredEntry, leaf: Uint8Array): void {
+  if (!equalBytes(leafHash(entry), leaf)) throw new IntegrityAlarm(index, 'the entry is not the one logged');
+}
+
 /**
  * Checks a stored entry against `leaf` (the log's) and its parts against its commitments. Throws
  * IntegrityAlarm naming the first part that does not fit.
  */
 export function checkRevision(stored: StoredEntry, leaf: Uint8Array): CheckedRevision {
   const { index, content } = stored;
-  if (!equalBytes(leafHash(stored.entry), leaf))
-    throw new IntegrityAlarm(index, 'the entry is not the one logged');
+  checkEntry(stored, leaf);
   if (content === null) throw new IntegrityAlarm(index, 'its document is missing');
   const record = checked(index, 'the record', () => parseRecordEntry(stored.entry));
   if (content.document === null || content.salt === null) {

@@ -136,6 +136,9 @@ export class Ledger {
       projections,
       sequencer: this.#sequencer,
       settle,
+      checkSound: () => {
+        if (this.#closed?.problem === 'integrity') throw this.#closed;
+      },
       indexKey,
     });
   }
@@ -326,7 +329,7 @@ export class Ledger {
         signer,
         cosigners,
         trust,
-        mark: { size: mark.size },
+        mark: { size: mark.size as number | null },
         now,
         settle: () => this.#feeder.settle(),
         onPublished: (newest) => {

@@ -5,6 +5,7 @@
 import {
   type BrakeDocument,
   equalBytes,
+  IntegrityError,
   isMapRoot,
   type NamespaceDocument,
   parseMapRoot,
@@ -16,6 +17,7 @@ import {
   verifyQuorum,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
+import { checkEntry } from './content.ts';
 import { IntegrityAlarm, LedgerError } from './errors.ts';
 import type { LedgerParts } from './ledger.ts';
 import { LogState } from './log-state.ts';
@@ -39,7 +41,7 @@ export interface Opened {
 export async function openLog(parts: LedgerParts): Promise<Opened> {
   const { store, trust, ns, projections, indexKey } = parts;
   const saved = await store.checkpoint();
-  const identity = { genesis: trust.genesis, ns, pastFrom: saved?.size ?? 0 };
+  const identity = { genesis: trust.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
   const state = await LogState.load(store, identity, (done) => parts.onProgress?.({ step: 'log', done }));
   const reader = new RevisionReader(store, state);
   const feeder = new ProjectionFeeder({ store, state, projections, indexKey });
@@ -47,10 +49,17 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   let published: Published | null = null;
   try {
     published = saved === undefined ? null : await openCheckpoint(saved.note, state, trust);
-    if (closed === null) await feeder.replay((done) => parts.onProgress?.({ step: 'projections', done }));
+    if (published !== null) await checkMapRoot(store, state, published.size);
   } catch (error) {
-    if (!(error instanceof LedgerError)) throw error;
-    closed ??= error;
+    closed ??= asIntegrityProblem(error);
+  }
+  try {
+    // A log that is behind is still read from; one that was altered is not.
+    if (closed?.problem !== 'integrity') {
+      await feeder.replay((done) => parts.onProgress?.({ step: 'projections', done }));
+    }
+  } catch (error) {
+    closed ??= asIntegrityProblem(error);
   }
   const namespace = await publicDocument(reader, 'namespace');
   const brake = await publicDocument(reader, 'brake');
@@ -94,6 +103,27 @@ async function openCheckpoint(note: string, state: LogState, trust: TrustRoot): 
   }
   await verifyLogSignatures(checkpoint, trust.log.vkeys);
   return { size, root, note, asOf: await verifyQuorum(checkpoint, trust.quorum) };
+}
+
+/**
+ * The map as rebuilt from the narrow rows must be the one that was published: a row that names another
+ * subject, or none, would bring an older state back.
+ */
+async function checkMapRoot(store: Store, state: LogState, publishedSize: number): Promise<void> {
+  const index = publishedSize - 1;
+  const stored = await store.entry(index);
+  if (stored === undefined) throw new IntegrityAlarm(index, 'the map root is missing');
+  checkEntry(stored, state.tree.leaf(index));
+  if (!equalBytes(state.map.at(index).root(), parseMapRoot(stored.entry).root)) {
+    throw new IntegrityAlarm(index, 'the map over the entries before it has another root');
+  }
+}
+
+/** What is malformed in a store was altered. Other errors are not about its content. */
+function asIntegrityProblem(error: unknown): LedgerError {
+  if (error instanceof LedgerError) return error;
+  if (error instanceof IntegrityError) return new LedgerError('integrity', error.message, { cause: error });
+  throw error;
 }
 
 async function publicDocument(reader: RevisionReader, id: string): Promise<Current> {

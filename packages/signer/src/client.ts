@@ -44,6 +44,8 @@ interface Waiting {
 }
 
 const signatureLength = 64;
+/** A signature takes the signer microseconds, and a mark on a slow disk a second. */
+const answerMsMax = 10_000;
 
 export class SignerClient {
   readonly #path: string;
@@ -67,6 +69,11 @@ export class SignerClient {
       mark: { origin, size: mark.size as number, root: decodeBase64(asString(mark.root, 'root'), 32) },
       keys: asArray(json.keys, 'keys', 64).map((key) => parseKey(asObject(key, 'key'))),
     };
+  }
+
+  /** Size of the newest checkpoint that it signed. */
+  async markSize(): Promise<number> {
+    return (await this.hello()).mark.size;
   }
 
   /** Signatures on each record, in order. */
@@ -125,37 +132,54 @@ export class SignerClient {
     const socket = await this.#connected();
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      // A signer that hangs is as good as none: the connection is given up, and with it what waits on it.
+      const timer = setTimeout(() => socket.destroy(new Error('the signer does not answer')), answerMsMax);
+      const settled = <T>(settle: (value: T) => void): ((value: T) => void) => {
+        return (value) => {
+          clearTimeout(timer);
+          settle(value);
+        };
+      };
+      this.#waiting.set(id, { resolve: settled(resolve), reject: settled(reject) });
       socket.write(encodeFrame({ id, ...request }, attachments));
     });
   }
 
   #connected(): Promise<Socket> {
-    this.#socket ??= this.#connect();
+    if (this.#socket === null) {
+      const connecting = this.#connect(() => {
+        if (this.#socket === connecting) this.#socket = null;
+      });
+      this.#socket = connecting;
+    }
     return this.#socket;
   }
 
-  #connect(): Promise<Socket> {
+  /** `forget` is called when the connection is lost, before anybody hears of it. */
+  #connect(forget: () => void): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#path);
       const reader = new FrameReader();
       const lost = (error?: Error): void => {
-        this.#socket = null;
+        forget();
         const unavailable = new SignerUnavailable('the signer is not reachable', { cause: error });
         reject(unavailable);
         const waiting = [...this.#waiting.values()];
         this.#waiting.clear();
         for (const each of waiting) each.reject(unavailable);
-        socket.destroy();
       };
       socket.once('connect', () => resolve(socket));
-      socket.once('error', lost);
-      socket.once('close', () => lost());
+      let cause: Error | undefined;
+      socket.on('error', (error) => {
+        cause = error;
+      });
+      // The last event of every connection, and so heard once, whatever ended it.
+      socket.once('close', () => lost(cause));
       socket.on('data', (chunk: Buffer) => {
         try {
           for (const frame of reader.push(chunk)) this.#settle(frame);
         } catch (error) {
-          lost(error instanceof Error ? error : undefined);
+          socket.destroy(error instanceof Error ? error : new Error(String(error)));
         }
       });
     });

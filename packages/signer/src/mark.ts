@@ -44,15 +44,11 @@ export class Mark {
     }
     const database = new DatabaseSync(file, { timeout: 0 });
     try {
-      database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=EXTRA; BEGIN EXCLUSIVE; COMMIT');
+      return new Mark(database, hold(database, file, origin));
     } catch (error) {
-      throw new MarkError(`another signer is using ${file}`, { cause: error });
+      database.close();
+      throw error;
     }
-    const row = database.prepare('SELECT origin, size, root FROM mark').get() as
-      | { origin: string; size: number; root: Uint8Array }
-      | undefined;
-    if (row?.origin !== origin) throw new MarkError(`${file} is the mark of another log`);
-    return new Mark(database, row);
   }
 
   get checkpoint(): Checkpoint {
@@ -62,6 +58,8 @@ export class Mark {
   /** Moves the mark; on disk before it returns. */
   advance(checkpoint: Checkpoint): void {
     const { size, root, origin } = checkpoint;
+    if (origin !== this.#checkpoint.origin)
+      throw new MarkError(`this is the mark of ${this.#checkpoint.origin}`);
     if (size < this.#checkpoint.size)
       throw new MarkError(`mark cannot go back: ${formatCheckpoint(checkpoint)}`);
     this.#database.prepare('UPDATE mark SET size = ?, root = ? WHERE origin = ?').run(size, root, origin);
@@ -71,4 +69,23 @@ export class Mark {
   [Symbol.dispose](): void {
     this.#database.close();
   }
+}
+
+/** Takes the lock and reads the row; throws MarkError saying what is wrong. */
+function hold(database: DatabaseSync, file: string, origin: string): Checkpoint {
+  try {
+    database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=EXTRA; BEGIN EXCLUSIVE; COMMIT');
+  } catch (error) {
+    const isBusy = error instanceof Error && /locked|busy/i.test(error.message);
+    const message = isBusy ? `another signer is using ${file}` : `${file} is damaged: it cannot be opened`;
+    throw new MarkError(message, { cause: error });
+  }
+  let row: Checkpoint | undefined;
+  try {
+    row = database.prepare('SELECT origin, size, root FROM mark').get() as unknown as Checkpoint | undefined;
+  } catch (error) {
+    throw new MarkError(`${file} is damaged: it holds no mark`, { cause: error });
+  }
+  if (row?.origin !== origin) throw new MarkError(`${file} is the mark of another log`);
+  return row;
 }

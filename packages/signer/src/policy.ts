@@ -1,5 +1,15 @@
 /** What a key may sign, whatever it is asked: its usage, its namespace, and its limits. */
-import { documentCommitment, equalBytes, parseDuration, subjectTypeOf } from '@tallystick/core';
+import {
+  asCount,
+  asObject,
+  asString,
+  documentCommitment,
+  equalBytes,
+  parseDuration,
+  parseInstant,
+  parseJson,
+  subjectTypeOf,
+} from '@tallystick/core';
 import type { SigningKey } from './keystore/signing-key.ts';
 import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 
@@ -34,45 +44,68 @@ export class RateLimiter {
 export function keysFor(keys: readonly SigningKey[], ns: string, recordType: string): SigningKey[] {
   const usage = subjectTypeOf(recordType);
   const found = keys.filter((key) => key.ns === ns && (key.usages as readonly string[]).includes(usage));
-  if (found.length === 0 || usage === 'lease') {
+  // Leases are not records, and whether a brake tightens cannot be told here yet: nothing may ask for one.
+  if (found.length === 0 || usage === 'lease' || usage === 'brake') {
     throw new SignerRefusal('no_key', `no key here may sign ${recordType} in namespace ${ns}`);
   }
   return found;
 }
 
-/** Throws SignerRefusal unless the content is the one committed to and inside the key's limits. */
-export function checkContent(key: SigningKey, { record, content }: RecordToSign): void {
+/**
+ * Throws SignerRefusal unless the content is the one committed to and inside the key's limits. `now`
+ * is the signer's own time in milliseconds: what the asker writes into a record moves no limit.
+ */
+export function checkContent(key: SigningKey, { record, content }: RecordToSign, now: number): void {
   if (subjectTypeOf(record.type) !== limitedUsage) return;
-  if (content === null)
+  if (content === null) {
     throw new SignerRefusal('commitment', 'license records are signed only with their document');
+  }
   if (!equalBytes(documentCommitment(content.salt, content.document), record.doc)) {
     throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
   }
   const { offlineMax, termMax, seatsMax } = key.limits;
   if (offlineMax === null && termMax === null && seatsMax === null) return;
-  const license = JSON.parse(Buffer.from(content.document).toString('utf8')) as LimitedLicense;
-  if (termMax !== null) checkTerm(license, record.at, termMax);
-  if (offlineMax !== null && parseDuration(license.offline.maxAge) > parseDuration(offlineMax)) {
+  const license = readLimited(content.document);
+  const begin = Math.min(now, parseInstant(record.at));
+  if (termMax !== null && license.runsUntil - begin > parseDuration(termMax)) {
+    throw new SignerRefusal('limit', `the term is above the key's limit of ${termMax}`);
+  }
+  if (offlineMax !== null && license.maxAgeMs > parseDuration(offlineMax)) {
     throw new SignerRefusal('limit', `offline.maxAge is above the key's limit of ${offlineMax}`);
   }
-  if (
-    seatsMax !== null &&
-    (license.seats.max === null ? license.seats.model !== 'none' : license.seats.max > seatsMax)
-  ) {
+  if (seatsMax !== null && license.seats > seatsMax) {
     throw new SignerRefusal('limit', `seats are above the key's limit of ${seatsMax}`);
   }
 }
 
-/** The members of a license document that limits are about. */
+/** What limits are about, as a client would honor it: grace and fallback run, and tolerated seats are taken. */
 interface LimitedLicense {
-  term: { until: string | null };
-  offline: { maxAge: string };
-  seats: { model: string; max: number | null };
+  /** Milliseconds; infinite for a perpetual license. */
+  runsUntil: number;
+  maxAgeMs: number;
+  /** Infinite where nothing bounds them. */
+  seats: number;
 }
 
-function checkTerm(license: LimitedLicense, at: string, termMax: string): void {
-  const { until } = license.term;
-  if (until === null || Date.parse(until) - Date.parse(at) > parseDuration(termMax)) {
-    throw new SignerRefusal('limit', `the term is above the key's limit of ${termMax}`);
+function readLimited(document: Uint8Array): LimitedLicense {
+  try {
+    const json = asObject(parseJson(document), 'license');
+    const term = asObject(json.term, 'term');
+    const updates = asObject(json.updates, 'updates');
+    const seats = asObject(json.seats, 'seats');
+    const offline = asObject(json.offline, 'offline');
+    const ends = term.until === null ? Number.POSITIVE_INFINITY : parseInstant(asString(term.until, 'until'));
+    const fallback = updates.fallback === null ? 0 : parseInstant(asString(updates.fallback, 'fallback'));
+    const grace = parseDuration(asString(term.grace, 'grace'));
+    const unbounded = seats.model === 'none' ? 0 : Number.POSITIVE_INFINITY;
+    const max = seats.max === null ? unbounded : asCount(seats.max, 'seats.max');
+    return {
+      runsUntil: Math.max(ends + grace, fallback),
+      maxAgeMs: parseDuration(asString(offline.maxAge, 'maxAge')),
+      seats: max + asCount(seats.over, 'seats.over'),
+    };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SignerRefusal('malformed', `the document cannot be held against the key's limits: ${why}`);
   }
 }

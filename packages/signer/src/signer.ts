@@ -42,8 +42,9 @@ export class Signer {
   readonly #logKey: SigningKey;
   readonly #mark: Mark;
   readonly #rate: RateLimiter;
+  readonly #now: () => number;
 
-  /** @param now milliseconds, for rates */
+  /** @param now milliseconds, for rates and limits */
   constructor(keys: readonly SigningKey[], mark: Mark, now: () => number) {
     const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
     if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
@@ -54,6 +55,7 @@ export class Signer {
     this.#logKey = logKey;
     this.#mark = mark;
     this.#rate = new RateLimiter(now);
+    this.#now = now;
   }
 
   describe(): SignerDescription {
@@ -66,7 +68,7 @@ export class Signer {
   signRecords(records: readonly RecordToSign[]): KeySignature[][] {
     const plans = records.map((item) => {
       const keys = keysFor(this.#keys, item.record.ns, item.record.type);
-      for (const key of keys) checkContent(key, item);
+      for (const key of keys) checkContent(key, item, this.#now());
       return { item, keys };
     });
     for (const [key, count] of countByKey(plans.flatMap(({ keys }) => keys))) this.#rate.take(key, count);

@@ -1,5 +1,5 @@
 /** The signer's door: a local socket that only its owner can open, one frame per request. */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
@@ -26,10 +26,12 @@ export async function listen(signer: Signer, socketPath: string, alarm: ReportAl
 function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
   const reader = new FrameReader();
   socket.on('error', () => socket.destroy());
+  socket.on('drain', () => socket.resume());
   socket.on('data', (chunk: Buffer) => {
     try {
       const answers = reader.push(chunk).map((frame) => answer(signer, frame, alarm));
-      if (answers.length > 0) socket.write(Buffer.concat(answers));
+      // Who does not read answers gets no more of them: nothing is kept for it without bound.
+      if (answers.length > 0 && !socket.write(Buffer.concat(answers))) socket.pause();
     } catch (error) {
       // A broken frame leaves no way to find the next one.
       alarm({ reason: 'malformed', message: String(error), op: 'frame' });
@@ -96,5 +98,9 @@ async function removeStaleSocket(socketPath: string): Promise<void> {
     probe.once('error', () => resolve(false));
   });
   if (isAlive) throw new Error(`another signer is listening on ${socketPath}`);
-  rmSync(socketPath, { force: true });
+  const found = lstatSync(socketPath, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new Error(`${socketPath} is a file, and not a socket that a signer left behind`);
+  rmSync(socketPath);
 }

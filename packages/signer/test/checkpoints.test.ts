@@ -1,5 +1,6 @@
 import {
   base64,
+  decodeUtf8,
   emptyRoot,
   encodeEnvelope,
   encodePromise,

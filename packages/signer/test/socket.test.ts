@@ -228,7 +228,6 @@ describe('the socket', () => {
     for (let count = 0; count < 10; count++) {
       const socket = await rawSocket();
       socket.write(encodeFrame({ id: 1, op: 'hello' }));
-      socket.resetAndDestroy?.();
       socket.destroy();
     }
     await after(20);

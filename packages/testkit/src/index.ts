@@ -1,3 +1,4 @@
+export { type FaultKind, FaultyStore, StoreFault, type StoreOperation } from './faulty-store.ts';
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
 export {
   closeWorld,

@@ -106,6 +106,7 @@ export async function openLedger(
   const { identity, signer, store, projections, trust, cosigners, options, now } = world;
   const events: LedgerEvent[] = [];
   const direct: LedgerParts['signer'] = {
+    markSize: async () => signer.describe().mark.size,
     signRecords: async (records) => signer.signRecords(records),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),

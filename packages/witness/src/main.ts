@@ -43,10 +43,11 @@ function parseCommand(): { kind: CosignerKind; verb: 'init' | 'serve'; config: s
 }
 
 function stopOnSignals(stop: () => Promise<void>): void {
-  // `disconnect`: the supervisor that started this process is gone.
+  // `disconnect`: the supervisor that started this process is gone. Waiting for that must not keep us alive.
   for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) {
     process.once(signal as 'disconnect', () => void stop().catch(fail));
   }
+  process.channel?.unref();
 }
 
 function print(line: object): void {

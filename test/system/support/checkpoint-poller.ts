@@ -29,7 +29,8 @@ export class CheckpointPoller {
         const proof = tree.consistencyProof(before.size, seen.size);
         verifyConsistency(before.size, before.root, seen.size, seen.root, proof);
       }
-      if (!equalBytes(tree.root(seen.size), seen.root)) throw new Error(`another history of size ${seen.size} was shown`);
+      if (!equalBytes(tree.root(seen.size), seen.root))
+        throw new Error(`another history of size ${seen.size} was shown`);
       before = seen;
       sizes.push(seen.size);
     }

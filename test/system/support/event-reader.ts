@@ -65,7 +65,9 @@ export class EventReader {
 
   #take(block: string): void {
     const fields = new Map(
-      block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)] as const),
+      block
+        .split('\n')
+        .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)] as const),
     );
     const type = fields.get('event');
     if (type === undefined) return;

@@ -38,7 +38,7 @@ const commandTimeoutMs = 90_000;
 export class Load {
   readonly acknowledged: Acknowledged[] = [];
   /** License keys by license id. */
-  readonly licenseKeys = new Map<string, string>();
+  readonly licenseKeys: Map<string, string> = new Map();
   /** What an answer said that it should not have said. */
   readonly faults: string[] = [];
   retries: number = 0;
@@ -81,7 +81,8 @@ export class Load {
       const verb = this.#nextVerb(owned);
       const body = verb === 'suspend' ? { reason: 'payment' } : verb === 'revoke' ? { reason: 'refund' } : {};
       const { document, changes } = await this.#change(`/v1/licenses/${owned.id}/${verb}`, body);
-      if (changes[0]?.rev !== owned.rev + 1) this.faults.push(`${owned.id}: rev ${changes[0]?.rev} after ${owned.rev}`);
+      if (changes[0]?.rev !== owned.rev + 1)
+        this.faults.push(`${owned.id}: rev ${changes[0]?.rev} after ${owned.rev}`);
       owned.rev += 1;
       owned.state = document.status.state;
       await this.#read(owned);
@@ -111,15 +112,24 @@ export class Load {
     const item = answer.json as { rev: number; document: { status: { state: string } } };
     this.reads += 1;
     if (answer.status !== 200 || item.rev !== owned.rev || item.document.status.state !== owned.state) {
-      this.faults.push(`read of ${owned.id} at rev ${owned.rev}: ${answer.status} ${answer.text.slice(0, 300)}`);
+      this.faults.push(
+        `read of ${owned.id} at rev ${owned.rev}: ${answer.status} ${answer.text.slice(0, 300)}`,
+      );
     }
   }
 
-  async #untilAnswered(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Answer> {
+  async #untilAnswered(
+    method: string,
+    path: string,
+    body?: object,
+    headers?: Record<string, string>,
+  ): Promise<Answer> {
     const deadline = Date.now() + commandTimeoutMs;
     let last = 'nothing';
     while (Date.now() < deadline) {
-      const answer = await this.#system.admin(method, path, body, headers).catch((error: unknown) => String(error));
+      const answer = await this.#system
+        .admin(method, path, body, headers)
+        .catch((error: unknown) => String(error));
       if (typeof answer !== 'string' && !isRetryable(answer)) return answer;
       last = typeof answer === 'string' ? answer : answer.text;
       this.retries += 1;
@@ -132,5 +142,7 @@ export class Load {
 function isRetryable({ status, json }: Answer): boolean {
   if (status < 400) return false;
   const { code } = (json ?? {}) as { code?: string };
-  return code !== undefined && isProblemCode(code) && problems[code].retryable && code !== 'not_published_yet';
+  return (
+    code !== undefined && isProblemCode(code) && problems[code].retryable && code !== 'not_published_yet'
+  );
 }

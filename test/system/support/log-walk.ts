@@ -10,15 +10,15 @@ import {
   equalBytes,
   formatTilePath,
   isMapRoot,
-  leafHash,
   LogTree,
+  leafHash,
+  type PublicKey,
   parseMapRoot,
   parseRecordEntry,
   parseSignedCheckpoint,
-  type PublicKey,
   type SignedCheckpoint,
-  signersOf,
   SubjectMap,
+  signersOf,
   type TrustRoot,
   utf8,
   verifyLogSignatures,
@@ -49,7 +49,10 @@ export async function trustOf(system: RealSystem): Promise<TrustRoot> {
 }
 
 /** Throws unless the log signed it and the quorum cosigned it. Returns asOf in seconds. */
-export async function verifyPublished(note: string, trust: TrustRoot): Promise<SignedCheckpoint & { asOf: number }> {
+export async function verifyPublished(
+  note: string,
+  trust: TrustRoot,
+): Promise<SignedCheckpoint & { asOf: number }> {
   const checkpoint = parseSignedCheckpoint(utf8(note));
   await verifyLogSignatures(checkpoint, trust.log.vkeys);
   return { ...checkpoint, asOf: await verifyQuorum(checkpoint, trust.quorum) };
@@ -59,7 +62,9 @@ export async function verifyPublished(note: string, trust: TrustRoot): Promise<S
 export async function walkLog(system: RealSystem): Promise<WalkedLog> {
   const trust = await trustOf(system);
   const checkpoint = await verifyPublished((await system.public('GET', '/log/checkpoint')).text, trust);
-  const { keys } = (await system.public('GET', '/trust/acme/keys')).json as { keys: { alg: string; key: string }[] };
+  const { keys } = (await system.public('GET', '/trust/acme/keys')).json as {
+    keys: { alg: string; key: string }[];
+  };
   const known = keys.map(({ alg, key }) => ({ alg, key: decodeBase64(key) }) as PublicKey);
   const authority = trust.namespaces.get('acme')?.authority.keys ?? [];
   const tree = new LogTree();
@@ -71,21 +76,27 @@ export async function walkLog(system: RealSystem): Promise<WalkedLog> {
     tree.append(leaf);
     if (isMapRoot(entry)) {
       const said = parseMapRoot(entry);
-      if (said.index !== index || !equalBytes(said.root, map.root())) throw new Error(`map root ${index} is wrong`);
+      if (said.index !== index || !equalBytes(said.root, map.root()))
+        throw new Error(`map root ${index} is wrong`);
     } else if (index > 0) {
       const { record, envelope } = parseRecordEntry(entry);
       const { subject, rev, prev, type } = record;
       const head = heads.get(bytesKey(subject));
-      const continues = head === undefined ? rev === 0 && prev === null : rev === head.rev + 1 && prev !== null && equalBytes(prev, head.leaf);
+      const continues =
+        head === undefined
+          ? rev === 0 && prev === null
+          : rev === head.rev + 1 && prev !== null && equalBytes(prev, head.leaf);
       if (!continues) throw new Error(`entry ${index} does not continue its subject`);
-      if ((await signersOf(envelope, [...known, ...authority])).length === 0) throw new Error(`entry ${index} is not signed`);
+      if ((await signersOf(envelope, [...known, ...authority])).length === 0)
+        throw new Error(`entry ${index} is not signed`);
       heads.set(bytesKey(subject), { rev, leaf });
       map.set({ key: subject, leaf, index, rev });
       records.push({ index, type, rev, subject: base64(subject), leaf: base64(leaf) });
     }
     if (index === checkpoint.size - 1 && !isMapRoot(entry)) throw new Error('the last entry is no map root');
   }
-  if (!equalBytes(tree.root(), checkpoint.root)) throw new Error('the entries do not have the published root');
+  if (!equalBytes(tree.root(), checkpoint.root))
+    throw new Error('the entries do not have the published root');
   return { checkpoint, tree, records };
 }
 

@@ -1,5 +1,5 @@
 /** Requests exactly as written: no path is tidied up, no header is added that was not asked for. */
-import { Agent, request } from 'node:http';
+import { type Agent, request } from 'node:http';
 import { connect } from 'node:net';
 
 export interface RawRequest {
@@ -15,12 +15,23 @@ export interface RawAnswer {
   text: string;
 }
 
-export function rawRequest(url: string, { method = 'GET', path, headers = {}, body }: RawRequest, agent?: Agent): Promise<RawAnswer> {
+export function rawRequest(
+  url: string,
+  { method = 'GET', path, headers = {}, body }: RawRequest,
+  agent?: Agent,
+): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   return new Promise((resolve, reject) => {
     const sent = request(
-      { hostname, port, method, path, headers: { ...length, ...headers }, ...(agent === undefined ? {} : { agent }) },
+      {
+        hostname,
+        port,
+        method,
+        path,
+        headers: { ...length, ...headers },
+        ...(agent === undefined ? {} : { agent }),
+      },
       (response) => {
         const parts: Buffer[] = [];
         response.on('data', (part: Buffer) => parts.push(part));

@@ -2,7 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ClientDescription, createSystem, type Layout, Supervisor, type SupervisorOptions } from '@tallystick/server';
+import {
+  type ClientDescription,
+  createSystem,
+  type Layout,
+  Supervisor,
+  type SupervisorOptions,
+} from '@tallystick/server';
 
 const freePorts = { public: 0, admin: 0, ops: 0 };
 
@@ -49,7 +55,11 @@ export class RealSystem {
 
   async up(overrides: Partial<SupervisorOptions> = {}): Promise<void> {
     this.#supervisor = await Supervisor.start(
-      { directory: this.layout.root, server: { publicRatePerMinute: 1_000_000, ...this.#options.server }, ...overrides },
+      {
+        directory: this.layout.root,
+        server: { publicRatePerMinute: 1_000_000, ...this.#options.server },
+        ...overrides,
+      },
       {
         onLine: (process, line) => this.lines.push(`${process}: ${line}`),
         onRestart: (process, cause) => this.restarts.push(`${process}: ${cause}`),
@@ -89,7 +99,7 @@ export class RealSystem {
 
   /** Number of durable entries, counted by asking for each after the published ones: a status may be a moment old. */
   async size(): Promise<number> {
-    for (let size = await this.publishedSize(); ; size++) {
+    for (let size = await this.publishedSize().catch(() => 0); ; size++) {
       const answer = await this.admin('GET', `/v1/log/entries/${size}`);
       if (answer.status === 404) return size;
       if (answer.status !== 200) throw new Error(`entry ${size}: ${answer.status} ${answer.text}`);
@@ -109,18 +119,29 @@ export class RealSystem {
     for (;;) {
       const [published, size] = [await this.publishedSize(), await this.size()];
       if (published === size) return;
-      if (Date.now() > deadline) throw new Error(`${published} of ${size} entries are published`);
+      if (Date.now() > deadline)
+        throw new Error(`${published} of ${size} entries are published\n${this.lines.slice(-20).join('\n')}`);
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
 
   /** An administrator's request; the body of the answer as JSON. */
-  async admin(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  async admin(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const { adminUrl, token } = this.client;
     return request(adminUrl, method, path, body, { authorization: `Bearer ${token}`, ...headers });
   }
 
-  async public(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  async public(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     return request(this.client.publicUrl, method, path, body, headers);
   }
 
@@ -134,7 +155,8 @@ export class RealSystem {
     for (;;) {
       const answer = await this.ops('/readyz').catch(() => null);
       if (answer?.status === 200) return;
-      if (Date.now() > deadline) throw new Error(`not ready: ${answer?.text}\n${this.lines.slice(-20).join('\n')}`);
+      if (Date.now() > deadline)
+        throw new Error(`not ready: ${answer?.text}\n${this.lines.slice(-20).join('\n')}`);
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
@@ -153,7 +175,12 @@ export class RealSystem {
   }
 
   /** An administrator's request that must succeed. */
-  async must<T = Record<string, never>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  async must<T = Record<string, never>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
     const answer = await this.admin(method, path, body, headers);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
     return answer.json as T;

@@ -109,7 +109,9 @@ export function asString(value: JsonValue | undefined, what: string): string {
 
 /** A non-negative safe integer. */
 export function asCount(value: JsonValue | undefined, what: string): number {
-  if (typeof value !== 'number' || value < 0) throw malformed(`${what}: not a non-negative integer`);
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw malformed(`${what}: not a non-negative integer`);
+  }
   return value;
 }
 

@@ -31,6 +31,8 @@ export class ProjectionFeeder {
   readonly #parts: FeederParts;
   #revisions: FedRevision[] = [];
   #requests: ProjectedRequest[] = [];
+  /** False until the projections hold everything from before this process: until then nothing is added to them. */
+  #isCaughtUp = false;
 
   constructor(parts: FeederParts) {
     this.#parts = parts;
@@ -44,6 +46,7 @@ export class ProjectionFeeder {
 
   /** Brings the projections up to everything that was added. */
   async settle(): Promise<void> {
+    if (!this.#isCaughtUp) return;
     const revisions = this.#revisions;
     const requests = this.#requests;
     this.#revisions = [];
@@ -68,6 +71,7 @@ export class ProjectionFeeder {
       await this.#write(revisions, requests, from + entries.length);
       onProgress(projections.size);
     }
+    this.#isCaughtUp = true;
   }
 
   /** Writes revisions in log order, stopping before each erasure to shred what it covers. */

@@ -25,6 +25,8 @@ import type { Store, StoredEntry } from '../store/store.ts';
 
 /** What the publisher asks of the signer. */
 export interface CheckpointSigner {
+  /** Size of the newest checkpoint that it signed. */
+  markSize(): Promise<number>;
   signCheckpoint(
     checkpoint: Checkpoint,
     proof: readonly Uint8Array[],
@@ -55,8 +57,8 @@ export interface PublisherParts {
   signer: CheckpointSigner;
   cosigners: Cosigners;
   trust: TrustRoot;
-  /** The checkpoint that the signer's mark stands at. */
-  mark: { size: number };
+  /** The size that the signer's mark stands at; null while that is not known for certain. */
+  mark: { size: number | null };
   now: () => number;
   /** Brings the projections up to everything committed. */
   settle: () => Promise<void>;
@@ -146,8 +148,8 @@ export class Publisher {
     const started = this.#parts.now();
     try {
       const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
-      if (!this.#isConfirmed && this.#parts.mark.size > 0)
-        await this.#publish(this.#checkpoint(this.#parts.mark.size));
+      const markSize = await this.#markSize();
+      if (!this.#isConfirmed && markSize > 0) await this.#publish(this.#checkpoint(markSize));
       else if (isBehind) await this.#publish(await this.#anchor());
       else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
       this.#isConfirmed = this.#published !== null;
@@ -157,6 +159,12 @@ export class Publisher {
     }
     const pause = this.#trouble === null ? this.#times.intervalMs : this.#times.retryMs;
     this.#schedule(Math.max(0, pause - (this.#parts.now() - started)));
+  }
+
+  async #markSize(): Promise<number> {
+    const { mark, signer } = this.#parts;
+    mark.size ??= await signer.markSize();
+    return mark.size;
   }
 
   #isStale(): boolean {
@@ -190,7 +198,11 @@ export class Publisher {
   async #publish(checkpoint: Checkpoint): Promise<void> {
     const { signer, cosigners, state, trust, mark, store } = this.#parts;
     const { size, origin } = checkpoint;
-    const own = await signer.signCheckpoint(checkpoint, state.tree.consistencyProof(mark.size, size));
+    const markSize = await this.#markSize();
+    const proof = markSize > size ? [] : state.tree.consistencyProof(markSize, size);
+    // Until it answers: a signer may move its mark and die before it does.
+    mark.size = null;
+    const own = await signer.signCheckpoint(checkpoint, proof);
     mark.size = size;
     const text = formatCheckpoint(checkpoint);
     const logLine = { name: origin, ...own };

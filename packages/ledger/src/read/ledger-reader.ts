@@ -6,13 +6,14 @@ import {
   base64,
   decodeUtf8,
   encodeEntryBundle,
+  equalBytes,
   isMapRoot,
   parseRecordEntry,
   subjectTypeOf,
   type TileName,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { type CauseDocument, type CheckedRevision, checkCause } from '../content.ts';
+import { type CauseDocument, type CheckedRevision, checkCause, checkEntry } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
@@ -28,6 +29,8 @@ export interface LedgerReaderParts {
   projections: Projections;
   sequencer: Sequencer;
   settle: () => Promise<void>;
+  /** Throws where stored data was found not to be what was signed: then nothing is served. */
+  checkSound: () => void;
   indexKey: IndexLicenseKey;
 }
 
@@ -67,14 +70,15 @@ export class LedgerReader {
   }
 
   /** The newest durable state of a subject. */
-  current(id: string): Promise<Current | undefined> {
+  async current(id: string): Promise<Current | undefined> {
+    this.#parts.checkSound();
     return this.#parts.sequencer.current(id);
   }
 
   /** The checked newest revision with its record, for showing where it stands in the log. */
   async revision(id: string): Promise<CheckedRevision | undefined> {
     const { state, reader } = this.#parts;
-    await this.#parts.sequencer.current(id);
+    await this.current(id);
     const head = state.head(state.keyOf(id));
     return head === undefined ? undefined : reader.revision(id, head.index);
   }
@@ -102,12 +106,22 @@ export class LedgerReader {
 
   /** Revisions below `beforeRev`, newest first. */
   async history(id: string, beforeRev: number, limit: number): Promise<HistoryItem[]> {
-    const { projections, reader, store } = this.#parts;
+    const { projections, reader, store, state } = this.#parts;
+    await this.current(id);
     await this.#parts.settle();
     const items: HistoryItem[] = [];
-    for (const { index } of projections.revisionsBefore(id, beforeRev, limit)) {
+    const head = state.head(state.keyOf(id));
+    let expected = Math.min(beforeRev - 1, head?.rev ?? -1);
+    const found = projections.revisionsBefore(id, beforeRev, limit);
+    for (const { rev, index } of found) {
+      if (rev !== expected)
+        throw new IntegrityAlarm(index, `the projections hide revision ${expected} of ${id}`);
+      expected -= 1;
       const revision = await reader.revision(id, index);
       items.push({ revision, cause: checkCause(revision, await store.cause(revision.content.cause)) });
+    }
+    if (found.length < limit && expected >= 0) {
+      throw new IntegrityAlarm(head?.index ?? 0, `the projections hide revision ${expected} of ${id}`);
     }
     return items;
   }
@@ -137,8 +151,10 @@ export class LedgerReader {
     const level = name.level === 'entries' ? 0 : name.level;
     const available = Math.floor(state.size / 256 ** level);
     if (name.index * 256 + name.width > available) return undefined;
+    this.#parts.checkSound();
     if (name.level !== 'entries') return state.tree.tile(level, name.index, name.width);
     const stored = await store.entries(name.index * 256, name.width);
+    for (const each of stored) checkEntry(each, state.tree.leaf(each.index));
     return encodeEntryBundle(stored.map(({ entry }) => entry));
   }
 
@@ -146,6 +162,8 @@ export class LedgerReader {
   async logEntry(index: number): Promise<LogEntryView | undefined> {
     const stored = await this.#parts.store.entry(index);
     if (stored === undefined) return undefined;
+    this.#parts.checkSound();
+    checkEntry(stored, this.#parts.state.tree.leaf(index));
     const base = { index, leaf: base64(stored.leaf), entry: base64(stored.entry) };
     if (stored.subject === null) {
       return {
@@ -163,10 +181,17 @@ export class LedgerReader {
 
   /** The records at indexes from `from` up to `to`, as events tell of them; at most 1,000. */
   async recordsBetween(from: number, to: number): Promise<RecordEvent[]> {
-    const stored = await this.#parts.store.entries(from, Math.min(1000, to - from));
-    return stored.flatMap(({ index, entry, subject, content }) => {
-      if (subject === null || content === null) return [];
-      const { type, rev, at } = parseRecordEntry(entry).record;
+    const { store, state } = this.#parts;
+    this.#parts.checkSound();
+    const stored = await store.entries(from, Math.min(1000, to - from));
+    return stored.flatMap((each) => {
+      const { index, entry, content } = each;
+      checkEntry(each, state.tree.leaf(index));
+      if (each.subject === null || content === null) return [];
+      const { type, rev, at, subject } = parseRecordEntry(entry).record;
+      if (!equalBytes(subject, state.keyOf(content.id))) {
+        throw new IntegrityAlarm(index, 'the entry is filed under another subject');
+      }
       return [{ index, type, subject: { type: subjectTypeOf(type), id: content.id }, rev, at }];
     });
   }

@@ -1,4 +1,5 @@
 /** Reads revisions of subjects, each checked against the log before anybody sees it. */
+import { equalBytes } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { type CheckedRevision, checkRevision } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
@@ -35,7 +36,9 @@ export class RevisionReader {
     const stored = await this.#store.entry(index);
     if (stored === undefined) throw new IntegrityAlarm(index, 'the entry is missing');
     const revision = checkRevision(stored, this.#state.tree.leaf(index));
-    if (revision.content.id !== id) throw new IntegrityAlarm(index, `the entry is not about ${id}`);
+    const isAboutIt = equalBytes(revision.record.record.subject, this.#state.keyOf(id));
+    if (revision.content.id !== id || !isAboutIt)
+      throw new IntegrityAlarm(index, `the entry is not about ${id}`);
     return revision;
   }
 

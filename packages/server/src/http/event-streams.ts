@@ -59,7 +59,14 @@ export class EventStreams {
       this.#streams.delete(stream);
       if (this.#streams.size === 0) this.#ledger?.listen(false);
     });
-    void this.#catchUp(stream);
+    const newest = lastEventId === null ? null : this.#newestCheckpoint();
+    void this.#catchUp(stream, newest ?? undefined);
+  }
+
+  /** What a stream that resumes is told last. */
+  #newestCheckpoint(): string | null {
+    const published = this.#ledger?.status.published ?? null;
+    return published && encodeEvent('checkpoint.published', published);
   }
 
   send(event: EventMessage): void {

@@ -102,7 +102,8 @@ const reads = {
   'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
-    const { mutations, quorum, ...status } = ledger.status;
+    const now = JSON.parse(await ledger.call('status', null)) as LedgerStatus;
+    const { mutations, quorum, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const members = quorum.map(({ lastSeenAt, ...member }) => ({
       ...member,

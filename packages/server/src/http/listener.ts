@@ -1,5 +1,6 @@
 /** One zone's listener: the contract's routes of that zone, and no others. */
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import {
@@ -13,7 +14,9 @@ import {
   routesOf,
   type Zone,
 } from '@tallystick/contract';
+import { decodeUtf8 } from '@tallystick/core';
 import fastify, {
+  type ConnectionError,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
@@ -48,6 +51,9 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestTimeout: 60_000,
+    frameworkErrors: (_error, request, reply) =>
+      sendProblem(request, reply, new ServiceProblem('malformed_request')),
+    clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
     // References of customers stand percent-encoded in paths.
     routerOptions: { maxParamLength: 2400 },
@@ -64,9 +70,10 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     });
   }
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, body === '' ? undefined : parseJsonBody(body as string));
+      // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
+      done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
     } catch (error) {
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
@@ -161,6 +168,22 @@ function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
   }
   request.log.error({ error }, 'request failed');
   return new ServiceProblem('internal');
+}
+
+/** What is no HTTP request gets a problem, too; it has no route, and the connection ends with it. */
+function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const code = isTooLarge ? 'body_too_large' : 'malformed_request';
+  const body = JSON.stringify(problemOf(code, { requestId: randomUUID() }));
+  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
 }
 
 /** The methods that a path of the zone takes. */

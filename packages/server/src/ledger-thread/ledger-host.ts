@@ -58,7 +58,12 @@ export class LedgerHost implements AsyncDisposable {
     this.#foundation = foundation;
     this.#ledger = ledger;
     this.#reporter = reporter;
-    this.service = new LedgerService(ledger, foundation.keys, (code) => ({ code, detail: notes[code] }));
+    this.service = new LedgerService(
+      ledger,
+      foundation.keys,
+      (code) => ({ code, detail: notes[code] }),
+      () => this.status(),
+    );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
   }
 
@@ -66,7 +71,12 @@ export class LedgerHost implements AsyncDisposable {
   static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
     const foundation = await layFoundation(config);
     const { trust, signer, hello, keys, quorum, store, projections, times } = foundation;
-    const reporter = new EventReporter(quorum, (event) => post({ events: [event] }));
+    let host: LedgerHost | null = null;
+    const reporter = new EventReporter(quorum, (event) => {
+      // The status goes first: whoever hears of a checkpoint must find it there.
+      if (event.type === 'checkpoint.published' && host !== null) post({ status: host.status() });
+      post({ events: [event] });
+    });
     const secret = createSecretKey(
       Buffer.from(readFileSync(config.licenseKeySecret, 'utf8').trim(), 'base64'),
     );
@@ -88,7 +98,8 @@ export class LedgerHost implements AsyncDisposable {
       onEvent: (event) => reporter.report(event),
       onProgress: (progress) => post({ progress }),
     });
-    return new LedgerHost(foundation, ledger, reporter, post);
+    host = new LedgerHost(foundation, ledger, reporter, post);
+    return host;
   }
 
   /** Whether anybody follows events. */

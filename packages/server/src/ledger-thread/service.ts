@@ -14,6 +14,7 @@ import {
   type SubmitResult,
 } from '@tallystick/ledger';
 import type { Command, TallyDocument } from '@tallystick/license';
+import type { LedgerStatus } from './messages.ts';
 import { ServiceProblem } from './service-problem.ts';
 
 type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
@@ -68,15 +69,23 @@ export class LedgerService {
   readonly #ledger: Ledger;
   readonly #keys: readonly PublicKey[];
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
+  readonly #status: () => LedgerStatus;
 
   constructor(
     ledger: Ledger,
     keys: readonly PublicKey[],
     note: (code: NoteCode) => { code: NoteCode; detail: string },
+    status: () => LedgerStatus,
   ) {
+    this.#status = status;
     this.#ledger = ledger;
     this.#keys = keys;
     this.#note = note;
+  }
+
+  /** How the ledger stands now. */
+  async status(): Promise<LedgerStatus> {
+    return this.#status();
   }
 
   async mutate(input: MutateInput): Promise<MutationAnswer> {

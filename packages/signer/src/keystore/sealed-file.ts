@@ -41,8 +41,8 @@ export function openSealedKeystore(file: string, passphrase: string): SigningKey
   if ((mode & 0o077) !== 0) {
     throw new KeystoreError(`${file} can be read by others than its owner: run chmod 600 on it`);
   }
-  const { header, kdf, sealed } = parseFile(file);
-  const key = deriveKey(passphrase, decodeBase64(kdf.salt), kdf);
+  const { header, kdf, salt, sealed } = parseFile(file);
+  const key = deriveKey(passphrase, salt, kdf);
   try {
     const content = open(key, sealed, utf8(header));
     const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
@@ -62,19 +62,26 @@ interface Kdf {
   p: number;
 }
 
-function parseFile(file: string): { header: string; kdf: Kdf & { salt: string }; sealed: Uint8Array } {
+function parseFile(file: string): { header: string; kdf: Kdf; salt: Uint8Array; sealed: Uint8Array } {
   try {
     const text = readFileSync(file, 'utf8');
     const { v, kdf, sealed } = JSON.parse(text) as { v: number; kdf: Kdf & { salt: string }; sealed: string };
     const { n, r, p } = kdf;
-    if (v !== 1 || kdf.name !== 'scrypt' || n < kdfDefaults.n || n > 2 ** 22 || r !== 8 || p < 1 || p > 16) {
+    if (v !== 1 || kdf.name !== 'scrypt' || !isKnownCost(n, r, p)) {
       throw new KeystoreError(`${file} is of a kind that this version does not know`);
     }
-    return { header: JSON.stringify({ v, kdf }), kdf, sealed: decodeBase64(sealed) };
+    const header = JSON.stringify({ v, kdf });
+    return { header, kdf, salt: decodeBase64(kdf.salt, 32), sealed: decodeBase64(sealed) };
   } catch (error) {
     if (error instanceof KeystoreError) throw error;
     throw new KeystoreError(`${file} is not a keystore`, { cause: error });
   }
+}
+
+/** At least as dear as what is written here, and what scrypt can do: a power of two, bounded. */
+function isKnownCost(n: number, r: number, p: number): boolean {
+  const isPower = Number.isSafeInteger(n) && Number.isInteger(Math.log2(n));
+  return isPower && n >= kdfDefaults.n && n <= 2 ** 22 && r === 8 && Number.isInteger(p) && p >= 1 && p <= 16;
 }
 
 function statOf(file: string): { mode: number } {
@@ -92,8 +99,11 @@ function deriveKey(passphrase: string, salt: Uint8Array, kdf: Kdf): Uint8Array {
 
 /** Whole or not at all: written beside, synced, then renamed; the `x` flag refuses an existing file. */
 function writeNewFile(file: string, text: string): void {
-  const reserved = openSync(file, 'wx', 0o600);
-  closeSync(reserved);
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    throw new KeystoreError(`${file} exists already, or its folder does not`, { cause: error });
+  }
   const partial = `${file}.partial`;
   const descriptor = openSync(partial, 'w', 0o600);
   writeSync(descriptor, text);

@@ -1,0 +1,385 @@
+/** Behavior that the ledger promises and does not have yet: each of these fails until it is corrected. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { isMapRoot } from '@tallystick/core';
+import { Projections } from '@tallystick/ledger';
+import { openLedger } from '@tallystick/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkLog } from './support/check-log.ts';
+import { CrashingSystem, copyDatabase, rowsOf } from './support/crashing-system.ts';
+
+let system: CrashingSystem;
+
+beforeEach(async () => {
+  system = await CrashingSystem.start();
+  await system.sell();
+  await system.published();
+});
+
+afterEach(async () => {
+  await system[Symbol.asyncDispose]();
+});
+
+const everything = { before: '~', limit: 1000 };
+const issue = (key?: string): Promise<string> => system.make({ type: 'license.issue', plan: 'pro' }, key);
+const replayer = () => system.world.cosigners.replayers[0]!;
+
+/** The next call of a method of the projections throws, as on a full disk. */
+function failOnce(method: 'apply', isMeant: (revisions: readonly { id: string }[]) => boolean): void {
+  const real = system.projections[method].bind(system.projections);
+  system.projections[method] = (...given) => {
+    if (!isMeant(given[0])) return real(...given);
+    system.projections[method] = real;
+    throw new Error('disk full');
+  };
+}
+
+describe('a refusal', () => {
+  it('is not told on the strength of a change that then fails', async () => {
+    const license = await issue();
+    await system.published();
+    const release = system.store.hold('append');
+    system.store.fail('append', 'did nothing');
+    const first = system.submit({ type: 'license.revoke', license, reason: 'fraud' });
+    const failed = expect(first).rejects.toMatchObject({ problem: 'not_committed' });
+    await after(20);
+    const second = system.submit({ type: 'license.revoke', license, reason: 'fraud' }).catch(() => null);
+    await after(20);
+    release();
+    await failed;
+    const told = await second;
+    const current = await system.ledger.read.current(license);
+    // "already_revoked" while the license is active is a lie that lets a fraud go on.
+    const isLie =
+      told !== null && 'refused' in told && JSON.stringify(current!.document).includes('"active"');
+    expect(isLie).toBe(false);
+  });
+});
+
+describe('a publication whose signature was lost on its way', () => {
+  it('is made up for without a restart', async () => {
+    let isLost = false;
+    system.signerFault = (operation, when) => {
+      if (operation !== 'signCheckpoint' || when !== 'after' || isLost) return;
+      isLost = true;
+      throw new Error('the signer went away');
+    };
+    await issue();
+    await system.published(3000);
+  });
+
+  it('is made up for when more was changed meanwhile', async () => {
+    let lost = 0;
+    system.signerFault = (operation, when) => {
+      if (operation === 'signCheckpoint' && when === 'after' && lost++ < 1)
+        throw new Error('the signer went away');
+    };
+    await issue();
+    await after(20);
+    await issue();
+    await system.published(3000);
+  });
+});
+
+describe('projections that could not be written once', () => {
+  it('lose nothing: a code stays taken, and a list is whole', async () => {
+    await system.ledger.read.licenses({}, everything);
+    failOnce('apply', (revisions) => revisions.length > 0);
+    await system.make({ type: 'product.create', code: 'suite', name: 'Suite', entitlements: {} });
+    await system.published();
+    const again = await system.submit({
+      type: 'product.create',
+      code: 'suite',
+      name: 'Again',
+      entitlements: {},
+    });
+    expect(again).toMatchObject({ refused: { code: 'code_taken' } });
+  });
+
+  it('do not forget under which keys was asked: nothing is made twice', async () => {
+    failOnce('apply', (revisions) => revisions.length > 0);
+    const first = await issue('order');
+    await system.published();
+    expect(await issue('order')).toBe(first);
+    await checkLog(system.inner);
+  });
+
+  it('do not forget an erasure that could not shred at once', async () => {
+    const customer = await system.make({ type: 'customer.create', reference: 'erika', name: 'Mustermann' });
+    await system.published();
+    system.store.fail('shred', 'did nothing');
+    await system.make({ type: 'customer.erase', customer });
+    await system.published();
+    const documents = (await system.inner.entries(0, 1000)).map(({ content }) => content?.document);
+    expect(documents.map((each) => Buffer.from(each ?? []).toString()).join()).not.toContain('Mustermann');
+  });
+});
+
+describe('a crash while an erasure is carried out', () => {
+  let customer: string;
+
+  beforeEach(async () => {
+    customer = await system.make({ type: 'customer.create', reference: 'erika', name: 'Mustermann' });
+    await system.published();
+  });
+
+  it('right after the shredding frees the names all the same', async () => {
+    system.store.fail('shred', 'did everything');
+    system.store.onDone = (operation) => operation === 'shred' && system.store.kill();
+    await system.make({ type: 'customer.erase', customer });
+    await after(30);
+    await system.crash();
+    await system.ready();
+    expect(JSON.stringify(rowsOf(system.projectionsFile))).not.toContain('erika');
+    await system.make({ type: 'customer.create', reference: 'erika' });
+  });
+
+  it('at a start does not forget under which keys was asked before it', async () => {
+    const id = await issue('order');
+    await system.make({ type: 'customer.erase', customer });
+    await system.published();
+    system.projections.clear();
+    system.onOpen = (store) => store.fail('shred', 'did nothing');
+    await expect(system.crash()).rejects.toMatchObject({ name: 'StoreFault' });
+    await system.crash();
+    await system.ready();
+    expect(await issue('order')).toBe(id);
+    await system.published();
+    await checkLog(system.inner);
+  });
+
+  it('does not forget the erasure itself because a reader came in between', async () => {
+    const release = system.store.hold('shred');
+    await system.make({ type: 'customer.erase', customer });
+    await after(20);
+    void system.ledger.read.licenses({}, everything).catch(() => {});
+    await after(20);
+    await system.crash();
+    release();
+    await system.ready();
+    const documents = (await system.inner.entries(0, 1000)).map(({ content }) => content?.document);
+    expect(documents.map((each) => Buffer.from(each ?? []).toString()).join()).not.toContain('Mustermann');
+  });
+});
+
+describe('a reader that comes in the moment of a commit', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    '%d turns after the append leaves no gap in the projections',
+    async (turns) => {
+      system.signerFault = (operation) => {
+        // No later checkpoint brings the projections up again before the crash.
+        if (operation === 'signCheckpoint') throw new Error('away');
+      };
+      let snapshot = '';
+      system.store.onDone = (operation) => {
+        if (operation !== 'append' || snapshot !== '') return;
+        snapshot = join(system.world.directory, 'snapshot.db');
+        let left = turns;
+        const turn = (): void => {
+          left -= 1;
+          if (left > 0) return void Promise.resolve().then(turn);
+          void system.ledger.read
+            .resolve({ reference: 'nobody' })
+            .then(() => copyDatabase(system.projectionsFile, snapshot));
+        };
+        turn();
+      };
+      const id = await issue();
+      for (let waited = 0; waited < 20; waited++) await after(1);
+      using projections = new Projections(snapshot);
+      const { size } = projections;
+      const heads = (await system.inner.entries(0, size)).filter(({ content }) => content?.id === id);
+      expect(projections.revisions(id, -1, 10)).toHaveLength(heads.length);
+    },
+  );
+});
+
+describe('readers beside writers', () => {
+  it('list licenses that change at that moment without an alarm', async () => {
+    const ids = await Promise.all(Array.from({ length: 40 }, () => issue()));
+    const work = ids.map((license) => system.make({ type: 'license.suspend', license, reason: 'payment' }));
+    const lists = Array.from({ length: 10 }, async (_, nth) => {
+      await after(nth);
+      return system.ledger.read.licenses({}, everything);
+    });
+    const outcomes = await Promise.allSettled(lists);
+    await Promise.all(work);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+  });
+
+  it('find a license by its key while it gets another, without an alarm', async () => {
+    const license = await issue();
+    const { companion } = (await system.ledger.read.current(license))!;
+    const rekey = system.make({ type: 'license.rekey', license });
+    const lookups = Array.from({ length: 10 }, async (_, nth) => {
+      await after(nth / 2);
+      return system.ledger.read.licenseOfKey(companion!.key!);
+    });
+    const outcomes = await Promise.allSettled(lookups);
+    await rekey;
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+  });
+
+  it('ask for the file of a license of an erased customer before it is published, without an alarm', async () => {
+    const customer = await system.make({ type: 'customer.create', reference: 'erika' });
+    const license = await system.make({
+      type: 'license.issue',
+      plan: 'pro',
+      customer,
+      licensee: 'Mustermann',
+    });
+    await system.published();
+    replayer().isDown = true;
+    await system.make({ type: 'customer.erase', customer });
+    await system.ledger.read.licenses({}, everything);
+    await expect(system.ledger.bundle(license, 20)).rejects.toMatchObject({ problem: 'not_published_yet' });
+  });
+});
+
+describe('stored bytes that were altered', () => {
+  beforeEach(async () => {
+    await issue();
+    await system.published();
+    system.store.tamper = (entry) => {
+      if (!isMapRoot(entry.entry)) return entry;
+      const altered = Uint8Array.from(entry.entry);
+      altered[altered.length - 4] = 0x39;
+      return { ...entry, entry: altered };
+    };
+  });
+
+  it('of a map root are not bundled', async () => {
+    const [license] = await system.ledger.read.licenses({}, everything);
+    await expect(system.ledger.bundle(license!.content.id)).rejects.toMatchObject({ problem: 'integrity' });
+  });
+});
+
+describe('an idempotency key', () => {
+  it('does not give out what was erased since, however often it was asked under', async () => {
+    const create = { type: 'customer.create', reference: 'erika', name: 'Mustermann' } as const;
+    const customer = await system.make(create, 'create');
+    await system.published();
+    await system.make(create, 'create');
+    await system.make({ type: 'customer.erase', customer });
+    await system.published();
+    const again = await system.submit(create, 'create').catch((error: unknown) => error);
+    expect(JSON.stringify(again)).not.toContain('Mustermann');
+  });
+
+  it('of a refused dry run does not undo the one of a command that is under way', async () => {
+    const command = { type: 'license.issue', plan: 'lite' } as const;
+    const plan = {
+      type: 'plan.create',
+      product: 'pro',
+      code: 'lite',
+      name: 'Lite',
+      entitlements: {},
+    } as const;
+    const release = system.store.hold('append');
+    const dry = system.submit(command, 'order', true);
+    const planned = system.make(plan);
+    const first = system.make(command, 'order');
+    await dry;
+    await after(10);
+    const second = system.make(command, 'order');
+    await after(10);
+    release();
+    await planned;
+    expect(await second).toBe(await first);
+    await checkLog(system.inner);
+  });
+});
+
+describe('a promise that is asked for again while there is no quorum', () => {
+  it('is given without an alarm, although the log key has signed the checkpoint by then', async () => {
+    replayer().isDown = true;
+    const id = await issue('order');
+    const { index } = (await system.ledger.read.revision(id))!;
+    for (let waited = 0; waited < 2000 && system.world.signer.describe().mark.size <= index; waited += 5)
+      await after(5);
+    const again = await system.submit({ type: 'license.issue', plan: 'pro' }, 'order');
+    expect(system.events.filter(({ type }) => type === 'alarm')).toEqual([]);
+    expect(again).toMatchObject({ repeated: true, promises: [{ index }] });
+  });
+});
+
+describe('a cosigner whose clock is behind by more than the refresh', () => {
+  it('does not make an idle log publish without end', async () => {
+    replayer().skew = -120;
+    await issue();
+    await system.published();
+    const before = system.events.length;
+    await after(500);
+    expect(system.events.length - before).toBeLessThan(5);
+  });
+});
+
+describe('one record that the signer refuses', () => {
+  it('fails its own command and no other', async () => {
+    system.signerFault = (operation, when, request) => {
+      if (operation !== 'signRecords' || when !== 'before') return;
+      const documents = (request as { content: { document: Uint8Array } | null }[]).map(({ content }) =>
+        Buffer.from(content?.document ?? []).toString(),
+      );
+      if (documents.some((text) => text.includes('poison'))) throw new Error('limit');
+    };
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, nth) =>
+        system.make({ type: 'license.issue', plan: 'pro', licensee: nth === 5 ? 'poison' : 'Contoso' }),
+      ),
+    );
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+  });
+});
+
+describe('a listener that throws', () => {
+  it('does not make a durable change look as if nothing had happened', async () => {
+    const projections = new Projections(':memory:');
+    let isArmed = false;
+    const { ledger } = await openLedger(system.world, {
+      projections,
+      onEvent: (event) => {
+        if (isArmed && event.type === 'durable') throw new Error('listener');
+      },
+    });
+    await ledger.whenPublished(1, 5000);
+    while (ledger.mutations !== null) await after(2);
+    isArmed = true;
+    const size = await system.inner.size();
+    const command = { type: 'license.issue', plan: 'pro' } as const;
+    const outcome = ledger.submit({
+      command,
+      cause: { who: { kind: 'test', id: 'test' }, why: null },
+      request: null,
+      dryRun: false,
+    });
+    const told = await outcome.then(
+      () => 'recorded',
+      () => 'nothing was changed',
+    );
+    const isRecorded = (await system.inner.size()) > size;
+    isArmed = false;
+    await ledger[Symbol.asyncDispose]();
+    expect(told).toBe(isRecorded ? 'recorded' : 'nothing was changed');
+  });
+});
+
+describe('the projections file', () => {
+  it('holds nothing of a customer who was erased, also not between its rows', async () => {
+    const reference = 'erika-mustermann-0815';
+    const customer = await system.make({ type: 'customer.create', reference });
+    await system.published();
+    await system.make({ type: 'customer.erase', customer });
+    await system.published();
+    await system.ledger[Symbol.asyncDispose]();
+    const text = ['', '-wal'].map((suffix) => {
+      try {
+        return readFileSync(`${system.projectionsFile}${suffix}`).toString('latin1');
+      } catch {
+        return '';
+      }
+    });
+    expect(text.join()).not.toContain(reference);
+  });
+});

@@ -1,0 +1,188 @@
+/** What the server takes from outside before anything else looks at it: bodies, tokens, its own configuration. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readServerConfig } from '../src/config.ts';
+import { parseJsonBody } from '../src/http/json-body.ts';
+import { authProblem, callerOf, hashToken } from '../src/http/tokens.ts';
+
+describe('a JSON body', () => {
+  it('without duplicate members is what JSON.parse makes of it, however it is spaced', () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue({ maxDepth: 6 }),
+        fc.constantFrom(undefined, 1, '\t', ' : '),
+        (value, space) => {
+          const text = JSON.stringify(value, null, space?.toString().trim() === '' ? space : undefined);
+          expect(parseJsonBody(text)).toEqual(JSON.parse(text));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('with a member twice anywhere in it is refused, whatever stands around it', () => {
+    const name = fc.oneof(
+      fc.string(),
+      fc.constantFrom('a', '__proto__', 'a:b', '"', '\\', '\u0000', '{"a":1}'),
+    );
+    const value = fc.jsonValue({ maxDepth: 3 });
+    fc.assert(
+      fc.property(
+        name,
+        value,
+        value,
+        value,
+        fc.array(fc.boolean(), { maxLength: 8 }),
+        (key, a, b, c, nesting) => {
+          const quoted = JSON.stringify(key);
+          const twice = `{"first":${JSON.stringify(c)},${quoted}:${JSON.stringify(a)},${quoted}:${JSON.stringify(b)}}`;
+          const nested = nesting.reduce((text, isList) => (isList ? `[1,${text}]` : `{"in":${text}}`), twice);
+          if (key !== 'first') expect(() => parseJsonBody(nested)).toThrow(/twice/);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    '{"a":1,"\\u0061":2}',
+    '{"a":{"b":1,"b":1}}',
+    '{"a":{"b":1},"a":{"b":1}}',
+    '{"a":"x:y","a":"x"}',
+    '{"__proto__":1,"__proto__":2}',
+    '[{"a":1},{"a":1,"a":1}]',
+  ])('refuses %s', (text) => {
+    expect(() => parseJsonBody(text)).toThrow(SyntaxError);
+  });
+
+  it.each(['', '{', '{"a":1,}', '{a:1}', "{'a':1}", '{"a":1}{"a":1}', 'NaN', '\ufeff{}', '{"a":1}\u0000'])(
+    'refuses %j as no JSON',
+    (text) => {
+      expect(() => parseJsonBody(text)).toThrow(SyntaxError);
+    },
+  );
+
+  it('nested 32 deep is read, and deeper is refused without running out of stack', () => {
+    const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+    expect(parseJsonBody(nested(32))).toBeDefined();
+    expect(() => parseJsonBody(nested(33))).toThrow(/too deep/);
+    expect(() => parseJsonBody(nested(100_000))).toThrow(SyntaxError);
+    expect(() => parseJsonBody(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`)).toThrow(SyntaxError);
+  });
+
+  it('does not give an object another prototype', () => {
+    const parsed = parseJsonBody('{"__proto__":{"isAdmin":true}}') as { isAdmin?: boolean };
+    expect(parsed.isAdmin).toBeUndefined();
+  });
+});
+
+describe('a token', () => {
+  const hashes = { adminTokenHash: hashToken('admin-secret'), mirrorTokenHash: hashToken('mirror-secret') };
+
+  it.each([
+    ['Bearer admin-secret', 'admin'],
+    ['bearer admin-secret', 'admin'],
+    ['BEARER mirror-secret', 'mirror'],
+  ])('in %j is that of %s', (header, kind) => {
+    expect(callerOf(header, hashes)).toMatchObject({ kind });
+  });
+
+  it.each([
+    undefined,
+    '',
+    'Bearer',
+    'Bearer ',
+    'Bearer  admin-secret',
+    'Bearer admin-secret ',
+    'Bearer admin-secret, Bearer mirror-secret',
+    'Bearer admin secret',
+    'Bearer admin-secret\n',
+    'Basic admin-secret',
+    'Token admin-secret',
+    'admin-secret',
+    'Bearer Admin-secret',
+    'Bearer \u00e4dmin-secret',
+    `Bearer ${'x'.repeat(513)}`,
+    `Bearer ${hashToken('admin-secret')}`,
+  ])('in %j is nobody’s', (header) => {
+    expect(callerOf(header, hashes)).toBeNull();
+  });
+
+  it('that is empty opens nothing, also where no hash was configured', () => {
+    expect(callerOf('Bearer ', { adminTokenHash: hashToken(''), mirrorTokenHash: '' })).toBeNull();
+    expect(callerOf('Bearer x', { adminTokenHash: '', mirrorTokenHash: '' })).toBeNull();
+  });
+
+  it('opens what it is for', () => {
+    const admin = { kind: 'admin', id: 'x' } as const;
+    const mirror = { kind: 'mirror', id: 'x' } as const;
+    const answers = (['none', 'mirror', 'admin'] as const).map((auth) =>
+      [null, mirror, admin].map((caller) => authProblem(auth, caller)),
+    );
+    expect(answers).toEqual([
+      [undefined, undefined, undefined],
+      ['unauthorized', undefined, undefined],
+      ['unauthorized', 'forbidden', undefined],
+    ]);
+  });
+});
+
+describe('a server configuration', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tally-config-'));
+  const file = join(directory, 'server.json');
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const listener = { host: '127.0.0.1', port: 0 };
+  const good = {
+    ns: 'acme',
+    store: 'log.db',
+    projections: 'projections.db',
+    signerSocket: 'signer.sock',
+    trustRoot: 'trust-root.json',
+    licenseKeySecret: 'secret',
+    adminTokenHash: hashToken('a'),
+    mirrorTokenHash: hashToken('b'),
+    listeners: { public: listener, admin: listener, ops: listener },
+  };
+  const read = (changes: object): unknown => {
+    writeFileSync(file, JSON.stringify({ ...good, ...changes }));
+    return readServerConfig(file);
+  };
+
+  it('has defaults for what need not be said', () => {
+    expect(read({})).toMatchObject({
+      synchronous: 'full',
+      cosigners: {},
+      times: {},
+      cosignerTimeoutMs: 10_000,
+    });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a member that does not exist', { stroe: 'x' }, /stroe/],
+    ['a missing store', { store: undefined }, /store/],
+    ['a number for a path', { signerSocket: 5 }, /signerSocket/],
+    ['no ops listener', { listeners: { public: listener, admin: listener } }, /ops/],
+    [
+      'a port that does not exist',
+      { listeners: { ...good.listeners, ops: { host: 'x', port: 65_536 } } },
+      /port/,
+    ],
+    ['a port of a half', { listeners: { ...good.listeners, ops: { host: 'x', port: 1.5 } } }, /port/],
+    ['a cosigner without an address', { cosigners: { w: 'nowhere' } }, /cosigners/],
+    ['an interval of no time', { times: { intervalMs: 0 } }, /intervalMs/],
+    ['a time that does not exist', { times: { intervalS: 5 } }, /intervalS/],
+    ['another durability', { synchronous: 'maybe' }, /synchronous/],
+  ])('with %s is refused, and says where', (_what, changes, message) => {
+    expect(() => read(changes)).toThrow(message);
+    expect(() => read(changes)).toThrow(file);
+  });
+
+  it('that is missing or no JSON is said to be', () => {
+    expect(() => readServerConfig(join(directory, 'none.json'))).toThrow(/none\.json cannot be read/);
+    writeFileSync(file, '{');
+    expect(() => readServerConfig(file)).toThrow(/cannot be read as JSON/);
+  });
+});

@@ -1,0 +1,101 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { formatVerifierKey, parsePolicy } from '@tallystick/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Quorum } from '../src/quorum/quorum.ts';
+import { FakeCosigner, PlainLog, type Script } from './support/fake-cosigner.ts';
+
+const log = new PlainLog(40);
+const timeoutMs = 400;
+let cosigners: [FakeCosigner, FakeCosigner, FakeCosigner];
+let quorum: Quorum;
+
+beforeEach(async () => {
+  cosigners = [
+    new FakeCosigner('witness.example/one'),
+    new FakeCosigner('witness.example/two'),
+    new FakeCosigner('witness.example/replayer'),
+  ];
+  for (const each of cosigners) await each.listen();
+  quorum = new Quorum({ policy: policy(), urls: {}, timeoutMs, now: () => Date.now() });
+});
+
+afterEach(async () => {
+  quorum.close();
+  for (const each of cosigners) await each.close();
+});
+
+function policy(hasUrls = true) {
+  const lines = cosigners.map(
+    ({ name, vkey, url }, nth) =>
+      `witness w${nth} ${formatVerifierKey(vkey)}${hasUrls ? ` ${url}` : ''} # ${name}`,
+  );
+  return parsePolicy(
+    `${lines.map((line) => line.replace(/ #.*/, '')).join('\n')}\ngroup witnesses 1 w0 w1\ngroup replayers 1 w2\n` +
+      'group quorum all witnesses replayers\nquorum quorum\n',
+  );
+}
+
+const cosign = (size = 21) => quorum.cosign(log.note(size), size, log.proofTo(size));
+const slow =
+  (ms: number, fake: FakeCosigner): Script =>
+  async (asked, response) => {
+    await after(ms);
+    response.end(fake.line(asked.note));
+  };
+
+describe('a quorum', () => {
+  it('asks everybody at once and takes every line that comes in time', async () => {
+    const lines = await cosign();
+    expect(lines.map(({ name }) => name).sort()).toEqual(cosigners.map(({ name }) => name).sort());
+    expect(quorum.status.map(({ state, group }) => [state, group])).toEqual([
+      ['ok', 'witnesses'],
+      ['ok', 'witnesses'],
+      ['ok', 'replayers'],
+    ]);
+  });
+
+  it('does not wait for those that are slow when it has enough', async () => {
+    cosigners[0].script = slow(timeoutMs * 2, cosigners[0]);
+    const started = Date.now();
+    const lines = await cosign();
+    expect(lines).toHaveLength(2);
+    expect(Date.now() - started).toBeLessThan(timeoutMs / 2);
+  });
+
+  it('is there with one witness of two down, and not without the replayer', async () => {
+    await cosigners[1].close();
+    await expect(cosign()).resolves.toHaveLength(2);
+    await cosigners[2].close();
+    await expect(cosign(22)).rejects.toMatchObject({
+      name: 'LedgerError',
+      problem: 'publication_stalled',
+      message: expect.stringMatching(/1 of 3 cosigners are no quorum \(.*not reachable/),
+    });
+  });
+
+  it('of liars is none', async () => {
+    for (const each of cosigners) each.script = (_asked, response) => response.end(each.line(log.note(20)));
+    await expect(cosign()).rejects.toMatchObject({ problem: 'publication_stalled' });
+  });
+
+  it('is no matter when a cosigner has seen more: the log was rolled back, and that is said', async () => {
+    cosigners[0].script = (_asked, response) => {
+      response.writeHead(409, { 'content-type': 'text/x.tlog.size' });
+      response.end('35\n');
+    };
+    await expect(cosign()).rejects.toMatchObject({
+      problem: 'log_behind',
+      message: expect.stringMatching(/has seen 35 entries.*entries 21 to 34/),
+    });
+  });
+
+  it('asks at the addresses of the configuration where there are some, and needs one for everybody', async () => {
+    expect(() => new Quorum({ policy: policy(false), urls: {}, timeoutMs, now: () => 0 })).toThrow(
+      /no address/,
+    );
+    const urls = Object.fromEntries(cosigners.map(({ url }, nth) => [`w${nth}`, `${url}/`]));
+    const other = new Quorum({ policy: policy(false), urls, timeoutMs, now: () => Date.now() });
+    await expect(other.cosign(log.note(5), 5, log.proofTo(5))).resolves.toHaveLength(3);
+    other.close();
+  });
+});

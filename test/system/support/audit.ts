@@ -1,0 +1,36 @@
+/** The product's own check of a whole system, at rest: store, projections and the signer's mark. */
+import { createHmac, createSecretKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type FsckReport, fsck } from '@tallystick/audit';
+import { decodeBase64, type PublicKey } from '@tallystick/core';
+import { SqliteStore } from '@tallystick/ledger';
+import { Mark } from '@tallystick/signer';
+import { trustOf } from './log-walk.ts';
+import type { RealSystem } from './real-system.ts';
+
+/** Stops the system, checks it and leaves it stopped. */
+export async function auditAtRest(system: RealSystem): Promise<FsckReport> {
+  const { keys } = (await system.public('GET', '/trust/acme/keys')).json as {
+    keys: { alg: string; key: string }[];
+  };
+  await system.down();
+  const { layout } = system;
+  const trust = await trustOf(system);
+  const secret = createSecretKey(
+    Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
+  );
+  await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
+  using mark = Mark.open(layout.signer.mark, trust.log.origin);
+  const parts = {
+    store,
+    genesis: trust.genesis,
+    ns: 'acme',
+    keys: keys.map(({ alg, key }) => ({ alg, key: decodeBase64(key) }) as PublicKey),
+    projections: {
+      file: layout.ledger.projections,
+      indexKey: (key: string) => createHmac('sha256', secret).update(key).digest('base64url'),
+    },
+    mark: mark.checkpoint,
+  };
+  return await fsck(parts, { all: true, now: Math.floor(Date.now() / 1000), workers: 0 });
+}
