@@ -386,10 +386,10 @@ describe('a log that is behind and whose projections were thrown away', () => {
 
 describe('the rate limit of the public listener', () => {
   it('does not lock out the replayer, without which nothing is published', async () => {
-    await using system = await RealSystem.start({ server: { publicRatePerMinute: 40 } });
+    await using system = await RealSystem.start({ server: { publicRatePerMinute: 20 } });
     await system.ready();
     await system.sellPro();
-    for (let nth = 0; nth < 60; nth++) {
+    for (let nth = 0; nth < 30; nth++) {
       const sale = { plan: 'pro-yearly', licensee: 'Contoso' };
       const answer = await system.admin('POST', '/v1/licenses?wait=published&waitMs=3000', sale);
       expect({ nth, answer: answer.json }).toMatchObject({ nth, answer: { published: true } });

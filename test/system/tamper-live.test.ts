@@ -162,7 +162,8 @@ describe('everything else', () => {
     await system.must('GET', `/v1/licenses/${id}/history`);
     await system.must('GET', '/v1/licenses?customer=untouched');
     expect((await system.public('POST', '/v1/bundles', { licenseKey: key })).status).toBe(200);
-    await system.must('POST', `/v1/licenses/${id}/suspend?wait=published`, { reason: 'payment' });
+    // Durable alone: the replayer cannot read the tile that the altered entry is in, and so cosigns no more.
+    await system.must('POST', `/v1/licenses/${id}/suspend`, { reason: 'payment' });
     expect((await system.ops('/readyz')).status).toBe(200);
   });
 

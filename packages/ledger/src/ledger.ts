@@ -119,7 +119,7 @@ export class Ledger {
   private constructor(parts: LedgerParts, opened: Opened) {
     const { state, reader } = opened;
     const { store, projections, indexKey } = parts;
-    this.#parts = parts;
+    this.#parts = { ...parts, onEvent: guarded(parts.onEvent) };
     this.#state = state;
     this.#feeder = opened.feeder;
     this.#namespace = opened.namespace;
@@ -304,11 +304,12 @@ export class Ledger {
         now,
         environment: (at) => this.#environment(at),
         promise: (batch) => this.#promise(batch),
-        onCommitted: ({ revisions, requests, changes }) => {
-          this.#feeder.add(revisions, requests);
+        onCommitted: ({ revisions, requests, changes, size }) => {
+          this.#feeder.add(revisions, requests, size);
           this.#oldestPending ??= { at: now(), index: revisions[0]?.index ?? 0 };
           onEvent({ type: 'durable', changes });
         },
+        onAppended: (size) => this.#feeder.add([], [], size),
         settle: () => this.#feeder.settle(),
         onHalted: (error) => {
           this.#closed = error;
@@ -329,7 +330,7 @@ export class Ledger {
         signer,
         cosigners,
         trust,
-        mark: { size: mark.size as number | null },
+        mark: { size: mark.size },
         now,
         settle: () => this.#feeder.settle(),
         onPublished: (newest) => {
@@ -351,4 +352,15 @@ export class Ledger {
     if (this.#oldestPending === null || this.#oldestPending.index >= size) return;
     this.#oldestPending = this.#state.size > size ? { at: this.#parts.now(), index: size } : null;
   }
+}
+
+/** Whoever listens may fail; what happened has happened all the same. */
+function guarded(onEvent: LedgerParts['onEvent']): LedgerParts['onEvent'] {
+  return (event) => {
+    try {
+      onEvent(event);
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  };
 }

@@ -102,7 +102,7 @@ function commandOf(step: Step, ids: { licenses: string[]; customers: string[] })
 /** One round: steps that are sent at once, and what happens around them. */
 const round = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 8 }),
-  then: fc.constantFrom('nothing', 'publish', 'crash', 'crash'),
+  after: fc.constantFrom('nothing', 'publish', 'crash', 'crash'),
 });
 
 describe('random commands through the ledger', () => {
@@ -113,7 +113,7 @@ describe('random commands through the ledger', () => {
         await system.sell();
         const model = new Model();
         const ids = { licenses: [] as string[], customers: [] as string[] };
-        for (const { steps, then } of rounds) {
+        for (const { steps, after } of rounds) {
           // Ids that a round makes are known from the next one on, so the model gets them then as well.
           const known = { licenses: [...ids.licenses], customers: [...ids.customers] };
           const sendable = steps.filter((each) => isAboutKnown(each, known));
@@ -126,8 +126,8 @@ describe('random commands through the ledger', () => {
             if (sendable[nth]!.do === 'issue') ids.licenses.push(id);
             if (sendable[nth]!.do === 'customer') ids.customers.push(id);
           }
-          if (then === 'publish') await system.published();
-          if (then === 'crash') await system.crash();
+          if (after === 'publish') await system.published();
+          if (after === 'crash') await system.crash();
           await system.ready();
         }
         await matches(system, model, ids);

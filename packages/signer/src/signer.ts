@@ -83,9 +83,6 @@ export class Signer {
   signPromise(statement: PromiseStatement): KeySignature {
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
-    if (statement.index < this.#mark.checkpoint.size) {
-      throw new SignerRefusal('rollback', 'promise for an index that is already published');
-    }
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
     return { keyid: this.#logKey.keyid, sig: this.#logKey.sign(message) };
   }

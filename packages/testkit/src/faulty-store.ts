@@ -44,7 +44,11 @@ export class FaultyStore implements Store {
   }
 
   /** The call after the next `skip` ones fails, and `times - 1` after it. */
-  fail(operation: StoreOperation, kind: FaultKind, { skip = 0, times = 1 } = {}): void {
+  fail(
+    operation: StoreOperation,
+    kind: FaultKind,
+    { skip = 0, times = 1 }: { skip?: number; times?: number } = {},
+  ): void {
     const faults = this.#faults.get(operation) ?? [];
     faults.push({ kind, skip, times });
     this.#faults.set(operation, faults);

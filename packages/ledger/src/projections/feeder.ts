@@ -27,31 +27,56 @@ export interface FeederParts {
 
 const entriesPerRead = 1000;
 
+/** Revisions and requests in log order, and the log size that they lead to. */
+interface Fed {
+  revisions: FedRevision[];
+  requests: ProjectedRequest[];
+  size: number;
+}
+
 export class ProjectionFeeder {
   readonly #parts: FeederParts;
-  #revisions: FedRevision[] = [];
-  #requests: ProjectedRequest[] = [];
+  /** What was added and is not written yet. */
+  #pending: Fed;
   /** False until the projections hold everything from before this process: until then nothing is added to them. */
   #isCaughtUp = false;
+  /** One writing at a time: an erasure waits for the store in the middle of it. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: FeederParts) {
     this.#parts = parts;
+    this.#pending = { revisions: [], requests: [], size: parts.state.size };
   }
 
-  /** Takes note of what was committed; `settle` writes it. */
-  add(revisions: readonly FedRevision[], requests: readonly ProjectedRequest[]): void {
-    this.#revisions.push(...revisions);
-    this.#requests.push(...requests);
+  /** Takes note of what was committed, up to log size `size`; `settle` writes it. */
+  add(revisions: readonly FedRevision[], requests: readonly ProjectedRequest[], size: number): void {
+    this.#pending.revisions.push(...revisions);
+    this.#pending.requests.push(...requests);
+    this.#pending.size = size;
   }
 
-  /** Brings the projections up to everything that was added. */
-  async settle(): Promise<void> {
+  /** Brings the projections up to everything that was added. What could not be written stays to be written. */
+  settle(): Promise<void> {
+    const settled = this.#writing.then(() => this.#writePending());
+    this.#writing = settled.catch(() => {});
+    return settled;
+  }
+
+  async #writePending(): Promise<void> {
     if (!this.#isCaughtUp) return;
-    const revisions = this.#revisions;
-    const requests = this.#requests;
-    this.#revisions = [];
-    this.#requests = [];
-    await this.#write(revisions, requests, this.#parts.state.size);
+    const taken = this.#pending;
+    this.#pending = { revisions: [], requests: [], size: taken.size };
+    try {
+      await this.#write(taken);
+    } catch (error) {
+      const { revisions, requests, size } = this.#pending;
+      this.#pending = {
+        revisions: [...taken.revisions, ...revisions],
+        requests: [...taken.requests, ...requests],
+        size,
+      };
+      throw error;
+    }
   }
 
   /**
@@ -63,33 +88,39 @@ export class ProjectionFeeder {
     if (projections.size > state.size) projections.clear();
     for (let from = projections.size; from < state.size; from = projections.size) {
       const entries = await store.entries(from, entriesPerRead);
+      const size = from + entries.length;
       const revisions = await this.#revisionsOf(entries);
-      const causes = await store.causes(from, from + entries.length);
+      const causes = await store.causes(from, size);
       const requests = causes.flatMap(({ requestKey, index }) =>
         requestKey === null ? [] : [{ key: requestKey, index }],
       );
-      await this.#write(revisions, requests, from + entries.length);
+      await this.#write({ revisions, requests, size });
       onProgress(projections.size);
     }
     this.#isCaughtUp = true;
   }
 
-  /** Writes revisions in log order, stopping before each erasure to shred what it covers. */
-  async #write(revisions: FedRevision[], requests: ProjectedRequest[], size: number): Promise<void> {
+  /** Writes in log order, stopping before each erasure to shred what it covers. Repeating it does no harm. */
+  async #write({ revisions, requests, size }: Fed): Promise<void> {
     const { projections } = this.#parts;
     let rest = revisions;
     for (;;) {
       const erased = rest.find((revision) => revision.type === 'customer.erased');
       if (erased === undefined) break;
-      const command = rest.filter((revision) => revision.cause === erased.cause);
-      const before = rest.filter((revision) => revision.index < erased.cause);
-      projections.apply(before, [], erased.cause);
+      const first = erased.cause;
+      const command = rest.filter((revision) => revision.cause === first);
+      const before = rest.filter((revision) => revision.index < first);
+      projections.apply(
+        before,
+        requests.filter(({ index }) => index < first),
+        Math.max(first, projections.size),
+      );
       await this.#shredBefore(command);
-      rest = rest.filter((revision) => revision.index >= erased.cause);
-      projections.apply(command, [], erased.cause);
-      rest = rest.filter((revision) => revision.cause !== erased.cause);
+      projections.apply(command, [], projections.size);
+      projections.scrub();
+      rest = rest.filter((revision) => revision.index >= first && revision.cause !== first);
     }
-    if (size > projections.size || rest.length > 0) projections.apply(rest, requests, size);
+    projections.apply(rest, requests, Math.max(size, projections.size));
   }
 
   /** Removes every earlier revision of the subjects that an erasing command touched. */
@@ -118,6 +149,8 @@ export class ProjectionFeeder {
         current === null
           ? new Map<string, null>()
           : nameChanges(before ?? undefined, current, this.#parts.indexKey);
+      // What a shredded revision was called cannot be read any more: all its names go.
+      const dropsNames = before === null;
       earlier.set(content.id, current);
       const { type, rev } = record.record;
       revisions.push({
@@ -128,6 +161,7 @@ export class ProjectionFeeder {
         cause: content.cause,
         document: current?.document ?? null,
         names,
+        dropsNames,
       });
     }
     return revisions;

@@ -16,6 +16,8 @@ export interface ProjectedRevision {
   document: TallyDocument | null;
   /** Names taken by the subject, or null for given up. */
   names: ReadonlyMap<string, string | null>;
+  /** True where every name that the subject held before is given up, whatever they were. */
+  dropsNames?: boolean;
 }
 
 export interface ProjectedRequest {
@@ -89,7 +91,7 @@ export class Projections {
   constructor(file: string, options: { readOnly?: boolean } = {}) {
     this.#database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
     if (options.readOnly !== true) {
-      this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL');
+      this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON');
       const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as {
         user_version: number;
       };
@@ -191,6 +193,11 @@ export class Projections {
     return this.#statements.counts.get() as never;
   }
 
+  /** Leaves nothing behind, in the write-ahead log either, of rows that were replaced or deleted. */
+  scrub(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
   /** Forgets everything; what follows is a replay from entry 0. */
   clear(): void {
     this.#database.exec(
@@ -203,7 +210,8 @@ export class Projections {
     this.#database.close();
   }
 
-  #applyOne({ index, id, rev, document, names }: ProjectedRevision): void {
+  #applyOne({ index, id, rev, document, names, dropsNames }: ProjectedRevision): void {
+    if (dropsNames === true) this.#statements.dropNamesOf.run(id);
     this.#statements.setRevision.run(id, rev, index);
     for (const [name, holder] of names) {
       if (holder === null) this.#statements.dropName.run(name, id);
@@ -246,6 +254,7 @@ type StatementName =
   | 'name'
   | 'setName'
   | 'dropName'
+  | 'dropNamesOf'
   | 'request'
   | 'setRequest'
   | 'revisions'
@@ -268,6 +277,7 @@ const statements: Record<StatementName, string> = {
   setCursor: 'UPDATE cursor SET size = ?',
   name: 'SELECT id FROM names WHERE name = ?',
   setName: 'INSERT OR REPLACE INTO names VALUES (?, ?)',
+  dropNamesOf: 'DELETE FROM names WHERE id = ?',
   dropName: 'DELETE FROM names WHERE name = ? AND id = ?',
   request: 'SELECT idx FROM requests WHERE key = ?',
   setRequest: 'INSERT OR REPLACE INTO requests VALUES (?, ?)',

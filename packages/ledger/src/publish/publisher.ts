@@ -86,6 +86,8 @@ export class Publisher {
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #isStopped = false;
+  /** When a quorum cosigned last, in milliseconds. */
+  #refreshedAt = 0;
   #waiting: { size: number; resolve(published: Published): void; reject(error: Error): void }[] = [];
 
   constructor(parts: PublisherParts, times: PublisherTimes, published: Published | null) {
@@ -168,9 +170,8 @@ export class Publisher {
   }
 
   #isStale(): boolean {
-    return (
-      this.#published !== null && this.#parts.now() - this.#published.asOf * 1000 > this.#times.refreshMs
-    );
+    // By our own clock: a cosigner whose clock is behind must not make us ask without end.
+    return this.#published !== null && this.#parts.now() - this.#refreshedAt > this.#times.refreshMs;
   }
 
   /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
@@ -221,6 +222,7 @@ export class Publisher {
 
   #settle(published: Published): void {
     this.#published = published;
+    this.#refreshedAt = this.#parts.now();
     const ready = this.#waiting.filter((waiting) => waiting.size <= published.size);
     this.#waiting = this.#waiting.filter((waiting) => waiting.size > published.size);
     for (const waiting of ready) waiting.resolve(published);

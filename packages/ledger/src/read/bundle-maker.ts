@@ -7,6 +7,7 @@ import {
   type PastMap,
   type PublicKey,
 } from '@tallystick/core';
+import { checkEntry } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Published } from '../publish/publisher.ts';
@@ -73,6 +74,7 @@ export class BundleMaker {
     const index = published.size - 1;
     const entry = await store.entry(index);
     if (entry === undefined) throw new IntegrityAlarm(index, 'the map root is missing');
+    checkEntry(entry, state.tree.leaf(index));
     const proof = formatTlogProof(index, state.tree.inclusionProof(index, published.size), published.note);
     const anchor = { entry: Buffer.from(entry.entry).toString('utf8'), proof };
     const singletons = [
@@ -106,8 +108,12 @@ export class BundleMaker {
     const index = map.indexOf(key);
     if (index === undefined) return { subject: { id, state: null, map: proof }, keyids: [] };
     const { content, record, entry } = await reader.revision(id, index);
-    if (content.document === null || content.salt === null)
+    if (content.document === null || content.salt === null) {
+      // Shredded by an erasure that waits for its checkpoint: there is nothing to show until then.
+      if ((state.head(key)?.index ?? index) > index)
+        return { subject: { id, state: null, map: proof }, keyids: [] };
       throw new IntegrityAlarm(index, 'the document was removed');
+    }
     const subject: BundledSubject = {
       id,
       state: {

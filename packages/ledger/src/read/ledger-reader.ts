@@ -62,6 +62,8 @@ export interface RecordEvent {
 /** What a subject may be called by. */
 export type Lookup = { id: string } | { type: 'product' | 'plan'; code: string } | { reference: string };
 
+const rowTriesMax = 5;
+
 export class LedgerReader {
   readonly #parts: LedgerReaderParts;
 
@@ -94,14 +96,14 @@ export class LedgerReader {
   /** The license whose newest companion holds this key. */
   async licenseOfKey(licenseKey: string): Promise<string | undefined> {
     const { projections, indexKey } = this.#parts;
-    await this.#parts.settle();
-    const id = projections.idOfName(licenseKeyName(licenseKey, indexKey));
-    if (id === undefined) return undefined;
-    const current = await this.current(id);
-    if (current?.companion?.key !== licenseKey) {
-      throw new IntegrityAlarm(current?.index ?? 0, 'the index of license keys points to another license');
+    const name = licenseKeyName(licenseKey, indexKey);
+    for (let tries = 0; tries < rowTriesMax; tries++) {
+      await this.#parts.settle();
+      const id = projections.idOfName(name);
+      if (id === undefined) return undefined;
+      if ((await this.current(id))?.companion?.key === licenseKey) return id;
     }
-    return id;
+    throw new IntegrityAlarm(0, 'the index of license keys points to another license');
   }
 
   /** Revisions below `beforeRev`, newest first. */
@@ -207,17 +209,27 @@ export class LedgerReader {
 
   async #checked(rows: readonly { id: string }[]): Promise<CheckedRevision[]> {
     const revisions: CheckedRevision[] = [];
-    for (const row of rows) {
-      const revision = await this.revision(row.id);
-      if (revision === undefined)
-        throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
-      const expected = revision.current === null ? null : rowFor(revision.current.document);
-      if (expected === null || !sameRow(expected, row)) {
-        throw new IntegrityAlarm(revision.index, `the projected row of ${row.id} is not what was logged`);
-      }
-      revisions.push(revision);
-    }
+    for (const row of rows) revisions.push(await this.#checkedRow(row));
     return revisions;
+  }
+
+  /** A subject may change between its row and itself: a row that does not fit is read again before it is an alarm. */
+  async #checkedRow(row: { id: string }): Promise<CheckedRevision> {
+    const { projections } = this.#parts;
+    let found: { id: string } | undefined = row;
+    let revision: CheckedRevision | undefined;
+    for (let tries = 0; tries < rowTriesMax; tries++) {
+      revision = await this.revision(row.id);
+      if (revision === undefined) break;
+      const document = revision.current?.document;
+      const expected = document && rowFor(document);
+      if (expected && found && sameRow(expected, found)) return revision;
+      await this.#parts.settle();
+      found = document && projections.rowOf(document.type, row.id);
+    }
+    if (revision === undefined)
+      throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
+    throw new IntegrityAlarm(revision.index, `the projected row of ${row.id} is not what was logged`);
   }
 }
 

@@ -31,13 +31,17 @@ export interface Queued {
   submission: Submission;
   resolve(outcome: Outcome): void;
   reject(error: Error): void;
+  /** True once the signer has refused a batch that it was in: the next one is its own. */
+  isAlone?: boolean;
 }
 
 export interface BatchBuilderParts {
   state: LogState;
   reader: RevisionReader;
   random: RandomPool;
-  views: Omit<ViewSources, 'overlay'>;
+  views: Omit<ViewSources, 'overlay' | 'durableBatch'>;
+  /** Number of the newest durable batch. */
+  durableBatch: () => number;
   overlay: Overlay;
   requests: Requests;
   /** What decisions may use besides the view. */
@@ -77,6 +81,10 @@ export class BatchBuilder {
     for (let taken = 0; taken < wanted; taken++) {
       const queued = queue.shift();
       if (queued === undefined) break;
+      if (queued.isAlone === true && batch.records.length > 0) {
+        queue.unshift(queued);
+        break;
+      }
       try {
         if (!(await this.#include(batch, queued))) {
           queue.unshift(queued);
@@ -86,6 +94,7 @@ export class BatchBuilder {
         this.#parts.requests.forget(queued.submission);
         queued.reject(error instanceof Error ? error : new Error(String(error)));
       }
+      if (queued.isAlone === true && batch.records.length > 0) break;
     }
     return batch;
   }
@@ -95,6 +104,7 @@ export class BatchBuilder {
     const { submission } = queued;
     const recalled = await this.#parts.requests.recall(submission);
     if (recalled !== null) {
+      this.#parts.requests.forget(submission);
       queued.resolve(recalled);
       return true;
     }
@@ -121,24 +131,35 @@ export class BatchBuilder {
   }
 
   async #decide(batch: Batch, submission: Submission, at: string): Promise<Decision | 'after this batch'> {
-    const view = new SequencingView({ overlay: this.#parts.overlay, ...this.#parts.views });
-    const environment = this.#parts.environment(at);
+    const { overlay, durableBatch, views, reader, environment, settle } = this.#parts;
+    const context = environment(at);
+    let view = new SequencingView({ overlay, durableBatch, ...views });
     for (;;) {
       try {
-        return decide(view, submission.command, environment);
+        const decision = decide(view, submission.command, context);
+        if (decision.ok || !view.isProvisional) return decision;
+        // No refusal on the strength of a change that may yet fail: it waits until that is certain.
+        if (batch.records.length > 0) return 'after this batch';
+        await this.#waitForAll(batch);
+        view = new SequencingView({ overlay, durableBatch, ...views });
       } catch (error) {
         if (!(error instanceof Missing)) throw error;
         if (error.what !== 'settled projections') {
-          view.loaded.set(error.what.subject, await this.#parts.reader.current(error.what.subject));
+          view.loaded.set(error.what.subject, await reader.current(error.what.subject));
           continue;
         }
         if (batch.records.length > 0) return 'after this batch';
-        batch.base = await this.#parts.drain();
-        this.#parts.overlay.begin(batch.number);
-        await this.#parts.settle();
+        await this.#waitForAll(batch);
+        await settle();
         view.isSettled = true;
       }
     }
+  }
+
+  /** Waits until nothing is in flight; what was taken back meanwhile moves the batch to another index. */
+  async #waitForAll(batch: Batch): Promise<void> {
+    batch.base = await this.#parts.drain();
+    this.#parts.overlay.begin(batch.number);
   }
 
   /** The revisions that the changes continue, each with its leaf hash known. */
@@ -212,6 +233,10 @@ export class BatchBuilder {
     this.#parts.requests.isIn(submission, batch.number);
     const applied = added.map((record) => record.applied);
     batch.answers.push({
+      again: (isAlone) => {
+        queued.isAlone = isAlone || queued.isAlone === true;
+        return queued;
+      },
       resolve: (promise) => queued.resolve({ changes: applied, promise, repeated: false }),
       reject: (error) => {
         this.#parts.requests.forget(submission);

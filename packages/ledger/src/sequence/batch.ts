@@ -17,6 +17,7 @@ import { LedgerError } from '../errors.ts';
 import type { FedRevision } from '../projections/feeder.ts';
 import type { ProjectedRequest } from '../projections/projections.ts';
 import type { StoredCause, StoredContent, StoredEntry } from '../store/store.ts';
+import type { Queued } from './batch-builder.ts';
 import type { OverlaySubject } from './overlay.ts';
 
 /** A command as it enters the ledger. */
@@ -54,6 +55,14 @@ export interface PendingRecord {
   names: ReadonlyMap<string, string | null>;
 }
 
+/** A caller who waits for a batch. */
+export interface Answer {
+  resolve(promise: BatchPromise | null): void;
+  reject(error: Error): void;
+  /** The command, to be decided once more, in a batch of its own where `isAlone`. */
+  again(isAlone: boolean): Queued;
+}
+
 export interface Batch {
   number: number;
   /** Log index of its first record. */
@@ -61,7 +70,7 @@ export interface Batch {
   records: PendingRecord[];
   causes: StoredCause[];
   /** Callers to answer. */
-  answers: { resolve(promise: BatchPromise | null): void; reject(error: Error): void }[];
+  answers: Answer[];
   /** The entries as bytes, once signed. */
   stored: StoredEntry[];
 }
@@ -126,6 +135,7 @@ export interface PromiseSigner {
 export function committedOf(batch: Batch): Committed {
   return {
     batch: batch.number,
+    size: batch.base + batch.records.length,
     entries: batch.stored,
     revisions: batch.records.map(({ index, record, applied, names, content }) => {
       const { document, rev } = applied.current;
@@ -140,6 +150,8 @@ export function committedOf(batch: Batch): Committed {
 
 export interface Committed {
   batch: number;
+  /** Log size after it. */
+  size: number;
   entries: readonly StoredEntry[];
   revisions: FedRevision[];
   requests: ProjectedRequest[];

@@ -31,9 +31,9 @@ export class Overlay {
     return this.#subjects.get(id);
   }
 
-  /** The holder of a name: an id, null for nobody, undefined where the overlay does not know. */
-  idOfName(name: string): string | null | undefined {
-    return this.#names.get(name)?.id;
+  /** The holder of a name: an id, or null for nobody; undefined where the overlay does not know. */
+  holderOf(name: string): { id: string | null; batch: number } | undefined {
+    return this.#names.get(name);
   }
 
   begin(batch: number): void {

@@ -23,6 +23,7 @@ export type Outcome =
     };
 
 interface Tracked {
+  submission: Submission;
   hash: Uint8Array;
   outcome: Promise<Outcome>;
   /** The batch that holds it; infinite until it is in one. */
@@ -47,9 +48,15 @@ export class Requests {
     );
   }
 
-  track({ request, dryRun }: Submission, outcome: Promise<Outcome>): void {
+  track(submission: Submission, outcome: Promise<Outcome>): void {
+    const { request, dryRun } = submission;
     if (request === null || dryRun) return;
-    this.#tracked.set(request.key, { hash: request.hash, outcome, batch: Number.POSITIVE_INFINITY });
+    this.#tracked.set(request.key, {
+      submission,
+      hash: request.hash,
+      outcome,
+      batch: Number.POSITIVE_INFINITY,
+    });
   }
 
   isIn({ request }: Submission, batch: number): void {
@@ -57,9 +64,11 @@ export class Requests {
     if (tracked !== undefined) tracked.batch = batch;
   }
 
-  /** What was refused or failed may be asked for again under the same key. */
-  forget({ request }: Submission): void {
-    if (request !== null) this.#tracked.delete(request.key);
+  /** What was refused, failed or told from the store may be asked for again under the same key. */
+  forget(submission: Submission): void {
+    const { request } = submission;
+    if (request === null || this.#tracked.get(request.key)?.submission !== submission) return;
+    this.#tracked.delete(request.key);
   }
 
   /** Forgets what the projections know by now. */

@@ -46,7 +46,7 @@ export interface SequencerParts {
   reader: RevisionReader;
   signer: RecordSigner;
   random: RandomPool;
-  views: Omit<ViewSources, 'overlay'>;
+  views: Omit<ViewSources, 'overlay' | 'durableBatch'>;
   /** Milliseconds. */
   now: () => number;
   /** What decisions may use besides the view. */
@@ -55,6 +55,8 @@ export interface SequencerParts {
   promise: (batch: Batch) => Promise<BatchPromise | null>;
   /** Told of every batch once it is durable, in log order. */
   onCommitted: (committed: Committed) => void;
+  /** Told of the log's size after an entry that is not a record. */
+  onAppended: (size: number) => void;
   /** Brings the projections up to everything committed. */
   settle: () => Promise<void>;
   /** Told when the log cannot go on: from here on every command is refused with this. */
@@ -70,6 +72,8 @@ export class Sequencer {
   readonly #requests: Requests;
   readonly #builder: BatchBuilder;
   readonly #queue: Queued[] = [];
+  /** Commands of batches that were taken back, to be decided before all others. */
+  readonly #again: Queued[] = [];
   /** Resolves the loop's sleep: there may be something to do. */
   #wake: () => void = () => {};
   #inFlight = 0;
@@ -83,6 +87,8 @@ export class Sequencer {
   #committedBatch = 0;
   /** Batches from here on were decided on something that failed. */
   #failedFrom: number | null = null;
+  /** True where that was a refusal of the signer: nothing is wrong with what was decided after it. */
+  #isRefusal = false;
   #halted: LedgerError | null = null;
   #isStopping = false;
   /** Work that needs the log to stand still. */
@@ -99,6 +105,7 @@ export class Sequencer {
     });
     this.#builder = new BatchBuilder({
       ...parts,
+      durableBatch: () => this.#committedBatch,
       overlay: this.#overlay,
       requests: this.#requests,
       stamp: () => this.stamp(),
@@ -152,6 +159,7 @@ export class Sequencer {
   /** Appends an entry that is not a record (map.root, trust.root); only inside `whileQuiet`. */
   async appendQuietly(entry: StoredEntry): Promise<void> {
     await this.#append([entry], []);
+    this.#parts.onAppended(this.#parts.state.size);
     this.#nextIndex = this.#parts.state.size;
   }
 
@@ -189,6 +197,8 @@ export class Sequencer {
         await quiet();
       } else if (this.#queue.length > 0 && this.#inFlight < batchesInFlightMax) {
         await this.#launch();
+      } else if (this.#again.length > 0 && this.#inFlight === 0) {
+        await this.#drain();
       } else if (this.#isStopping && this.#inFlight === 0 && this.#queue.length === 0) {
         return;
       } else {
@@ -206,6 +216,7 @@ export class Sequencer {
       this.#overlay.dropFrom(this.#failedFrom);
       this.#failedFrom = null;
       this.#nextIndex = this.#parts.state.size;
+      this.#queue.unshift(...this.#again.splice(0));
     }
     return this.#nextIndex;
   }
@@ -232,22 +243,46 @@ export class Sequencer {
   /** Commits a signed batch and answers its callers, or fails it and everything decided after it. */
   async #finish(batch: Batch, signing: Promise<void>): Promise<void> {
     try {
-      await signing;
-      if (this.#failedFrom !== null) throw notCommitted();
+      const refusal = await signing.then(() => null, asError);
+      if (this.#failedFrom !== null || refusal !== null) {
+        this.#takeBack(batch, refusal);
+        return;
+      }
       await this.#append(batch.stored, batch.causes);
       this.#committedBatch = batch.number;
-      for (const { index, applied } of batch.records)
+      for (const { index, applied } of batch.records) {
         this.#parts.reader.remember(index, { ...applied.current, index });
+      }
       this.#parts.onCommitted(committedOf(batch));
       void this.#answer(batch);
     } catch (error) {
       this.#failedFrom ??= batch.number;
+      this.#isRefusal = false;
       const failure = error instanceof LedgerError ? error : notCommitted(error);
       for (const answer of batch.answers) answer.reject(failure);
     } finally {
       this.#signed.delete(batch.number);
       this.#inFlight -= 1;
       this.#wake();
+    }
+  }
+
+  /**
+   * Nothing of the batch was committed. Where the signer refused it, each command is tried on its own, so that
+   * only the one that it will not sign fails; where an earlier batch was refused, this one is decided anew.
+   */
+  #takeBack(batch: Batch, refusal: Error | null): void {
+    const isRefused = refusal !== null && refusal.name !== 'SignerUnavailable';
+    if (this.#failedFrom === null) {
+      this.#failedFrom = batch.number;
+      this.#isRefusal = isRefused;
+    }
+    if (isRefused && batch.answers.length > 1) {
+      this.#again.push(...batch.answers.map((answer) => answer.again(true)));
+    } else if (refusal === null && this.#isRefusal && this.#halted === null) {
+      this.#again.push(...batch.answers.map((answer) => answer.again(false)));
+    } else {
+      for (const answer of batch.answers) answer.reject(notCommitted(refusal));
     }
   }
 
@@ -292,9 +327,13 @@ export class Sequencer {
   #halt(error: LedgerError): void {
     this.#halted = error;
     // Emptied in place: a batch may be in the building from it.
-    for (const queued of this.#queue.splice(0)) queued.reject(error);
+    for (const queued of [...this.#again.splice(0), ...this.#queue.splice(0)]) queued.reject(error);
     this.#parts.onHalted(error);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {

@@ -26,6 +26,8 @@ export interface ViewSources {
   indexKey: IndexLicenseKey;
   /** Ids by code name, once found: a code is never given up, and every sale asks for one. */
   codes: Map<string, string>;
+  /** Number of the newest durable batch. */
+  durableBatch: () => number;
 }
 
 export class SequencingView implements View {
@@ -34,6 +36,8 @@ export class SequencingView implements View {
   readonly loaded: Map<string, Current | undefined> = new Map();
   /** True once nothing is in flight and the projections have taken in everything. */
   isSettled = false;
+  /** True once something was read that is not durable yet. */
+  isProvisional = false;
 
   constructor(sources: ViewSources) {
     this.#sources = sources;
@@ -49,7 +53,7 @@ export class SequencingView implements View {
     const name = codeName(type, code);
     const known = codes.get(name) ?? this.#idOfName(name);
     // Only what is committed is remembered: what is in flight may yet be taken back.
-    if (known !== undefined && !codes.has(name) && this.#sources.overlay.idOfName(name) === undefined) {
+    if (known !== undefined && !codes.has(name) && this.#sources.overlay.holderOf(name) === undefined) {
       codes.set(name, known);
     }
     return known;
@@ -75,14 +79,23 @@ export class SequencingView implements View {
 
   #current(id: string): Current | undefined {
     const overlaid = this.#sources.overlay.get(id);
-    if (overlaid !== undefined) return overlaid.current;
+    if (overlaid !== undefined) {
+      this.#note(overlaid.batch);
+      return overlaid.current;
+    }
     if (!this.loaded.has(id)) throw new Missing({ subject: id });
     return this.loaded.get(id);
   }
 
   #idOfName(name: string): string | undefined {
-    const overlaid = this.#sources.overlay.idOfName(name);
-    return overlaid === undefined ? this.#sources.projections.idOfName(name) : (overlaid ?? undefined);
+    const overlaid = this.#sources.overlay.holderOf(name);
+    if (overlaid === undefined) return this.#sources.projections.idOfName(name);
+    this.#note(overlaid.batch);
+    return overlaid.id ?? undefined;
+  }
+
+  #note(batch: number): void {
+    if (batch > this.#sources.durableBatch()) this.isProvisional = true;
   }
 
   /** Lists come from the projections alone, so nothing may be missing from them. */

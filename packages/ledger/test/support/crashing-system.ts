@@ -37,6 +37,8 @@ export class CrashingSystem {
   projections!: Projections;
   /** Throws where the signer should fail. */
   signerFault: SignerFault | null = null;
+  /** Milliseconds that the signer takes to answer. */
+  signerDelayMs = 0;
   /** Arms the store of the next life before the ledger is opened on it. */
   onOpen: ((store: FaultyStore) => void) | null = null;
   #life = 0;
@@ -123,20 +125,26 @@ export class CrashingSystem {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.ledger[Symbol.asyncDispose]().catch(() => {});
+    this.store.mend();
+    const ended = this.ledger[Symbol.asyncDispose]().then(
+      () => true,
+      () => true,
+    );
+    const isEnded = await Promise.race([ended, after(5000, false)]);
     this.projections[Symbol.dispose]();
     for (const { ended, projections } of this.#dead) {
       await Promise.race([ended, after(1000)]);
       projections[Symbol.dispose]();
     }
     closeWorld(this.world);
+    if (!isEnded) throw new Error('the ledger does not end');
   }
 
   #signer(alive: { value: boolean }): Parts {
     const { signer } = this.world;
     const ask = async <T>(operation: keyof Parts, request: unknown, act: () => T): Promise<T> => {
       // A socket lies in between: answers never come in the same turn.
-      await after(0);
+      await after(this.signerDelayMs);
       if (!alive.value) throw new Error('the process is dead');
       this.signerFault?.(operation, 'before', request);
       const answer = act();

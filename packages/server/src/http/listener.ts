@@ -51,8 +51,9 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestTimeout: 60_000,
-    frameworkErrors: (_error, request, reply) =>
-      sendProblem(request, reply, new ServiceProblem('malformed_request')),
+    frameworkErrors: (_error, request, reply) => {
+      sendProblem(request, reply, new ServiceProblem('malformed_request'));
+    },
     clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
     // References of customers stand percent-encoded in paths.

@@ -68,7 +68,7 @@ export interface LicenseTerms {
   over: number;
 }
 
-export const modestTerms: LicenseTerms = {
+const modestTerms: LicenseTerms = {
   until: '2026-03-31T12:00:00.000Z',
   grace: 'P0D',
   fallback: null,
