@@ -1,5 +1,6 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
+import { isNamespaceName } from '@tallystick/core';
 import type { LedgerTimes } from '@tallystick/ledger';
 import { z } from 'zod';
 
@@ -39,30 +40,35 @@ const listener: z.ZodType<ListenerConfig> = z.strictObject({
   port: z.int().min(0).max(65_535),
 });
 
-const schema: z.ZodType<ServerConfig> = z.strictObject({
-  ns: z.string(),
-  store: z.string(),
-  projections: z.string(),
-  signerSocket: z.string(),
-  trustRoot: z.string(),
-  licenseKeySecret: z.string(),
-  adminTokenHash: z.string(),
-  mirrorTokenHash: z.string(),
-  cosigners: z.record(z.string(), z.url()).default({}),
-  listeners: z.strictObject({ public: listener, admin: listener, ops: listener }),
-  times: z
-    .strictObject({
-      intervalMs: z.int().min(10).exactOptional(),
-      refreshMs: z.int().min(1000).exactOptional(),
-      retryMs: z.int().min(50).exactOptional(),
-      promiseMs: z.int().min(1000).exactOptional(),
-      stallMs: z.int().min(1000).exactOptional(),
-    })
-    .default({}),
-  cosignerTimeoutMs: z.int().min(100).default(10_000),
-  publicRatePerMinute: z.int().min(1).default(600),
-  synchronous: z.enum(['full', 'off']).default('full'),
-});
+const text = z.string().min(1);
+const tokenHash = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'is not the base64 of a SHA-256');
+
+const schema: z.ZodType<ServerConfig> = z
+  .strictObject({
+    ns: z.string().refine(isNamespaceName, 'is not a namespace'),
+    store: text,
+    projections: text,
+    signerSocket: text,
+    trustRoot: text,
+    licenseKeySecret: text,
+    adminTokenHash: tokenHash,
+    mirrorTokenHash: tokenHash,
+    cosigners: z.record(z.string(), z.url({ protocol: /^https?$/ })).default({}),
+    listeners: z.strictObject({ public: listener, admin: listener, ops: listener }),
+    times: z
+      .strictObject({
+        intervalMs: z.int().min(10).exactOptional(),
+        refreshMs: z.int().min(1000).exactOptional(),
+        retryMs: z.int().min(50).exactOptional(),
+        promiseMs: z.int().min(1000).exactOptional(),
+        stallMs: z.int().min(1000).exactOptional(),
+      })
+      .default({}),
+    cosignerTimeoutMs: z.int().min(100).default(10_000),
+    publicRatePerMinute: z.int().min(1).default(600),
+    synchronous: z.enum(['full', 'off']).default('full'),
+  })
+  .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
 
 /** Throws Error with a sentence for the operator. */
 export function readServerConfig(file: string): ServerConfig {

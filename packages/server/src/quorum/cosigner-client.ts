@@ -115,7 +115,7 @@ export class CosignerClient {
       if (answer.status === 200) return this.#checked(answer.body, note);
       // Older witnesses answer 409 without a body where the size is the same and the root is not.
       if (answer.status === 409 && answer.contentType.startsWith('text/x.tlog.size')) {
-        const theirs = parseDecimal(answer.body.trimEnd());
+        const theirs = this.#understood(() => parseDecimal(answer.body.trimEnd()));
         if (theirs > size) throw new CosignerAhead(this.name, theirs);
         this.#size = theirs;
         continue;
@@ -127,23 +127,37 @@ export class CosignerClient {
 
   /** Only lines of its own key that verify are taken. */
   async #checked(body: string, note: string): Promise<NoteSignature[]> {
-    const lines = body
-      .split('\n')
-      .filter((line) => line !== '')
-      .slice(0, 16)
-      .map(parseSignatureLine);
+    const lines = this.#understood(() =>
+      body
+        .split('\n')
+        .filter((line) => line !== '')
+        .slice(0, 16)
+        .map(parseSignatureLine),
+    );
     const own = lines.filter(
       (line) => line.name === this.#vkey.name && base64(line.id) === base64(this.#vkey.id),
     );
     const checkpoint = parseSignedCheckpoint(utf8(note));
     checkpoint.note.signatures.push(...own);
-    if ((await checkCosignature(checkpoint, this.#vkey)).is !== 'valid') {
+    const check = await checkCosignature(checkpoint, this.#vkey);
+    // Time 0 makes no statement about time, and so none that a quorum could count.
+    if (check.is !== 'valid' || check.seconds === 0) {
       throw new Refused(`${this.name} answered without a valid cosignature`);
     }
     return own;
   }
 
-  #post(body: string): Promise<Answer> {
+  /** What a cosigner answers is a stranger's: nonsense is a refusal, not a failure of the line. */
+  #understood<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Refused(`${this.name} answers what nobody understands: ${message}`);
+    }
+  }
+
+  #post(body: string, isRetry = false): Promise<Answer> {
     const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
       const request = send(
@@ -159,7 +173,8 @@ export class CosignerClient {
           response.setEncoding('utf8');
           response.on('data', (chunk: string) => {
             text += chunk;
-            if (text.length > answerLengthMax) request.destroy(new Error(`${this.name} answers without end`));
+            if (text.length > answerLengthMax)
+              request.destroy(new Refused(`${this.name} answers without end`));
           });
           response.on('error', reject);
           response.on('end', () =>
@@ -171,9 +186,12 @@ export class CosignerClient {
           );
         },
       );
-      request.on('error', (error) =>
-        reject(new Error(`${this.name} is not reachable: ${error.message}`, { cause: error })),
-      );
+      request.on('error', (error) => {
+        if (error instanceof Refused) reject(error);
+        // A kept connection may have gone stale; that says nothing about the cosigner.
+        else if (request.reusedSocket && !isRetry) resolve(this.#post(body, true));
+        else reject(new Error(`${this.name} is not reachable: ${error.message}`, { cause: error }));
+      });
       request.end(body);
     });
   }

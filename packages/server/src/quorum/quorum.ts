@@ -18,6 +18,8 @@ const stragglersMs = 20;
 export class Quorum implements Cosigners {
   readonly #policy: Policy;
   readonly #clients: readonly CosignerClient[];
+  /** The last cosigner that had seen more than it was asked to cosign. */
+  #ahead: CosignerAhead | null = null;
 
   constructor({ policy, urls, timeoutMs, now }: QuorumOptions) {
     this.#policy = policy;
@@ -41,7 +43,7 @@ export class Quorum implements Cosigners {
   ): Promise<NoteSignature[]> {
     const present = new Map<string, NoteSignature[]>();
     const failures: string[] = [];
-    let ahead: CosignerAhead | null = null;
+    if (this.#ahead !== null && this.#ahead.size > size) throw logBehind(this.#ahead, size);
     await new Promise<void>((resolve) => {
       let open = this.#clients.length;
       const settle = (): void => {
@@ -56,14 +58,15 @@ export class Quorum implements Cosigners {
             settle();
           },
           (error: unknown) => {
-            if (error instanceof CosignerAhead) ahead = error;
+            // Kept: it may come after the others made a quorum, and must not be lost for that.
+            if (error instanceof CosignerAhead) this.#ahead = error;
             failures.push(error instanceof Error ? error.message : String(error));
             settle();
           },
         );
       }
     });
-    if (ahead !== null) throw logBehind(ahead, size);
+    if (this.#ahead !== null && this.#ahead.size > size) throw logBehind(this.#ahead, size);
     const lines = [...present.values()].flat();
     if (!isQuorum(this.#policy, new Set(present.keys()))) {
       const count = `${present.size} of ${this.#clients.length} cosigners`;
