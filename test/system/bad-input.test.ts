@@ -1,3 +1,4 @@
+// long: one table of cases over one running system, which is dear to start.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -79,7 +80,7 @@ function expectProblem(answer: RawAnswer, ...codes: string[]): void {
 }
 
 const sale = '"plan":"pro-yearly"';
-const deep = (depth: number): string => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth);
+const deep = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
 describe('a body', () => {
   it.each<[string, string, string[]]>([

@@ -58,7 +58,7 @@ type Step =
   | { do: 'suspend' | 'reinstate' | 'revoke'; license: number };
 
 const small = fc.nat(3);
-const step: fc.Arbitrary<Step> = fc.oneof(
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('issue' as const), customer: fc.option(small, { nil: null }) }),
   fc.record({ do: fc.constant('customer' as const), reference: fc.constantFrom('a', 'b', 'c') }),
   fc.record({ do: fc.constant('erase' as const), customer: small }),
@@ -101,7 +101,7 @@ function commandOf(step: Step, ids: { licenses: string[]; customers: string[] })
 
 /** One round: steps that are sent at once, and what happens around them. */
 const round = fc.record({
-  steps: fc.array(step, { minLength: 1, maxLength: 8 }),
+  steps: fc.array(anyStep, { minLength: 1, maxLength: 8 }),
   after: fc.constantFrom('nothing', 'publish', 'crash', 'crash'),
 });
 

@@ -75,7 +75,7 @@ export class FaultyStore implements Store {
   /** From here on nothing reaches the store any more, as from a process that has died. */
   kill(): void {
     this.#isDead = true;
-    for (const { release } of [...this.#gates.values()]) release();
+    for (const gate of this.#gates.values()) gate.release();
   }
 
   size(): Promise<number> {

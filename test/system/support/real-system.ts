@@ -211,7 +211,7 @@ async function request(
   const init: RequestInit = {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as string) }),
+    ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : body }),
   };
   const response = await fetch(`${url}${path}`, init);
   const text = await response.text();

@@ -126,11 +126,11 @@ export class CrashingSystem {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.store.mend();
-    const ended = this.ledger[Symbol.asyncDispose]().then(
+    const ending = this.ledger[Symbol.asyncDispose]().then(
       () => true,
       () => true,
     );
-    const isEnded = await Promise.race([ended, after(5000, false)]);
+    const isEnded = await Promise.race([ending, after(5000, false)]);
     this.projections[Symbol.dispose]();
     for (const { ended, projections } of this.#dead) {
       await Promise.race([ended, after(1000)]);
@@ -174,8 +174,10 @@ export function rowsOf(file: string): Record<string, unknown[]> {
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").all();
   const rows = tables.map(({ name }) => [
     String(name),
-    database.prepare(`SELECT * FROM "${name}" ORDER BY 1, 2`).all(),
+    database.prepare(`SELECT * FROM "${String(name)}" ORDER BY 1, 2`).all(),
   ]);
   database.close();
-  return Object.fromEntries(rows.map(([name, found]) => [name, JSON.parse(JSON.stringify(found))]));
+  return Object.fromEntries(
+    rows.map(([name, found]) => [name, JSON.parse(JSON.stringify(found)) as unknown[]]),
+  );
 }

@@ -1,4 +1,4 @@
-/** Behavior that the signer promises and does not have yet: each of these fails until it is corrected. */
+/** Behavior that was once missing; each of these failed before it was mended. */
 
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

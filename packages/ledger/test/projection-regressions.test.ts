@@ -1,4 +1,4 @@
-/** Behavior of projections and erasure that is promised and not there yet: each of these fails until it is corrected. */
+/** Behavior of projections and erasure that was once missing; each of these failed before it was mended. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -26,7 +26,10 @@ const issue = (key?: string): Promise<string> => system.make({ type: 'license.is
 function failOnce(method: 'apply', isMeant: (revisions: readonly { id: string }[]) => boolean): void {
   const real = system.projections[method].bind(system.projections);
   system.projections[method] = (...given) => {
-    if (!isMeant(given[0])) return real(...given);
+    if (!isMeant(given[0])) {
+      real(...given);
+      return;
+    }
     system.projections[method] = real;
     throw new Error('disk full');
   };

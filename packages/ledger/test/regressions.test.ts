@@ -1,4 +1,4 @@
-/** Behavior that the ledger promises and does not have yet: each of these fails until it is corrected. */
+/** Behavior that was once missing; each of these failed before it was mended. */
 import { setTimeout as after } from 'node:timers/promises';
 import { isMapRoot } from '@tallystick/core';
 import { Projections } from '@tallystick/ledger';

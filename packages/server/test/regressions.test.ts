@@ -1,4 +1,4 @@
-/** Behavior that the server promises and does not have yet: each of these fails until it is corrected. */
+/** Behavior that was once missing; each of these failed before it was mended. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ describe('a cosigner that has seen more, and says so after the others made a quo
     for (const size of [21, 22, 23]) {
       await quorum.cosign(log.note(size), size, log.proofTo(size)).then(
         () => outcomes.push('published'),
-        (error: { problem?: string }) => outcomes.push(error.problem ?? 'error'),
+        (error: unknown) => outcomes.push((error as { problem?: string }).problem ?? 'error'),
       );
       await after(200);
     }

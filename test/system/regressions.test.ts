@@ -1,3 +1,4 @@
+// long: one table of cases over one running system, which is dear to start.
 import { spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
