@@ -172,12 +172,14 @@ export function copyDatabase(from: string, to: string): void {
 export function rowsOf(file: string): Record<string, unknown[]> {
   const database = new DatabaseSync(file, { readOnly: true });
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").all();
-  const rows = tables.map(({ name }) => [
-    String(name),
-    database.prepare(`SELECT * FROM "${String(name)}" ORDER BY 1, 2`).all(),
-  ]);
+  const rows: Record<string, unknown[]> = {};
+  for (const { name } of tables) {
+    const table = String(name);
+    rows[table] = database
+      .prepare(`SELECT * FROM "${table}" ORDER BY 1, 2`)
+      .all()
+      .map((row) => ({ ...row }));
+  }
   database.close();
-  return Object.fromEntries(
-    rows.map(([name, found]) => [name, JSON.parse(JSON.stringify(found)) as unknown[]]),
-  );
+  return rows;
 }
