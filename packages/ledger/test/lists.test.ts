@@ -63,7 +63,7 @@ describe('a walk over a list', () => {
       [
         {
           index: 1,
-          id: `${id.slice(0, -1)}0`,
+          id: neverIssued(id),
           rev: 0,
           document: (await documentOf(id)) as never,
           names: new Map(),
@@ -78,9 +78,14 @@ describe('a walk over a list', () => {
   });
 });
 
+/** An id beside one that exists. */
+function neverIssued(id: string): string {
+  return `${id.slice(0, -1)}${id.endsWith('0') ? '1' : '0'}`;
+}
+
 async function documentOf(id: string): Promise<object> {
   const current = await system.ledger.read.current(id);
-  return { ...current!.document, id: `${id.slice(0, -1)}0` };
+  return { ...current!.document, id: neverIssued(id) };
 }
 
 describe('a map root that was altered on the disk', () => {
