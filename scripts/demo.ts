@@ -56,7 +56,7 @@ function chooseInput(): DemoInput {
     csv: shop,
     mapping: join(examples, 'shop.mapping.yaml'),
     product: '*',
-    isEnding: (line) => /[02468],/.test(line),
+    isEnding: (line) => /^[^,]*[02468],/.test(line),
   };
 }
 
