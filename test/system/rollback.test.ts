@@ -232,16 +232,17 @@ describe('the signer, asked directly', () => {
     await expectRefusal('rollback', signer.signCheckpoint({ ...signed, size, root: tree.root(size) }, []));
   });
 
-  it('refuses another log, and a promise for what is published', async () => {
-    await expectRefusal('other_log', signer.signCheckpoint({ ...signed, origin: 'tally.example/other' }, []));
+  it('refuses a checkpoint and a promise of another log', async () => {
+    const origin = 'tally.example/other';
+    await expectRefusal('other_log', signer.signCheckpoint({ ...signed, origin }, []));
     const statement = {
-      origin: signed.origin,
-      index: 0,
+      origin,
+      index: signed.size,
       count: 1,
       root: signed.root,
-      publishBy: new Date().toISOString(),
+      publishBy: '2030-01-01T00:00:00.000Z',
     };
-    await expectRefusal('rollback', signer.signPromise(statement));
+    await expectRefusal('other_log', signer.signPromise(statement));
   });
 
   it('still signs the true history', async () => {
