@@ -6,7 +6,15 @@ import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseTrustRoot } from '@tallystick/core';
-import { Ledger, ledgerTimes, Projections, SqliteStore, type SubmitResult } from '@tallystick/ledger';
+import {
+  Ledger,
+  ledgerTimes,
+  Projections,
+  SqliteStore,
+  type SubmitResult,
+  ThreadedProjectionWriter,
+  ThreadedStore,
+} from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
 import {
   bootstrapIdentity,
@@ -22,6 +30,14 @@ import { type ServerProcess, startServer } from './processes.ts';
 const origin = 'bench.example/log';
 const signerMain = import.meta.resolve('@tallystick/signer/main');
 
+/** A ledger with what it stands on. */
+interface Opened {
+  ledger: Ledger;
+  store: ThreadedStore;
+  projections: Projections;
+  projectionWriter: ThreadedProjectionWriter;
+}
+
 interface RigFiles {
   store: string;
   projections: string;
@@ -35,9 +51,7 @@ export class LedgerRig implements AsyncDisposable {
   readonly #cosigners: LocalCosigners;
   readonly #process: ServerProcess;
   readonly #signer: SignerClient;
-  #store: SqliteStore;
-  #projections: Projections;
-  ledger: Ledger;
+  #opened: Opened;
 
   private constructor(parts: {
     files: RigFiles;
@@ -45,16 +59,14 @@ export class LedgerRig implements AsyncDisposable {
     cosigners: LocalCosigners;
     process: ServerProcess;
     signer: SignerClient;
-    opened: { ledger: Ledger; store: SqliteStore; projections: Projections };
+    opened: Opened;
   }) {
     this.#files = parts.files;
     this.#identity = parts.identity;
     this.#cosigners = parts.cosigners;
     this.#process = parts.process;
     this.#signer = parts.signer;
-    this.ledger = parts.opened.ledger;
-    this.#store = parts.opened.store;
-    this.#projections = parts.opened.projections;
+    this.#opened = parts.opened;
   }
 
   static async start(directory: string): Promise<LedgerRig> {
@@ -87,6 +99,10 @@ export class LedgerRig implements AsyncDisposable {
     return rig;
   }
 
+  get ledger(): Ledger {
+    return this.#opened.ledger;
+  }
+
   /** Issues licenses, `inFlight` at a time; resolves when all are durable. */
   async issue(count: number, inFlight = 256): Promise<void> {
     let left = count;
@@ -110,10 +126,7 @@ export class LedgerRig implements AsyncDisposable {
   async restart(): Promise<number> {
     await this.#close();
     const started = performance.now();
-    const opened = await open(this.#files, this.#identity, this.#cosigners, this.#signer);
-    this.ledger = opened.ledger;
-    this.#store = opened.store;
-    this.#projections = opened.projections;
+    this.#opened = await open(this.#files, this.#identity, this.#cosigners, this.#signer);
     await this.ready();
     return performance.now() - started;
   }
@@ -130,9 +143,11 @@ export class LedgerRig implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.ledger[Symbol.asyncDispose]();
-    this.#projections[Symbol.dispose]();
-    await this.#store[Symbol.asyncDispose]();
+    const { ledger, store, projections, projectionWriter } = this.#opened;
+    await ledger[Symbol.asyncDispose]();
+    projections[Symbol.dispose]();
+    await projectionWriter[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
   }
 
   async #sell(): Promise<void> {
@@ -182,14 +197,16 @@ async function open(
   identity: Identity,
   cosigners: LocalCosigners,
   signer: SignerClient,
-): Promise<{ ledger: Ledger; store: SqliteStore; projections: Projections }> {
+): Promise<Opened> {
   const hello = await signer.hello();
-  const store = SqliteStore.open(files.store);
-  const projections = new Projections(files.projections);
+  const store = await ThreadedStore.open(files.store);
+  const projectionWriter = await ThreadedProjectionWriter.open(files.projections);
+  const projections = new Projections(files.projections, { readOnly: true });
   const secret = createSecretKey(randomBytes(32));
   const ledger = await Ledger.open({
     store,
     projections,
+    projectionWriter,
     signer,
     cosigners,
     mark: hello.mark,
@@ -198,7 +215,7 @@ async function open(
     keys: hello.keys.map(({ alg, key }) => ({ alg, key })),
     indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
     newId: newSubjectId,
-    newLicenseKey: () => newLicenseKey(randomBytes),
+    newLicenseKey,
     random: randomBytes,
     now: () => Date.now(),
     times: ledgerTimes,
@@ -206,5 +223,5 @@ async function open(
       if (event.type === 'halted' || event.type === 'alarm') throw event.error;
     },
   });
-  return { ledger, store, projections };
+  return { ledger, store, projections, projectionWriter };
 }

@@ -22,5 +22,5 @@ export async function deriveProjections(
 ): Promise<void> {
   const state = await LogState.load(store, { genesis, ns, pastFrom: await store.size() });
   using projections = new Projections(file);
-  await new ProjectionFeeder({ store, state, projections, indexKey }).replay(onProgress);
+  await new ProjectionFeeder({ store, state, projections, writer: projections, indexKey }).replay(onProgress);
 }

@@ -54,6 +54,10 @@ export class PrefixStore implements Store {
     return index < this.#size ? this.#store.entry(index) : undefined;
   }
 
+  entryBytes(from: number, limit: number): Promise<Uint8Array[]> {
+    return this.#store.entryBytes(from, this.#limit(from, limit));
+  }
+
   async cause(index: number): Promise<StoredCause | undefined> {
     return index < this.#size ? this.#store.cause(index) : undefined;
   }

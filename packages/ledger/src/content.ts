@@ -101,7 +101,7 @@ export interface CheckedRevision {
 }
 
 /** Throws IntegrityAlarm where the bytes of an entry are not the ones that the log holds a leaf of. */
-export function checkEntry({ index, entry }: StoredEntry, leaf: Uint8Array): void {
+export function checkEntry({ index, entry }: Pick<StoredEntry, 'index' | 'entry'>, leaf: Uint8Array): void {
   if (!equalBytes(leafHash(entry), leaf)) throw new IntegrityAlarm(index, 'the entry is not the one logged');
 }
 

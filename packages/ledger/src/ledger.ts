@@ -18,7 +18,7 @@ import type { LogState } from './log-state.ts';
 import type { IndexLicenseKey } from './names.ts';
 import { type Opened, openLog } from './open-log.ts';
 import type { ProjectionFeeder } from './projections/feeder.ts';
-import type { Projections } from './projections/projections.ts';
+import type { Projections, ProjectionWriter } from './projections/projections.ts';
 import {
   type CheckpointSigner,
   type Cosigners,
@@ -45,6 +45,8 @@ import type { Store } from './store/store.ts';
 export interface LedgerParts {
   store: Store;
   projections: Projections;
+  /** Writes the projections; they themselves where left out. */
+  projectionWriter?: ProjectionWriter;
   signer: RecordSigner & PromiseSigner & CheckpointSigner;
   cosigners: Cosigners;
   /** The newest checkpoint that the signer's log key signed. */
@@ -56,7 +58,8 @@ export interface LedgerParts {
   keys: readonly PublicKey[];
   indexKey: IndexLicenseKey;
   newId: Environment['newId'];
-  newLicenseKey: Environment['newLicenseKey'];
+  /** Draws a license key from random bytes. */
+  newLicenseKey: (random: (length: number) => Uint8Array) => string;
   random: (length: number) => Uint8Array;
   /** Milliseconds. */
   now: () => number;
@@ -107,6 +110,7 @@ export class Ledger {
   readonly #feeder: ProjectionFeeder;
   readonly #sequencer: Sequencer;
   readonly #publisher: Publisher;
+  readonly #random: RandomPool;
   readonly #bundles: BundleMaker;
   readonly read: LedgerReader;
   #namespace: NamespaceDocument;
@@ -125,6 +129,7 @@ export class Ledger {
     this.#namespace = opened.namespace;
     this.#brake = opened.brake;
     this.#closed = opened.closed;
+    this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
     this.#bundles = new BundleMaker({ store, state, reader, keys: parts.keys });
@@ -250,11 +255,12 @@ export class Ledger {
 
   #environment(at: string): Environment {
     const { ns, newId, newLicenseKey } = this.#parts;
+    const random = this.#random;
     return {
       ns,
       now: at,
       newId,
-      newLicenseKey,
+      newLicenseKey: () => newLicenseKey((length) => random.take(length)),
       lock: effectiveLock(this.#namespace, this.#brake),
       epoch: this.#namespace.epoch,
     };
@@ -292,14 +298,14 @@ export class Ledger {
   }
 
   #createSequencer({ state, reader, lastAt }: Opened): Sequencer {
-    const { store, signer, projections, indexKey, random, now, onEvent } = this.#parts;
+    const { store, signer, projections, indexKey, now, onEvent } = this.#parts;
     return new Sequencer(
       {
         store,
         state,
         reader,
         signer,
-        random: new RandomPool(random),
+        random: this.#random,
         views: { projections, indexKey, codes: new Map() },
         now,
         environment: (at) => this.#environment(at),
@@ -320,6 +326,13 @@ export class Ledger {
     );
   }
 
+  /** Brings the projections up to what is committed now; what they know, the sequencer need not remember. */
+  async #catchUp(): Promise<void> {
+    const batch = this.#sequencer.committedBatch;
+    await this.#feeder.settle();
+    this.#sequencer.retire(batch);
+  }
+
   #createPublisher({ state, published }: Opened): Publisher {
     const { store, signer, cosigners, trust, mark, now, times, onEvent } = this.#parts;
     return new Publisher(
@@ -332,7 +345,7 @@ export class Ledger {
         trust,
         mark: { size: mark.size },
         now,
-        settle: () => this.#feeder.settle(),
+        settle: () => this.#catchUp(),
         onPublished: (newest) => {
           this.#noteWhatIsPending(newest);
           onEvent({ type: 'published', published: newest });

@@ -83,6 +83,11 @@ export class LogState {
     if (subject !== null) this.#recent.set(bytesKey(subject), { key: subject, leaf, index, rev });
   }
 
+  /** Log index of the newest committed entry of a subject. */
+  headIndex(key: Uint8Array): number | undefined {
+    return (this.#recent.get(bytesKey(key)) ?? this.map.head(key))?.index;
+  }
+
   /** The newest committed entry of a subject. */
   head(key: Uint8Array): Head | undefined {
     const recent = this.#recent.get(bytesKey(key));

@@ -40,11 +40,12 @@ export interface Opened {
 
 export async function openLog(parts: LedgerParts): Promise<Opened> {
   const { store, trust, ns, projections, indexKey } = parts;
+  const writer = parts.projectionWriter ?? projections;
   const saved = await store.checkpoint();
   const identity = { genesis: trust.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
   const state = await LogState.load(store, identity, (done) => parts.onProgress?.({ step: 'log', done }));
   const reader = new RevisionReader(store, state);
-  const feeder = new ProjectionFeeder({ store, state, projections, indexKey });
+  const feeder = new ProjectionFeeder({ store, state, projections, writer, indexKey });
   let closed = markProblem(parts.mark, state);
   let published: Published | null = null;
   try {

@@ -196,6 +196,6 @@ async function rebuilt(): Promise<Record<string, unknown[]>> {
     pastFrom: 0,
   });
   using projections = new Projections(file);
-  await new ProjectionFeeder({ store, state, projections, indexKey }).replay();
+  await new ProjectionFeeder({ store, state, projections, writer: projections, indexKey }).replay();
   return rowsOf(file);
 }

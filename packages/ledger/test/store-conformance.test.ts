@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MemoryStore, SqliteStore, StoreConflict, StoreLocked } from '../src/index.ts';
+import { MemoryStore, SqliteStore, StoreConflict, StoreLocked, ThreadedStore } from '../src/index.ts';
 import { batchAt, entriesPerBatch } from './support/store-batches.ts';
 import { describeStore } from './support/store-conformance.ts';
 
@@ -34,6 +34,16 @@ describeStore('the store on SQLite', {
     return SqliteStore.create(fileOf());
   },
   reopen: async () => SqliteStore.open(fileOf()),
+  remove: async () => removeFolder(),
+});
+
+describeStore('the store on SQLite that a thread writes', {
+  create: async () => {
+    makeFolder();
+    await SqliteStore.create(fileOf())[Symbol.asyncDispose]();
+    return ThreadedStore.open(fileOf());
+  },
+  reopen: () => ThreadedStore.open(fileOf()),
   remove: async () => removeFolder(),
 });
 

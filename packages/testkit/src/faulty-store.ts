@@ -100,6 +100,12 @@ export class FaultyStore implements Store {
     return entry === undefined || this.tamper === null ? entry : this.tamper(entry);
   }
 
+  async entryBytes(from: number, limit: number): Promise<Uint8Array[]> {
+    const { tamper } = this;
+    if (tamper === null) return this.#carryOut('entryBytes', () => this.inner.entryBytes(from, limit));
+    return (await this.entries(from, limit)).map(({ entry }) => entry);
+  }
+
   cause(index: number): Promise<StoredCause | undefined> {
     return this.#carryOut('cause', () => this.inner.cause(index));
   }

@@ -122,7 +122,7 @@ export async function openLedger(
     keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),
     indexKey: (key) => createHmac('sha256', 'test').update(key).digest('base64'),
     newId: newSubjectId,
-    newLicenseKey: () => newLicenseKey(randomBytes),
+    newLicenseKey,
     random: randomBytes,
     now,
     times: { ...ledgerTimes, intervalMs: 5, retryMs: 5, ...options.times },

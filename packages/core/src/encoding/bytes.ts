@@ -1,11 +1,12 @@
+import { encodeUtf8 } from '#platform';
 import { malformed } from '../errors.ts';
 
-const encoder = new TextEncoder();
 /** `ignoreBOM` keeps a leading byte order mark as text, so that decoding loses no byte. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Lone surrogates become U+FFFD. The bytes may share a buffer with others. */
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text);
+  return encodeUtf8(text);
 }
 
 /** Throws MALFORMED where the bytes are not UTF-8. */

@@ -2,6 +2,7 @@
  * A growing RFC 9162 tree in memory: every complete node of every level in flat arrays, 64 bytes a
  * leaf in all. Proofs and roots of any earlier size come from the same nodes.
  */
+import { base64 } from '../encoding/base64.ts';
 import { hashLength } from '../hash.ts';
 import { emptyRoot, nodeHash, nodeHashInto } from './merkle.ts';
 
@@ -136,6 +137,30 @@ export class LogTree {
       throw new RangeError(`tree has ${this.#size} leaves, not ${size}`);
     }
   }
+}
+
+/**
+ * The root over `leaves` and the inclusion path of each, leaf side first, in base64. Neighbors share most of their
+ * paths, so each hash is encoded once.
+ */
+export function allPaths(leaves: readonly Uint8Array[]): { root: Uint8Array; paths: string[][] } {
+  const paths: string[][] = leaves.map(() => []);
+  return { root: rootWithPaths(leaves, 0, leaves.length, paths), paths };
+}
+
+function rootWithPaths(
+  leaves: readonly Uint8Array[],
+  start: number,
+  end: number,
+  paths: readonly string[][],
+): Uint8Array {
+  if (end - start < 2) return leaves[start] ?? emptyRoot;
+  const middle = start + largestPowerOfTwoBelow(end - start);
+  const left = rootWithPaths(leaves, start, middle, paths);
+  const right = rootWithPaths(leaves, middle, end, paths);
+  const [leftText, rightText] = [base64(left), base64(right)];
+  for (let at = start; at < end; at++) paths[at]?.push(at < middle ? rightText : leftText);
+  return nodeHash(left, right);
 }
 
 /** The largest power of two smaller than `value` (which is at least 2). */

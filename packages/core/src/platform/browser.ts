@@ -13,6 +13,17 @@ export function sha256Into(data: Uint8Array, target: Uint8Array, offset: number)
   target.set(nobleSha256(data), offset);
 }
 
+const encoder = new TextEncoder();
+
+export function encodeUtf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** One character a byte, so that equal bytes give equal texts. */
+export function bytesAsText(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+
 export function encodeBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let at = 0; at < bytes.length; at += 8192) {

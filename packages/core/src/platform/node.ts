@@ -8,9 +8,10 @@ const hashBytes = 32;
 /** Node's Buffers have these methods, which work on any Uint8Array; its type declarations leave them out. */
 interface BufferMethods {
   latin1Write: (this: Uint8Array, text: string, offset: number, length: number) => number;
+  latin1Slice: (this: Uint8Array, start: number, end: number) => string;
   base64Slice: (this: Uint8Array, start: number, end: number) => string;
 }
-const { latin1Write, base64Slice } = Buffer.prototype as unknown as BufferMethods;
+const { latin1Write, latin1Slice, base64Slice } = Buffer.prototype as unknown as BufferMethods;
 
 export function sha256(data: Uint8Array): Uint8Array {
   const digest = Buffer.allocUnsafe(hashBytes);
@@ -24,6 +25,17 @@ export function sha256(data: Uint8Array): Uint8Array {
  */
 export function sha256Into(data: Uint8Array, target: Uint8Array, offset: number): void {
   latin1Write.call(target, hash('sha256', data, 'binary'), offset, hashBytes);
+}
+
+/** Many times as fast as TextEncoder for the short texts of this protocol. */
+export function encodeUtf8(text: string): Uint8Array {
+  const encoded = Buffer.from(text, 'utf8');
+  return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+}
+
+/** One character a byte, so that equal bytes give equal texts. */
+export function bytesAsText(bytes: Uint8Array): string {
+  return latin1Slice.call(bytes, 0, bytes.length);
 }
 
 export function encodeBase64(bytes: Uint8Array): string {

@@ -42,9 +42,12 @@ export function preAuthLength(payloadType: string, payload: Uint8Array): number 
 }
 
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const signatures = envelope.signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) }));
-  const { payload, payloadType } = envelope;
-  return utf8(JSON.stringify({ payload: base64(payload), payloadType, signatures }));
+  const { payload, payloadType, signatures } = envelope;
+  const signed = signatures.map(
+    ({ keyid, sig }) => `{"keyid":${JSON.stringify(keyid)},"sig":"${base64(sig)}"}`,
+  );
+  const type = JSON.stringify(payloadType);
+  return utf8(`{"payload":"${base64(payload)}","payloadType":${type},"signatures":[${signed.join(',')}]}`);
 }
 
 /** Parses an envelope of the given payload type; throws MALFORMED. Signatures are not checked here. */

@@ -1,7 +1,13 @@
 /** Subjects: what the map is keyed by, and the commitments to their documents. */
+import { bytesAsText } from '#platform';
 import { utf8 } from '../encoding/bytes.ts';
 import { malformed } from '../errors.ts';
-import { domainHash, hashLength, sha256Into } from '../hash.ts';
+import { domainHash, hashDomain, hashLength, sha256Into } from '../hash.ts';
+
+const subjectDomain = hashDomain('tallystick/subject/v1');
+const documentDomain = hashDomain('tallystick/document/v1');
+const companionDomain = hashDomain('tallystick/private/v1');
+const causeDomain = hashDomain('tallystick/cause/v1');
 
 const namespaceRule = /^[a-z][a-z0-9-]{0,30}$/;
 const subjectIdRule = /^[a-z][a-z0-9]{0,15}(_[0-9a-hjkmnp-tv-z]{26})?$/;
@@ -27,7 +33,7 @@ export function checkSubjectId(ns: string, id: string): void {
  * nothing of a staging system can be replayed into production.
  */
 export function subjectKey(genesis: Uint8Array, ns: string, id: string): Uint8Array {
-  return domainHash('tallystick/subject/v1', genesis, utf8(ns), new Uint8Array(1), utf8(id));
+  return domainHash(subjectDomain, genesis, utf8(`${ns}\0${id}`));
 }
 
 const headDomain = utf8('tallystick/head/v1');
@@ -53,17 +59,17 @@ export function headValue(index: number, leaf: Uint8Array): Uint8Array {
 
 /** C: what a record says of its document. The salt is 32 fresh random bytes per revision. */
 export function documentCommitment(salt: Uint8Array, document: Uint8Array): Uint8Array {
-  return domainHash('tallystick/document/v1', salt, document);
+  return domainHash(documentDomain, salt, document);
 }
 
 /** The commitment in a document's `private` member to its vendor-only companion. */
 export function companionCommitment(salt: Uint8Array, companion: Uint8Array): Uint8Array {
-  return domainHash('tallystick/private/v1', salt, companion);
+  return domainHash(companionDomain, salt, companion);
 }
 
 /** The commitment in a record's `cause` member to who asked for it, why, and who allowed it. */
 export function causeCommitment(salt: Uint8Array, cause: Uint8Array): Uint8Array {
-  return domainHash('tallystick/cause/v1', salt, cause);
+  return domainHash(causeDomain, salt, cause);
 }
 
 /** True for the two kinds of document that are public, and so committed to with a zero salt. */
@@ -71,7 +77,7 @@ export function isPublicSubject(id: string): boolean {
   return id === 'namespace' || id === 'brake';
 }
 
-/** Two byte strings as one map key for JavaScript maps. */
+/** A short byte string as a key for JavaScript maps. */
 export function bytesKey(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return bytesAsText(bytes);
 }

@@ -9,7 +9,7 @@ import { checkRevision } from '../content.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
-import type { ProjectedRequest, ProjectedRevision, Projections } from './projections.ts';
+import type { ProjectedRequest, ProjectedRevision, Projections, ProjectionWriter } from './projections.ts';
 
 export interface FedRevision extends ProjectedRevision {
   /** Record type. */
@@ -22,6 +22,8 @@ export interface FeederParts {
   store: Store;
   state: LogState;
   projections: Projections;
+  /** Writes them. */
+  writer: ProjectionWriter;
   indexKey: IndexLicenseKey;
 }
 
@@ -84,8 +86,8 @@ export class ProjectionFeeder {
    * more than the log holds. `onProgress` gets the number of entries taken in.
    */
   async replay(onProgress: (entries: number) => void = () => {}): Promise<void> {
-    const { store, state, projections } = this.#parts;
-    if (projections.size > state.size) projections.clear();
+    const { store, state, projections, writer } = this.#parts;
+    if (projections.size > state.size) await writer.clear();
     for (let from = projections.size; from < state.size; from = projections.size) {
       const entries = await store.entries(from, entriesPerRead);
       const size = from + entries.length;
@@ -102,7 +104,7 @@ export class ProjectionFeeder {
 
   /** Writes in log order, stopping before each erasure to shred what it covers. Repeating it does no harm. */
   async #write({ revisions, requests, size }: Fed): Promise<void> {
-    const { projections } = this.#parts;
+    const { projections, writer } = this.#parts;
     let rest = revisions;
     for (;;) {
       const erased = rest.find((revision) => revision.type === 'customer.erased');
@@ -110,17 +112,17 @@ export class ProjectionFeeder {
       const first = erased.cause;
       const command = rest.filter((revision) => revision.cause === first);
       const before = rest.filter((revision) => revision.index < first);
-      projections.apply(
+      await writer.apply(
         before,
         requests.filter(({ index }) => index < first),
         Math.max(first, projections.size),
       );
       await this.#shredBefore(command);
-      projections.apply(command, [], projections.size);
-      projections.scrub();
+      await writer.apply(command, [], projections.size);
+      await writer.scrub();
       rest = rest.filter((revision) => revision.index >= first && revision.cause !== first);
     }
-    projections.apply(rest, requests, Math.max(size, projections.size));
+    await writer.apply(rest, requests, Math.max(size, projections.size));
   }
 
   /** Removes every earlier revision of the subjects that an erasing command touched. */

@@ -20,6 +20,31 @@ export interface ProjectedRevision {
   dropsNames?: boolean;
 }
 
+/** A revision reduced to what is written of it. */
+export interface RevisionRows {
+  index: number;
+  id: string;
+  rev: number;
+  dropsNames: boolean;
+  names: (readonly [name: string, holder: string | null])[];
+  /** null where the subject has no row, or its document is shredded. */
+  row: ({ type: string } & (LicenseRow | CatalogRow | CustomerRow)) | null;
+}
+
+/** What takes revisions in: the projections themselves, or the thread that writes them. */
+export interface ProjectionWriter {
+  /** Takes in revisions in log order, together with the new size. */
+  apply(
+    revisions: readonly ProjectedRevision[],
+    requests: readonly ProjectedRequest[],
+    size: number,
+  ): void | Promise<void>;
+  /** Leaves nothing behind, in the write-ahead log either, of rows that were replaced or deleted. */
+  scrub(): void | Promise<void>;
+  /** Forgets everything; what follows is a replay from entry 0. */
+  clear(): void | Promise<void>;
+}
+
 export interface ProjectedRequest {
   key: string;
   /** Log index of the first record made under it. */
@@ -83,7 +108,7 @@ const schema = `
   PRAGMA user_version = 1;
 `;
 
-export class Projections {
+export class Projections implements ProjectionWriter {
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepareAll>;
 
@@ -92,11 +117,14 @@ export class Projections {
     this.#database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
     if (options.readOnly !== true) {
       this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON');
+      // Names are keyed at random: what is written in one go touches many pages, and again in the next.
+      this.#database.exec('PRAGMA wal_autocheckpoint=16000');
       const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as {
         user_version: number;
       };
       if (version === 0) this.#database.exec(schema);
     }
+    this.#database.exec('PRAGMA cache_size=-65536');
     this.#statements = prepareAll(this.#database);
   }
 
@@ -105,8 +133,11 @@ export class Projections {
     return (this.#statements.cursor.get() as { size: number }).size;
   }
 
-  /** Takes in revisions in log order, together with the new size. */
   apply(revisions: readonly ProjectedRevision[], requests: readonly ProjectedRequest[], size: number): void {
+    this.applyRows(revisions.map(rowsOf), requests, size);
+  }
+
+  applyRows(revisions: readonly RevisionRows[], requests: readonly ProjectedRequest[], size: number): void {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for (const revision of revisions) this.#applyOne(revision);
@@ -193,12 +224,10 @@ export class Projections {
     return this.#statements.counts.get() as never;
   }
 
-  /** Leaves nothing behind, in the write-ahead log either, of rows that were replaced or deleted. */
   scrub(): void {
     this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
-  /** Forgets everything; what follows is a replay from entry 0. */
   clear(): void {
     this.#database.exec(
       `BEGIN IMMEDIATE; DELETE FROM names; DELETE FROM requests; DELETE FROM revisions; DELETE FROM catalog;
@@ -210,23 +239,35 @@ export class Projections {
     this.#database.close();
   }
 
-  #applyOne({ index, id, rev, document, names, dropsNames }: ProjectedRevision): void {
-    if (dropsNames === true) this.#statements.dropNamesOf.run(id);
+  #applyOne({ index, id, rev, row, names, dropsNames }: RevisionRows): void {
+    if (dropsNames) this.#statements.dropNamesOf.run(id);
     this.#statements.setRevision.run(id, rev, index);
     for (const [name, holder] of names) {
       if (holder === null) this.#statements.dropName.run(name, id);
       else this.#statements.setName.run(name, holder);
     }
-    const row = document === null ? null : rowFor(document);
-    if (row === null || document === null) return;
+    if (row === null) return;
     if ('plan' in row) {
       this.#statements.setLicense.run(id, row.customer, row.plan, row.product, row.state, row.until);
     } else if ('code' in row) {
-      this.#statements.setCatalog.run(id, document.type, row.code, row.product, row.state);
+      this.#statements.setCatalog.run(id, row.type, row.code, row.product, row.state);
     } else {
       this.#statements.setCustomer.run(id, row.reference, row.state);
     }
   }
+}
+
+/** What is written of a revision. */
+export function rowsOf({ index, id, rev, dropsNames, names, document }: ProjectedRevision): RevisionRows {
+  const row = document === null ? null : rowFor(document);
+  return {
+    index,
+    id,
+    rev,
+    dropsNames: dropsNames === true,
+    names: [...names],
+    row: document === null || row === null ? null : { type: document.type, ...row },
+  };
 }
 
 /** The row that a document should have. */

@@ -152,7 +152,7 @@ export class Publisher {
       const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
       const markSize = await this.#markSize();
       if (!this.#isConfirmed && markSize > 0) await this.#publish(this.#checkpoint(markSize));
-      else if (isBehind) await this.#publish(await this.#anchor());
+      else if (isBehind) await this.#extend();
       else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
       this.#isConfirmed = this.#published !== null;
       this.#setTrouble(null);
@@ -161,6 +161,15 @@ export class Publisher {
     }
     const pause = this.#trouble === null ? this.#times.intervalMs : this.#times.retryMs;
     this.#schedule(Math.max(0, pause - (this.#parts.now() - started)));
+  }
+
+  /** Publishes everything committed so far. */
+  async #extend(): Promise<void> {
+    const checkpoint = await this.#anchor();
+    // While signer and cosigners work: what is shown as published can be found, and what was erased is gone.
+    const settled = this.#parts.settle();
+    settled.catch(() => {});
+    await this.#publish(checkpoint, settled);
   }
 
   async #markSize(): Promise<number> {
@@ -177,9 +186,9 @@ export class Publisher {
   /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
   #anchor(): Promise<Checkpoint> {
     const { sequencer, state, store, trust } = this.#parts;
+    // Most of the hashing is done while commands go on; what they add meanwhile is left for when they wait.
+    state.advanceMap();
     return sequencer.whileQuiet(async () => {
-      await this.#parts.settle();
-      sequencer.retire(sequencer.committedBatch);
       const last = await store.entry(state.size - 1);
       if (last === undefined || !isMapRoot(last.entry)) {
         const index = state.size;
@@ -196,7 +205,8 @@ export class Publisher {
     return { origin: trust.log.origin, size, root: state.tree.root(size) };
   }
 
-  async #publish(checkpoint: Checkpoint): Promise<void> {
+  /** Shows the checkpoint once it is cosigned and `settled` is done. */
+  async #publish(checkpoint: Checkpoint, settled: Promise<void> = Promise.resolve()): Promise<void> {
     const { signer, cosigners, state, trust, mark, store } = this.#parts;
     const { size, origin } = checkpoint;
     const markSize = await this.#markSize();
@@ -216,6 +226,7 @@ export class Publisher {
     const parsed = parseSignedCheckpoint(utf8(note));
     await verifyLogSignatures(parsed, trust.log.vkeys);
     const asOf = await verifyQuorum(parsed, trust.quorum);
+    await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
     this.#settle({ size, root: checkpoint.root, note, asOf });
   }

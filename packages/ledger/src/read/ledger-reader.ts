@@ -155,9 +155,12 @@ export class LedgerReader {
     if (name.index * 256 + name.width > available) return undefined;
     this.#parts.checkSound();
     if (name.level !== 'entries') return state.tree.tile(level, name.index, name.width);
-    const stored = await store.entries(name.index * 256, name.width);
-    for (const each of stored) checkEntry(each, state.tree.leaf(each.index));
-    return encodeEntryBundle(stored.map(({ entry }) => entry));
+    const first = name.index * 256;
+    const entries = await store.entryBytes(first, name.width);
+    for (const [nth, entry] of entries.entries()) {
+      checkEntry({ index: first + nth, entry }, state.tree.leaf(first + nth));
+    }
+    return encodeEntryBundle(entries);
   }
 
   /** An entry with what it is about; undefined where the log has not got it yet. */

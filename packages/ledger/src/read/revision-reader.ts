@@ -5,18 +5,30 @@ import { type CheckedRevision, checkRevision } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Store } from '../store/store.ts';
+import { RecentMap } from './recent-map.ts';
 
 const cachedMax = 20_000;
+/** There is a revision, and it is not in memory. */
+export const unread: unique symbol = Symbol('unread');
 
 export class RevisionReader {
   readonly #store: Store;
   readonly #state: LogState;
-  /** Newest revisions by log index, oldest use first; entries are immutable, so nothing here goes stale. */
-  readonly #cache = new Map<number, Current>();
+  /** Revisions by log index; entries are immutable, so nothing here goes stale. */
+  readonly #cache = new RecentMap<number, Current>(cachedMax);
 
   constructor(store: Store, state: LogState) {
     this.#store = store;
     this.#state = state;
+  }
+
+  /**
+   * The newest committed revision of a subject as far as that is known without reading: undefined where there is
+   * none, `unread` where the store has to be asked.
+   */
+  known(id: string): Current | undefined | typeof unread {
+    const index = this.#state.headIndex(this.#state.keyOf(id));
+    return index === undefined ? undefined : (this.#cache.get(index) ?? unread);
   }
 
   /** The newest committed revision of a subject; throws IntegrityAlarm where its bytes were altered. */
@@ -44,10 +56,6 @@ export class RevisionReader {
 
   /** Keeps a revision that was just committed at hand. */
   remember(index: number, current: Current): void {
-    if (this.#cache.size >= cachedMax) {
-      const [oldest] = this.#cache.keys();
-      if (oldest !== undefined) this.#cache.delete(oldest);
-    }
     this.#cache.set(index, current);
   }
 }

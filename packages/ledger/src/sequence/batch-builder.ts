@@ -39,7 +39,7 @@ export interface BatchBuilderParts {
   state: LogState;
   reader: RevisionReader;
   random: RandomPool;
-  views: Omit<ViewSources, 'overlay' | 'durableBatch'>;
+  views: Omit<ViewSources, 'overlay' | 'durableBatch' | 'reader'>;
   /** Number of the newest durable batch. */
   durableBatch: () => number;
   overlay: Overlay;
@@ -133,7 +133,7 @@ export class BatchBuilder {
   async #decide(batch: Batch, submission: Submission, at: string): Promise<Decision | 'after this batch'> {
     const { overlay, durableBatch, views, reader, environment, settle } = this.#parts;
     const context = environment(at);
-    let view = new SequencingView({ overlay, durableBatch, ...views });
+    let view = new SequencingView({ overlay, durableBatch, reader, ...views });
     for (;;) {
       try {
         const decision = decide(view, submission.command, context);
@@ -141,7 +141,7 @@ export class BatchBuilder {
         // No refusal on the strength of a change that may yet fail: it waits until that is certain.
         if (batch.records.length > 0) return 'after this batch';
         await this.#waitForAll(batch);
-        view = new SequencingView({ overlay, durableBatch, ...views });
+        view = new SequencingView({ overlay, durableBatch, reader, ...views });
       } catch (error) {
         if (!(error instanceof Missing)) throw error;
         if (error.what !== 'settled projections') {

@@ -1,12 +1,12 @@
 /** A batch on its way: decided, signed, committed, promised. */
 import {
+  allPaths,
   base64,
   encodeEnvelope,
   encodePromise,
   encodeRecord,
   type KeptPromise,
   type LogRecord,
-  LogTree,
   leafHash,
   type PromiseStatement,
   payloadTypes,
@@ -77,22 +77,19 @@ export interface Batch {
 
 /** A signed promise that all records of a batch will be published. */
 export interface BatchPromise {
-  /** DSSE envelope. */
-  envelope: Uint8Array;
-  /** Log index of the first leaf of `tree`. */
+  /** DSSE envelope, base64. */
+  envelope: string;
+  /** Log index of the first entry. */
   index: number;
-  tree: LogTree;
+  /** Per entry what leads from its leaf to the root that was signed. */
+  leaves: { leaf: string; path: string[] }[];
 }
 
 /** The part of a batch's promise that one caller keeps for one entry. */
 export function keptPromise(promise: BatchPromise, index: number): KeptPromise {
-  const at = index - promise.index;
-  return {
-    envelope: base64(promise.envelope),
-    index,
-    leaf: base64(promise.tree.leaf(at)),
-    path: promise.tree.inclusionProof(at).map(base64),
-  };
+  const kept = promise.leaves[index - promise.index];
+  if (kept === undefined) throw new RangeError(`the promise does not cover entry ${index}`);
+  return { envelope: promise.envelope, index, ...kept };
 }
 
 /** Fills in signatures: from here on entries are bytes and have a leaf hash. */
@@ -117,13 +114,16 @@ export async function makePromise(
   statement: Pick<PromiseStatement, 'origin' | 'index' | 'publishBy'>,
   leaves: readonly Uint8Array[],
 ): Promise<BatchPromise> {
-  const tree = new LogTree();
-  for (const leaf of leaves) tree.append(leaf);
-  const whole = { ...statement, count: leaves.length, root: tree.root() };
+  const { root, paths } = allPaths(leaves);
+  const whole = { ...statement, count: leaves.length, root };
   const signature = await signer.signPromise(whole);
   const payload = encodePromise(whole);
   const envelope = encodeEnvelope({ payload, payloadType: payloadTypes.promise, signatures: [signature] });
-  return { envelope, index: statement.index, tree };
+  return {
+    envelope: base64(envelope),
+    index: statement.index,
+    leaves: leaves.map((leaf, at) => ({ leaf: base64(leaf), path: paths[at] ?? [] })),
+  };
 }
 
 /** What the ledger asks of the signer for a promise. */

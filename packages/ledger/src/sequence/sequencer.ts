@@ -46,7 +46,7 @@ export interface SequencerParts {
   reader: RevisionReader;
   signer: RecordSigner;
   random: RandomPool;
-  views: Omit<ViewSources, 'overlay' | 'durableBatch'>;
+  views: Omit<ViewSources, 'overlay' | 'durableBatch' | 'reader'>;
   /** Milliseconds. */
   now: () => number;
   /** What decisions may use besides the view. */

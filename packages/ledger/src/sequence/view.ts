@@ -7,6 +7,7 @@
 import type { Current, DocumentOf, SubjectType, View } from '@tallystick/license';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
 import type { Projections } from '../projections/projections.ts';
+import { type RevisionReader, unread } from '../read/revision-reader.ts';
 import type { Overlay } from './overlay.ts';
 
 /** Something that must be loaded before a decision can be made. Not a failure: it never leaves the builder. */
@@ -23,6 +24,7 @@ export class Missing extends Error {
 export interface ViewSources {
   overlay: Overlay;
   projections: Projections;
+  reader: RevisionReader;
   indexKey: IndexLicenseKey;
   /** Ids by code name, once found: a code is never given up, and every sale asks for one. */
   codes: Map<string, string>;
@@ -83,8 +85,10 @@ export class SequencingView implements View {
       this.#note(overlaid.batch);
       return overlaid.current;
     }
-    if (!this.loaded.has(id)) throw new Missing({ subject: id });
-    return this.loaded.get(id);
+    if (this.loaded.has(id)) return this.loaded.get(id);
+    const known = this.#sources.reader.known(id);
+    if (known === unread) throw new Missing({ subject: id });
+    return known;
   }
 
   #idOfName(name: string): string | undefined {

@@ -42,6 +42,10 @@ export class MemoryStore implements Store {
     return this.#entries[index];
   }
 
+  async entryBytes(from: number, limit: number): Promise<Uint8Array[]> {
+    return this.#entries.slice(from, from + limit).map(({ entry }) => entry);
+  }
+
   async cause(index: number): Promise<StoredCause | undefined> {
     return this.#causes.get(index);
   }

@@ -90,6 +90,8 @@ export interface Store {
   /** Whole entries from `from` on, at most `limit`, in order. */
   entries(from: number, limit: number): Promise<StoredEntry[]>;
   entry(index: number): Promise<StoredEntry | undefined>;
+  /** The bytes of entries from `from` on, at most `limit`, in order; empty bytes where they are gone. */
+  entryBytes(from: number, limit: number): Promise<Uint8Array[]>;
   cause(index: number): Promise<StoredCause | undefined>;
   /** Causes with `from` ≤ index < `to`, in order. */
   causes(from: number, to: number): Promise<StoredCause[]>;

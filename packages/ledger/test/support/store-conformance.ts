@@ -122,6 +122,8 @@ function describeReads(current: () => Store, fill: Fill): void {
     );
     expect(await store.causes(0, 100)).toEqual([causeAt(0, 3), causeAt(3, 3), causeAt(7)]);
     expect(await store.entry(7)).toEqual(entryAt(7));
+    expect(await store.entryBytes(2, 5)).toEqual(all.slice(2, 7).map(({ entry }) => entry));
+    expect(await store.entryBytes(8, 5)).toEqual([]);
     expect(await store.cause(3)).toEqual(causeAt(3, 3));
   });
 

@@ -16,7 +16,8 @@ import {
   type LedgerTimes,
   ledgerTimes,
   Projections,
-  SqliteStore,
+  ThreadedProjectionWriter,
+  ThreadedStore,
 } from '@tallystick/ledger';
 import { SignerClient, type SignerHello } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
@@ -37,7 +38,8 @@ interface Foundation {
   /** Public keys of the namespace's issuing and brake keys. */
   keys: PublicKey[];
   quorum: Quorum;
-  store: SqliteStore;
+  store: ThreadedStore;
+  projectionWriter: ThreadedProjectionWriter;
   projections: Projections;
   times: LedgerTimes;
 }
@@ -70,7 +72,7 @@ export class LedgerHost implements AsyncDisposable {
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
   static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
     const foundation = await layFoundation(config);
-    const { trust, signer, hello, keys, quorum, store, projections, times } = foundation;
+    const { trust, signer, hello, keys, quorum, store, projections, projectionWriter, times } = foundation;
     let host: LedgerHost | null = null;
     const reporter = new EventReporter(quorum, (event) => {
       // The status goes first: whoever hears of a checkpoint must find it there.
@@ -83,6 +85,7 @@ export class LedgerHost implements AsyncDisposable {
     const ledger = await Ledger.open({
       store,
       projections,
+      projectionWriter,
       signer,
       cosigners: quorum,
       mark: hello.mark,
@@ -91,7 +94,7 @@ export class LedgerHost implements AsyncDisposable {
       keys,
       indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
       newId: newSubjectId,
-      newLicenseKey: () => newLicenseKey(randomBytes),
+      newLicenseKey,
       random: randomBytes,
       now: () => Date.now(),
       times,
@@ -146,12 +149,13 @@ export class LedgerHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { quorum, signer, projections, store } = this.#foundation;
+    const { quorum, signer, projections, projectionWriter, store } = this.#foundation;
     clearInterval(this.#timer);
     await this.#ledger[Symbol.asyncDispose]();
     quorum.close();
     await signer[Symbol.asyncDispose]();
     projections[Symbol.dispose]();
+    await projectionWriter[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   }
 }
@@ -160,10 +164,11 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
   const trust = (await readTrustRootFile(config.trustRoot)).at(-1);
   if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
   // The lock on the store comes first: a second server must not get as far as asking the signer.
-  const store = SqliteStore.open(config.store, { synchronous: config.synchronous });
+  const store = await ThreadedStore.open(config.store, { synchronous: config.synchronous });
   const signer = new SignerClient(config.signerSocket);
   const hello = await signer.hello();
   if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
+  const projectionWriter = await ThreadedProjectionWriter.open(config.projections);
   return {
     trust,
     signer,
@@ -176,7 +181,8 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
       now: () => Date.now(),
     }),
     store,
-    projections: new Projections(config.projections),
+    projectionWriter,
+    projections: new Projections(config.projections, { readOnly: true }),
     times: { ...ledgerTimes, ...config.times },
   };
 }
