@@ -12,7 +12,7 @@ export {
 export { LogState } from './log-state.ts';
 export type { IndexLicenseKey } from './names.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
-export { type LicenseFilter, type Page, Projections } from './projections/projections.ts';
+export { type LicenseFilter, type Page, Projections, revisionRows } from './projections/projections.ts';
 export { ThreadedProjectionWriter } from './projections/threaded-writer.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';

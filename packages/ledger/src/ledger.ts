@@ -113,6 +113,7 @@ export class Ledger {
   readonly #random: RandomPool;
   readonly #bundles: BundleMaker;
   readonly read: LedgerReader;
+  #following: NodeJS.Timeout | null = null;
   #namespace: NamespaceDocument;
   #brake: BrakeDocument;
   /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
@@ -250,6 +251,7 @@ export class Ledger {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sequencer.stop();
     await this.#publisher.stop();
+    if (this.#following !== null) clearTimeout(this.#following);
     await this.#feeder.settle();
   }
 
@@ -312,6 +314,7 @@ export class Ledger {
         promise: (batch) => this.#promise(batch),
         onCommitted: ({ revisions, requests, changes, size }) => {
           this.#feeder.add(revisions, requests, size);
+          this.#follow();
           this.#oldestPending ??= { at: now(), index: revisions[0]?.index ?? 0 };
           onEvent({ type: 'durable', changes });
         },
@@ -324,6 +327,15 @@ export class Ledger {
       },
       lastAt,
     );
+  }
+
+  /** Soon after a commit, whether or not it can be published: what waits in memory for the projections stays little. */
+  #follow(): void {
+    this.#following ??= setTimeout(() => {
+      this.#following = null;
+      // What could not be written stays to be written: the next checkpoint tries again, and tells of it.
+      this.#catchUp().catch(() => null);
+    }, this.#parts.times.intervalMs);
   }
 
   /** Brings the projections up to what is committed now; what they know, the sequencer need not remember. */

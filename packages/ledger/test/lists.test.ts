@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { isMapRoot } from '@tallystick/core';
 import type { CheckedRevision, LicenseFilter } from '@tallystick/ledger';
-import { LogState, MemoryStore, ProjectionFeeder, Projections } from '@tallystick/ledger';
+import { LogState, MemoryStore, ProjectionFeeder, Projections, revisionRows } from '@tallystick/ledger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CrashingSystem, indexKey, rowsOf } from './support/crashing-system.ts';
 
@@ -61,13 +61,13 @@ describe('a walk over a list', () => {
     await system.published();
     system.projections.apply(
       [
-        {
+        revisionRows({
           index: 1,
           id: neverIssued(id),
           rev: 0,
           document: (await documentOf(id)) as never,
           names: new Map(),
-        },
+        }),
       ],
       [],
       system.ledger.size,

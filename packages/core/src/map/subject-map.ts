@@ -231,14 +231,14 @@ export class SubjectMap {
   /** Writes the hash of a clean node into the scratch input of its parent. */
   #hashInto(node: number, offset: number): void {
     if (node > 0) {
-      parentInput.set(this.#hashes.subarray(node * hashLength, (node + 1) * hashLength), offset);
+      copyHash(this.#hashes, node * hashLength, parentInput, offset);
     } else if (node === 0) {
       parentInput.fill(0, offset, offset + hashLength);
     } else {
       const at = (-node - 1) * hashLength;
       leafInput[0] = 2;
-      leafInput.set(this.#keys.subarray(at, at + hashLength), 1);
-      leafInput.set(this.#values.subarray(at, at + hashLength), 1 + hashLength);
+      copyHash(this.#keys, at, leafInput, 1);
+      copyHash(this.#values, at, leafInput, 1 + hashLength);
       sha256Into(leafInput, parentInput, offset);
     }
   }
@@ -261,6 +261,11 @@ export class SubjectMap {
   #value(leaf: number): Uint8Array {
     return this.#values.slice(leaf * hashLength, (leaf + 1) * hashLength);
   }
+}
+
+/** Without a view of the bytes: this runs several times per change, and views are garbage. */
+function copyHash(source: Uint8Array, from: number, target: Uint8Array, to: number): void {
+  for (let at = 0; at < hashLength; at++) target[to + at] = source[from + at] as number;
 }
 
 const parentInput = new Uint8Array(1 + 2 * hashLength);

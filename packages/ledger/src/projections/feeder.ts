@@ -9,9 +9,15 @@ import { checkRevision } from '../content.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
-import type { ProjectedRequest, ProjectedRevision, Projections, ProjectionWriter } from './projections.ts';
+import {
+  type ProjectedRequest,
+  type Projections,
+  type ProjectionWriter,
+  type RevisionRows,
+  revisionRows,
+} from './projections.ts';
 
-export interface FedRevision extends ProjectedRevision {
+export interface FedRevision extends RevisionRows {
   /** Record type. */
   type: string;
   /** Log index of its command's first record. */
@@ -155,16 +161,10 @@ export class ProjectionFeeder {
       const dropsNames = before === null;
       earlier.set(content.id, current);
       const { type, rev } = record.record;
-      revisions.push({
-        index: entry.index,
-        id: content.id,
-        rev,
-        type,
-        cause: content.cause,
-        document: current?.document ?? null,
-        names,
-        dropsNames,
-      });
+      const { index } = entry;
+      const document = current?.document ?? null;
+      const rows = revisionRows({ index, id: content.id, rev, document, names, dropsNames });
+      revisions.push({ ...rows, type, cause: content.cause });
     }
     return revisions;
   }

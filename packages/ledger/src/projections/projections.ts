@@ -35,7 +35,7 @@ export interface RevisionRows {
 export interface ProjectionWriter {
   /** Takes in revisions in log order, together with the new size. */
   apply(
-    revisions: readonly ProjectedRevision[],
+    revisions: readonly RevisionRows[],
     requests: readonly ProjectedRequest[],
     size: number,
   ): void | Promise<void>;
@@ -133,11 +133,7 @@ export class Projections implements ProjectionWriter {
     return (this.#statements.cursor.get() as { size: number }).size;
   }
 
-  apply(revisions: readonly ProjectedRevision[], requests: readonly ProjectedRequest[], size: number): void {
-    this.applyRows(revisions.map(rowsOf), requests, size);
-  }
-
-  applyRows(revisions: readonly RevisionRows[], requests: readonly ProjectedRequest[], size: number): void {
+  apply(revisions: readonly RevisionRows[], requests: readonly ProjectedRequest[], size: number): void {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for (const revision of revisions) this.#applyOne(revision);
@@ -258,7 +254,14 @@ export class Projections implements ProjectionWriter {
 }
 
 /** What is written of a revision. */
-export function rowsOf({ index, id, rev, dropsNames, names, document }: ProjectedRevision): RevisionRows {
+export function revisionRows({
+  index,
+  id,
+  rev,
+  dropsNames,
+  names,
+  document,
+}: ProjectedRevision): RevisionRows {
   const row = document === null ? null : rowFor(document);
   return {
     index,

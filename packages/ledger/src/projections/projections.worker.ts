@@ -16,7 +16,7 @@ serve(() => {
   return {
     apply: (text: string) => {
       const { revisions, requests, size } = JSON.parse(text) as Written;
-      projections.applyRows(revisions, requests, size);
+      projections.apply(revisions, requests, size);
     },
     scrub: () => projections.scrub(),
     clear: () => projections.clear(),

@@ -1,11 +1,6 @@
 /** Writes the projections in a thread of its own: whoever decides reads them meanwhile, as they were before. */
 import { Thread } from '../thread/thread.ts';
-import {
-  type ProjectedRequest,
-  type ProjectedRevision,
-  type ProjectionWriter,
-  rowsOf,
-} from './projections.ts';
+import type { ProjectedRequest, ProjectionWriter, RevisionRows } from './projections.ts';
 
 export class ThreadedProjectionWriter implements ProjectionWriter, AsyncDisposable {
   readonly #thread: Thread;
@@ -21,12 +16,12 @@ export class ThreadedProjectionWriter implements ProjectionWriter, AsyncDisposab
   }
 
   async apply(
-    revisions: readonly ProjectedRevision[],
+    revisions: readonly RevisionRows[],
     requests: readonly ProjectedRequest[],
     size: number,
   ): Promise<void> {
     // As text, because copying one string between threads is cheaper than copying a tree of objects.
-    await this.#thread.call('apply', JSON.stringify({ revisions: revisions.map(rowsOf), requests, size }));
+    await this.#thread.call('apply', JSON.stringify({ revisions, requests, size }));
   }
 
   async scrub(): Promise<void> {

@@ -15,7 +15,7 @@ import type { Change, Command, Current } from '@tallystick/license';
 import type { CauseInput } from '../content.ts';
 import { LedgerError } from '../errors.ts';
 import type { FedRevision } from '../projections/feeder.ts';
-import type { ProjectedRequest } from '../projections/projections.ts';
+import { type ProjectedRequest, revisionRows } from '../projections/projections.ts';
 import type { StoredCause, StoredContent, StoredEntry } from '../store/store.ts';
 import type { Queued } from './batch-builder.ts';
 import type { OverlaySubject } from './overlay.ts';
@@ -139,7 +139,8 @@ export function committedOf(batch: Batch): Committed {
     entries: batch.stored,
     revisions: batch.records.map(({ index, record, applied, names, content }) => {
       const { document, rev } = applied.current;
-      return { index, id: document.id, rev, type: record.type, cause: content.cause, document, names };
+      const rows = revisionRows({ index, id: document.id, rev, document, names });
+      return { ...rows, type: record.type, cause: content.cause };
     }),
     requests: batch.causes.flatMap(({ requestKey, index }) =>
       requestKey === null ? [] : [{ key: requestKey, index }],

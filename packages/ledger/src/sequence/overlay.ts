@@ -1,6 +1,6 @@
 /**
- * What has been decided and is not yet where readers look: revisions in flight, and committed ones that the
- * projections have not taken in.
+ * What has been decided and is not yet where readers look: revisions in flight, and the names that committed ones
+ * took, until the projections have taken those in.
  *
  * Batches are numbered in log order. A failed commit drops its batch and all later ones, as if they
  * had never been decided.
@@ -59,6 +59,15 @@ export class Overlay {
     return added;
   }
 
+  /** A batch is durable: its revisions are read from the store from now on. */
+  commit(number: number): void {
+    const batch = this.#batches.find((each) => each.number === number);
+    for (const subject of batch?.subjects.splice(0) ?? []) {
+      const { id } = subject.current.document;
+      if (this.#subjects.get(id) === subject) this.#subjects.delete(id);
+    }
+  }
+
   /** Takes back batch `from` and all after it. */
   dropFrom(from: number): void {
     const kept = this.#batches.filter((batch) => batch.number < from);
@@ -68,14 +77,10 @@ export class Overlay {
     for (const batch of kept) this.#index(batch);
   }
 
-  /** Forgets batches up to `to`: readers find them elsewhere now. */
+  /** Forgets the names of committed batches up to `to`: the projections know them now. */
   retireUpTo(to: number): void {
     for (const batch of this.#batches) {
       if (batch.number > to) break;
-      for (const subject of batch.subjects) {
-        const { id } = subject.current.document;
-        if (this.#subjects.get(id) === subject) this.#subjects.delete(id);
-      }
       for (const name of batch.names.keys()) {
         if (this.#names.get(name)?.batch === batch.number) this.#names.delete(name);
       }

@@ -250,9 +250,8 @@ export class Sequencer {
       }
       await this.#append(batch.stored, batch.causes);
       this.#committedBatch = batch.number;
-      for (const { index, applied } of batch.records) {
-        this.#parts.reader.remember(index, { ...applied.current, index });
-      }
+      this.#overlay.commit(batch.number);
+      this.#remember(batch);
       this.#parts.onCommitted(committedOf(batch));
       void this.#answer(batch);
     } catch (error) {
@@ -264,6 +263,14 @@ export class Sequencer {
       this.#signed.delete(batch.number);
       this.#inFlight -= 1;
       this.#wake();
+    }
+  }
+
+  /** What was just issued is seldom changed next; what was changed, and what licenses refer to, is. */
+  #remember({ records }: Batch): void {
+    for (const { index, applied } of records) {
+      const { current, change } = applied;
+      if (change.type !== 'license.issued') this.#parts.reader.remember(index, { ...current, index });
     }
   }
 

@@ -9,10 +9,12 @@ import type { AppendBatch, StoredCause, StoredContent, StoredEntry } from './sto
 
 const nothing = 0xffff_ffff;
 const none = new Uint8Array(0);
+/** Bytes of an ordinary entry with its document and cause: a buffer that grows is copied and cleared each time. */
+const entryLengthGuess = 4096;
 
 /** Returns bytes that own their buffer, for handing it over. */
 export function encodeAppend({ size, entries, causes }: AppendBatch): Uint8Array<ArrayBuffer> {
-  const writer = new Writer();
+  const writer = new Writer(entries.length * entryLengthGuess);
   writer.number(size);
   writer.number(entries.length);
   for (const { index, leaf, subject, rev, entry, content } of entries) {
@@ -85,9 +87,14 @@ function readContent(reader: Reader): StoredContent | null {
 }
 
 class Writer {
-  #buffer = new Uint8Array(64 * 1024);
-  #view = new DataView(this.#buffer.buffer);
+  #buffer: Uint8Array<ArrayBuffer>;
+  #view: DataView;
   #length = 0;
+
+  constructor(lengthGuess: number) {
+    this.#buffer = new Uint8Array(lengthGuess);
+    this.#view = new DataView(this.#buffer.buffer);
+  }
 
   number(value: number): void {
     this.#room(8);
