@@ -66,7 +66,7 @@ function firstRecord(
   const { ns, at, random } = bootstrap;
   const subject = { type: document.type, id: document.id };
   const sealed = sealChange({ type, subject, rev: 0, document, companion: null }, index, random);
-  const cause = sealCause({ v: 1, command: type, n: 1, at, ...bootstrap.cause }, random);
+  const cause = sealCause({ v: 1, command: type, n: 1, request: null, at, ...bootstrap.cause }, random);
   const record: LogRecord = {
     ns,
     type,
@@ -89,8 +89,6 @@ function firstRecord(
       records: 1,
       salt: cause.salt,
       document: cause.document,
-      requestKey: null,
-      requestHash: null,
     },
   };
 }

@@ -72,6 +72,8 @@ export interface CauseDocument extends CauseInput {
   command: string;
   /** Number of records that the command made. */
   n: number;
+  /** The caller's idempotency key and base64 of a hash over what was asked under it. */
+  request: { key: string; hash: string } | null;
   at: string;
 }
 
@@ -82,8 +84,9 @@ export interface SealedCause {
 }
 
 export function sealCause(cause: CauseDocument, random: RandomPool): SealedCause {
-  const { v, command, n, who, why, at } = cause;
-  const document = utf8(JSON.stringify({ v, command, n, who: { kind: who.kind, id: who.id }, why, at }));
+  const { v, command, n, who, why, request, at } = cause;
+  const { kind, id } = who;
+  const document = utf8(JSON.stringify({ v, command, n, who: { kind, id }, why, request, at }));
   const salt = random.take(32);
   return { commitment: causeCommitment(salt, document), salt, document };
 }
@@ -143,11 +146,16 @@ export function checkCause(revision: CheckedRevision, cause: StoredCause | undef
   if (!equalBytes(causeCommitment(cause.salt, cause.document), record.record.cause)) {
     throw new IntegrityAlarm(index, 'the cause is not the one committed to');
   }
-  const document = JSON.parse(decodeUtf8(cause.document)) as CauseDocument;
+  const document = readCause(cause);
   if (document.n !== cause.records || index < cause.index || index >= cause.index + cause.records) {
     throw new IntegrityAlarm(index, 'the cause counts other records');
   }
   return document;
+}
+
+/** What a stored cause says, unchecked. Throws where it is not a cause document. */
+export function readCause({ document }: StoredCause): CauseDocument {
+  return JSON.parse(decodeUtf8(document)) as CauseDocument;
 }
 
 function parseStoredDocument(recordType: string, bytes: Uint8Array | null): TallyDocument {

@@ -314,7 +314,7 @@ export function storeCases(log: () => VariedLog): TamperCase[] {
         const { idx } = db
           .prepare('SELECT idx FROM leaves WHERE subject IS NULL AND idx > 0 LIMIT 1')
           .get() as { idx: number };
-        execute(db, "INSERT INTO causes VALUES (?, 1, x'00', x'00', NULL, NULL)", idx);
+        execute(db, "INSERT INTO causes VALUES (?, 1, x'00', x'00')", idx);
         return idx;
       },
       table: 'causes',

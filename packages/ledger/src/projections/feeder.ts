@@ -5,7 +5,7 @@
  * covers are shredded, so a crash in between repeats the shredding instead of forgetting it.
  */
 import type { Current } from '@tallystick/license';
-import { checkRevision } from '../content.ts';
+import { checkRevision, readCause } from '../content.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
@@ -99,9 +99,10 @@ export class ProjectionFeeder {
       const size = from + entries.length;
       const revisions = await this.#revisionsOf(entries);
       const causes = await store.causes(from, size);
-      const requests = causes.flatMap(({ requestKey, index }) =>
-        requestKey === null ? [] : [{ key: requestKey, index }],
-      );
+      const requests = causes.flatMap((cause) => {
+        const { request } = readCause(cause);
+        return request === null ? [] : [{ key: request.key, index: cause.index }];
+      });
       await this.#write({ revisions, requests, size });
       onProgress(projections.size);
     }

@@ -2,6 +2,7 @@
  * Builds batches: decides commands on what is committed and in flight, and turns their changes into
  * records that wait for a signature.
  */
+import { base64 } from '@tallystick/core';
 import {
   apply,
   type Change,
@@ -74,7 +75,7 @@ export class BatchBuilder {
 
   /** Decides commands from the front of `queue` into a batch that begins at log index `base`. */
   async build(number: number, base: number, queue: Queued[]): Promise<Batch> {
-    const batch: Batch = { number, base, records: [], causes: [], answers: [], stored: [] };
+    const batch: Batch = { number, base, records: [], causes: [], requests: [], answers: [], stored: [] };
     this.#parts.overlay.begin(number);
     const { min, max } = commandsPerBatch;
     const wanted = Math.min(max, Math.max(min, Math.ceil(queue.length / 2)));
@@ -197,10 +198,12 @@ export class BatchBuilder {
     at: string,
   ): void {
     const { submission } = queued;
+    const asked = submission.request;
+    const request = asked && { key: asked.key, hash: base64(asked.hash) };
     const first = batch.base + batch.records.length;
     const n = changes.length;
     const cause = sealCause(
-      { v: 1, command: submission.command.type, n, at, ...submission.cause },
+      { v: 1, command: submission.command.type, n, request, at, ...submission.cause },
       this.#parts.random,
     );
     // Everything that can fail happens before the first of these records is visible to later decisions.
@@ -227,9 +230,8 @@ export class BatchBuilder {
       records: n,
       salt: cause.salt,
       document: cause.document,
-      requestKey: submission.request?.key ?? null,
-      requestHash: submission.request?.hash ?? null,
     });
+    if (request !== null) batch.requests.push({ key: request.key, index: first });
     this.#parts.requests.isIn(submission, batch.number);
     const applied = added.map((record) => record.applied);
     batch.answers.push({

@@ -69,6 +69,8 @@ export interface Batch {
   base: number;
   records: PendingRecord[];
   causes: StoredCause[];
+  /** Idempotency keys of its commands. */
+  requests: ProjectedRequest[];
   /** Callers to answer. */
   answers: Answer[];
   /** The entries as bytes, once signed. */
@@ -142,9 +144,7 @@ export function committedOf(batch: Batch): Committed {
       const rows = revisionRows({ index, id: document.id, rev, document, names });
       return { ...rows, type: record.type, cause: content.cause };
     }),
-    requests: batch.causes.flatMap(({ requestKey, index }) =>
-      requestKey === null ? [] : [{ key: requestKey, index }],
-    ),
+    requests: batch.requests,
     changes: batch.records.map(({ applied }) => applied),
   };
 }

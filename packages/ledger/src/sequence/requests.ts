@@ -3,8 +3,9 @@
  *
  * Keys in flight and just committed are here; older ones are in the causes, found through the projections.
  */
-import { equalBytes } from '@tallystick/core';
+import { base64, equalBytes } from '@tallystick/core';
 import type { Change, Refusal } from '@tallystick/license';
+import { type CheckedRevision, checkCause } from '../content.ts';
 import { LedgerError } from '../errors.ts';
 import type { Projections } from '../projections/projections.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
@@ -81,19 +82,23 @@ export class Requests {
     const { store, projections } = this.#sources;
     const index = request === null ? undefined : projections.indexOfRequest(request.key);
     if (request === null || index === undefined) return null;
-    const cause = await store.cause(index);
-    if (cause?.requestKey !== request.key || cause.requestHash === null) return null;
-    if (!equalBytes(cause.requestHash, request.hash)) throw keyReused();
+    const cause = checkCause(await this.#revision(index), await store.cause(index));
+    if (cause.request?.key !== request.key) return null;
+    if (cause.request.hash !== base64(request.hash)) throw keyReused();
     const changes: AppliedChange[] = [];
-    for (let at = index; at < index + cause.records; at++) changes.push(await this.#pastChange(at));
+    for (let at = index; at < index + cause.n; at++) changes.push(await this.#pastChange(at));
     return { changes, promise: null, repeated: true };
   }
 
-  async #pastChange(index: number): Promise<AppliedChange> {
+  async #revision(index: number): Promise<CheckedRevision> {
     const { store, reader } = this.#sources;
     const stored = await store.entry(index);
-    const id = stored?.content?.id ?? '';
-    const { record, current, leaf } = await reader.revision(id, index);
+    return reader.revision(stored?.content?.id ?? '', index);
+  }
+
+  async #pastChange(index: number): Promise<AppliedChange> {
+    const { record, current, leaf, content } = await this.#revision(index);
+    const { id } = content;
     if (current === null)
       throw new LedgerError('idempotency_key_reused', 'what this request changed was erased since');
     const { document, companion } = current;

@@ -26,13 +26,11 @@ export function encodeAppend({ size, entries, causes }: AppendBatch): Uint8Array
     writeContent(writer, content);
   }
   writer.number(causes.length);
-  for (const { index, records, salt, document, requestKey, requestHash } of causes) {
+  for (const { index, records, salt, document } of causes) {
     writer.number(index);
     writer.number(records);
     writer.bytes(salt);
     writer.bytes(document);
-    writer.text(requestKey);
-    writer.bytes(requestHash);
   }
   return writer.finish();
 }
@@ -55,8 +53,6 @@ export function decodeAppend(bytes: Uint8Array): AppendBatch {
       records: reader.number(),
       salt: reader.bytes() ?? none,
       document: reader.bytes() ?? none,
-      requestKey: reader.text(),
-      requestHash: reader.bytes(),
     }),
   );
   return { size, entries, causes };

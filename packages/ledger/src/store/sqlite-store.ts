@@ -24,8 +24,7 @@ const schema = `
     companion_salt BLOB, companion BLOB, cause INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE causes (
-    idx INTEGER PRIMARY KEY, records INTEGER NOT NULL, salt BLOB NOT NULL, document BLOB NOT NULL,
-    request_key TEXT, request_hash BLOB
+    idx INTEGER PRIMARY KEY, records INTEGER NOT NULL, salt BLOB NOT NULL, document BLOB NOT NULL
   ) STRICT;
   CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL) STRICT;
   PRAGMA user_version = 1;
@@ -91,7 +90,7 @@ export class SqliteStore implements Store {
         if (stored.content !== null) content.run(stored.index, ...contentValues(stored.content));
       }
       for (const each of batch.causes) {
-        cause.run(each.index, each.records, each.salt, each.document, each.requestKey, each.requestHash);
+        cause.run(each.index, each.records, each.salt, each.document);
       }
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -204,7 +203,7 @@ function prepareAll(database: DatabaseSync): Statements {
       leaf: database.prepare('INSERT INTO leaves VALUES (?, ?, ?, ?)'),
       entry: database.prepare('INSERT INTO entries VALUES (?, ?)'),
       content: database.prepare('INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
-      cause: database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?, ?, ?)'),
+      cause: database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(
@@ -263,7 +262,5 @@ function storedCause(row: Row): StoredCause {
     records: row.records as number,
     salt: row.salt as Uint8Array,
     document: row.document as Uint8Array,
-    requestKey: row.request_key as string | null,
-    requestHash: row.request_hash as Uint8Array | null,
   };
 }

@@ -39,9 +39,6 @@ export interface StoredCause {
   records: number;
   salt: Uint8Array;
   document: Uint8Array;
-  /** The caller's idempotency key and the hash of what was asked under it. */
-  requestKey: string | null;
-  requestHash: Uint8Array | null;
 }
 
 export interface StoredCheckpoint {

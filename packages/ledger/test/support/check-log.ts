@@ -5,6 +5,7 @@
 import {
   bytesKey,
   causeCommitment,
+  decodeUtf8,
   documentCommitment,
   equalBytes,
   isMapRoot,
@@ -89,7 +90,8 @@ async function checkCauses(store: Store, entries: readonly StoredEntry[]): Promi
       const { record } = parseRecordEntry(entry.entry);
       expect(equalBytes(causeCommitment(cause.salt, cause.document), record.cause)).toBe(true);
     }
-    if (cause.requestKey !== null) requests.set(cause.requestKey, (requests.get(cause.requestKey) ?? 0) + 1);
+    const { request } = JSON.parse(decodeUtf8(cause.document)) as { request: { key: string } | null };
+    if (request !== null) requests.set(request.key, (requests.get(request.key) ?? 0) + 1);
   }
   expect(covered.size).toBe(entries.filter(({ subject }) => subject !== null).length);
   for (const [key, count] of requests) expect(count, `commands under ${key}`).toBe(1);

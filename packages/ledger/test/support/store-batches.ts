@@ -33,14 +33,11 @@ export function plainEntryAt(index: number): StoredEntry {
 }
 
 export function causeAt(index: number, records = 1): StoredCause {
-  const isAsked = index % 2 === 0;
   return {
     index,
     records,
     salt: utf8(`cause salt ${index}`),
     document: utf8(`cause ${index}`),
-    requestKey: isAsked ? `key-${index}` : null,
-    requestHash: isAsked ? utf8(`hash ${index}`) : null,
   };
 }
 
