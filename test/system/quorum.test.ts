@@ -54,6 +54,10 @@ async function checkpoint(): Promise<{ size: number; asOf: number }> {
   return verifyPublished(text, await trustOf(system));
 }
 
+function entryAt(index: number): Promise<{ published: boolean; promise: KeptPromise | null }> {
+  return system.must('GET', `/v1/log/entries/${index}`);
+}
+
 async function memberState(name: string): Promise<string | undefined> {
   const { quorum } = await system.must<{ quorum: { name: string; state: string }[] }>('GET', '/v1/log');
   return quorum.find((member) => member.name.endsWith(name))?.state;
@@ -99,6 +103,12 @@ describe('a replayer that hangs', () => {
     expect(issued.promises.length).toBe(1);
     await events.until('the loss', ({ type }) => type === 'quorum.lost');
 
+    const at = issued.changes[0]?.index ?? Number.NaN;
+    const waiting = await entryAt(at);
+    expect(waiting.published).toBe(false);
+    await verifyPromise(waiting.promise as KeptPromise, log.origin, log.vkeys);
+    expect(waiting.promise).toMatchObject({ index: at, leaf: issued.promises[0]?.leaf });
+
     const refused = await eventually('a refusal', async () => {
       const answer = await system.admin('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' });
       return answer.status === 503 ? answer : null;
@@ -120,6 +130,7 @@ describe('a replayer that hangs', () => {
     await events.until('the return', ({ type }) => type === 'quorum.restored');
     await system.published();
     expect((await issue('?wait=published')).published).toBe(true);
+    expect(await entryAt(at)).toMatchObject({ published: true, promise: null });
     const { tree } = await walkLog(system);
     for (const { index, leaf } of issued.promises)
       expect(Buffer.from(tree.leaf(index)).toString('base64')).toBe(leaf);

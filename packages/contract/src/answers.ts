@@ -202,7 +202,7 @@ export interface LogEntry {
   record: RecordJson | null;
   subject: SubjectName | null;
   published: boolean;
-  /** null for entries that nobody asked for, such as map roots. */
+  /** null where it is published, and while the signer is away. */
   promise: KeptPromise | null;
 }
 

@@ -239,6 +239,13 @@ export class Ledger {
     return text;
   }
 
+  /** A promise for an entry that waits for its checkpoint; null for a published one, and where none can be signed. */
+  async promiseOf(index: number): Promise<KeptPromise | null> {
+    if (index < (this.published?.size ?? 0)) return null;
+    const promise = await this.#makePromise(index, [this.#state.tree.leaf(index)]);
+    return promise && keptPromise(promise, index);
+  }
+
   get namespace(): NamespaceDocument {
     return this.#namespace;
   }

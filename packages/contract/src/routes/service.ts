@@ -41,7 +41,7 @@ export const serviceRoutes: ServiceRoutes = {
     summary: 'Get an entry of the log, and whether it is published',
     params: indexParams,
     schema: logEntry,
-    description: 'The entry, with the promise that was given for it',
+    description: 'The entry, and while it is not published a promise that it will be',
     problems: ['integrity'],
   }),
   'event.stream': read<StreamEvents>({

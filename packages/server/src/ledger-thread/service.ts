@@ -211,7 +211,8 @@ export class LedgerService {
   async logEntry({ index }: { index: number }): Promise<object> {
     const found = await this.#ledger.read.logEntry(index);
     if (found === undefined) throw new ServiceProblem('not_found', `the log has no entry ${index} yet`);
-    return { ...found, published: index < (this.#ledger.published?.size ?? 0), promise: null };
+    const promise = await this.#ledger.promiseOf(index);
+    return { ...found, published: index < (this.#ledger.published?.size ?? 0), promise };
   }
 
   /** Records from `from` up to `to` as events, for streams that resume. */
