@@ -18,6 +18,10 @@ const controls = /\p{Cc}/u;
 const controlsButLineFeed = /[^\P{Cc}\n]/u;
 const depthMax = 16;
 
+/** Documents have the same few names again and again; what strangers name theirs does not grow this without end. */
+const namesSeen = new Set<string>();
+const namesSeenMax = 1024;
+
 const noMultiline: ReadonlySet<string> = new Set();
 
 /**
@@ -49,7 +53,10 @@ export function isProfileText(text: string, multiline = false): boolean {
 }
 
 export function isProfileName(name: string): boolean {
-  return nameRule.test(name);
+  if (namesSeen.has(name)) return true;
+  if (!nameRule.test(name)) return false;
+  if (namesSeen.size < namesSeenMax) namesSeen.add(name);
+  return true;
 }
 
 function checkValue(value: JsonValue, member: string, depth: number, multiline: ReadonlySet<string>): void {

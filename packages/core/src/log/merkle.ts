@@ -50,18 +50,19 @@ export function rootOfInclusion(
   }
   let node = index;
   let last = size - 1;
-  let root = leaf;
+  const root = new Uint8Array(leaf);
   for (const sibling of path) {
     if (sibling.length !== hashLength) throw malformed('inclusion proof: sibling is not a hash');
     if (last === 0) throw malformed('inclusion proof: too long');
-    if (node % 2 === 1 || node === last) {
-      root = nodeHash(sibling, root);
+    const isRight = node % 2 === 1 || node === last;
+    nodeInput.set(isRight ? sibling : root, 1);
+    nodeInput.set(isRight ? root : sibling, 1 + hashLength);
+    sha256Into(nodeInput, root, 0);
+    if (isRight) {
       while (node % 2 === 0 && node !== 0) {
         node = half(node);
         last = half(last);
       }
-    } else {
-      root = nodeHash(root, sibling);
     }
     node = half(node);
     last = half(last);

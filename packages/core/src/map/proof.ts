@@ -10,7 +10,7 @@
  */
 import { equalBytes } from '../encoding/bytes.ts';
 import { IntegrityError, malformed } from '../errors.ts';
-import { hashLength, sha256 } from '../hash.ts';
+import { hashLength, sha256, sha256Into } from '../hash.ts';
 
 export const mapProofType = { inclusion: 1, nothing: 2, anotherLeaf: 3 } as const;
 
@@ -130,10 +130,13 @@ export function verifyMapProof(
   if (proof.type === mapProofType.anotherLeaf && !isNeighbor(key, other, proof.depth)) {
     throw notCurrent('map proof: the other leaf is not in the way');
   }
-  let hash = proof.leaf === null ? emptySubtree : mapLeafHash(other, proof.leaf.value);
+  const hash = new Uint8Array(proof.leaf === null ? emptySubtree : mapLeafHash(other, proof.leaf.value));
+  scratch[0] = 3;
   for (let depth = proof.depth - 1; depth >= 0; depth--) {
-    const sibling = proof.siblings[depth] as Uint8Array;
-    hash = bitAt(key, depth) === 0 ? mapParentHash(hash, sibling) : mapParentHash(sibling, hash);
+    const isLeft = bitAt(key, depth) === 0;
+    scratch.set(hash, isLeft ? 1 : 1 + hashLength);
+    scratch.set(proof.siblings[depth] as Uint8Array, isLeft ? 1 + hashLength : 1);
+    sha256Into(scratch, hash, 0);
   }
   if (!equalBytes(hash, root)) throw notCurrent('map proof leads to another root');
 }
