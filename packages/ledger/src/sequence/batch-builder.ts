@@ -65,6 +65,11 @@ interface Prior {
 
 /** Small batches answer soon; a long queue is worked off in larger ones, which share a disk flush among more. */
 const commandsPerBatch = { min: 24, max: 256 } as const;
+/**
+ * Bytes of documents beyond which no further command joins a batch. One command has 8 MB at most (500 licenses of
+ * 16 KiB), and the signer takes 16 MiB at once.
+ */
+const batchBytesMax = 2 * 1024 * 1024;
 
 export class BatchBuilder {
   readonly #parts: BatchBuilderParts;
@@ -75,7 +80,16 @@ export class BatchBuilder {
 
   /** Decides commands from the front of `queue` into a batch that begins at log index `base`. */
   async build(number: number, base: number, queue: Queued[]): Promise<Batch> {
-    const batch: Batch = { number, base, records: [], causes: [], requests: [], answers: [], stored: [] };
+    const batch: Batch = {
+      number,
+      base,
+      records: [],
+      causes: [],
+      requests: [],
+      bytes: 0,
+      answers: [],
+      stored: [],
+    };
     this.#parts.overlay.begin(number);
     const { min, max } = commandsPerBatch;
     const wanted = Math.min(max, Math.max(min, Math.ceil(queue.length / 2)));
@@ -96,6 +110,7 @@ export class BatchBuilder {
         queued.reject(error instanceof Error ? error : new Error(String(error)));
       }
       if (queued.isAlone === true && batch.records.length > 0) break;
+      if (batch.bytes > batchBytesMax) break;
     }
     return batch;
   }
@@ -225,6 +240,7 @@ export class BatchBuilder {
       return { index, record, content, applied: { change, current, at, index, leaf: null }, overlaid, names };
     });
     batch.records.push(...added);
+    for (const { content } of added) batch.bytes += content.document?.length ?? 0;
     batch.causes.push({
       index: first,
       records: n,

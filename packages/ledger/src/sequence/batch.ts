@@ -71,6 +71,8 @@ export interface Batch {
   causes: StoredCause[];
   /** Idempotency keys of its commands. */
   requests: ProjectedRequest[];
+  /** Of its documents. */
+  bytes: number;
   /** Callers to answer. */
   answers: Answer[];
   /** The entries as bytes, once signed. */

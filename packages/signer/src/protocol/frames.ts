@@ -3,7 +3,7 @@
  *
  *     u32be length of what follows || u32be length of the header || header || attachments
  */
-export const frameLengthMax: number = 8 * 1024 * 1024;
+export const frameLengthMax: number = 16 * 1024 * 1024;
 
 export interface Frame {
   header: unknown;
