@@ -28,7 +28,7 @@ const record: fc.Arbitrary<LogRecord> = fc
 
 /** Bytes with some of them replaced by what JSON gives a meaning, or by anything. */
 function damaged(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
-  const meaningful = [...'"\\{}[]:,0-+eE. \n/u=\u007f'].map((each) => each.charCodeAt(0));
+  const meaningful = [...utf8('"\\{}[]:,0-+eE. \n/u=\u007f')];
   const change = fc.tuple(fc.nat(bytes.length - 1), fc.oneof(fc.constantFrom(...meaningful), fc.nat(255)));
   return fc.array(change, { maxLength: 2 }).map((changes) => {
     const copy = Uint8Array.from(bytes);
