@@ -55,7 +55,7 @@ describe.skipIf(process.platform !== 'linux')('a supervisor that is killed', () 
   });
 
   it('while it starts is outlived by none either, at whatever moment', async () => {
-    for (const ms of [300, 700, 1100]) {
+    for (const ms of [400, 900]) {
       const young = TallyUp.begin(system);
       await sleep(ms + random.below(400));
       await young.kill();

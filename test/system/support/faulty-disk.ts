@@ -3,7 +3,6 @@
  * kernel answers with EIO. Linux only.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,17 +76,20 @@ export class FailingSync {
 
   private constructor(tracer: ChildProcess) {
     this.#tracer = tracer;
-    this.#ended = once(tracer, 'exit');
+    this.#ended = new Promise((resolve) => tracer.once('exit', resolve).once('error', resolve));
   }
 
-  /** Whether this process may do that to another one. */
-  static isPossible(): boolean {
-    if (spawnSync('strace', ['-V']).status !== 0) return false;
-    const victim = spawn('sleep', ['20'], { stdio: 'ignore' });
-    // Attaching to a process that is no child of the tracer is what some systems allow to root alone.
-    const traced = spawnSync('timeout', ['1', 'strace', '-e', 'trace=none', '-p', String(victim.pid)]);
-    victim.kill('SIGKILL');
-    return traced.stderr.toString().includes('attached');
+  /** Null where this can be done to a process, else why not: some systems allow it to root alone. */
+  static async whyImpossible(): Promise<string | null> {
+    const victim = spawn('sleep', ['60'], { stdio: 'ignore' });
+    try {
+      await (await FailingSync.begin(victim.pid ?? 0)).end();
+      return null;
+    } catch (error) {
+      return String(error);
+    } finally {
+      victim.kill('SIGKILL');
+    }
   }
 
   /** Resolves when the first sync from now on will fail. */
@@ -102,7 +104,7 @@ export class FailingSync {
         said = `${said}${text}`.slice(-10_000);
         if (said.includes('attached')) resolve();
       });
-      tracer.once('exit', () => reject(new Error(`strace ended: ${said}`)));
+      tracer.once('error', reject).once('exit', () => reject(new Error(`strace ended: ${said}`)));
     });
     return failing;
   }
