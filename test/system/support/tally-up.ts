@@ -42,14 +42,19 @@ export class TallyUp {
   /** Starts it and resolves when it says that changes are taken. */
   static async start(system: RealSystem): Promise<TallyUp> {
     const up = TallyUp.begin(system);
-    await eventually('tally up to be ready', () => up.isReady || up.#hasEnded, 50_000);
-    if (!up.isReady) throw new Error(`tally up ended: ${up.lines}`);
+    await up.ready();
     return up;
+  }
+
+  /** Resolves when it says that changes are taken; rejects where it ends instead. */
+  async ready(): Promise<void> {
+    await eventually('tally up to be ready', () => this.isReady || this.#hasEnded, 50_000);
+    if (!this.isReady) throw new Error(`tally up ended: ${this.lines}`);
   }
 
   /** True once it has printed where it listens, which it does when changes are taken. */
   get isReady(): boolean {
-    return this.#answer.includes('}');
+    return this.#answer.includes('"ops"');
   }
 
   async kill(): Promise<void> {
