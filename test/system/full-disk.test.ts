@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
 import { CheckpointPoller } from './support/checkpoint-poller.ts';
@@ -6,8 +7,9 @@ import { Load } from './support/load.ts';
 import { trustOf, walkLog } from './support/log-walk.ts';
 import { markOnDisk } from './support/mark-on-disk.ts';
 import { expectLogAsAcknowledged } from './support/outcome.ts';
-import { RealSystem } from './support/real-system.ts';
+import { type Answer, RealSystem } from './support/real-system.ts';
 import { SeededRandom } from './support/seeded-random.ts';
+import { processesOf } from './support/tally-up.ts';
 import { eventually, sleep } from './support/waiting.ts';
 
 const names = ['server', 'signer', 'witness-1', 'witness-2', 'replayer-1'];
@@ -16,6 +18,8 @@ const noRoom = 1;
 /** Changes that wait longer than this for a checkpoint make the server refuse others. */
 const stallMs = 1500;
 
+/** Indexes of changes that were made beside the load. */
+const others: number[] = [];
 let disk: SmallDisk | null;
 let system: RealSystem;
 let load: Load;
@@ -64,6 +68,10 @@ async function untilWorkIsDone(changes: number): Promise<void> {
   await eventually(`${changes} more changes`, isDone, 30_000);
 }
 
+function indexOf({ json }: Answer): number {
+  return (json as { changes: { index: number }[] }).changes[0]?.index ?? -1;
+}
+
 interface Readiness {
   reads: { ready: boolean };
   mutations: { ready: boolean; reasons: { code: string; detail: string }[] };
@@ -83,14 +91,21 @@ on('a disk that runs full under load', () => {
   it('stops changes, each with an answer that says so, and nothing crashes', async () => {
     await untilWorkIsDone(60);
     takeRoom();
-    const asked = performance.now();
-    const refused = await eventually('a change to be refused', async () => {
-      const answer = await system.admin('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' });
-      return answer.status >= 300 ? answer : null;
+    const answers: Answer[] = [];
+    // A change behind one that fails is told that, and not why.
+    const isTold = (): boolean =>
+      /the disk of the ledger (is full|takes no more data)/.test(answers.at(-1)?.text ?? '');
+    await eventually('a change to be refused for want of room', async () => {
+      const asked = performance.now();
+      answers.push(await system.admin('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' }));
+      expect(performance.now() - asked).toBeLessThan(10_000);
+      return isTold();
     });
-    expect(performance.now() - asked).toBeLessThan(10_000);
-    expect(refused).toMatchObject({ status: 503, json: { code: 'not_committed' } });
-    expect(refused.text).toMatch(/the disk of the ledger (is full|takes no more data)/);
+    for (const { status, json } of answers.filter((each) => each.status >= 300)) {
+      expect(status).toBe(503);
+      expect(['not_committed', 'publication_stalled']).toContain((json as { code: string }).code);
+    }
+    others.push(...answers.filter(({ status }) => status < 300).map(indexOf));
     expect(system.restarts).toEqual([]);
   });
 
@@ -142,10 +157,10 @@ describe('a signer whose mark cannot be written', () => {
     const alarm =
       /^signer: \{"alarm".*nothing was signed, because the mark .*mark\.db could not be made durable/;
     const shown = system.lines.length;
+    const done = load.acknowledged.length;
     limitFileSize(system.pid('signer'), noRoom);
     await eventually('the alarm', () => system.lines.slice(shown).find((line) => alarm.test(line)));
     const mark = markOnDisk(system);
-    const done = load.acknowledged.length;
     await untilRefused(/changes wait .* for their checkpoint: .*mark\.db could not be made durable/);
     expect(load.acknowledged.length).toBeGreaterThan(done);
     expect(markOnDisk(system)).toBe(mark);
@@ -174,12 +189,27 @@ describe('after all that', () => {
   it('the log holds what was acknowledged and no more, has one history, and passes its check', async () => {
     await load.stop();
     await system.ready();
-    await expectLogAsAcknowledged(system, load);
+    await expectLogAsAcknowledged(system, load, others);
     await sleep(100);
     await poller.stop();
     await poller.verify(await trustOf(system), (await walkLog(system)).tree);
     const { problems, size, published } = await auditAtRest(system);
     expect(problems).toEqual([]);
     expect(published).toBe(size);
+  });
+
+  it('a start without room says so, and spoils nothing that it would have written', async () => {
+    const { client, system: description } = system.layout;
+    const before = [client, description].map((file) => readFileSync(file, 'utf8'));
+    if (disk === null) limitFileSize(process.pid, noRoom);
+    else disk.fill();
+    try {
+      await expect(system.up()).rejects.toThrow(/ENOSPC|EFBIG/);
+    } finally {
+      limitFileSize(process.pid, null);
+      disk?.free();
+    }
+    expect(processesOf(system)).toEqual([]);
+    expect([client, description].map((file) => readFileSync(file, 'utf8'))).toEqual(before);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
@@ -190,7 +190,10 @@ export class Supervisor {
     const { admin, public: open } = this.urls;
     const { trustRoot: trustRootFile } = this.layout;
     const next = { ...client, adminUrl: admin, publicUrl: open, trustRootFile };
-    writeFileSync(this.layout.client, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+    // Beside and then in its place: the file holds the only copy of the token, and the disk may be full.
+    const partial = `${this.layout.client}.partial`;
+    writeFileSync(partial, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600, flush: true });
+    renameSync(partial, this.layout.client);
   }
 }
 
