@@ -61,6 +61,12 @@ export class Ours {
     return this.#supervisor.pidOf(name) ?? 0;
   }
 
+  /** What `/readyz` says; null while the server does not answer. */
+  async readiness(): Promise<{ reads: { ready: boolean }; mutations: { ready: boolean } } | null> {
+    const answer = await fetch(`${this.#supervisor.urls.ops}/readyz`).catch(() => null);
+    return (await answer?.json().catch(() => null)) as Awaited<ReturnType<Ours['readiness']>>;
+  }
+
   /** Stops the clock of all cosigners, or lets it go on. */
   pauseCosigners(isPaused: boolean): void {
     for (const name of ['witness-1', 'witness-2', 'replayer-1']) {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { findChromium } from './chromium.ts';
 import { run } from './run.ts';
 
@@ -6,18 +7,33 @@ export type SystemPackage = {
   /** Name of the Debian and Ubuntu package. */
   readonly name: string;
   readonly isPresent: () => boolean;
-  /** Test project that cannot run without it; the others do. */
+  /** Test project that needs it; the others do not. */
   readonly project: 'browser' | 'node';
+  /** Whether the whole project needs it. Otherwise some tests do, which skip themselves where it is missing. */
+  readonly isNeededByAll: boolean;
 };
 
 /** To have tests use another system package, add a line. */
 const systemPackages: readonly SystemPackage[] = [
-  { name: 'chromium', isPresent: () => findChromium() !== undefined, project: 'browser' },
+  {
+    name: 'chromium',
+    isPresent: () => findChromium() !== undefined,
+    project: 'browser',
+    isNeededByAll: true,
+  },
+  {
+    name: 'strace',
+    // Tracing is Linux's: elsewhere nobody is asked to install it.
+    isPresent: () => process.platform !== 'linux' || spawnSync('strace', ['-V']).status === 0,
+    project: 'node',
+    isNeededByAll: false,
+  },
 ];
 
 /**
- * Makes sure that the system packages of these test projects are installed, and returns those that are
- * still missing. Installs by apt-get when that needs no question; otherwise it says what to type.
+ * Makes sure that the system packages of these test projects are installed, and returns those that are still
+ * missing and without which a project cannot run at all. Installs by apt-get when that needs no question; otherwise
+ * it says what to type.
  */
 export async function provideSystemPackages(projects: readonly string[]): Promise<readonly SystemPackage[]> {
   const listMissing = (): SystemPackage[] =>
@@ -30,7 +46,7 @@ export async function provideSystemPackages(projects: readonly string[]): Promis
   const left = listMissing();
   if (left.length > 0)
     console.log(`Missing: ${left.map(({ name }) => name).join(' ')}. To install:\n${advice(left)}`);
-  return left;
+  return left.filter(({ isNeededByAll }) => isNeededByAll);
 }
 
 /** Returns the words to put before `apt-get`, or `undefined` when it is absent or would ask a question. */

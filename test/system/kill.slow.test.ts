@@ -140,11 +140,13 @@ describe('a system whose processes are killed again and again under load', () =>
     }
   });
 
-  it('is the same after all processes were killed at once', async () => {
+  it('is the same after all processes were killed at once, and says how much it found', async () => {
+    const shown = system.lines.length;
     for (const name of ['server', 'signer', 'witness-1', 'witness-2', 'replayer-1']) system.kill(name);
     await eventually('the server to be gone', async () => !(await isUp()));
     await eventually('the server to be back', isUp, 60_000);
     await system.ready(60_000);
+    expect(recovered(system.lines.slice(shown))).toBeGreaterThanOrEqual(walked.tree.size);
     await system.must('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' });
     await system.published();
     const after = await walkLog(system);
@@ -160,6 +162,17 @@ describe('a system whose processes are killed again and again under load', () =>
 
 async function isUp(): Promise<boolean> {
   return (await system.ops('/healthz').catch(() => null))?.status === 200;
+}
+
+/** Entries of the log that the server says it has loaded; 0 where it says nothing. */
+function recovered(lines: readonly string[]): number {
+  const said = lines.flatMap((line) => {
+    const [, json] = /^server: (\{"progress":.*)$/.exec(line) ?? [];
+    return json === undefined
+      ? []
+      : [(JSON.parse(json) as { progress: { step: string; done: number } }).progress];
+  });
+  return Math.max(0, ...said.filter((each) => each.step === 'log').map(({ done }) => done));
 }
 
 function placeOf({ index, leaf, rev, type }: Acknowledged): object {

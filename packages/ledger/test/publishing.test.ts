@@ -204,6 +204,28 @@ describe('a cosigner that has seen more than this log', () => {
   });
 });
 
+describe('whoever waits for a checkpoint while the ledger stops', () => {
+  it('is told so, and leaves no timer behind that keeps the process alive', async () => {
+    await start();
+    replayer().isDown = true;
+    await issue();
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const waits = Array.from({ length: 50 }, () => system.ledger.whenPublished(system.ledger.size, 300_000));
+    const ends = Promise.allSettled(waits);
+    expect(timers()).toBeGreaterThanOrEqual(before + 50);
+    await system.ledger[Symbol.asyncDispose]();
+    for (const end of await ends)
+      expect(end).toMatchObject({ status: 'rejected', reason: { name: 'PublicationTimeout' } });
+    expect(timers()).toBeLessThan(before + 50);
+    const late = system.ledger.whenPublished(system.ledger.size + 1, 300_000);
+    await expect(late).rejects.toThrow(/stopping/);
+    expect(timers()).toBeLessThan(before + 50);
+    replayer().isDown = false;
+    await system.open();
+  });
+});
+
 describe('an idle log', () => {
   it('asks for fresh cosignatures, so that clients see a newer time without a new entry', async () => {
     let skip = 0;

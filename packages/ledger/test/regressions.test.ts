@@ -119,7 +119,7 @@ describe('stored bytes that were altered', () => {
     system.store.tamper = (entry) => {
       if (!isMapRoot(entry.entry)) return entry;
       const altered = Uint8Array.from(entry.entry);
-      altered[altered.length - 4] = 0x39;
+      altered[altered.length - 4]! ^= 1;
       return { ...entry, entry: altered };
     };
   });

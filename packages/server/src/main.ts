@@ -5,24 +5,37 @@
 import { readServerConfig } from './config.ts';
 import { startServer } from './server.ts';
 
+/** How long what is under way may take once the supervisor is gone. */
+const orphanMsMax = 10_000;
+
 async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: server <config.json>');
-  const server = await startServer(readServerConfig(file), {
+  // Heard from the beginning: loading a long log takes a while, and an orphan must not go on with it.
+  const stopping = stopRequested();
+  const starting = startServer(readServerConfig(file), {
     onProgress: (progress) => process.stderr.write(`${JSON.stringify({ progress })}\n`),
     onDeath: (error) => fail(error),
   });
+  const server = await Promise.race([starting, stopping]);
+  if (server === 'stop') return;
   process.stdout.write(`${JSON.stringify({ listening: server.urls })}\n`);
-  await stopRequested();
+  await stopping;
   await server[Symbol.asyncDispose]();
 }
 
 /** A signal, or the end of the supervisor that started this process and holds its channel. */
-function stopRequested(): Promise<void> {
+function stopRequested(): Promise<'stop'> {
   return new Promise((resolve) => {
-    process.once('disconnect', () => resolve());
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+    const stop = (): void => resolve('stop');
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
+    process.once('disconnect', () => {
+      stop();
+      // Nobody is left to end this process if it hangs.
+      setTimeout(() => process.exit(1), orphanMsMax).unref();
+    });
+    // It may have ended before anybody listened. Where there is no supervisor this is undefined.
+    if (process.connected === false) stop();
   });
 }
 

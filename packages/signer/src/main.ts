@@ -5,6 +5,7 @@
  * listens; alarms are JSON lines on stderr.
  */
 import { readFileSync } from 'node:fs';
+import { readPassphraseFile } from './keystore/passphrase-file.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: signer <config.json>');
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
-  const passphrase = readFileSync(config.passphraseFile, 'utf8').trimEnd();
+  const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
   const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
   const server = await listen(signer, config.socket, (alarm) => {
@@ -41,6 +42,8 @@ function stopRequested(): Promise<void> {
     process.once('disconnect', () => resolve());
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
+    // It may have ended before anybody listened. Where there is no supervisor this is undefined.
+    if (process.connected === false) resolve();
   });
 }
 

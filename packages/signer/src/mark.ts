@@ -14,11 +14,13 @@ export class MarkError extends Error {
 }
 
 export class Mark {
+  readonly #file: string;
   readonly #database: DatabaseSync;
   /** The newest checkpoint signed; durable before `advance` returns. */
   #checkpoint: Checkpoint;
 
-  private constructor(database: DatabaseSync, checkpoint: Checkpoint) {
+  private constructor(file: string, database: DatabaseSync, checkpoint: Checkpoint) {
+    this.#file = file;
     this.#database = database;
     this.#checkpoint = checkpoint;
   }
@@ -44,7 +46,7 @@ export class Mark {
     }
     const database = new DatabaseSync(file, { timeout: 0 });
     try {
-      return new Mark(database, hold(database, file, origin));
+      return new Mark(file, database, hold(database, file, origin));
     } catch (error) {
       database.close();
       throw error;
@@ -55,14 +57,26 @@ export class Mark {
     return this.#checkpoint;
   }
 
-  /** Moves the mark; on disk before it returns. */
+  /**
+   * Moves the mark; on disk before it returns. Throws MarkError where the disk does not confirm it: then the mark may
+   * stand at either place, which is harmless, since nothing may be signed.
+   */
   advance(checkpoint: Checkpoint): void {
     const { size, root, origin } = checkpoint;
     if (origin !== this.#checkpoint.origin)
       throw new MarkError(`this is the mark of ${this.#checkpoint.origin}`);
     if (size < this.#checkpoint.size)
       throw new MarkError(`mark cannot go back: ${formatCheckpoint(checkpoint)}`);
-    this.#database.prepare('UPDATE mark SET size = ?, root = ? WHERE origin = ?').run(size, root, origin);
+    try {
+      this.#database.prepare('UPDATE mark SET size = ?, root = ? WHERE origin = ?').run(size, root, origin);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new MarkError(
+        `nothing was signed, because the mark ${this.#file} could not be made durable (${why}): see whether its disk ` +
+          'is full or failing',
+        { cause: error },
+      );
+    }
     this.#checkpoint = checkpoint;
   }
 

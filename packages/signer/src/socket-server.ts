@@ -1,5 +1,5 @@
 /** The signer's door: a local socket that only its owner can open, one frame per request. */
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
@@ -17,9 +17,14 @@ export async function listen(signer: Signer, socketPath: string, alarm: ReportAl
   server.maxConnections = connectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(socketPath, resolve);
+    // The socket is bound within the call, and is its owner's alone from its first moment on.
+    const umask = process.umask(0o177);
+    try {
+      server.listen(socketPath, resolve);
+    } finally {
+      process.umask(umask);
+    }
   });
-  chmodSync(socketPath, 0o600);
   return server;
 }
 

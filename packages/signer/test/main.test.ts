@@ -113,6 +113,16 @@ describe('the signer process', () => {
       /wrong passphrase/,
     ],
     ['a keystore that others can read', () => chmodSync(config.keystore, 0o644), /chmod 600/],
+    [
+      'a passphrase that others can read',
+      () => chmodSync(config.passphraseFile, 0o644),
+      /passphrase has mode 644.*run chmod 600/,
+    ],
+    [
+      'a passphrase that its group can write',
+      () => chmodSync(config.passphraseFile, 0o620),
+      /passphrase has mode 620.*run chmod 600/,
+    ],
     ['no keystore', () => rmSync(config.keystore), /there is no keystore/],
     ['a keystore that is none', () => writeFileSync(config.keystore, '{}'), /is not a keystore/],
     ['no mark', () => rmSync(config.mark), /mark .* is missing/],

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { base64 } from '@tallystick/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import type { Mark } from '../src/mark.ts';
 import { encodeFrame, type Frame, FrameReader } from '../src/protocol/frames.ts';
@@ -44,6 +44,8 @@ async function kill(): Promise<void> {
   server.close();
   for (const socket of sockets.splice(0)) socket.destroy();
   await after(5);
+  // On a busy machine the timer is due before the other ends have been read: this is after they were.
+  for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
 }
 
 async function rawSocket(): Promise<Socket> {
@@ -172,6 +174,28 @@ describe('a client', () => {
 describe('the socket', () => {
   it('opens for its owner alone', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it('opens for nobody else in any moment before, whatever the umask of the process', async () => {
+    const modes: number[] = [];
+    const other = join(scratchDirectory(), 'other.sock');
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on the server that it was taken from
+    const bind = Server.prototype.listen;
+    const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server, ...given) {
+      Reflect.apply(bind, this, given);
+      modes.push(statSync(other).mode & 0o777);
+      return this;
+    });
+    const before = process.umask(0);
+    let left = -1;
+    try {
+      (await listen(signer, other, () => {})).close();
+    } finally {
+      left = process.umask(before);
+      spy.mockRestore();
+    }
+    expect(modes).toEqual([0o600]);
+    expect(left).toBe(0);
   });
 
   it('of a signer that lives is taken by no other', async () => {

@@ -13,6 +13,9 @@ import { ConfigError } from './errors.ts';
 import { initCosignerState, startCosigner } from './start-cosigner.ts';
 import type { CosignerKind } from './state/state-file.ts';
 
+/** How long what is under way may take once the supervisor is gone. */
+const orphanMsMax = 10_000;
+
 const usage = 'usage: witness|replayer init|serve --config <file>';
 
 async function main(): Promise<void> {
@@ -43,11 +46,18 @@ function parseCommand(): { kind: CosignerKind; verb: 'init' | 'serve'; config: s
 }
 
 function stopOnSignals(stop: () => Promise<void>): void {
-  // `disconnect`: the supervisor that started this process is gone. Waiting for that must not keep us alive.
-  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) {
-    process.once(signal as 'disconnect', () => void stop().catch(fail));
-  }
+  const stopNow = (): void => void stop().catch(fail);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stopNow);
+  // The supervisor that started this process is gone, and with it whoever would end us if we hang.
+  const orphaned = (): void => {
+    setTimeout(() => process.exit(1), orphanMsMax).unref();
+    stopNow();
+  };
+  process.once('disconnect', orphaned);
+  // Waiting for that must not keep us alive.
   process.channel?.unref();
+  // It may have ended while we were starting. Where there is no supervisor this is undefined.
+  if (process.connected === false) orphaned();
 }
 
 function print(line: object): void {

@@ -8,12 +8,15 @@ import { Mark } from '@tallystick/signer';
 import { trustOf } from './log-walk.ts';
 import type { RealSystem } from './real-system.ts';
 
-/** Stops the system, checks it and leaves it stopped. */
-export async function auditAtRest(system: RealSystem): Promise<FsckReport> {
+/** Stops the system, checks it and leaves it stopped. `stop` is for a system that runs under another supervisor. */
+export async function auditAtRest(
+  system: RealSystem,
+  stop: () => Promise<void> = () => system.down(),
+): Promise<FsckReport> {
   const { keys } = (await system.public('GET', '/trust/acme/keys')).json as {
     keys: { alg: string; key: string }[];
   };
-  await system.down();
+  await stop();
   const { layout } = system;
   const trust = await trustOf(system);
   const secret = createSecretKey(

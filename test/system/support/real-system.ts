@@ -13,6 +13,8 @@ import {
 const freePorts = { public: 0, admin: 0, ops: 0 };
 
 export interface RealSystemOptions {
+  /** Where its folder is made; the folder for temporary files where it is left out. */
+  parent?: string;
   server?: Record<string, unknown>;
 }
 
@@ -38,7 +40,7 @@ export class RealSystem {
   }
 
   static async create(options: RealSystemOptions = {}): Promise<RealSystem> {
-    const directory = mkdtempSync(join(tmpdir(), 'tally-system-'));
+    const directory = mkdtempSync(join(options.parent ?? tmpdir(), 'tally-system-'));
     const layout = await createSystem({
       directory: join(directory, 'data'),
       ns: 'acme',
@@ -70,6 +72,10 @@ export class RealSystem {
   async down(): Promise<void> {
     await this.#supervisor?.stop();
     this.#supervisor = null;
+  }
+
+  get isUp(): boolean {
+    return this.#supervisor !== null;
   }
 
   get supervisor(): Supervisor {

@@ -73,6 +73,9 @@ export class ProjectionFeeder {
   async #writePending(): Promise<void> {
     if (!this.#isCaughtUp) return;
     const taken = this.#pending;
+    const { revisions: waiting, requests: asked, size: reached } = taken;
+    // Reads ask for this all the time: where there is nothing to write, the disk is left alone.
+    if (waiting.length === 0 && asked.length === 0 && reached <= this.#parts.projections.size) return;
     this.#pending = { revisions: [], requests: [], size: taken.size };
     try {
       await this.#write(taken);

@@ -76,6 +76,14 @@ export interface PublisherTimes {
   retryMs: number;
 }
 
+/** Somebody who waits for a checkpoint over the first `size` entries. */
+interface Waiting {
+  size: number;
+  resolve: (published: Published) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
 export class Publisher {
   readonly #parts: PublisherParts;
   readonly #times: PublisherTimes;
@@ -88,7 +96,7 @@ export class Publisher {
   #isStopped = false;
   /** When a quorum cosigned last, in milliseconds. */
   #refreshedAt = 0;
-  #waiting: { size: number; resolve(published: Published): void; reject(error: Error): void }[] = [];
+  #waiting: Waiting[] = [];
 
   constructor(parts: PublisherParts, times: PublisherTimes, published: Published | null) {
     this.#parts = parts;
@@ -117,16 +125,13 @@ export class Publisher {
   /** Resolves when a checkpoint covers the log's first `size` entries. Rejects after `timeoutMs`, which undoes nothing. */
   whenPublished(size: number, timeoutMs: number): Promise<Published> {
     if (this.#published !== null && this.#published.size >= size) return Promise.resolve(this.#published);
+    if (this.#isStopped) return Promise.reject(new PublicationTimeout('the server is stopping'));
     return new Promise((resolve, reject) => {
-      const waiting = { size, resolve, reject };
       const timer = setTimeout(() => {
         this.#waiting = this.#waiting.filter((other) => other !== waiting);
         reject(new PublicationTimeout(`not published within ${timeoutMs} ms: it will be by itself`));
       }, timeoutMs);
-      waiting.resolve = (published) => {
-        clearTimeout(timer);
-        resolve(published);
-      };
+      const waiting: Waiting = { size, resolve, reject, timer };
       this.#waiting.push(waiting);
     });
   }
@@ -135,7 +140,10 @@ export class Publisher {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running;
-    for (const waiting of this.#waiting) waiting.reject(new PublicationTimeout('the server is stopping'));
+    for (const { timer, reject } of this.#waiting) {
+      clearTimeout(timer);
+      reject(new PublicationTimeout('the server is stopping'));
+    }
     this.#waiting = [];
   }
 
@@ -236,7 +244,10 @@ export class Publisher {
     this.#refreshedAt = this.#parts.now();
     const ready = this.#waiting.filter((waiting) => waiting.size <= published.size);
     this.#waiting = this.#waiting.filter((waiting) => waiting.size > published.size);
-    for (const waiting of ready) waiting.resolve(published);
+    for (const { timer, resolve } of ready) {
+      clearTimeout(timer);
+      resolve(published);
+    }
     this.#parts.onPublished(published);
   }
 

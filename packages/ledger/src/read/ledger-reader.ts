@@ -14,7 +14,7 @@ import {
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { type CauseDocument, type CheckedRevision, checkCause, checkEntry } from '../content.ts';
-import { IntegrityAlarm } from '../errors.ts';
+import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
 import { type LicenseFilter, type Page, type Projections, rowFor } from '../projections/projections.ts';
@@ -63,6 +63,8 @@ export interface RecordEvent {
 export type Lookup = { id: string } | { type: 'product' | 'plan'; code: string } | { reference: string };
 
 const rowTriesMax = 5;
+/** More entries than this are not looked through for records. */
+const missingMax = 16;
 
 export class LedgerReader {
   readonly #parts: LedgerReaderParts;
@@ -88,9 +90,14 @@ export class LedgerReader {
   /** The id that a code or reference stands for. */
   async resolve(lookup: Lookup): Promise<string | undefined> {
     if ('id' in lookup) return lookup.id;
-    await this.#parts.settle();
+    const behind = await this.#settle();
     const name = 'code' in lookup ? codeName(lookup.type, lookup.code) : referenceName(lookup.reference);
-    return this.#parts.projections.idOfName(name);
+    const id = this.#parts.projections.idOfName(name);
+    if (behind === null) return id;
+    // Projections that are behind may still point to the right subject, which itself says what it is called.
+    const document = id === undefined ? undefined : (await this.current(id))?.document;
+    if (document !== undefined && isCalled(document, lookup)) return id;
+    throw behind;
   }
 
   /** The license whose newest companion holds this key. */
@@ -98,10 +105,11 @@ export class LedgerReader {
     const { projections, indexKey } = this.#parts;
     const name = licenseKeyName(licenseKey, indexKey);
     for (let tries = 0; tries < rowTriesMax; tries++) {
-      await this.#parts.settle();
+      const behind = await this.#settle();
       const id = projections.idOfName(name);
+      if (id !== undefined && (await this.current(id))?.companion?.key === licenseKey) return id;
+      if (behind !== null) throw behind;
       if (id === undefined) return undefined;
-      if ((await this.current(id))?.companion?.key === licenseKey) return id;
     }
     throw new IntegrityAlarm(0, 'the index of license keys points to another license');
   }
@@ -110,7 +118,7 @@ export class LedgerReader {
   async history(id: string, beforeRev: number, limit: number): Promise<HistoryItem[]> {
     const { projections, reader, store, state } = this.#parts;
     await this.current(id);
-    await this.#parts.settle();
+    await this.#settleOrThrow();
     const items: HistoryItem[] = [];
     const head = state.head(state.keyOf(id));
     let expected = Math.min(beforeRev - 1, head?.rev ?? -1);
@@ -129,12 +137,12 @@ export class LedgerReader {
   }
 
   async licenses(filter: LicenseFilter, page: Page): Promise<CheckedRevision[]> {
-    await this.#parts.settle();
+    await this.#settleOrThrow();
     return this.#checked(this.#parts.projections.licenses(filter, page));
   }
 
   async customers(filter: { reference?: string; state?: string }, page: Page): Promise<CheckedRevision[]> {
-    await this.#parts.settle();
+    await this.#settleOrThrow();
     return this.#checked(this.#parts.projections.customers(filter, page));
   }
 
@@ -143,7 +151,7 @@ export class LedgerReader {
     filter: { product?: string; state?: string },
     page: Page,
   ): Promise<CheckedRevision[]> {
-    await this.#parts.settle();
+    await this.#settleOrThrow();
     return this.#checked(this.#parts.projections.catalog(type, filter, page));
   }
 
@@ -203,11 +211,42 @@ export class LedgerReader {
 
   /** Public documents by revision, for whoever recomputes the log. */
   async publicDocument(id: 'namespace' | 'brake', rev: number): Promise<Uint8Array | undefined> {
-    await this.#parts.settle();
+    const behind = await this.#settle();
     const [found] = this.#parts.projections.revisions(id, rev - 1, 1);
+    if (found?.rev !== rev && behind !== null) throw behind;
     if (found?.rev !== rev) return undefined;
     const { content } = await this.#parts.reader.revision(id, found.index);
     return content.document ?? undefined;
+  }
+
+  /**
+   * Brings the projections up to everything committed. Returns why not where the disk does not take them and they
+   * lack a record: then what they say holds only where the subject itself confirms it, and what they do not say
+   * is unknown.
+   */
+  async #settle(): Promise<LedgerError | null> {
+    try {
+      await this.#parts.settle();
+      return null;
+    } catch (error) {
+      if (await this.#isNothingMissing()) return null;
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `what was changed last cannot be found until the disk takes data again (${why})`;
+      return new LedgerError('overloaded', message, { cause: error });
+    }
+  }
+
+  async #settleOrThrow(): Promise<void> {
+    const behind = await this.#settle();
+    if (behind !== null) throw behind;
+  }
+
+  /** Whether all that the projections have not taken in is entries that are no records. */
+  async #isNothingMissing(): Promise<boolean> {
+    const { projections, store, state } = this.#parts;
+    const { size } = state;
+    const rest = await store.leaves(projections.size, missingMax);
+    return projections.size + rest.length >= size && rest.every(({ subject }) => subject === null);
   }
 
   async #checked(rows: readonly { id: string }[]): Promise<CheckedRevision[]> {
@@ -227,13 +266,18 @@ export class LedgerReader {
       const document = revision.current?.document;
       const expected = document && rowFor(document);
       if (expected && found && sameRow(expected, found)) return revision;
-      await this.#parts.settle();
+      await this.#settleOrThrow();
       found = document && projections.rowOf(document.type, row.id);
     }
     if (revision === undefined)
       throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
     throw new IntegrityAlarm(revision.index, `the projected row of ${row.id} is not what was logged`);
   }
+}
+
+function isCalled(document: Current['document'], lookup: Exclude<Lookup, { id: string }>): boolean {
+  if ('reference' in lookup) return document.type === 'customer' && document.reference === lookup.reference;
+  return document.type === lookup.type && document.code === lookup.code;
 }
 
 function sameRow(expected: object, row: object): boolean {

@@ -91,6 +91,8 @@ export class Sequencer {
   #isRefusal = false;
   #halted: LedgerError | null = null;
   #isStopping = false;
+  /** True once nothing is carried out any more. */
+  #hasEnded = false;
   /** Work that needs the log to stand still. */
   readonly #quiet: (() => Promise<void>)[] = [];
   readonly #loop: Promise<void>;
@@ -150,6 +152,7 @@ export class Sequencer {
 
   /** Runs `work` while nothing is in flight; commands wait meanwhile. */
   whileQuiet<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#hasEnded) return Promise.reject(new LedgerError('stopping', 'the server is stopping'));
     return new Promise((resolve, reject) => {
       this.#quiet.push(() => work().then(resolve, reject));
       this.#wake();
@@ -200,6 +203,7 @@ export class Sequencer {
       } else if (this.#again.length > 0 && this.#inFlight === 0) {
         await this.#drain();
       } else if (this.#isStopping && this.#inFlight === 0 && this.#queue.length === 0) {
+        this.#hasEnded = true;
         return;
       } else {
         await new Promise<void>((resolve) => {

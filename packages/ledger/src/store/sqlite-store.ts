@@ -66,6 +66,8 @@ export class SqliteStore implements Store {
     if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
     const lock = options.readOnly === true ? null : takeLock(file);
     const database = open(file, options);
+    // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
+    if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
       user_version: number;
     };
@@ -136,8 +138,15 @@ export class SqliteStore implements Store {
   async shred(indexes: readonly number[]): Promise<void> {
     if (indexes.length === 0) return;
     this.#database.exec('PRAGMA secure_delete=ON; BEGIN IMMEDIATE');
-    for (const index of indexes) this.#statements.shred.run(index);
-    this.#database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete=OFF');
+    try {
+      for (const index of indexes) this.#statements.shred.run(index);
+      this.#database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    } finally {
+      this.#database.exec('PRAGMA secure_delete=OFF');
+    }
   }
 
   async saveCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {

@@ -18,8 +18,9 @@ export function serve(open: () => Service): void {
       post({ id, output: await work() });
       return true;
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
-      post({ id, error: { name, message } });
+      const thrown: Error & { errcode?: number } = error instanceof Error ? error : new Error(String(error));
+      const { name, message, errcode } = thrown;
+      post({ id, error: { name, message, errcode } });
       return false;
     }
   };

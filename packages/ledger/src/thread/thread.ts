@@ -10,9 +10,15 @@ export interface Call {
 }
 
 /** From the thread to here; the answer to `start` has id 0. */
-export type Reply =
-  | { id: number; output: unknown }
-  | { id: number; error: { name: string; message: string } };
+export type Reply = { id: number; output: unknown } | { id: number; error: ThrownThere };
+
+/** What crosses of an error that was thrown in the thread. */
+export interface ThrownThere {
+  name: string;
+  message: string;
+  /** SQLite's result code, where it has one. */
+  errcode?: number | undefined;
+}
 
 interface Waiting {
   resolve(output: unknown): void;
@@ -24,10 +30,13 @@ export class ThreadError extends Error {
   override readonly name = 'ThreadError';
   /** Name of the error that was thrown there. */
   readonly original: string;
+  /** SQLite's result code, where it has one. */
+  readonly errcode: number | undefined;
 
-  constructor(original: string, message: string) {
+  constructor({ name, message, errcode }: ThrownThere) {
     super(message);
-    this.original = original;
+    this.original = name;
+    this.errcode = errcode;
   }
 }
 
@@ -74,11 +83,14 @@ export class Thread implements AsyncDisposable {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ('output' in reply) waiting?.resolve(reply.output);
-    else waiting?.reject(new ThreadError(reply.error.name, reply.error.message));
+    else waiting?.reject(new ThreadError(reply.error));
   }
 
   #end(why: string): void {
-    this.#ended ??= new ThreadError('ThreadError', `a thread of the ledger is gone: ${why}`);
+    this.#ended ??= new ThreadError({
+      name: 'ThreadError',
+      message: `a thread of the ledger is gone: ${why}`,
+    });
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const each of waiting) each.reject(this.#ended);

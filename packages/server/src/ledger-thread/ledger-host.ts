@@ -27,6 +27,7 @@ import { readTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { LedgerService } from './service.ts';
+import { WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
 
@@ -47,17 +48,20 @@ interface Foundation {
 export class LedgerHost implements AsyncDisposable {
   readonly service: LedgerService;
   readonly #foundation: Foundation;
+  readonly #store: WatchedStore;
   readonly #ledger: Ledger;
   readonly #reporter: EventReporter;
   readonly #timer: NodeJS.Timeout;
 
   private constructor(
     foundation: Foundation,
+    store: WatchedStore,
     ledger: Ledger,
     reporter: EventReporter,
     post: (message: FromLedger) => void,
   ) {
     this.#foundation = foundation;
+    this.#store = store;
     this.#ledger = ledger;
     this.#reporter = reporter;
     this.service = new LedgerService(
@@ -72,12 +76,15 @@ export class LedgerHost implements AsyncDisposable {
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
   static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
     const foundation = await layFoundation(config);
-    const { trust, signer, hello, keys, quorum, store, projections, projectionWriter, times } = foundation;
+    const { trust, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
     let host: LedgerHost | null = null;
     const reporter = new EventReporter(quorum, (event) => {
       // The status goes first: whoever hears of a checkpoint must find it there.
       if (event.type === 'checkpoint.published' && host !== null) post({ status: host.status() });
       post({ events: [event] });
+    });
+    const store = new WatchedStore(foundation.store, (trouble) => {
+      if (trouble !== null) reporter.alarm('not_committed', trouble.message);
     });
     const secret = createSecretKey(
       Buffer.from(readFileSync(config.licenseKeySecret, 'utf8').trim(), 'base64'),
@@ -101,7 +108,7 @@ export class LedgerHost implements AsyncDisposable {
       onEvent: (event) => reporter.report(event),
       onProgress: (progress) => post({ progress }),
     });
-    host = new LedgerHost(foundation, ledger, reporter, post);
+    host = new LedgerHost(foundation, store, ledger, reporter, post);
     return host;
   }
 
@@ -118,6 +125,8 @@ export class LedgerHost implements AsyncDisposable {
   status(): LedgerStatus {
     const { trust, hello, quorum, times } = this.#foundation;
     const { size, published, pending, namespace, brake, mutations } = this.#ledger;
+    const { trouble } = this.#store;
+    const failing = trouble && { problem: 'not_committed' as const, message: trouble.message };
     const mark = published !== null && published.size >= hello.mark.size ? published : hello.mark;
     const instant = (ms: number | null): string | null => (ms === null ? null : formatInstant(ms));
     const { oldestAt, count } = pending;
@@ -144,7 +153,7 @@ export class LedgerHost implements AsyncDisposable {
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
       },
-      mutations: mutations && { problem: mutations.problem, message: mutations.message },
+      mutations: mutations === null ? failing : { problem: mutations.problem, message: mutations.message },
     };
   }
 

@@ -8,6 +8,7 @@ import { LedgerHost } from './ledger-host.ts';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
 import { type LedgerService, type MutateInput, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
+import { StoreTrouble, troubleOf } from './watched-store.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the ledger runs as a worker');
@@ -36,6 +37,8 @@ function problemOf(error: unknown): ProblemMessage {
     const cause: unknown = error.cause;
     if (cause instanceof SignerUnavailable) return { code: 'signer_unavailable' };
     if (cause instanceof SignerRefused) return { code: 'signer_refused', detail: cause.message };
+    if (cause instanceof StoreTrouble && cause.isOutcomeUnknown)
+      return { code: 'outcome_unknown', detail: cause.message };
     if (error.problem === 'stopping') return { code: 'overloaded', detail: error.message };
     return { code: error.problem, detail: error.message };
   }
@@ -43,7 +46,7 @@ function problemOf(error: unknown): ProblemMessage {
 }
 
 const host = await LedgerHost.open((workerData as WorkerData).config, post).catch((error: unknown) => {
-  post({ failed: error instanceof Error ? error.message : String(error) });
+  post({ failed: troubleOf(error)?.message ?? (error instanceof Error ? error.message : String(error)) });
   return null;
 });
 

@@ -4,12 +4,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
+import { Predecessor } from './predecessor.ts';
 
 export interface SupervisorEvents {
   /** One line that a process wrote to its standard error. */
@@ -30,6 +32,8 @@ export interface SupervisorOptions {
 
 const startTimeoutMs = 120_000;
 const stopTimeoutMs = 15_000;
+/** Between two tries to start a process while one of a killed supervisor holds what it needs. */
+const leftoverDelayMs = 200;
 const restartDelaysMs = [100, 200, 500, 1000, 2000, 5000];
 /** A process that ran this long before it died starts over with the shortest delay. */
 const healthyMs = 30_000;
@@ -52,6 +56,7 @@ export class Supervisor {
   readonly layout: Layout;
   readonly #events: SupervisorEvents;
   readonly #children: Child[] = [];
+  #predecessor: Predecessor | null = null;
   #isStopping = false;
   #urls: { public: string; admin: string; ops: string } | null = null;
 
@@ -86,11 +91,13 @@ export class Supervisor {
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const child of [...this.#children].reverse()) await end(child.process);
+    this.#predecessor?.leave();
   }
 
   async #startAll({ ports, server }: SupervisorOptions): Promise<void> {
     const { layout } = this;
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const chosen = await choosePorts(ports ?? system.ports);
     await this.#launch('signer', [mains.signer, writeConfig(layout, 'signer', signerConfig(layout, system))]);
     const cosigners: Record<string, string> = {};
@@ -114,7 +121,14 @@ export class Supervisor {
   async #launch(name: string, args: string[]): Promise<Record<string, unknown>> {
     const child: Child = { name, args, process: null, startedAt: 0, failures: 0 };
     this.#children.push(child);
-    return this.#spawn(child);
+    for (;;) {
+      try {
+        return await this.#spawn(child);
+      } catch (error) {
+        if (this.#isStopping || this.#predecessor?.mayPass(error) !== true) throw error;
+        await after(leftoverDelayMs);
+      }
+    }
   }
 
   /** Starts a process and resolves with the line in which it says that it listens. */
@@ -176,7 +190,10 @@ export class Supervisor {
     const { admin, public: open } = this.urls;
     const { trustRoot: trustRootFile } = this.layout;
     const next = { ...client, adminUrl: admin, publicUrl: open, trustRootFile };
-    writeFileSync(this.layout.client, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+    // Beside and then in its place: the file holds the only copy of the token, and the disk may be full.
+    const partial = `${this.layout.client}.partial`;
+    writeFileSync(partial, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600, flush: true });
+    renameSync(partial, this.layout.client);
   }
 }
 

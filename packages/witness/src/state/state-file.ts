@@ -74,8 +74,10 @@ export function initState(options: InitStateOptions): string[] {
 /** An open state. Every method is synchronous, so a transaction is never interleaved with another. */
 export class StateFile implements Disposable {
   readonly database: DatabaseSync;
+  readonly #file: string;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(file: string, database: DatabaseSync) {
+    this.#file = file;
     this.database = database;
   }
 
@@ -93,7 +95,7 @@ export class StateFile implements Disposable {
       database.close();
       throw error;
     }
-    return new StateFile(database);
+    return new StateFile(stateFile, database);
   }
 
   /** The row id of an origin; throws ConfigError where `init` never began it. */
@@ -113,7 +115,8 @@ export class StateFile implements Disposable {
 
   /**
    * Replaces the head where it still is `before`, in one durable transaction together with what `also` writes.
-   * Throws where it is not; the lock on the file makes that a bug rather than a race.
+   * Throws where it is not, which the lock on the file makes a bug rather than a race, and where the disk does not
+   * confirm it: then nothing may be cosigned.
    */
   advance(log: number, before: CosignedHead, next: CosignedHead, also: () => void = nothing): void {
     this.database.exec('BEGIN IMMEDIATE');
@@ -126,7 +129,11 @@ export class StateFile implements Disposable {
       this.database.exec('COMMIT');
     } catch (error) {
       if (this.database.isTransaction) this.database.exec('ROLLBACK');
-      throw error;
+      throw new Error(
+        `nothing was cosigned, because the state ${this.#file} could not be made durable (${messageOf(error)}): see ` +
+          'whether its disk is full or failing',
+        { cause: error },
+      );
     }
   }
 
