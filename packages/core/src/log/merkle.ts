@@ -5,16 +5,16 @@
  */
 import { equalBytes } from '../encoding/bytes.ts';
 import { IntegrityError, malformed } from '../errors.ts';
-import { hashLength, sha256, sha256Into } from '../hash.ts';
+import { hashLength, hashOf, sha256, sha256Into } from '../hash.ts';
 
 /** Root of the tree without leaves: H(""). */
 export const emptyRoot: Uint8Array = sha256(new Uint8Array(0));
 
+const leafPrefix = new Uint8Array(1);
+
 /** `H(00 || data)` */
 export function leafHash(data: Uint8Array): Uint8Array {
-  const input = new Uint8Array(1 + data.length);
-  input.set(data, 1);
-  return sha256(input);
+  return hashOf(leafPrefix, data);
 }
 
 /** One scratch buffer for all inner nodes: this function runs once per node of every tree. */
