@@ -10,9 +10,9 @@ export {
   type SubmitResult,
 } from './ledger.ts';
 export { LogState } from './log-state.ts';
-export type { IndexLicenseKey } from './names.ts';
+export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
-export { type LicenseFilter, type Page, Projections } from './projections/projections.ts';
+export { type LicenseFilter, type Page, Projections, rowFor } from './projections/projections.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';
 export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
