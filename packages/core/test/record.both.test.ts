@@ -156,7 +156,7 @@ describe('an entry', () => {
   const entry = new TextDecoder().decode(
     encodeEnvelope({ ...envelope, payload: encodeRecord({ ...record, rev: 7, prev: hash('prev') }) }),
   );
-  const inPayload = (change: (payload: string) => string): string => {
+  const inPayload = (change: (before: string) => string): string => {
     const found = parseEnvelope(utf8(entry), payloadTypes.record);
     const changed = utf8(change(new TextDecoder().decode(found.payload)));
     return new TextDecoder().decode(encodeEnvelope({ ...found, payload: changed }));
@@ -202,13 +202,13 @@ describe('an entry', () => {
   });
 
   it.each([
-    ['a revision with a leading zero', (payload: string) => payload.replace('"rev":7', '"rev":07')],
-    ['a revision above 2^53', (payload: string) => payload.replace('"rev":7', '"rev":9007199254740993')],
+    ['a revision with a leading zero', (whole: string) => whole.replace('"rev":7', '"rev":07')],
+    ['a revision above 2^53', (whole: string) => whole.replace('"rev":7', '"rev":9007199254740993')],
     [
       'a commitment with bits behind its end',
-      (payload: string) => payload.replace(/"doc":"(.{42})[^"]*"/, '"doc":"$1B="'),
+      (whole: string) => whole.replace(/"doc":"(.{42})[^"]*"/, '"doc":"$1B="'),
     ],
-    ['a second that does not exist', (payload: string) => payload.replace('15:30', '15:61')],
+    ['a second that does not exist', (whole: string) => whole.replace('15:30', '15:61')],
   ])('with %s is refused', (_, change) => {
     expect(() => parseRecordEntry(utf8(inPayload(change)))).toThrow(malformed);
   });
