@@ -42,6 +42,18 @@ export class ProjectionSnapshot {
     return rows as Iterator<Row>;
   }
 
+  /** The subject that holds a name; null where none does. */
+  holderOf(name: string): string | null {
+    const row = this.#database.prepare('SELECT id FROM names WHERE name = ?').get(name);
+    return (row as { id: string } | undefined)?.id ?? null;
+  }
+
+  /** Log indexes of a subject's revisions, oldest first. */
+  revisionsOf(id: string): number[] {
+    const rows = this.#database.prepare('SELECT idx FROM revisions WHERE id = ? ORDER BY rev').all(id);
+    return (rows as { idx: number }[]).map(({ idx }) => idx);
+  }
+
   [Symbol.dispose](): void {
     this.#database.close();
   }

@@ -4,7 +4,7 @@ import { Unavailable } from '@tallystick/witness';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fsck } from '../src/index.ts';
-import { flip, recordRows } from './support/tamper.ts';
+import { firstOf, flip, recordRows } from './support/tamper.ts';
 import {
   alterNote,
   documentOfAnotherRevision,
@@ -93,6 +93,11 @@ describe('what was tampered with is found and named', () => {
       const all = await copy.check({ all: true });
       expect(all.problems.length).toBeGreaterThan(0);
       expect(all.problems[0]).toEqual(problems[0]);
+      for (const wanted of [{}, { all: true }, { level: 'hashes' }] as const) {
+        const alone = await copy.check(wanted);
+        const shared = await copy.check({ ...wanted, workers: 1, entriesPerRead: 4 });
+        expect({ ...shared, counts: null }, JSON.stringify(wanted)).toEqual({ ...alone, counts: null });
+      }
     },
   );
 
@@ -120,6 +125,18 @@ describe('what was tampered with is found and named', () => {
       'causes',
       'checkpoints',
     ]);
+  });
+
+  it('goes on behind an altered entry whose subject was changed later', async () => {
+    using copy = new Copy(log);
+    let index = 0;
+    copy.tamper((db) => {
+      index = firstOf(db, 'license.suspended').index;
+      flip(db, 'entries', 'entry', index);
+    });
+    const { problems } = await copy.check({ all: true });
+    expect(problems).toMatchObject([{ index, table: 'entries', part: 'entry' }]);
+    expect(problems).toEqual((await copy.check({ all: true, workers: 1, entriesPerRead: 3 })).problems);
   });
 
   it('finds a flipped bit in any blob that the log commits to', async () => {
