@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { FsckProblem, FsckTable } from './report.ts';
 
 /** The tables with the columns that they are ordered by. */
-const tables: readonly { name: FsckTable; key: readonly string[] }[] = [
+export const projectionTables: readonly { name: FsckTable; key: readonly string[] }[] = [
   { name: 'names', key: ['name'] },
   { name: 'requests', key: ['key'] },
   { name: 'revisions', key: ['id', 'rev'] },
@@ -66,7 +66,7 @@ export function compareProjections(
   report: (problem: FsckProblem) => boolean,
 ): number {
   let count = 0;
-  for (const { name, key } of tables) {
+  for (const { name, key } of projectionTables) {
     const wanted = expected.rows(name, key);
     const present = found.rows(name, key);
     let want = next(wanted);

@@ -38,6 +38,9 @@ import { RowSum } from './row-sum.ts';
 /** Types of records that carry their own rules, which the walk alone applies. */
 const ruling = /^(?:namespace|brake)\./;
 
+/** The walk counts what it takes in. */
+const uncounted = emptyCounts();
+
 /** A cause with what of it was worked out. */
 interface KnownCause {
   index: number;
@@ -108,7 +111,7 @@ export class BlockScan {
     const cause = this.#causeOf(block, row.index, record, content);
     if (cause === null) return false;
     const erased = isErased(content);
-    if (!erased && checkCommitments(row.index, record, content, emptyCounts()) !== null) return false;
+    if (!erased && checkCommitments(row.index, record, content, uncounted) !== null) return false;
     const hasCompanion = content.companion !== null;
     block.builder.record(at, leaf, record, cause, { isErased: erased, hasCompanion });
     return this.#full === null || this.#takeFully(block, at, row, parsed, content, this.#full);

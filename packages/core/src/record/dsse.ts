@@ -31,9 +31,19 @@ const signaturesMax = 64;
 
 /** DSSE's pre-authentication encoding: the bytes that a signature is over. */
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array {
-  const type = utf8(payloadType);
-  return concatBytes(utf8(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `), payload);
+  const { type, length, prefix } = knownPrefix;
+  if (type === payloadType && length === payload.length) return concatBytes(prefix, payload);
+  const typeLength = utf8(payloadType).length;
+  knownPrefix = {
+    type: payloadType,
+    length: payload.length,
+    prefix: utf8(`DSSEv1 ${typeLength} ${payloadType} ${payload.length} `),
+  };
+  return concatBytes(knownPrefix.prefix, payload);
 }
+
+/** What the newest message began with: records have few lengths, so the next one mostly begins like it. */
+let knownPrefix = { type: '', length: -1, prefix: new Uint8Array(0) as Uint8Array };
 
 /** Bytes of `preAuthEncoding`, for an ASCII payload type. */
 export function preAuthLength(payloadType: string, payload: Uint8Array): number {
