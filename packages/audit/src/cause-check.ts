@@ -46,9 +46,12 @@ export class CauseCheck {
     return this.#isEndedAt(index);
   }
 
-  /** Goes on behind an entry that cannot be read, which is said elsewhere: it belongs where its content says. */
+  /**
+   * Goes on behind an entry that cannot be read, or whose content is missing, which is said elsewhere. It belongs where
+   * its content says, and without one it begins a command where a cause is stored.
+   */
   passOver(index: number, cause: number | null): void {
-    if (cause !== index) return;
+    if (cause === null ? !this.#waiting.has(index) : cause !== index) return;
     const stored = this.#waiting.get(index);
     this.#waiting.delete(index);
     const commitment = stored === undefined ? null : causeCommitment(stored.salt, stored.document);
@@ -109,13 +112,10 @@ export class CauseCheck {
     return problem;
   }
 
-  /** Causes among those handed over that no record began. */
-  orphans(): FsckProblem[] {
-    const orphans = [...this.#waiting.keys()].map((index) =>
-      problemAt(index, 'causes', 'row', 'a cause where no command begins'),
-    );
-    this.#waiting.clear();
-    return orphans;
+  /** A problem where a cause is stored at an index that was taken, and no record there began it. */
+  orphanAt(index: number): FsckProblem | null {
+    if (!this.#waiting.delete(index)) return null;
+    return problemAt(index, 'causes', 'row', 'a cause where no command begins');
   }
 
   #isEndedAt(index: number): boolean {

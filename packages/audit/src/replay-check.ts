@@ -59,7 +59,10 @@ export class ReplayCheck {
   }) {
     this.#checks = new SignatureChecks(options.pool);
     const trustSource: TrustSource = {
-      publicDocument: async (_ns: string, _type: PublicDocumentType, _rev: number) => this.#document,
+      publicDocument: async (_ns: string, _type: PublicDocumentType, _rev: number) => {
+        if (this.#document === null) throw new MissingDocument();
+        return this.#document;
+      },
       keys: async () => [...options.keys],
     };
     this.#context = {
@@ -89,6 +92,11 @@ export class ReplayCheck {
       this.#noteTrust(index);
       return null;
     } catch (error) {
+      if (error instanceof MissingDocument && record !== null) {
+        this.takeAltered(leaf, record.record.subject, record.record.rev);
+        const message = 'the public document is missing, and what it rules cannot be judged';
+        return problemAt(index, 'contents', 'document', message);
+      }
       if (!(error instanceof Violation)) throw error;
       this.takeVoid(leaf);
       const table = documentRules.has(error.rule) ? 'contents' : 'entries';
@@ -163,6 +171,9 @@ export class ReplayCheck {
     if (trust !== null && this.trusts.at(-1)?.trust !== trust) this.trusts.push({ index, trust });
   }
 }
+
+/** The store has no document for a record that governs what comes after it. */
+class MissingDocument extends Error {}
 
 /** Stands for signatures and payloads that were looked at before: no signature holds over it. */
 const checkedBefore = new Uint8Array(0);

@@ -142,13 +142,13 @@ export class Walk {
         return false;
       }
       await this.#take(stored);
+      problems.add(this.#causes.orphanAt(index));
       if (problems.isFull) return true;
     }
     if (this.tree.size < end) {
       problems.add(problemAt(this.tree.size, 'leaves', 'row', 'the row is missing'));
       return false;
     }
-    problems.add(...this.#causes.orphans());
     return true;
   }
 
@@ -226,7 +226,10 @@ export class Walk {
       problems.add(inRules);
       counts.signed += 1;
     }
-    if (content === null) return;
+    if (content === null) {
+      this.#causes.passOver(index, null);
+      return;
+    }
     problems.add(this.#causes.take(index, record, content.cause));
     this.erasures.take(index, record, content.cause, isErased(content));
     if (replay === null || inContent !== null || inRules !== null) return;

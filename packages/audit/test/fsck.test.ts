@@ -139,6 +139,26 @@ describe('what was tampered with is found and named', () => {
     expect(problems).toEqual((await copy.check({ all: true, workers: 1, entriesPerRead: 3 })).problems);
   });
 
+  it('names a cause that no command made before what is wrong behind it', async () => {
+    using copy = new Copy(log);
+    let index = 0;
+    copy.tamper((db) => {
+      flip(db, 'contents', 'document', whole(db));
+      index = recordRows(db).find((row) => row.record.type === 'license.issued')?.index ?? 0;
+      execute(db, 'DELETE FROM contents WHERE idx = ?', index);
+      execute(db, 'UPDATE causes SET idx = 0 WHERE idx = 1');
+    });
+    const { problems } = await copy.check({ all: true });
+    expect(problems.map((problem) => [problem.index, problem.table, problem.part])).toEqual([
+      [0, 'causes', 'row'],
+      [1, 'causes', 'row'],
+      [index, 'contents', 'row'],
+      [expect.any(Number), 'contents', 'document'],
+    ]);
+    for (const entriesPerRead of [2, 1000])
+      expect((await copy.check({ entriesPerRead })).problems).toEqual(problems.slice(0, 1));
+  });
+
   it('finds a flipped bit in any blob that the log commits to', async () => {
     const columns = [
       ['leaves', 'leaf'],
