@@ -6,7 +6,7 @@
  * there is one place that finds and names problems, in log order.
  */
 import type { PublicKey } from '@tallystick/core';
-import type { KeyedName } from './projected-rows.ts';
+import type { KeyedName, Name } from './projected-rows.ts';
 import type { SumState } from './row-sum.ts';
 
 export interface ScanSetup {
@@ -78,8 +78,7 @@ export interface StepFacts {
 
 /** A name that a later revision of its subject no longer has. */
 export interface DroppedName {
-  /** As it is indexed, or the license key that it is made of. */
-  name: string | { licenseKey: string };
+  name: Name;
   /** Log index of the last revision with that name. */
   lastAt: number;
 }

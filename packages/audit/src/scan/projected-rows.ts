@@ -2,7 +2,7 @@
  * What one revision puts into the projections, as rows to be summed. At the end of the log the sum over all revisions,
  * less that over all that a later one replaced, is the sum over the rows that the projections must hold.
  */
-import { type IndexLicenseKey, nameChanges, rowFor } from '@tallystick/ledger';
+import { licenseKeyName, nameChanges, rowFor } from '@tallystick/ledger';
 import type { Current, LicenseCompanion, TallyDocument } from '@tallystick/license';
 import type { RowSum } from './row-sum.ts';
 
@@ -31,37 +31,43 @@ export function addRequestRow(sum: RowSum, key: string, index: number): void {
 export function mixStateRows(sum: RowSum, sign: 'add' | 'subtract', revision: Revision): void {
   const { document } = revision;
   const row = rowFor(document);
-  if (row !== null) {
-    if ('plan' in row) {
-      sum[sign]('licenses', [row.id, row.customer, row.plan, row.product, row.state, row.until]);
-    } else if ('code' in row) {
-      sum[sign]('catalog', [row.id, document.type, row.code, row.product, row.state]);
-    } else {
-      sum[sign]('customers', [row.id, row.reference, row.state]);
-    }
+  if (row === null) return;
+  if ('plan' in row) {
+    sum[sign]('licenses', [row.id, row.customer, row.plan, row.product, row.state, row.until]);
+  } else if ('code' in row) {
+    sum[sign]('catalog', [row.id, document.type, row.code, row.product, row.state]);
+  } else {
+    sum[sign]('customers', [row.id, row.reference, row.state]);
   }
 }
 
-/** The names of a revision; for license keys, `indexKey` says what they are indexed as. */
-export function namesOf(revision: Revision, indexKey: IndexLicenseKey): string[] {
+/** A name of a subject; that of a license key is left to whoever can index it. */
+export type Name = string | { licenseKey: string };
+
+export function namesIn(revision: Revision): Name[] {
   const current: Current = { ...revision, rev: revision.document.rev, index: 0 };
-  return [...nameChanges(undefined, current, indexKey).keys()];
+  const keys = new Map<string, Name>();
+  const unindexed = (licenseKey: string): string => {
+    keys.set(
+      licenseKeyName(licenseKey, () => licenseKey),
+      { licenseKey },
+    );
+    return licenseKey;
+  };
+  const names = [...nameChanges(undefined, current, unindexed).keys()];
+  return names.map((name) => keys.get(name) ?? name);
 }
 
-/**
- * Adds or subtracts the rows of a revision's names. The name of a license key is left to the caller, who is told.
- */
+/** Adds or subtracts the rows of a revision's names. `onKey` is told of those that the caller has to add or subtract. */
 export function mixNameRows(
   sum: RowSum,
   sign: 'add' | 'subtract',
   revision: Revision,
   onKey: (name: KeyedName) => void,
 ): void {
-  const { document, companion } = revision;
-  if (document.type === 'license') {
-    // Licenses have no other names.
-    if (companion?.key != null) onKey({ licenseKey: companion.key, id: document.id });
-    return;
+  const { id } = revision.document;
+  for (const name of namesIn(revision)) {
+    if (typeof name === 'string') sum[sign]('names', [name, id]);
+    else onKey({ ...name, id });
   }
-  for (const name of namesOf(revision, (key) => key)) sum[sign]('names', [name, document.id]);
 }

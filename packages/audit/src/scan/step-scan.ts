@@ -14,7 +14,14 @@ import {
 } from '@tallystick/license';
 import type { DroppedName, FullSetup, Step, StepFacts } from './facts.ts';
 import type { PackedRows } from './packed-rows.ts';
-import { type KeyedName, mixNameRows, mixStateRows, namesOf, type Revision } from './projected-rows.ts';
+import {
+  type KeyedName,
+  mixNameRows,
+  mixStateRows,
+  type Name,
+  namesIn,
+  type Revision,
+} from './projected-rows.ts';
 import { RowSum } from './row-sum.ts';
 
 export class StepScan {
@@ -68,12 +75,11 @@ function isOdd(type: RecordType, before: Revision | null, after: Revision): bool
 }
 
 function droppedNames(before: Revision, after: Revision, lastAt: number): DroppedName[] {
-  const key = before.companion?.key ?? null;
-  if (before.document.type === 'license') {
-    const isDropped = key !== null && key !== (after.companion?.key ?? null);
-    return isDropped ? [{ name: { licenseKey: key }, lastAt }] : [];
-  }
-  const kept = new Set(namesOf(after, (text) => text));
-  const gone = namesOf(before, (text) => text).filter((name) => !kept.has(name));
+  const kept = new Set(namesIn(after).map(comparable));
+  const gone = namesIn(before).filter((name) => !kept.has(comparable(name)));
   return gone.map((name) => ({ name, lastAt }));
+}
+
+function comparable(name: Name): string {
+  return typeof name === 'string' ? `name ${name}` : `key ${name.licenseKey}`;
 }
