@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { encodeEnvelope, parseRecordEntry, preAuthEncoding } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -114,6 +115,30 @@ describe('threads', () => {
       ),
       { numRuns: 25 },
     );
+  });
+
+  it.each([
+    ['by a key more than it needs', true],
+    ['well by a key that it does not need, and badly by the one that it does', false],
+  ])('take a record that is signed %s as one thread does', async (_what, isGood) => {
+    using copy = new Copy(log);
+    let index = 0;
+    copy.tamper((db) => {
+      const { id } = firstOf(db, 'license.rekeyed');
+      const appended = continuation(db, id, 'license.reissued', log.keyFor('license'));
+      const { envelope } = parseRecordEntry(appended.entry);
+      const [needed] = envelope.signatures;
+      if (needed === undefined) throw new Error('no signature');
+      if (!isGood) needed.sig = needed.sig.map((byte, at) => (at === 40 ? byte ^ 1 : byte));
+      const other = log.keyFor('lease');
+      const message = preAuthEncoding(envelope.payloadType, envelope.payload);
+      const signatures = [{ keyid: other.keyid, sig: other.sign(message) }, needed];
+      index = append(db, { ...appended, entry: encodeEnvelope({ ...envelope, signatures }) });
+    });
+    const report = await copy.check(shared);
+    const found = isGood ? [] : [{ index, table: 'entries', part: 'signature' }];
+    expect(report.problems).toMatchObject(found);
+    expect(report).toEqual(await copy.check());
   });
 
   it('report a step that the model forbids, though they judge it later than what comes after it', async () => {
