@@ -6,9 +6,10 @@ import { type FsckCounts, type FsckProblem, mismatch, problemAt } from './report
 /** The command that records are being read of. */
 interface OpenCommand {
   index: number;
-  /** null where its cause is missing: said once. */
-  cause: StoredCause | null;
-  commitment: Uint8Array;
+  /** Number of its records; null where its cause is missing: said once. */
+  records: number | null;
+  /** null while its records were found to commit to it by somebody else. */
+  commitment: Uint8Array | null;
 }
 
 export class CauseCheck {
@@ -24,6 +25,56 @@ export class CauseCheck {
   /** Hands over the causes of the next rows. */
   load(causes: readonly StoredCause[]): void {
     for (const cause of causes) this.#waiting.set(cause.index, cause);
+  }
+
+  /** True where a record that commits to the cause at `cause` may stand at an index. */
+  mayFollow(index: number, cause: number): boolean {
+    const open = this.#open;
+    if (cause === index) return this.#isEndedAt(index);
+    return open?.index === cause && open.records !== null && index < open.index + open.records;
+  }
+
+  /** Takes the next record, which may follow, and was found to commit to its cause by somebody else. */
+  takeKnown(index: number, cause: number, records: number): void {
+    if (cause !== index) return;
+    this.#open = { index, records, commitment: null };
+    this.#counts.causes += 1;
+  }
+
+  /** True where the command before an index has all its records. */
+  isWholeAt(index: number): boolean {
+    return this.#isEndedAt(index);
+  }
+
+  /**
+   * Goes on behind an entry that cannot be read, or whose content is missing, which is said elsewhere. It belongs where
+   * its content says, and without one it begins a command where a cause is stored.
+   */
+  passOver(index: number, cause: number | null): void {
+    if (cause === null ? !this.#waiting.has(index) : cause !== index) return;
+    const stored = this.#waiting.get(index);
+    this.#waiting.delete(index);
+    const commitment = stored === undefined ? null : causeCommitment(stored.salt, stored.document);
+    this.#open = { index, records: stored?.records ?? null, commitment };
+  }
+
+  /** Takes an entry that is not a record, where one may stand. */
+  passKnown(): void {
+    this.#open = null;
+  }
+
+  /** The index of the command that was taken without looking at its cause; null where `take` may go on. */
+  get lacking(): number | null {
+    const open = this.#open;
+    return open !== null && open.records !== null && open.commitment === null ? open.index : null;
+  }
+
+  /** Looks at the cause of that command after all. */
+  resume(cause: StoredCause | undefined): void {
+    if (this.#open === null) return;
+    const { index } = this.#open;
+    const commitment = cause === undefined ? null : causeCommitment(cause.salt, cause.document);
+    this.#open = { index, records: cause?.records ?? null, commitment };
   }
 
   /** Checks the next record. `cause` is where its content says its cause is stored. */
@@ -47,8 +98,8 @@ export class CauseCheck {
         },
       );
     }
-    if (open.cause === null) return null;
-    if (index >= open.index + open.cause.records) {
+    if (open.records === null || open.commitment === null) return null;
+    if (index >= open.index + open.records) {
       return problemAt(index, 'contents', 'cause', 'the command that it is filed under has fewer records');
     }
     return this.#compare(index, record, open.commitment);
@@ -61,27 +112,24 @@ export class CauseCheck {
     return problem;
   }
 
-  /** Causes among those handed over that no record began. */
-  orphans(): FsckProblem[] {
-    const orphans = [...this.#waiting.keys()].map((index) =>
-      problemAt(index, 'causes', 'row', 'a cause where no command begins'),
-    );
-    this.#waiting.clear();
-    return orphans;
+  /** A problem where a cause is stored at an index that was taken, and no record there began it. */
+  orphanAt(index: number): FsckProblem | null {
+    if (!this.#waiting.delete(index)) return null;
+    return problemAt(index, 'causes', 'row', 'a cause where no command begins');
   }
 
   #isEndedAt(index: number): boolean {
     const open = this.#open;
-    return open?.cause == null || index === open.index + open.cause.records;
+    return open?.records == null || index === open.index + open.records;
   }
 
   /** A problem where another command begins, or the log ends, before the open command has all its records. */
   #unfinished(index: number, cause: number): FsckProblem | null {
     const open = this.#open;
-    if (open?.cause == null || cause === open.index) return null;
+    if (open?.records == null || cause === open.index) return null;
     const message = 'the cause counts other records than follow it';
     return problemAt(open.index, 'causes', 'records', message, {
-      expected: String(open.cause.records),
+      expected: String(open.records),
       found: String(index - open.index),
     });
   }
@@ -90,11 +138,11 @@ export class CauseCheck {
     const cause = this.#waiting.get(index);
     this.#waiting.delete(index);
     if (cause === undefined) {
-      this.#open = { index, cause: null, commitment: record.cause };
+      this.#open = { index, records: null, commitment: null };
       return problemAt(index, 'causes', 'row', 'the cause of the command is missing');
     }
     const commitment = causeCommitment(cause.salt, cause.document);
-    this.#open = { index, cause, commitment };
+    this.#open = { index, records: cause.records, commitment };
     return this.#compare(index, record, commitment) ?? this.#checkCount(cause);
   }
 
@@ -120,7 +168,7 @@ export class CauseCheck {
 }
 
 /** `n` of a cause document; null where it says none. */
-function countIn(document: Uint8Array): number | null {
+export function countIn(document: Uint8Array): number | null {
   try {
     const { n } = JSON.parse(decodeUtf8(document)) as { n?: unknown };
     return typeof n === 'number' ? n : null;

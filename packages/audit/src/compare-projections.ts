@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { FsckProblem, FsckTable } from './report.ts';
 
 /** The tables with the columns that they are ordered by. */
-const tables: readonly { name: FsckTable; key: readonly string[] }[] = [
+export const projectionTables: readonly { name: FsckTable; key: readonly string[] }[] = [
   { name: 'names', key: ['name'] },
   { name: 'requests', key: ['key'] },
   { name: 'revisions', key: ['id', 'rev'] },
@@ -42,6 +42,18 @@ export class ProjectionSnapshot {
     return rows as Iterator<Row>;
   }
 
+  /** The subject that holds a name; null where none does. */
+  holderOf(name: string): string | null {
+    const row = this.#database.prepare('SELECT id FROM names WHERE name = ?').get(name);
+    return (row as { id: string } | undefined)?.id ?? null;
+  }
+
+  /** Log indexes of a subject's revisions, oldest first. */
+  revisionsOf(id: string): number[] {
+    const rows = this.#database.prepare('SELECT idx FROM revisions WHERE id = ? ORDER BY rev').all(id);
+    return (rows as { idx: number }[]).map(({ idx }) => idx);
+  }
+
   [Symbol.dispose](): void {
     this.#database.close();
   }
@@ -54,7 +66,7 @@ export function compareProjections(
   report: (problem: FsckProblem) => boolean,
 ): number {
   let count = 0;
-  for (const { name, key } of tables) {
+  for (const { name, key } of projectionTables) {
     const wanted = expected.rows(name, key);
     const present = found.rows(name, key);
     let want = next(wanted);

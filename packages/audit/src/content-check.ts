@@ -14,12 +14,12 @@ import {
 import type { StoredContent } from '@tallystick/ledger';
 import {
   isRecordType,
+  type LicenseCompanion,
   parseCompanion,
   parseDocument,
   subjectTypeOf,
   type TallyDocument,
 } from '@tallystick/license';
-import { asBuffer } from './record-reader.ts';
 import { type FsckCounts, type FsckProblem, mismatch, problemAt } from './report.ts';
 
 /** True where everything that an erasure removes is gone. */
@@ -129,6 +129,7 @@ export function checkSubject(
 /** What the content says, once its commitments hold. */
 export interface OpenedContent {
   document: TallyDocument;
+  companion: LicenseCompanion | null;
 }
 
 /** Parses document and companion, and compares what they say of themselves with the record. */
@@ -147,8 +148,9 @@ export function openContent(
   } catch (error) {
     return problemAt(index, 'contents', 'document', `the document cannot be read: ${messageOf(error)}`);
   }
+  let opened: LicenseCompanion | null;
   try {
-    if (companion !== null) parseCompanion(parseJson(companion));
+    opened = companion === null ? null : parseCompanion(parseJson(companion));
   } catch (error) {
     return problemAt(index, 'contents', 'companion', `the companion cannot be read: ${messageOf(error)}`);
   }
@@ -159,7 +161,11 @@ export function openContent(
       found: `${document.ns} ${document.id} ${document.rev}`,
     });
   }
-  return { document };
+  return { document, companion: opened };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 export function messageOf(error: unknown): string {

@@ -4,6 +4,9 @@
  */
 import { bytesKey, type LogRecord } from '@tallystick/core';
 
+/** Whoever has more of them has to find them again. */
+export const erasingMax = 10_000;
+
 interface CommandRecord {
   index: number;
   subject: string;
@@ -16,11 +19,15 @@ export class ErasureCheck {
   #cause = -1;
   #records: CommandRecord[] = [];
   #erases = false;
+  #last = -1;
+  /** The commands that erased a customer, as ranges of records; the first ones alone where there are too many. */
+  readonly erasing: { from: number; to: number }[] = [];
 
   /** Takes the next record. `cause` names its command. */
   take(index: number, record: LogRecord, cause: number, isErased: boolean): void {
     if (cause !== this.#cause) this.endCommand();
     this.#cause = cause;
+    this.#last = index;
     if (record.type === 'customer.erased') this.#erases = true;
     if (isErased || this.#open.size > 0 || this.#erases || this.#records.length > 0) {
       this.#records.push({ index, subject: bytesKey(record.subject), isErased });
@@ -33,6 +40,9 @@ export class ErasureCheck {
       const first = this.#open.get(subject);
       if (this.#erases && first !== undefined && first < index) this.#open.delete(subject);
       if (isErased && !this.#open.has(subject)) this.#open.set(subject, index);
+    }
+    if (this.#erases && this.erasing.length <= erasingMax) {
+      this.erasing.push({ from: this.#cause, to: this.#last + 1 });
     }
     this.#records = [];
     this.#erases = false;

@@ -2,19 +2,22 @@
  * Checks a store against itself: everything that is kept is derived again from the entries, and the entries from what
  * was published and signed. Reads only, also beside a running server.
  */
-import { equalBytes, type PublicKey } from '@tallystick/core';
+import { equalBytes, type PublicKey, parseRecordEntry } from '@tallystick/core';
 import type { IndexLicenseKey, Store } from '@tallystick/ledger';
 import { SignaturePool } from '@tallystick/witness';
 import { checkCheckpoints } from './checkpoint-check.ts';
 import { entriesFrom } from './entries-from.ts';
 import { checkProjections } from './projection-check.ts';
-import { readRecordQuickly } from './record-reader.ts';
+import { ProjectionSums } from './projection-sums.ts';
 import { ReplayCheck } from './replay-check.ts';
 import { emptyCounts, type FsckReport, mismatch, type OnProgress, Problems, problemAt } from './report.ts';
+import { ScanPool } from './scan/scan-pool.ts';
 import { Walk } from './walk.ts';
 
 export interface FsckParts {
   store: Store;
+  /** The file of `store`, where it has one: then threads read it, too, which takes a fraction of the time. */
+  storeFile?: string;
   /** H(payload of trust root version 1), pinned: 32 bytes. */
   genesis: Uint8Array;
   ns: string;
@@ -31,8 +34,10 @@ export interface FsckOptions {
   level?: 'hashes' | 'full';
   /** Collects up to 100 problems instead of the first. */
   all?: boolean;
-  /** Threads that check signatures; 0 checks on the calling thread. Default 2. */
+  /** Threads that look at entries, or, without a `storeFile`, at signatures; 0 for none. Default 2. */
   workers?: number;
+  /** Entries that are read, or given to a thread, at once. Default 1000. */
+  entriesPerRead?: number;
   /** POSIX time in seconds: no entry is from later. */
   now: number;
   onProgress?: OnProgress;
@@ -49,8 +54,14 @@ export async function fsck(parts: FsckParts, options: FsckOptions): Promise<Fsck
   // In this order: a server that publishes meanwhile cannot make the newest checkpoint larger than the size.
   const newest = await store.checkpoint();
   const size = await store.size();
-  await using pool = new SignaturePool(options.level === 'hashes' ? 0 : (options.workers ?? 2));
-  const run = new Run(parts, options, pool, size);
+  const workers = options.workers ?? 2;
+  const { projections } = parts;
+  const sums =
+    options.level === 'hashes' || projections === null ? null : new ProjectionSums(projections.indexKey);
+  await using scanning = startScanning(parts, options, workers, sums);
+  const signatureThreads = options.level === 'hashes' || scanning !== null ? 0 : workers;
+  await using pool = new SignaturePool(signatureThreads);
+  const run = new Run(parts, options, { signatures: pool, scanning, sums, size });
   await run.walk();
   await run.checkErasures();
   await run.checkPublished(newest?.size ?? null);
@@ -59,9 +70,35 @@ export async function fsck(parts: FsckParts, options: FsckOptions): Promise<Fsck
   return run.report(newest?.size ?? null);
 }
 
+/** null where this thread does everything. */
+function startScanning(
+  { storeFile, genesis, keys, projections }: FsckParts,
+  { level }: FsckOptions,
+  workers: number,
+  sums: ProjectionSums | null,
+): ScanPool | null {
+  if (storeFile === undefined || workers === 0) return null;
+  const full =
+    level === 'hashes'
+      ? null
+      : { genesis, keys, sumKey: sums?.key ?? '', projectionsFile: projections?.file ?? null };
+  return new ScanPool({ storeFile, full }, workers);
+}
+
+/** What a run is given besides what it checks. */
+interface RunTools {
+  signatures: SignaturePool;
+  scanning: ScanPool | null;
+  /** null where there is nothing to compare them with. */
+  sums: ProjectionSums | null;
+  /** Number of entries to check. */
+  size: number;
+}
+
 class Run {
   readonly #parts: FsckParts;
   readonly #options: FsckOptions;
+  readonly #tools: RunTools;
   readonly #size: number;
   readonly #problems: Problems;
   readonly #counts = emptyCounts();
@@ -70,7 +107,9 @@ class Run {
   readonly #walk: Walk;
   readonly #onProgress: OnProgress;
 
-  constructor(parts: FsckParts, options: FsckOptions, pool: SignaturePool, size: number) {
+  constructor(parts: FsckParts, options: FsckOptions, tools: RunTools) {
+    const { signatures, scanning, sums, size } = tools;
+    this.#tools = tools;
     this.#parts = parts;
     this.#options = options;
     this.#size = size;
@@ -78,7 +117,9 @@ class Run {
     this.#onProgress = options.onProgress ?? (() => {});
     const { genesis, keys, store } = parts;
     this.#replay =
-      options.level === 'hashes' ? null : new ReplayCheck({ genesis, keys, pool, now: options.now });
+      options.level === 'hashes'
+        ? null
+        : new ReplayCheck({ genesis, keys, pool: signatures, now: options.now });
     this.#walk = new Walk({
       store,
       size,
@@ -87,6 +128,9 @@ class Run {
       problems: this.#problems,
       counts: this.#counts,
       onProgress: this.#onProgress,
+      entriesPerRead: options.entriesPerRead ?? 1000,
+      pool: scanning,
+      sums: scanning === null ? null : sums,
     });
   }
 
@@ -103,7 +147,7 @@ class Run {
     const { store } = this.#parts;
     for await (const { index, entry, subject, content } of entriesFrom(store, this.#size)) {
       if (subject !== null && content !== null)
-        erasures.take(index, readRecordQuickly(entry), content.cause, false);
+        erasures.take(index, parseRecordEntry(entry).record, content.cause, false);
     }
     const gone = 'the content is gone, and no erasure of its subject explains it';
     this.#problems.add(
@@ -155,7 +199,11 @@ class Run {
     }
     const { scratch } = this.#options;
     const findings = { problems: this.#problems, counts: this.#counts, onProgress: this.#onProgress };
-    const why = await checkProjections({ store, genesis, ns, ...projections, scratch }, this.#size, findings);
+    const { scanning, sums } = this.#tools;
+    const { erasing } = this.#walk.erasures;
+    const summed = scanning === null || sums === null ? null : { sums, pool: scanning, erasing };
+    const checked = { store, genesis, ns, ...projections, scratch, summed };
+    const why = await checkProjections(checked, this.#size, findings);
     if (why !== null) this.#skipped.push(why);
   }
 

@@ -1,9 +1,8 @@
 /** The license model's own rules, record by record: may a record of this type lead from the last document to this? */
-import { bytesKey, type LogRecord } from '@tallystick/core';
+import { bytesKey, IntegrityError, type LogRecord, parseRecordEntry } from '@tallystick/core';
 import type { Store } from '@tallystick/ledger';
 import { checkAfter, checkTransition, type RecordType, type TallyDocument } from '@tallystick/license';
 import { openContent } from './content-check.ts';
-import { readRecordQuickly } from './record-reader.ts';
 import { type FsckProblem, problemAt } from './report.ts';
 
 const rememberedMax = 20_000;
@@ -41,8 +40,9 @@ export class ModelCheck {
     if (remembered?.index === index) return remembered.document;
     const stored = await this.#store.entry(index);
     if (stored?.content?.document == null) return null;
-    const opened = openContent(index, readRecordQuickly(stored.entry), stored.content);
-    return 'document' in opened ? opened.document : null;
+    const record = readRecord(stored.entry);
+    const opened = record === null ? null : openContent(index, record, stored.content);
+    return opened !== null && 'document' in opened ? opened.document : null;
   }
 
   #remember(subject: string, newest: { index: number; document: TallyDocument }): void {
@@ -51,5 +51,15 @@ export class ModelCheck {
     if (this.#newest.size <= rememberedMax) return;
     const [oldest] = this.#newest.keys();
     if (oldest !== undefined) this.#newest.delete(oldest);
+  }
+}
+
+/** null for bytes that are no record, which is said at their own place. */
+function readRecord(entry: Uint8Array): LogRecord | null {
+  try {
+    return parseRecordEntry(entry).record;
+  } catch (error) {
+    if (error instanceof IntegrityError) return null;
+    throw error;
   }
 }

@@ -2,16 +2,27 @@
  * The rules that every replayer applies, applied to a store: bootstrap, chains, `at`, signatures by entitled keys,
  * map roots and trust roots. The rules themselves are the witness package's.
  */
-import { type PublicKey, type RecordEntry, subjectTypeOf, type TrustRoot } from '@tallystick/core';
+import {
+  keyIdOf,
+  type LogRecord,
+  type PublicKey,
+  payloadTypes,
+  type RecordEntry,
+  subjectTypeOf,
+  type TrustRoot,
+} from '@tallystick/core';
 import {
   applyEntry,
+  applyKnownRecord,
   latestInstant,
   type PublicDocumentType,
   ReplayState,
   type RuleContext,
   SignatureChecks,
+  type SignatureNeed,
   type SignaturePool,
   type TrustSource,
+  Unavailable,
   Violation,
 } from '@tallystick/witness';
 import { type FsckProblem, problemAt } from './report.ts';
@@ -31,6 +42,11 @@ export class ReplayCheck {
   readonly trusts: GoverningTrust[] = [];
   readonly #checks: SignatureChecks;
   readonly #context: RuleContext;
+  /** As `#context`, for entries whose signatures were checked before. */
+  readonly #knownContext: RuleContext;
+  readonly #keys: readonly PublicKey[];
+  /** The keys that have signed the entry being judged. */
+  #signers: readonly PublicKey[] = [];
   /** The public document of the entry being judged. */
   #document: Uint8Array | null = null;
 
@@ -43,7 +59,10 @@ export class ReplayCheck {
   }) {
     this.#checks = new SignatureChecks(options.pool);
     const trustSource: TrustSource = {
-      publicDocument: async (_ns: string, _type: PublicDocumentType, _rev: number) => this.#document,
+      publicDocument: async (_ns: string, _type: PublicDocumentType, _rev: number) => {
+        if (this.#document === null) throw new MissingDocument();
+        return this.#document;
+      },
       keys: async () => [...options.keys],
     };
     this.#context = {
@@ -53,6 +72,8 @@ export class ReplayCheck {
       latestAt: latestInstant(options.now),
       suspects: new Set(),
     };
+    this.#keys = options.keys;
+    this.#knownContext = { ...this.#context, checks: { add: (need) => this.#expectSigned(need) } };
   }
 
   /** Judges the next entry. One that breaks a rule is taken in as void: it moves nothing. */
@@ -65,16 +86,52 @@ export class ReplayCheck {
     const index = this.state.size;
     this.#document = document;
     try {
-      const pending = applyEntry(this.state, entry, this.#context, { leaf, record: record ?? undefined });
+      const known = record === null ? { leaf } : { leaf, record };
+      const pending = applyEntry(this.state, entry, this.#context, known);
       if (pending !== undefined) await pending;
       this.#noteTrust(index);
       return null;
     } catch (error) {
+      if (error instanceof MissingDocument && record !== null) {
+        this.takeAltered(leaf, record.record.subject, record.record.rev);
+        const message = 'the public document is missing, and what it rules cannot be judged';
+        return problemAt(index, 'contents', 'document', message);
+      }
       if (!(error instanceof Violation)) throw error;
       this.takeVoid(leaf);
       const table = documentRules.has(error.rule) ? 'contents' : 'entries';
       return problemAt(index, table, error.rule, error.detail);
     }
+  }
+
+  /**
+   * Takes in a map root or a record that was looked at before, where the rules let it follow. `signers` are the places
+   * of the keys that have signed a record. False where anything speaks against it, and then nothing has changed.
+   */
+  takeKnown(
+    known: { mapRoot: Uint8Array } | { record: LogRecord; signers: readonly number[] },
+    leaf: Uint8Array,
+  ): boolean | Promise<boolean> {
+    try {
+      const pending =
+        'mapRoot' in known
+          ? applyEntry(this.state, known.mapRoot, this.#context, { leaf })
+          : this.#applyKnown(known.record, known.signers, leaf);
+      return pending === undefined || pending.then(() => true, isObjection);
+    } catch (error) {
+      return isObjection(error);
+    }
+  }
+
+  #applyKnown(record: LogRecord, signers: readonly number[], leaf: Uint8Array): Promise<void> | undefined {
+    this.#signers = signers.flatMap((place) => this.#keys[place] ?? []);
+    const signatures = this.#signers.map((key) => ({ keyid: keyIdOf(key), sig: checkedBefore }));
+    const envelope = { payload: checkedBefore, payloadType: payloadTypes.record, signatures };
+    return applyKnownRecord(this.state, { leaf, record: { record, envelope } }, this.#knownContext);
+  }
+
+  #expectSigned({ candidates }: SignatureNeed): void {
+    if (!candidates.some(({ key }) => this.#signers.includes(key))) throw new NotSigned();
   }
 
   /** Takes in an entry that was found bad before its rules were asked. */
@@ -113,6 +170,21 @@ export class ReplayCheck {
     const { trust } = this.state;
     if (trust !== null && this.trusts.at(-1)?.trust !== trust) this.trusts.push({ index, trust });
   }
+}
+
+/** The store has no document for a record that governs what comes after it. */
+class MissingDocument extends Error {}
+
+/** Stands for signatures and payloads that were looked at before: no signature holds over it. */
+const checkedBefore = new Uint8Array(0);
+
+/** A record lacks a signature that the rules ask for. Not a verdict: it only says that somebody has to look. */
+class NotSigned extends Error {}
+
+/** False for what the rules say against an entry; rethrows what they do not. */
+function isObjection(error: unknown): false {
+  if (error instanceof Violation || error instanceof Unavailable || error instanceof NotSigned) return false;
+  throw error;
 }
 
 /** The public document that the rules have to see with a record; null for every other. */

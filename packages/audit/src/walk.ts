@@ -2,6 +2,9 @@
  * Walks the log from entry 0, some rows at a time, and checks each entry in the order in which its parts rest on
  * each other: its leaf hash, what it says against the narrow row, its content, the replay rules, its cause, the model.
  *
+ * Where there are threads, they look at blocks of entries ahead of the walk, which then looks itself only at what
+ * they found unusual. So there is one place that names problems, and it names the same with threads and without.
+ *
  * Tree and map are the only things that grow with the log.
  */
 import {
@@ -18,18 +21,16 @@ import { isTrustRootEntry } from '@tallystick/witness';
 import { CauseCheck } from './cause-check.ts';
 import { checkCommitments, checkSubject, isErased, messageOf, openContent } from './content-check.ts';
 import { ErasureCheck } from './erasure-check.ts';
+import { KnownEntries } from './known-entries.ts';
 import { judgeLeaf } from './leaf-check.ts';
 import { ModelCheck } from './model-check.ts';
-import { readRecordQuickly } from './record-reader.ts';
+import { ModelSteps } from './model-steps.ts';
+import { checkNarrowRow } from './narrow-row.ts';
+import type { ProjectionSums } from './projection-sums.ts';
 import { publicDocumentOf, type ReplayCheck } from './replay-check.ts';
-import {
-  type FsckCounts,
-  type FsckProblem,
-  mismatch,
-  type OnProgress,
-  type Problems,
-  problemAt,
-} from './report.ts';
+import { type FsckCounts, type FsckProblem, type OnProgress, type Problems, problemAt } from './report.ts';
+import { BlocksAhead } from './scan/blocks-ahead.ts';
+import type { ScanPool } from './scan/scan-pool.ts';
 
 export interface WalkOptions {
   store: Store;
@@ -41,9 +42,12 @@ export interface WalkOptions {
   problems: Problems;
   counts: FsckCounts;
   onProgress: OnProgress;
+  entriesPerRead: number;
+  /** null looks at every entry on this thread. */
+  pool: ScanPool | null;
+  /** Takes note of what the projections must hold; null where they are not compared, or by deriving them alone. */
+  sums: ProjectionSums | null;
 }
-
-const entriesPerRead = 1000;
 
 export class Walk {
   readonly #options: WalkOptions;
@@ -54,30 +58,73 @@ export class Walk {
   readonly erasures: ErasureCheck = new ErasureCheck();
   readonly #causes: CauseCheck;
   readonly #model: ModelCheck;
+  readonly #blocks: BlocksAhead | null;
+  /** null where there are no threads to hand steps to. */
+  readonly #steps: ModelSteps | null;
+  readonly #known: KnownEntries;
 
   constructor(options: WalkOptions) {
     this.#options = options;
     this.tree = options.replay?.state.tree ?? new LogTree();
     this.#causes = new CauseCheck(options.counts);
     this.#model = new ModelCheck(options.store);
+    const { pool, size, store, problems, sums, replay, counts } = options;
+    this.#blocks = pool === null ? null : new BlocksAhead(pool, size, options.entriesPerRead);
+    this.#steps =
+      pool === null || replay === null
+        ? null
+        : new ModelSteps({ pool, store, model: this.#model, problems, sums });
+    this.#known = new KnownEntries({
+      tree: this.tree,
+      replay,
+      causes: this.#causes,
+      erasures: this.erasures,
+      steps: this.#steps,
+      mapRoots: this.mapRoots,
+      counts,
+    });
   }
 
   /** Walks to the end, or to where the report is full. */
   async run(): Promise<void> {
-    const { store, size, replay, problems, onProgress } = this.#options;
-    while (this.tree.size < size && !problems.isFull) {
-      const from = this.tree.size;
-      const limit = Math.min(entriesPerRead, size - from);
-      const entries = await store.entries(from, limit);
-      this.#causes.load(await store.causes(from, from + limit));
-      const isWhole = await this.#takeAll(entries, from + limit);
+    const { size, entriesPerRead, replay, problems, onProgress } = this.#options;
+    let isWhole = true;
+    while (this.tree.size < size && isWhole && !problems.isFull) {
+      const end = Math.min(this.tree.size + entriesPerRead, size);
+      await this.#takeKnown(end);
+      if (this.tree.size < end) isWhole = await this.#takeUnknown(end);
       await replay?.pause();
+      await this.#steps?.room();
       if (replay?.hasBadSignature === true && !problems.isFull)
         problems.add(...(await this.#badSignatures(replay)));
       onProgress({ step: 'entries', done: this.tree.size, total: size });
-      if (!isWhole) return;
     }
-    if (!problems.isFull) problems.add(this.#causes.endAt(size));
+    await this.#steps?.settle();
+    if (isWhole && !problems.isFull) problems.add(this.#causes.endAt(size));
+  }
+
+  /** Takes in what threads have looked at, up to the first entry that is to be looked at here. */
+  async #takeKnown(end: number): Promise<void> {
+    const facts = (await this.#blocks?.next()) ?? null;
+    if (facts === null) return;
+    const { sums } = this.#options;
+    await this.#known.take(facts);
+    // The sums of a block are of all of it: what is added below would be added twice.
+    if (this.tree.size === end) sums?.addBlock(facts);
+    else sums?.giveUp();
+  }
+
+  /** False where a row is missing: what comes after it cannot be placed. */
+  async #takeUnknown(end: number): Promise<boolean> {
+    const { store, sums } = this.#options;
+    const from = this.tree.size;
+    const lacking = this.#causes.lacking;
+    if (lacking !== null) this.#causes.resume(await store.cause(lacking));
+    const entries = await store.entries(from, end - from);
+    const causes = await store.causes(from, end);
+    this.#causes.load(causes);
+    sums?.addRequests(causes);
+    return this.#takeAll(entries, end);
   }
 
   /** In a run that stops at the first problem, a bad signature seen behind ends it. */
@@ -95,13 +142,13 @@ export class Walk {
         return false;
       }
       await this.#take(stored);
+      problems.add(this.#causes.orphanAt(index));
       if (problems.isFull) return true;
     }
     if (this.tree.size < end) {
       problems.add(problemAt(this.tree.size, 'leaves', 'row', 'the row is missing'));
       return false;
     }
-    problems.add(...this.#causes.orphans());
     return true;
   }
 
@@ -120,8 +167,9 @@ export class Walk {
   }
 
   /** Goes on behind an entry whose bytes are not the log's. */
-  #passOver(leaf: Uint8Array, { subject, rev }: StoredEntry): void {
+  #passOver(leaf: Uint8Array, { index, subject, rev, content }: StoredEntry): void {
     const { replay } = this.#options;
+    this.#causes.passOver(index, content?.cause ?? null);
     if (replay === null) this.tree.append(leaf);
     else if (subject === null) replay.takeVoid(leaf);
     else replay.takeAltered(leaf, subject, rev);
@@ -155,7 +203,7 @@ export class Walk {
   }
 
   async #takeRecord(stored: StoredEntry): Promise<void> {
-    const { counts, problems, replay } = this.#options;
+    const { counts, problems, replay, sums } = this.#options;
     const { index, entry, leaf, content } = stored;
     const parsed = this.#read(stored);
     if ('message' in parsed) {
@@ -163,7 +211,7 @@ export class Walk {
       this.#passOver(leaf, stored);
       return;
     }
-    const { record, envelope } = parsed;
+    const { record } = parsed;
     counts.records += 1;
     problems.add(checkNarrowRow(stored, record));
     const inContent = this.#checkContent(stored, record);
@@ -171,32 +219,37 @@ export class Walk {
     const before =
       replay === null || record.rev === 0 ? null : (replay.state.map.head(record.subject)?.index ?? null);
     let inRules: FsckProblem | null = null;
-    if (replay === null || envelope === null) {
+    if (replay === null) {
       this.tree.append(leaf);
     } else {
-      const whole = { record, envelope };
-      inRules = await replay.take(entry, leaf, whole, publicDocumentOf(whole, content?.document ?? null));
+      inRules = await replay.take(entry, leaf, parsed, publicDocumentOf(parsed, content?.document ?? null));
       problems.add(inRules);
       counts.signed += 1;
     }
-    if (content === null) return;
+    if (content === null) {
+      this.#causes.passOver(index, null);
+      return;
+    }
     problems.add(this.#causes.take(index, record, content.cause));
     this.erasures.take(index, record, content.cause, isErased(content));
-    if (replay === null || inContent !== null || inRules !== null || content.document === null) return;
+    if (replay === null || inContent !== null || inRules !== null) return;
+    if (content.document === null) {
+      sums?.addRecord(content.id, record.rev, index, null);
+      return;
+    }
     const opened = openContent(index, record, content);
-    problems.add(
-      'message' in opened ? opened : await this.#model.take(index, record, opened.document, before),
-    );
+    if ('message' in opened) {
+      problems.add(opened);
+      return;
+    }
+    problems.add(await this.#model.take(index, record, opened.document, before));
+    sums?.addRecord(content.id, record.rev, index, opened);
+    if (before !== null) this.#steps?.add({ index, before, type: record.type, isToCheck: false });
   }
 
-  #read({
-    index,
-    entry,
-  }: StoredEntry): { record: LogRecord; envelope: RecordEntry['envelope'] | null } | FsckProblem {
+  #read({ index, entry }: StoredEntry): RecordEntry | FsckProblem {
     try {
-      return this.#options.replay === null
-        ? { record: readRecordQuickly(entry), envelope: null }
-        : parseRecordEntry(entry);
+      return parseRecordEntry(entry);
     } catch (error) {
       return problemAt(index, 'entries', 'entry', `the entry is not a record: ${messageOf(error)}`);
     }
@@ -211,22 +264,4 @@ export class Walk {
     counts.erased += 1;
     return null;
   }
-}
-
-/** The narrow row, from which tree and map are rebuilt, says what the record says. */
-function checkNarrowRow({ index, subject, rev }: StoredEntry, record: LogRecord): FsckProblem | null {
-  if (subject === null || !equalBytes(subject, record.subject)) {
-    const found = subject ?? new Uint8Array(0);
-    return mismatch(
-      index,
-      'leaves',
-      'subject',
-      'the row names another subject than the record',
-      record.subject,
-      found,
-    );
-  }
-  if (rev === record.rev) return null;
-  const compared = { expected: String(record.rev), found: String(rev) };
-  return problemAt(index, 'leaves', 'rev', 'the row says another revision than the record', compared);
 }

@@ -4,7 +4,7 @@ import { Unavailable } from '@tallystick/witness';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fsck } from '../src/index.ts';
-import { flip, recordRows } from './support/tamper.ts';
+import { firstOf, flip, recordRows } from './support/tamper.ts';
 import {
   alterNote,
   documentOfAnotherRevision,
@@ -93,6 +93,11 @@ describe('what was tampered with is found and named', () => {
       const all = await copy.check({ all: true });
       expect(all.problems.length).toBeGreaterThan(0);
       expect(all.problems[0]).toEqual(problems[0]);
+      for (const wanted of [{}, { all: true }, { level: 'hashes' }] as const) {
+        const alone = await copy.check(wanted);
+        const shared = await copy.check({ ...wanted, workers: 1, entriesPerRead: 4 });
+        expect({ ...shared, counts: null }, JSON.stringify(wanted)).toEqual({ ...alone, counts: null });
+      }
     },
   );
 
@@ -120,6 +125,38 @@ describe('what was tampered with is found and named', () => {
       'causes',
       'checkpoints',
     ]);
+  });
+
+  it('goes on behind an altered entry whose subject was changed later', async () => {
+    using copy = new Copy(log);
+    let index = 0;
+    copy.tamper((db) => {
+      index = firstOf(db, 'license.suspended').index;
+      flip(db, 'entries', 'entry', index);
+    });
+    const { problems } = await copy.check({ all: true });
+    expect(problems).toMatchObject([{ index, table: 'entries', part: 'entry' }]);
+    expect(problems).toEqual((await copy.check({ all: true, workers: 1, entriesPerRead: 3 })).problems);
+  });
+
+  it('names a cause that no command made before what is wrong behind it', async () => {
+    using copy = new Copy(log);
+    let index = 0;
+    copy.tamper((db) => {
+      flip(db, 'contents', 'document', whole(db));
+      index = recordRows(db).find((row) => row.record.type === 'license.issued')?.index ?? 0;
+      execute(db, 'DELETE FROM contents WHERE idx = ?', index);
+      execute(db, 'UPDATE causes SET idx = 0 WHERE idx = 1');
+    });
+    const { problems } = await copy.check({ all: true });
+    expect(problems.map((problem) => [problem.index, problem.table, problem.part])).toEqual([
+      [0, 'causes', 'row'],
+      [1, 'causes', 'row'],
+      [index, 'contents', 'row'],
+      [expect.any(Number), 'contents', 'document'],
+    ]);
+    for (const entriesPerRead of [2, 1000])
+      expect((await copy.check({ entriesPerRead })).problems).toEqual(problems.slice(0, 1));
   });
 
   it('finds a flipped bit in any blob that the log commits to', async () => {

@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   base64,
   checkSubjectId,
   encodeEnvelope,
   encodeRecord,
+  IntegrityError,
   isSubjectId,
   type LogRecord,
   parseEnvelope,
@@ -147,6 +149,68 @@ describe('an envelope', () => {
     ['an unknown member of a signature', dsse.replace('"keyid"', '"cert":"","keyid"')],
   ])('asks for an update with %s', (_, newer) => {
     expect(() => parseEnvelope(utf8(newer), payloadTypes.record)).toThrow(tooNew);
+  });
+});
+
+describe('an entry', () => {
+  const entry = new TextDecoder().decode(
+    encodeEnvelope({ ...envelope, payload: encodeRecord({ ...record, rev: 7, prev: hash('prev') }) }),
+  );
+  const inPayload = (change: (before: string) => string): string => {
+    const found = parseEnvelope(utf8(entry), payloadTypes.record);
+    const changed = utf8(change(new TextDecoder().decode(found.payload)));
+    return new TextDecoder().decode(encodeEnvelope({ ...found, payload: changed }));
+  };
+  const digits = fc.constantFrom(...'AQgw09azZ+/=-_"\\ {}[],:.\n\u0000\u00e9\ud800'.split(''));
+  const edit = fc.record({ at: fc.nat(), removed: fc.nat(2), added: fc.array(digits, { maxLength: 2 }) });
+
+  /** What is accepted is the one encoding of what it says: nothing is read over. */
+  function isOneEncoding(bytes: Uint8Array): void {
+    try {
+      const found = parseRecordEntry(bytes);
+      expect(found.envelope.payload).toEqual(encodeRecord(found.record));
+      expect(encodeEnvelope(found.envelope)).toEqual(bytes);
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+    }
+  }
+
+  it.each([
+    ['in the envelope', (change: (text: string) => string) => change(entry)],
+    ['in the record', inPayload],
+  ])('with a few digits changed %s is refused, or still the one encoding of what it says', (_, changed) => {
+    fc.assert(
+      fc.property(edit, ({ at, removed, added }) => {
+        const change = (before: string): string => {
+          const place = at % before.length;
+          return before.slice(0, place) + added.join('') + before.slice(place + removed);
+        };
+        isOneEncoding(utf8(changed(change)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['signed twice', entry.replace(/\[(.*)\]/, (_, one: string) => `[${one},${one}]`), 2],
+    ['signed by nobody', entry.replace(/\[.*\]/, '[]'), 0],
+    ['signed under a key id of another form', entry.replace('0123456789abcdef', 'mine'), 1],
+  ])('%s says what any other does', (_, bytes, count) => {
+    const found = parseRecordEntry(utf8(bytes));
+    expect(found.envelope.signatures).toHaveLength(count);
+    expect(found.record).toEqual(parseRecordEntry(utf8(entry)).record);
+  });
+
+  it.each([
+    ['a revision with a leading zero', (whole: string) => whole.replace('"rev":7', '"rev":07')],
+    ['a revision above 2^53', (whole: string) => whole.replace('"rev":7', '"rev":9007199254740993')],
+    [
+      'a commitment with bits behind its end',
+      (whole: string) => whole.replace(/"doc":"(.{42})[^"]*"/, '"doc":"$1B="'),
+    ],
+    ['a second that does not exist', (whole: string) => whole.replace('15:30', '15:61')],
+  ])('with %s is refused', (_, change) => {
+    expect(() => parseRecordEntry(utf8(inPayload(change)))).toThrow(malformed);
   });
 });
 

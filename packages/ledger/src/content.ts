@@ -153,9 +153,20 @@ export function checkCause(revision: CheckedRevision, cause: StoredCause | undef
   return document;
 }
 
-/** What a stored cause says, unchecked. Throws where it is not a cause document. */
-export function readCause({ document }: StoredCause): CauseDocument {
+/** What a stored cause says, unchecked. Throws where it is not JSON. */
+function readCause({ document }: Pick<StoredCause, 'document'>): CauseDocument {
   return JSON.parse(decodeUtf8(document)) as CauseDocument;
+}
+
+/** The idempotency key that a stored cause names, unchecked; null where it names none, or cannot be read. */
+export function requestKeyOf(cause: Pick<StoredCause, 'document'>): string | null {
+  try {
+    const { request } = readCause(cause) as Partial<CauseDocument>;
+    return request?.key ?? null;
+  } catch {
+    // Whoever reads the cause itself meets an alarm.
+    return null;
+  }
 }
 
 function parseStoredDocument(recordType: string, bytes: Uint8Array | null): TallyDocument {

@@ -1,5 +1,5 @@
 export { type Bootstrap, bootstrapLog, type SignMessage } from './bootstrap.ts';
-export type { CauseDocument, CauseInput, CheckedRevision } from './content.ts';
+export { type CauseDocument, type CauseInput, type CheckedRevision, requestKeyOf } from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';
 export {
   Ledger,
@@ -10,9 +10,15 @@ export {
   type SubmitResult,
 } from './ledger.ts';
 export { LogState } from './log-state.ts';
-export type { IndexLicenseKey } from './names.ts';
+export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
-export { type LicenseFilter, type Page, Projections, revisionRows } from './projections/projections.ts';
+export {
+  type LicenseFilter,
+  type Page,
+  Projections,
+  revisionRows,
+  rowFor,
+} from './projections/projections.ts';
 export { ThreadedProjectionWriter } from './projections/threaded-writer.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';

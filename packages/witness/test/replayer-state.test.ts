@@ -145,6 +145,20 @@ describe('a replayer whose log server fails half-way', () => {
 });
 
 describe('the state of a replayer', () => {
+  it('is as good where several threads had many batches of signatures to check', async () => {
+    const log = logOf(3000);
+    await using setup = await ReplaySetup.start(log, 2);
+    await setup.add(498);
+    await setup.add();
+    await setup.restart();
+    expect(setup.cosigned).toBe(log.size);
+    const broken = badlySigned(log, licenseId(9000));
+    for (let n = 0; n < 600; n++) log.pushLicense(licenseId(10_000 + n));
+    log.pushMapRoot();
+    const violation = await violationOf(setup.add());
+    expect([violation.rule, violation.index]).toEqual(['signature', broken]);
+  });
+
   it('lets the first of two requests win', async () => {
     const log = logOf(40);
     await using setup = await ReplaySetup.start(log);

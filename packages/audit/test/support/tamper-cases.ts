@@ -79,6 +79,26 @@ export function storeCases(log: () => VariedLog): TamperCase[] {
       inHashes: true,
     },
     {
+      what: 'the content of the brake deleted',
+      store: (db) => {
+        execute(db, "DELETE FROM contents WHERE id = 'brake'");
+        return 2;
+      },
+      table: 'contents',
+      part: 'row',
+      inHashes: true,
+    },
+    {
+      what: 'the document of the namespace removed as by an erasure',
+      store: (db) => {
+        execute(db, 'UPDATE contents SET salt = NULL, document = NULL WHERE idx = 1');
+        return 1;
+      },
+      table: 'contents',
+      part: 'document',
+      inHashes: true,
+    },
+    {
       what: 'a tail deleted',
       store: (db) => {
         const from = sizeOf(db) - 3;

@@ -166,9 +166,10 @@ export async function check(
 }
 
 export function partsOf(log: VariedLog, store: SqliteStore, parts: Partial<FsckParts> = {}): FsckParts {
-  const { trust, ns, keys, mark, projectionsFile: file } = log;
+  const { trust, ns, keys, mark, storeFile, projectionsFile: file } = log;
   return {
     store,
+    storeFile,
     genesis: trust.genesis,
     ns,
     keys,

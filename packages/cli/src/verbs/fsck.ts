@@ -59,7 +59,8 @@ async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
       now: Math.floor(context.now() / 1000),
       onProgress: progress.onProgress,
     };
-    const report = await fsck({ store, genesis, ns, keys, projections, mark }, options);
+    const storeFile = layout.ledger.store;
+    const report = await fsck({ store, storeFile, genesis, ns, keys, projections, mark }, options);
     const unread = "The signer's mark was not compared: a running signer keeps it to itself.";
     return mark === null ? { ...report, skipped: [...report.skipped, unread] } : report;
   } catch (error) {

@@ -1,14 +1,8 @@
 /** Records: what is signed for one change of one subject. Entries are their envelopes. */
+import { decodeBase64Loosely } from '#platform';
 import { base64, decodeBase64 } from '../encoding/base64.ts';
 import { decodeUtf8, utf8 } from '../encoding/bytes.ts';
-import {
-  asCount,
-  asString,
-  closedMembers,
-  type JsonValue,
-  parseJsonText,
-  requireVersion1,
-} from '../encoding/json.ts';
+import { asCount, asString, closedMembers, parseJson, requireVersion1 } from '../encoding/json.ts';
 import { parseInstant } from '../encoding/time.ts';
 import { malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
@@ -48,19 +42,40 @@ export function encodeRecord(record: LogRecord): Uint8Array {
   );
 }
 
-/**
- * A record as it is written, its strings plain: it is its own only encoding. Everything else is read the long way,
- * which says what is wrong with it.
- */
-const plainRecord =
-  /^\{"v":1,"ns":"([ !#-[\]-~]*)","type":"([ !#-[\]-~]*)","subject":"([ !#-[\]-~]*)","rev":(0|[1-9]\d{0,14}),"prev":(?:null|"([ !#-[\]-~]*)"),"doc":"([ !#-[\]-~]*)","cause":"([ !#-[\]-~]*)","at":"([ !#-[\]-~]*)"\}$/;
+/** What `base64` makes of 32 bytes: the last digit carries four bits, so its two low bits are zero. */
+const digest = '[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=';
 
-/** The members of a record, not looked at yet. */
-type RecordMembers = { [Name in keyof LogRecord]: JsonValue };
+/**
+ * The one encoding that a record has, as a pattern. What it matches satisfies every rule of the strict reading below,
+ * apart from the two that `parseRecord` still asks for; it costs a fifth of that.
+ */
+const canonicalRecord = new RegExp(
+  '^\\{"v":1,"ns":"([a-z][a-z0-9-]{0,30})","type":"([a-z]{1,16}\\.[a-z_]{1,24})",' +
+    `"subject":"(${digest})","rev":(0|[1-9][0-9]{0,14}),"prev":(?:null|"(${digest})"),` +
+    `"doc":"(${digest})","cause":"(${digest})","at":"([0-9TZ:.-]{24})"\\}$`,
+);
 
 /** Parses a record's payload; throws MALFORMED or TOO_NEW. */
 export function parseRecord(payload: Uint8Array): LogRecord {
-  const json = readMembers(decodeUtf8(payload));
+  const found = canonicalRecord.exec(decodeUtf8(payload));
+  // What does not look like a record is read strictly, which says what is wrong with it.
+  if (found === null) return parseRecordStrictly(payload);
+  const [, ns = '', type = '', subject = '', rev = '', prev, doc = '', cause = '', at = ''] = found;
+  return checkRecord({
+    ns,
+    type,
+    subject: decodeBase64Loosely(subject),
+    rev: Number(rev),
+    prev: prev === undefined ? null : decodeBase64Loosely(prev),
+    doc: decodeBase64Loosely(doc),
+    cause: decodeBase64Loosely(cause),
+    at,
+  });
+}
+
+function parseRecordStrictly(payload: Uint8Array): LogRecord {
+  const json = closedMembers(parseJson(payload), members, 'record');
+  requireVersion1(json.v, 'record');
   const rev = asCount(json.rev, 'record.rev');
   const record: LogRecord = {
     ns: asString(json.ns, 'record.ns'),
@@ -74,20 +89,19 @@ export function parseRecord(payload: Uint8Array): LogRecord {
   };
   if (!isNamespaceName(record.ns)) throw malformed('record.ns: not a namespace name');
   if (!typeRule.test(record.type)) throw malformed('record.type: not a record type');
-  if ((rev === 0) !== (record.prev === null)) throw malformed('record: rev 0 and prev null go together');
-  parseInstant(record.at);
-  return record;
+  return checkRecord(record);
 }
 
-function readMembers(text: string): RecordMembers {
-  const match = plainRecord.exec(text);
-  if (match === null) {
-    const json = closedMembers(parseJsonText(text), members, 'record');
-    requireVersion1(json.v, 'record');
-    return json;
+/** The newest instant that was found good: records of one batch have the same. */
+let knownInstant = '';
+
+function checkRecord(record: LogRecord): LogRecord {
+  if ((record.rev === 0) !== (record.prev === null)) {
+    throw malformed('record: rev 0 and prev null go together');
   }
-  const [, ns = '', type = '', subject = '', rev, prev = null, doc = '', cause = '', at = ''] = match;
-  return { ns, type, subject, rev: Number(rev), prev, doc, cause, at };
+  if (record.at !== knownInstant) parseInstant(record.at);
+  knownInstant = record.at;
+  return record;
 }
 
 /** `license` of `license.issued`: the subject type, and with one exception the key usage. */

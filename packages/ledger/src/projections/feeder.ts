@@ -5,7 +5,7 @@
  * covers are shredded, so a crash in between repeats the shredding instead of forgetting it.
  */
 import type { Current } from '@tallystick/license';
-import { checkRevision, readCause } from '../content.ts';
+import { checkRevision, requestKeyOf } from '../content.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
@@ -103,8 +103,8 @@ export class ProjectionFeeder {
       const revisions = await this.#revisionsOf(entries);
       const causes = await store.causes(from, size);
       const requests = causes.flatMap((cause) => {
-        const { request } = readCause(cause);
-        return request === null ? [] : [{ key: request.key, index: cause.index }];
+        const key = requestKeyOf(cause);
+        return key === null ? [] : [{ key, index: cause.index }];
       });
       await this.#write({ revisions, requests, size });
       onProgress(projections.size);

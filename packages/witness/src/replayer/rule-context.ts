@@ -2,15 +2,20 @@
 import { type NamespaceTrust, publicKeyJson, type RecordEntry, utf8 } from '@tallystick/core';
 import type { KeyRing } from './key-ring.ts';
 import type { ReplayState } from './replay-state.ts';
-import type { SignatureChecks } from './signature-checks.ts';
+import type { SignatureNeed } from './signature-checks.ts';
 import type { TrustSource } from './trust-source.ts';
+
+/** Takes the signatures that the rules want to be checked. */
+export interface SignatureSink {
+  add(need: SignatureNeed): void;
+}
 
 /** What the rules need besides the state. */
 export interface RuleContext {
   /** H(payload of trust root version 1), pinned by the operator. */
   genesis: Uint8Array;
   trustSource: TrustSource;
-  checks: SignatureChecks;
+  checks: SignatureSink;
   /** `at` may not be later than this instant. */
   latestAt: string;
   /** Entries whose signatures are checked before they are taken in. */

@@ -1,0 +1,111 @@
+/**
+ * How fast a replayer catches up with a log that it is told of. `TALLY_BENCH_REPLAY` is the number of entries, 100000
+ * where it is not set.
+ */
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { encodeEntryBundle, formatTilePath, publicKeyJson, tileWidth, utf8 } from '@tallystick/core';
+import type { Store } from '@tallystick/ledger';
+import { SigningKey } from '@tallystick/signer';
+import { TestSystem } from '@tallystick/testkit';
+import { createReplayer, initState, keyFromSeed, type ReplayerLog } from '@tallystick/witness';
+import type { Bench, BenchContext } from '../bench.ts';
+import { growLog } from '../grow-log.ts';
+import { bareChecks, formatRate, type Rate, rateOf } from '../rate.ts';
+import { formatNumber, formatRatios, interleave, markdownTable, pairRatios } from '../report.ts';
+
+const entriesDefault = 100_000;
+const replayerName = 'replayer.example/bench';
+const threads = 2;
+
+/** A published log, as a replayer is told of it and as a server hands it out. */
+interface PublishedLog {
+  size: number;
+  /** The signed checkpoint. */
+  note: string;
+  told: Omit<ReplayerLog, 'logUrl' | 'trustUrl'>;
+  files: Map<string, Uint8Array>;
+}
+
+async function makeLog(context: BenchContext): Promise<PublishedLog> {
+  const wanted = Number(process.env['TALLY_BENCH_REPLAY'] ?? entriesDefault);
+  await using system = await TestSystem.start({ times: { intervalMs: 200, retryMs: 200 } });
+  await system.sellPro();
+  await growLog(system, wanted, context.log);
+  const { identity, trust, store } = system.world;
+  const published = await store.checkpoint();
+  if (published === undefined) throw new Error('nothing was published');
+  const { size, note } = published;
+  const { ns } = identity.namespace;
+  const keys = identity.onlineKeys.map((spec) => publicKeyJson(new SigningKey(spec).publicKey));
+  const files = await filesOf(store, size, ns);
+  files.set(`trust/${ns}/keys`, utf8(JSON.stringify({ keys })));
+  const { origin, vkeys } = trust.log;
+  return { size, note, told: { origin, vkeys, genesis: trust.genesis }, files };
+}
+
+/** Entry tiles, and the public documents that the rules ask for. */
+async function filesOf(store: Store, size: number, ns: string): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (let index = 0; index * tileWidth < size; index++) {
+    const first = index * tileWidth;
+    const width = Math.min(tileWidth, size - first);
+    const rows = await store.entries(first, width);
+    const path = formatTilePath({ level: 'entries', index, width });
+    files.set(`log/${path}`, encodeEntryBundle(rows.map(({ entry }) => entry)));
+    for (const { content, rev } of rows) {
+      if (content?.document == null || (content.id !== 'namespace' && content.id !== 'brake')) continue;
+      files.set(`trust/${ns}/${content.id}/${rev}`, content.document);
+    }
+  }
+  return files;
+}
+
+/** One replayer that knows nothing, up to its cosignature. */
+async function catchUp(log: PublishedLog, url: string, stateFile: string): Promise<Rate> {
+  const { size, note, told } = log;
+  rmSync(stateFile, { force: true });
+  initState({ stateFile, kind: 'replayer', name: replayerName, origins: [told.origin] });
+  await using replayer = createReplayer({
+    key: keyFromSeed(replayerName, new Uint8Array(32).fill(7)),
+    stateFile,
+    logs: [{ ...told, logUrl: `${url}/log`, trustUrl: `${url}/trust` }],
+    now: () => Math.floor(Date.now() / 1000) + 1,
+    workers: threads,
+  });
+  const rate = await rateOf(async () => {
+    await replayer.addCheckpoint(utf8(`old 0\n\n${note}`));
+    return size;
+  });
+  if (replayer.status()[0]?.size !== size) throw new Error('the checkpoint was not cosigned');
+  return rate;
+}
+
+async function run(context: BenchContext): Promise<string[]> {
+  const log = await makeLog(context);
+  const server = new Worker(new URL('../file-server.worker.ts', import.meta.url), { workerData: log.files });
+  try {
+    const [url] = (await once(server, 'message')) as [string];
+    const { replayed, bare } = await interleave(context.rounds, {
+      replayed: (round) => catchUp(log, url, join(context.directory, `state-${round}.db`)),
+      bare: bareChecks,
+    });
+    const perSecond = (rates: readonly Rate[]): number[] => rates.map((rate) => rate.perSecond);
+    const ratio = formatRatios(pairRatios(perSecond(replayed), perSecond(bare)));
+    const rows = [[formatNumber(log.size), formatRate(replayed), formatRate(bare), ratio]];
+    const headers = ['entries', 'entries/s', 'Ed25519 checks/s, one thread', 'ratio'];
+    return [
+      `A replayer with ${threads} threads for signatures that catches up with a log from entry 0, over entry tiles ` +
+        'from a server on loopback, up to its cosignature. Every tenth license was suspended. Beside it the Ed25519 ' +
+        'checks that one thread does, and in parentheses the processor time of one in all threads, the tile ' +
+        `server's included. ${context.rounds} rounds in turn.`,
+      markdownTable(headers, rows),
+    ];
+  } finally {
+    await server.terminate();
+  }
+}
+
+export const bench: Bench = { name: 'replay', title: 'A replayer catching up', run };
