@@ -28,3 +28,4 @@ export { MemoryStore } from './store/memory-store.ts';
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export * from './store/store.ts';
 export { ThreadedStore } from './store/threaded-store.ts';
+export { startWorker } from './thread/start-worker.ts';

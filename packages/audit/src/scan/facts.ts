@@ -90,6 +90,12 @@ export interface TableFacts {
   rows: SumState;
 }
 
+/**
+ * What is sent to a thread in place of its last task. To end it from outside, in the middle of what SQLite does, can
+ * crash the process.
+ */
+export const endScanning = 'end';
+
 export type ScanTask =
   | { kind: 'block'; from: number; to: number }
   | { kind: 'steps'; steps: Step[] }

@@ -1,14 +1,17 @@
 /** Threads that scan. Each has its own connection to the store. */
-import { Worker } from 'node:worker_threads';
-import type {
-  BlockFacts,
-  FullSetup,
-  ScanAnswer,
-  ScanSetup,
-  ScanTask,
-  Step,
-  StepFacts,
-  TableFacts,
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
+import { startWorker } from '@tallystick/ledger';
+import {
+  type BlockFacts,
+  endScanning,
+  type FullSetup,
+  type ScanAnswer,
+  type ScanSetup,
+  type ScanTask,
+  type Step,
+  type StepFacts,
+  type TableFacts,
 } from './facts.ts';
 import { shareTables } from './table-scan.ts';
 
@@ -52,7 +55,10 @@ export class ScanPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    const alive = this.#threads.filter(({ hasEnded }) => !hasEnded);
+    const ended = alive.map(({ worker }) => once(worker, 'exit'));
+    for (const { worker } of alive) worker.postMessage(endScanning);
+    await Promise.all(ended);
   }
 
   /** A thread that died answers with null, and so leaves its share to the walk: slower, and as strict. */
@@ -72,7 +78,7 @@ export class ScanPool implements AsyncDisposable {
 }
 
 function startThread(setup: ScanSetup): Thread {
-  const worker = new Worker(new URL('./scan.worker.ts', import.meta.url), { workerData: setup });
+  const worker = startWorker(new URL('./scan.worker.ts', import.meta.url), setup);
   const thread: Thread = { worker, waiting: [], hasEnded: false };
   const end = (): void => {
     thread.hasEnded = true;

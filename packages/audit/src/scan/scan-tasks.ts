@@ -5,14 +5,16 @@ import { PackedRows } from './packed-rows.ts';
 import { StepScan } from './step-scan.ts';
 import { sumTables } from './table-scan.ts';
 
-export class ScanTasks {
+export class ScanTasks implements Disposable {
   readonly #setup: ScanSetup;
+  readonly #rows: PackedRows;
   readonly #blocks: BlockScan;
   readonly #steps: StepScan | null;
 
   constructor(setup: ScanSetup) {
     const rows = new PackedRows(setup.storeFile);
     this.#setup = setup;
+    this.#rows = rows;
     this.#blocks = new BlockScan(rows, setup.full);
     this.#steps = setup.full === null ? null : new StepScan(rows, setup.full);
   }
@@ -29,5 +31,9 @@ export class ScanTasks {
       // Whatever it was, the walk comes across it where it looks for itself, and says what and where it is.
       return null;
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#rows[Symbol.dispose]();
   }
 }

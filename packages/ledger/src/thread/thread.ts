@@ -1,6 +1,7 @@
 /** A thread that carries out calls one after the other, seen from the thread that asks. */
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startWorker } from './start-worker.ts';
 
 /** From here to the thread. */
 export interface Call {
@@ -47,7 +48,7 @@ export class Thread implements AsyncDisposable {
   #ended: ThreadError | null = null;
 
   private constructor(script: URL, workerData: unknown) {
-    this.#worker = new Worker(script, { workerData });
+    this.#worker = startWorker(script, workerData);
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (error: Error) => this.#end(error.message));
     this.#worker.on('exit', () => this.#end('it ended'));

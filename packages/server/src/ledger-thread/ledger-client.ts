@@ -1,6 +1,7 @@
 /** The HTTP side's end of the ledger's thread. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { ProblemCode } from '@tallystick/contract';
+import { startWorker } from '@tallystick/ledger';
 import type { ServerConfig } from '../config.ts';
 import type {
   Call,
@@ -53,7 +54,7 @@ export class LedgerClient {
 
   /** Starts the thread; rejects with a sentence for the operator where the ledger cannot be opened. */
   static start(config: ServerConfig, listener: LedgerListener): Promise<LedgerClient> {
-    const worker = new Worker(new URL('./ledger.worker.ts', import.meta.url), { workerData: { config } });
+    const worker = startWorker(new URL('./ledger.worker.ts', import.meta.url), { config });
     return new Promise((resolve, reject) => {
       const onError = (error: Error): void => reject(error);
       const onMessage = (message: FromLedger): void => {

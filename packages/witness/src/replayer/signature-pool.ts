@@ -1,4 +1,5 @@
 /** Checks batches of signatures on a few threads, or on this one where there are none. */
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { checkBatch, type SignatureBatch } from './signature-batch.ts';
 import { Unavailable } from './violation.ts';
@@ -63,6 +64,9 @@ export class SignaturePool implements AsyncDisposable {
 }
 
 function startThread(): Thread {
+  // V8 13.6 can crash where one thread ends while another strips the types of its files: it frees the code of
+  // WebAssembly wrappers that were replaced by faster ones. So they are never replaced.
+  setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647');
   const worker = new Worker(new URL('./signature.worker.ts', import.meta.url));
   const thread: Thread = { worker, waiting: [], hasEnded: false };
   worker.on('message', (verdicts: Uint8Array) => thread.waiting.shift()?.resolve(verdicts));
