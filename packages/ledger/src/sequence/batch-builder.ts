@@ -64,7 +64,7 @@ interface Prior {
 }
 
 /** Small batches answer soon; a long queue is worked off in larger ones, which share a disk flush among more. */
-const commandsPerBatch = { min: 24, max: 256 } as const;
+const commandsPerBatch = { min: 24, max: 128 } as const;
 /**
  * Bytes of documents beyond which no further command joins a batch. One command has 8 MB at most (500 licenses of
  * 16 KiB), and the signer takes 16 MiB at once.
