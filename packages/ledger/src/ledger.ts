@@ -259,7 +259,8 @@ export class Ledger {
     await this.#sequencer.stop();
     await this.#publisher.stop();
     if (this.#following !== null) clearTimeout(this.#following);
-    await this.#feeder.settle();
+    // What cannot be written now is made up for at the next start.
+    await this.#feeder.settle().catch(() => null);
   }
 
   #environment(at: string): Environment {

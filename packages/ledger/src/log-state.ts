@@ -83,9 +83,21 @@ export class LogState {
     if (subject !== null) this.#recent.set(bytesKey(subject), { key: subject, leaf, index, rev });
   }
 
-  /** Log index of the newest committed entry of a subject. */
-  headIndex(key: Uint8Array): number | undefined {
-    return (this.#recent.get(bytesKey(key)) ?? this.map.head(key))?.index;
+  /** Where the newest committed entry of a subject stands. */
+  newest(key: Uint8Array): SubjectHead | undefined {
+    return this.#recent.get(bytesKey(key)) ?? this.map.head(key);
+  }
+
+  /** True where each entry is the next revision of its subject. */
+  isContinuedBy(entries: readonly Pick<StoredEntry, 'subject' | 'rev'>[]): boolean {
+    const revs = new Map<string, number>();
+    return entries.every(({ subject, rev }) => {
+      if (subject === null) return true;
+      const key = bytesKey(subject);
+      const before = revs.get(key) ?? this.newest(subject)?.rev ?? -1;
+      revs.set(key, rev);
+      return rev === before + 1;
+    });
   }
 
   /** The newest committed entry of a subject. */

@@ -6,6 +6,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { TallyDocument } from '@tallystick/license';
+import { emptyLog } from '../store/sqlite-store.ts';
 
 /** One revision, as the projections take it in. */
 export interface ProjectedRevision {
@@ -221,7 +222,7 @@ export class Projections implements ProjectionWriter {
   }
 
   scrub(): void {
-    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    emptyLog(this.#database);
   }
 
   clear(): void {

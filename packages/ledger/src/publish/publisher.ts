@@ -157,8 +157,9 @@ export class Publisher {
   async #tick(): Promise<void> {
     const started = this.#parts.now();
     try {
-      const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
       const markSize = await this.#markSize();
+      // Looked at after the wait: what was committed during it is not under a map root yet.
+      const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
       if (!this.#isConfirmed && markSize > 0) await this.#publish(this.#checkpoint(markSize));
       else if (isBehind) await this.#extend();
       else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
@@ -217,6 +218,9 @@ export class Publisher {
   async #publish(checkpoint: Checkpoint, settled: Promise<void> = Promise.resolve()): Promise<void> {
     const { signer, cosigners, state, trust, mark, store } = this.#parts;
     const { size, origin } = checkpoint;
+    const last = await store.entry(size - 1);
+    if (last === undefined || !isMapRoot(last.entry))
+      throw new Error(`a checkpoint of size ${size} would not end in a map root`);
     const markSize = await this.#markSize();
     const proof = markSize > size ? [] : state.tree.consistencyProof(markSize, size);
     // Until it answers: a signer may move its mark and die before it does.

@@ -26,7 +26,6 @@ export interface BundleParts {
 interface Shared {
   published: Published;
   anchor: { entry: string; proof: string };
-  map: MapUnder;
   singletons: { subject: BundledSubject; keyids: string[] }[];
 }
 
@@ -52,7 +51,7 @@ export class BundleMaker {
    */
   async make(licenseId: string, published: Published, isIssued: boolean): Promise<string | null> {
     const shared = await this.#sharedUnder(published);
-    const license = await this.#subject(licenseId, shared.published, shared.map);
+    const license = await this.#subject(licenseId, shared.published);
     if (license.subject.state === null && isIssued) return null;
     const keyids = new Set(
       [license, ...shared.singletons.filter(({ subject }) => subject.id === 'brake')].flatMap(
@@ -68,8 +67,7 @@ export class BundleMaker {
   }
 
   async #sharedUnder(published: Published): Promise<Shared> {
-    const map = this.#mapUnder(published.size);
-    if (this.#shared?.published === published) return { ...this.#shared, map };
+    if (this.#shared?.published === published) return this.#shared;
     const { state, store } = this.#parts;
     const index = published.size - 1;
     const entry = await store.entry(index);
@@ -77,11 +75,8 @@ export class BundleMaker {
     checkEntry(entry, state.tree.leaf(index));
     const proof = formatTlogProof(index, state.tree.inclusionProof(index, published.size), published.note);
     const anchor = { entry: Buffer.from(entry.entry).toString('utf8'), proof };
-    const singletons = [
-      await this.#subject('namespace', published, map),
-      await this.#subject('brake', published, map),
-    ];
-    this.#shared = { published, anchor, map, singletons };
+    const singletons = [await this.#subject('namespace', published), await this.#subject('brake', published)];
+    this.#shared = { published, anchor, singletons };
     return this.#shared;
   }
 
@@ -97,13 +92,11 @@ export class BundleMaker {
     return this.#past.map;
   }
 
-  async #subject(
-    id: string,
-    published: Published,
-    map: MapUnder,
-  ): Promise<{ subject: BundledSubject; keyids: string[] }> {
+  async #subject(id: string, published: Published): Promise<{ subject: BundledSubject; keyids: string[] }> {
     const { state, reader } = this.#parts;
     const key = state.keyOf(id);
+    // Asked for and used without a wait in between: the map goes on.
+    const map = this.#mapUnder(published.size);
     const proof = map.prove(key);
     const index = map.indexOf(key);
     if (index === undefined) return { subject: { id, state: null, map: proof }, keyids: [] };

@@ -27,7 +27,7 @@ export class RevisionReader {
    * none, `unread` where the store has to be asked.
    */
   known(id: string): Current | undefined | typeof unread {
-    const index = this.#state.headIndex(this.#state.keyOf(id));
+    const index = this.#state.newest(this.#state.keyOf(id))?.index;
     return index === undefined ? undefined : (this.#cache.get(index) ?? unread);
   }
 

@@ -253,6 +253,8 @@ export class BatchBuilder {
     batch.answers.push({
       again: (isAlone) => {
         queued.isAlone = isAlone || queued.isAlone === true;
+        // It is in no batch any more: its key is not to be forgotten with the ones that were committed meanwhile.
+        this.#parts.requests.isIn(submission, Number.POSITIVE_INFINITY);
         return queued;
       },
       resolve: (promise) => queued.resolve({ changes: applied, promise, repeated: false }),

@@ -36,7 +36,9 @@ export class Overlay {
     return this.#names.get(name);
   }
 
+  /** A batch that waited for others in the middle of its building begins again, unless it was taken back with them. */
   begin(batch: number): void {
+    if (this.#batches.at(-1)?.number === batch) return;
     this.#batches.push({ number: batch, subjects: [], names: new Map() });
   }
 

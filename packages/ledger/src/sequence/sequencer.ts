@@ -310,6 +310,9 @@ export class Sequencer {
   async #append(entries: readonly StoredEntry[], causes: readonly StoredCause[]): Promise<void> {
     const { store, state } = this.#parts;
     const { size } = state;
+    // Decisions see to it; a mistake in them must not become a second history of a subject.
+    if (!state.isContinuedBy(entries))
+      throw notCommitted(new Error('a record does not continue its subject'));
     try {
       await store.append({ size, entries, causes });
     } catch (error) {

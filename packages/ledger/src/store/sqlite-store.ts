@@ -140,7 +140,8 @@ export class SqliteStore implements Store {
     this.#database.exec('PRAGMA secure_delete=ON; BEGIN IMMEDIATE');
     try {
       for (const index of indexes) this.#statements.shred.run(index);
-      this.#database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
+      this.#database.exec('COMMIT');
+      emptyLog(this.#database);
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
@@ -191,6 +192,21 @@ function takeLock(file: string): DatabaseSync {
     throw new StoreLocked(`another process has ${file} open: only one server may write to it`, {
       cause: error,
     });
+  }
+}
+
+/**
+ * Leaves nothing in the write-ahead log. Throws where a reader keeps it, at once: this is tried again, and meanwhile
+ * nothing else should wait.
+ */
+export function emptyLog(database: DatabaseSync): void {
+  database.exec('PRAGMA busy_timeout=0');
+  try {
+    const { busy } = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
+    if (busy !== 0)
+      throw new Error('a reader, such as a backup, keeps what is to be removed: wait for its end');
+  } finally {
+    database.exec('PRAGMA busy_timeout=5000');
   }
 }
 

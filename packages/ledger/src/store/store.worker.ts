@@ -11,6 +11,7 @@ serve(() => {
   const store = SqliteStore.open(file, options);
   return {
     append: (bytes: Uint8Array) => store.append(decodeAppend(bytes)),
+    size: () => store.size(),
     shred: (indexes: readonly number[]) => store.shred(indexes),
     saveCheckpoint: (checkpoint: StoredCheckpoint) => store.saveCheckpoint(checkpoint),
     close: () => store[Symbol.asyncDispose](),

@@ -45,8 +45,9 @@ export class ThreadedStore implements Store {
     await this.#writer.call('saveCheckpoint', checkpoint).catch(rethrow);
   }
 
-  size(): Promise<number> {
-    return this.#reader.size();
+  /** Of the writer, which counts anew: this is asked after a write whose outcome is not known. */
+  async size(): Promise<number> {
+    return (await this.#writer.call('size', null).catch(rethrow)) as number;
   }
 
   leaves(from: number, limit: number): Promise<StoredLeaf[]> {
