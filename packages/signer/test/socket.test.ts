@@ -179,8 +179,7 @@ describe('the socket', () => {
   it('opens for nobody else in any moment before, whatever the umask of the process', async () => {
     const modes: number[] = [];
     const other = join(scratchDirectory(), 'other.sock');
-    // oxlint-disable-next-line typescript/unbound-method -- it is called on the server that it was taken from
-    const bind = Server.prototype.listen;
+    const bind = Reflect.get(Server.prototype, 'listen') as (...given: unknown[]) => unknown;
     const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server, ...given) {
       Reflect.apply(bind, this, given);
       modes.push(statSync(other).mode & 0o777);
