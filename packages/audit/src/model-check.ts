@@ -1,6 +1,6 @@
 /** The license model's own rules, record by record: may a record of this type lead from the last document to this? */
 import { bytesKey, IntegrityError, type LogRecord, parseRecordEntry } from '@tallystick/core';
-import type { Store } from '@tallystick/ledger';
+import { RecentMap, type Store } from '@tallystick/ledger';
 import { checkAfter, checkTransition, type RecordType, type TallyDocument } from '@tallystick/license';
 import { openContent } from './content-check.ts';
 import { type FsckProblem, problemAt } from './report.ts';
@@ -9,8 +9,8 @@ const rememberedMax = 20_000;
 
 export class ModelCheck {
   readonly #store: Store;
-  /** The newest documents by subject, oldest first. */
-  readonly #newest = new Map<string, { index: number; document: TallyDocument }>();
+  /** The newest documents by subject. */
+  readonly #newest = new RecentMap<string, { index: number; document: TallyDocument }>(rememberedMax);
 
   constructor(store: Store) {
     this.#store = store;
@@ -26,7 +26,7 @@ export class ModelCheck {
     const type = record.type as RecordType;
     const subject = bytesKey(record.subject);
     const last = before === null ? null : await this.#documentAt(subject, before);
-    this.#remember(subject, { index, document });
+    this.#newest.set(subject, { index, document });
     // Where the revision before was erased, what this one changed cannot be known.
     const problem =
       before !== null && last === null ? checkAfter(type, document) : checkTransition(type, last, document);
@@ -43,14 +43,6 @@ export class ModelCheck {
     const record = readRecord(stored.entry);
     const opened = record === null ? null : openContent(index, record, stored.content);
     return opened !== null && 'document' in opened ? opened.document : null;
-  }
-
-  #remember(subject: string, newest: { index: number; document: TallyDocument }): void {
-    this.#newest.delete(subject);
-    this.#newest.set(subject, newest);
-    if (this.#newest.size <= rememberedMax) return;
-    const [oldest] = this.#newest.keys();
-    if (oldest !== undefined) this.#newest.delete(oldest);
   }
 }
 

@@ -23,6 +23,7 @@ export { ThreadedProjectionWriter } from './projections/threaded-writer.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';
 export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
+export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';

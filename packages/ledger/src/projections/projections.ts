@@ -6,7 +6,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { TallyDocument } from '@tallystick/license';
-import { emptyLog } from '../store/sqlite-store.ts';
+import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 
 /** One revision, as the projections take it in. */
 export interface ProjectedRevision {
@@ -115,7 +115,7 @@ export class Projections implements ProjectionWriter {
 
   /** @param file path, or `:memory:` */
   constructor(file: string, options: { readOnly?: boolean } = {}) {
-    this.#database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
+    this.#database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
     if (options.readOnly !== true) {
       this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON');
       // Names are keyed at random: what is written in one go touches many pages, and again in the next.
@@ -222,7 +222,7 @@ export class Projections implements ProjectionWriter {
   }
 
   scrub(): void {
-    emptyLog(this.#database);
+    emptyWriteAheadLog(this.#database);
   }
 
   clear(): void {

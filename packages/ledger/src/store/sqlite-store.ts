@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 import {
   type AppendBatch,
   type Store,
@@ -141,7 +142,7 @@ export class SqliteStore implements Store {
     try {
       for (const index of indexes) this.#statements.shred.run(index);
       this.#database.exec('COMMIT');
-      emptyLog(this.#database);
+      emptyWriteAheadLog(this.#database);
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
@@ -169,7 +170,7 @@ export class SqliteStore implements Store {
 }
 
 function open(file: string, options: SqliteStoreOptions): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: 5000, readOnly: options.readOnly ?? false });
+  const database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
   if (options.readOnly !== true) {
     // Rows are a kilobyte or two and only appended: in larger pages fewer of them go to the disk half empty.
     database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=4000');
@@ -192,21 +193,6 @@ function takeLock(file: string): DatabaseSync {
     throw new StoreLocked(`another process has ${file} open: only one server may write to it`, {
       cause: error,
     });
-  }
-}
-
-/**
- * Leaves nothing in the write-ahead log. Throws where a reader keeps it, at once: this is tried again, and meanwhile
- * nothing else should wait.
- */
-export function emptyLog(database: DatabaseSync): void {
-  database.exec('PRAGMA busy_timeout=0');
-  try {
-    const { busy } = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
-    if (busy !== 0)
-      throw new Error('a reader, such as a backup, keeps what is to be removed: wait for its end');
-  } finally {
-    database.exec('PRAGMA busy_timeout=5000');
   }
 }
 
