@@ -4,6 +4,7 @@
  */
 import {
   type BrakeDocument,
+  type EnvelopeSignature,
   encodeEnvelope,
   encodeRecord,
   type LogRecord,
@@ -16,11 +17,11 @@ import {
 } from '@tallystick/core';
 import { type CauseInput, sealCause, sealChange } from './content.ts';
 import type { RandomPool } from './random-pool.ts';
-import type { RecordSignature } from './sequence/batch.ts';
+
 import type { Store, StoredCause, StoredEntry } from './store/store.ts';
 
 /** Signs the message of a record. */
-export type SignMessage = (message: Uint8Array) => RecordSignature;
+export type SignMessage = (message: Uint8Array) => EnvelopeSignature;
 
 export interface Bootstrap {
   /** Envelope of trust root version 1. */

@@ -31,7 +31,6 @@ import { BundleMaker } from './read/bundle-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
 import {
   type AppliedChange,
-  type Batch,
   type BatchPromise,
   keptPromise,
   makePromise,
@@ -39,7 +38,7 @@ import {
   type Submission,
 } from './sequence/batch.ts';
 import type { Outcome } from './sequence/requests.ts';
-import { type RecordSigner, Sequencer } from './sequence/sequencer.ts';
+import { type BatchSigner, Sequencer } from './sequence/sequencer.ts';
 import type { Store } from './store/store.ts';
 
 export interface LedgerParts {
@@ -47,7 +46,7 @@ export interface LedgerParts {
   projections: Projections;
   /** Writes the projections; they themselves where left out. */
   projectionWriter?: ProjectionWriter;
-  signer: RecordSigner & PromiseSigner & CheckpointSigner;
+  signer: BatchSigner & PromiseSigner & CheckpointSigner;
   cosigners: Cosigners;
   /** The newest checkpoint that the signer's log key signed. */
   mark: { size: number; root: Uint8Array };
@@ -276,14 +275,6 @@ export class Ledger {
     };
   }
 
-  /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
-  async #promise(batch: Batch): Promise<BatchPromise | null> {
-    return this.#makePromise(
-      batch.base,
-      batch.stored.map(({ leaf }) => leaf),
-    );
-  }
-
   async #promiseAgain(changes: readonly AppliedChange[]): Promise<BatchPromise | null> {
     const first = changes[0]?.index ?? 0;
     if ((this.published?.size ?? 0) > first) return null;
@@ -293,11 +284,16 @@ export class Ledger {
     );
   }
 
+  #publishBy(): string {
+    return formatInstant(this.#parts.now() + this.#parts.times.promiseMs);
+  }
+
+  /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
   async #makePromise(index: number, leaves: readonly Uint8Array[]): Promise<BatchPromise | null> {
-    const { signer, trust, times, now } = this.#parts;
-    const publishBy = formatInstant(now() + times.promiseMs);
+    const { signer, trust } = this.#parts;
+    const statement = { origin: trust.log.origin, index, publishBy: this.#publishBy() };
     try {
-      return await makePromise(signer, { origin: trust.log.origin, index, publishBy }, leaves);
+      return await makePromise(signer, statement, leaves);
     } catch (error) {
       this.#parts.onEvent({
         type: 'alarm',
@@ -319,7 +315,7 @@ export class Ledger {
         views: { projections, indexKey, codes: new Map() },
         now,
         environment: (at) => this.#environment(at),
-        promise: (batch) => this.#promise(batch),
+        publishBy: () => this.#publishBy(),
         onCommitted: ({ revisions, requests, changes, size }) => {
           this.#feeder.add(revisions, requests, size);
           this.#follow();

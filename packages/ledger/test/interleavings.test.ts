@@ -20,7 +20,7 @@ function wrapped(signer: Signer, changes: Partial<Signer>): Signer {
     markSize: () => signer.markSize(),
     signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
     signPromise: (statement) => signer.signPromise(statement),
-    signRecords: (records) => signer.signRecords(records),
+    signBatch: (batch) => signer.signBatch(batch),
     ...changes,
   };
 }
@@ -101,10 +101,11 @@ describe('commands that are decided again because the signer refused another', (
       times: { intervalMs: 200 },
       wrapSigner: (signer) =>
         wrapped(signer, {
-          signRecords: async (records) => {
+          signBatch: async (batch) => {
             if (signMs > 0) await after(signMs);
-            if (records.length > 1 && Date.now() < refusesUntil) throw new Error('one of them is refused');
-            return signer.signRecords(records);
+            if (batch.records.length > 1 && Date.now() < refusesUntil)
+              throw new Error('one of them is refused');
+            return signer.signBatch(batch);
           },
         }),
     });

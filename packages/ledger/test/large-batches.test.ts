@@ -13,9 +13,9 @@ it('never asks the signer for more than one command beyond two mebibytes at once
       markSize: () => signer.markSize(),
       signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
       signPromise: (statement) => signer.signPromise(statement),
-      signRecords: (records) => {
-        asked.push(records.reduce((sum, { content }) => sum + (content?.document.length ?? 0), 0));
-        return signer.signRecords(records);
+      signBatch: (batch) => {
+        asked.push(batch.records.reduce((sum, { content }) => sum + (content?.document.length ?? 0), 0));
+        return signer.signBatch(batch);
       },
     }),
   });

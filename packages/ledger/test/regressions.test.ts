@@ -5,7 +5,7 @@ import { Projections } from '@tallystick/ledger';
 import { openLedger } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkLog } from './support/check-log.ts';
-import { CrashingSystem } from './support/crashing-system.ts';
+import { CrashingSystem, documentsOf } from './support/crashing-system.ts';
 
 let system: CrashingSystem;
 
@@ -206,11 +206,8 @@ describe('a cosigner whose clock is behind by more than the refresh', () => {
 describe('one record that the signer refuses', () => {
   it('fails its own command and no other', async () => {
     system.signerFault = (operation, when, request) => {
-      if (operation !== 'signRecords' || when !== 'before') return;
-      const documents = (request as { content: { document: Uint8Array } | null }[]).map(({ content }) =>
-        Buffer.from(content?.document ?? []).toString(),
-      );
-      if (documents.some((text) => text.includes('poison'))) throw new Error('limit');
+      if (operation !== 'signBatch' || when !== 'before') return;
+      if (documentsOf(request).some((document) => document.includes('poison'))) throw new Error('limit');
     };
     const outcomes = await Promise.allSettled(
       Array.from({ length: 60 }, (_, nth) =>

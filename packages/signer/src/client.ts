@@ -7,14 +7,15 @@ import {
   base64,
   type Checkpoint,
   decodeBase64,
+  type EnvelopeSignature,
   type JsonObject,
   type JsonValue,
   type PromiseStatement,
   type PublicKey,
 } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import type { RecordToSign } from './protocol/requests.ts';
-import type { KeySignature } from './signer.ts';
+import { type BatchToSign, batchRequest } from './protocol/requests.ts';
+import type { SignedBatch } from './signer.ts';
 
 /** The signer cannot be reached, or went away before it answered: the outcome is unknown. */
 export class SignerUnavailable extends Error {
@@ -43,7 +44,6 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-const signatureLength = 64;
 /** A signature takes the signer microseconds, and a mark on a slow disk a second. */
 const answerMsMax = 10_000;
 
@@ -76,33 +76,21 @@ export class SignerClient {
     return (await this.hello()).mark.size;
   }
 
-  /** Signatures on each record, in order. */
-  async signRecords(records: readonly RecordToSign[]): Promise<KeySignature[][]> {
-    const attachments: Uint8Array[] = [];
-    const items = records.map(({ record, content }) => {
-      if (content !== null) attachments.push(content.salt, content.document);
-      const { ns, type, subject, rev, prev, doc, cause, at } = record;
-      const bytes = {
-        subject: base64(subject),
-        prev: prev && base64(prev),
-        doc: base64(doc),
-        cause: base64(cause),
-      };
-      return { record: { ns, type, rev, at, ...bytes }, documentLength: content?.document.length ?? null };
-    });
-    const frame = await this.#ask({ op: 'records', records: items }, attachments);
-    const { keyids } = frame.header as { keyids: string[][] };
+  /** The entries of a batch, in order, and the promise over them. */
+  async signBatch(batch: BatchToSign): Promise<SignedBatch> {
+    const { header, attachments } = batchRequest(batch);
+    const answer = await this.#ask(header, attachments);
+    const { lengths } = answer.header as { lengths: number[] };
     let at = 0;
-    return keyids.map((each) =>
-      each.map((keyid) => {
-        at += signatureLength;
-        return { keyid, sig: frame.attachments.subarray(at - signatureLength, at) };
-      }),
-    );
+    const entries = lengths.map((length) => {
+      at += length;
+      return answer.attachments.subarray(at - length, at);
+    });
+    return { entries, promise: answer.attachments.subarray(at) };
   }
 
   /** The log's signature on a promise. */
-  async signPromise(statement: PromiseStatement): Promise<KeySignature> {
+  async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     const frame = await this.#ask({
       op: 'promise',
       statement: { ...statement, root: base64(statement.root) },

@@ -9,6 +9,11 @@ export {
   signingUsages,
 } from './keystore/signing-key.ts';
 export { Mark, MarkError } from './mark.ts';
-export { type RecordToSign, type RefusalReason, SignerRefusal } from './protocol/requests.ts';
-export { type KeySignature, Signer, type SignerDescription } from './signer.ts';
+export {
+  type BatchToSign,
+  type RecordToSign,
+  type RefusalReason,
+  SignerRefusal,
+} from './protocol/requests.ts';
+export { type SignedBatch, Signer, type SignerDescription } from './signer.ts';
 export { listen as listenOnSocket, type ReportAlarm } from './socket-server.ts';

@@ -4,12 +4,17 @@
  * Owns the mark of the log. Everything it signs it builds itself from content that it was given.
  */
 import {
+  allPaths,
   type Checkpoint,
+  type Envelope,
+  type EnvelopeSignature,
+  encodeEnvelope,
   encodePromise,
   encodeRecord,
   equalBytes,
   formatCheckpoint,
   IntegrityError,
+  leafHash,
   noteKeyId,
   noteSignatureType,
   type PromiseStatement,
@@ -22,12 +27,12 @@ import {
 import type { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, keysFor, RateLimiter } from './policy.ts';
-import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
+import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 
-/** Signatures on one message: DSSE's, or a note's when it is a checkpoint. */
-export interface KeySignature {
-  keyid: string;
-  sig: Uint8Array;
+/** Envelopes, as bytes: one entry per record in order, and the promise over all of them. */
+export interface SignedBatch {
+  entries: Uint8Array[];
+  promise: Uint8Array;
 }
 
 export interface SignerDescription {
@@ -64,8 +69,8 @@ export class Signer {
     return { origin: mark.origin, mark, keys };
   }
 
-  /** Signatures on each record, in order; all or none. Throws SignerRefusal. */
-  signRecords(records: readonly RecordToSign[]): KeySignature[][] {
+  /** Each record with its signatures, in order; all or none. Throws SignerRefusal. */
+  signRecords(records: readonly RecordToSign[]): Envelope[] {
     const plans = records.map((item) => {
       const keys = keysFor(this.#keys, item.record.ns, item.record.type);
       for (const key of keys) checkContent(key, item, this.#now());
@@ -73,18 +78,34 @@ export class Signer {
     });
     for (const [key, count] of countByKey(plans.flatMap(({ keys }) => keys))) this.#rate.take(key, count);
     return plans.map(({ item, keys }) => {
-      const message = preAuthEncoding(payloadTypes.record, encodeRecord(item.record));
+      const payloadType = payloadTypes.record;
+      const payload = encodeRecord(item.record);
+      const message = preAuthEncoding(payloadType, payload);
       if (message.length > recordMessageMax) throw new SignerRefusal('malformed', 'record too long');
-      return keys.map((key) => ({ keyid: key.keyid, sig: key.sign(message) }));
+      return { payload, payloadType, signatures: keys.map((key) => signature(key, message)) };
     });
   }
 
+  /** The entries of a batch and the promise over them; all or none. Throws SignerRefusal. */
+  signBatch({ records, index, publishBy }: BatchToSign): SignedBatch {
+    const entries = this.signRecords(records).map(encodeEnvelope);
+    const { origin } = this.#mark.checkpoint;
+    const { root } = allPaths(entries.map(leafHash));
+    const statement = { origin, index, count: entries.length, root, publishBy };
+    const promise = encodeEnvelope({
+      payload: encodePromise(statement),
+      payloadType: payloadTypes.promise,
+      signatures: [this.signPromise(statement)],
+    });
+    return { entries, promise };
+  }
+
   /** The log key's signature on a promise. Throws SignerRefusal. */
-  signPromise(statement: PromiseStatement): KeySignature {
+  signPromise(statement: PromiseStatement): EnvelopeSignature {
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
-    return { keyid: this.#logKey.keyid, sig: this.#logKey.sign(message) };
+    return signature(this.#logKey, message);
   }
 
   /**
@@ -118,6 +139,10 @@ export class Signer {
       throw new SignerRefusal('fork', error.message);
     }
   }
+}
+
+function signature(key: SigningKey, message: Uint8Array): EnvelopeSignature {
+  return { keyid: key.keyid, sig: key.sign(message) };
 }
 
 function countByKey(keys: SigningKey[]): Map<SigningKey, number> {

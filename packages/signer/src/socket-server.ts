@@ -73,13 +73,9 @@ function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer {
         keys: keys.map((key) => ({ ...key, key: base64(key.key) })),
       });
     }
-    case 'records': {
-      const signatures = signer.signRecords(request.records);
-      const keyids = signatures.map((each) => each.map(({ keyid }) => keyid));
-      return encodeFrame(
-        { id, keyids },
-        signatures.flat().map(({ sig }) => sig),
-      );
+    case 'batch': {
+      const { entries, promise } = signer.signBatch(request.batch);
+      return encodeFrame({ id, lengths: entries.map(({ length }) => length) }, [...entries, promise]);
     }
     case 'promise': {
       const { keyid, sig } = signer.signPromise(request.statement);

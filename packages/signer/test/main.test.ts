@@ -9,7 +9,7 @@ import { createSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { generateKeySpec } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { GrowingLog, keySpecs, origin, record } from './support/signing.ts';
+import { at, GrowingLog, keySpecs, origin, record } from './support/signing.ts';
 
 const passphrase = 'correct horse battery staple';
 let directory: string;
@@ -69,17 +69,19 @@ describe('the signer process', () => {
     const running = await runUntilListening();
     expect(running.output.stdout).toBe(`${JSON.stringify({ listening: config.socket })}\n`);
     const client = new SignerClient(config.socket);
+    const batch = { index: 0, publishBy: at };
     await expect(
-      client.signRecords([{ record: record('plan.created'), content: null }]),
-    ).resolves.toHaveLength(1);
-    const refused = client.signRecords([{ record: record('namespace.updated'), content: null }]);
+      client.signBatch({ ...batch, records: [{ record: record('plan.created'), content: null }] }),
+    ).resolves.toHaveProperty('entries.length', 1);
+    const records = [{ record: record('namespace.updated'), content: null }];
+    const refused = client.signBatch({ ...batch, records });
     await expect(refused).rejects.toMatchObject({ reason: 'no_key' });
     await client[Symbol.asyncDispose]();
     running.child.kill('SIGTERM');
     const { code, stdout, stderr } = await running.ended;
     expect(code).toBe(0);
     expect(stdout.split('\n')).toHaveLength(2);
-    expect(JSON.parse(stderr)).toMatchObject({ alarm: 'signer_refused', reason: 'no_key', op: 'records' });
+    expect(JSON.parse(stderr)).toMatchObject({ alarm: 'signer_refused', reason: 'no_key', op: 'batch' });
   });
 
   it('that was killed leaves a socket behind, which the next one takes over with the mark where it was', async () => {

@@ -17,20 +17,20 @@ describe('a signer', () => {
   it('signs each record with the key of its usage, over the record itself', async () => {
     const { signer, keys } = signerWith();
     const items = [licenseToSign(), plain('product.created'), plain('customer.erased')];
-    const signatures = signer.signRecords(items);
+    const envelopes = signer.signRecords(items);
     const [, license, catalog] = keys;
     const expected = [license, catalog, catalog];
-    for (const [nth, each] of signatures.entries()) {
+    for (const [nth, { signatures }] of envelopes.entries()) {
       const message = preAuthEncoding(payloadTypes.record, encodeRecord(items[nth]!.record));
-      expect(each.map(({ keyid }) => keyid)).toEqual([expected[nth]!.keyid]);
-      expect(await isSignedBy(expected[nth]!.publicKey, message, each[0]!.sig)).toBe(true);
+      expect(signatures.map(({ keyid }) => keyid)).toEqual([expected[nth]!.keyid]);
+      expect(await isSignedBy(expected[nth]!.publicKey, message, signatures[0]!.sig)).toBe(true);
     }
   });
 
   it('signs with every key of a usage while an old and a new one stand side by side', () => {
     const { signer } = signerWith([...keySpecs(), generateKeySpec(['plan'], 'acme')]);
     const [both] = signer.signRecords([plain('plan.created')]);
-    expect(new Set(both!.map(({ keyid }) => keyid)).size).toBe(2);
+    expect(new Set(both!.signatures.map(({ keyid }) => keyid)).size).toBe(2);
   });
 
   it.each([
@@ -113,7 +113,7 @@ describe('a license record', () => {
     const specs = [...keySpecs(), generateKeySpec(['license'], 'acme', { ...noLimits, seatsMax: 3 })];
     const { signer } = signerWith(specs);
     expect(() => signer.signRecords([licenseToSign({ seats: 5 })])).toThrow(refusal('limit'));
-    expect(signer.signRecords([licenseToSign({ seats: 3 })])[0]).toHaveLength(2);
+    expect(signer.signRecords([licenseToSign({ seats: 3 })])[0]!.signatures).toHaveLength(2);
   });
 
   const limits: [Limits, Partial<LicenseTerms>, boolean][] = [
@@ -137,7 +137,7 @@ describe('a license record', () => {
   it.each(limits)('under %j with %j: signed is %j', (limit, terms, isSigned) => {
     const { signer } = signerWith(keySpecs(limit));
     const sign = () => signer.signRecords([licenseToSign(terms)]);
-    if (isSigned) expect(sign()[0]).toHaveLength(1);
+    if (isSigned) expect(sign()[0]!.signatures).toHaveLength(1);
     else expect(sign).toThrow(refusal('limit'));
   });
 
@@ -146,6 +146,6 @@ describe('a license record', () => {
       generateKeySpec(['log'], null),
       generateKeySpec([type as 'plan'], 'acme', { ...noLimits, seatsMax: 0 }),
     ];
-    expect(signerWith(specs).signer.signRecords([plain(`${type}.created`)])[0]).toHaveLength(1);
+    expect(signerWith(specs).signer.signRecords([plain(`${type}.created`)])[0]!.signatures).toHaveLength(1);
   });
 });

@@ -21,12 +21,19 @@ const nothing = new Uint8Array(0);
 const limitRefusal = expect.objectContaining({ name: 'SignerRefusal', reason: 'limit' });
 
 describe('integers of a request', () => {
-  const item = { ns: 'acme', type: 'plan.created', subject: hash, prev: hash, doc: hash, cause: hash, at };
+  const item = { ns: 'acme', type: 'plan.created', at };
   const statement = { origin, root: hash, publishBy: at };
 
   it.each([0.5, 1.5, 1e21, 2 ** 53])('a revision of %d is malformed, not signed', (rev) => {
-    const request = { op: 'records', records: [{ record: { ...item, rev }, documentLength: null }] };
-    expect(() => parseRequest(request, nothing)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+    const request = {
+      op: 'batch',
+      index: 0,
+      publishBy: at,
+      records: [{ ...item, rev, documentLength: null }],
+    };
+    expect(() => parseRequest(request, new Uint8Array(4 * 32))).toThrow(
+      expect.objectContaining({ code: 'MALFORMED' }),
+    );
   });
 
   it.each([

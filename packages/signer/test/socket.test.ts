@@ -3,15 +3,16 @@ import { statSync } from 'node:fs';
 import { connect, createServer, Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { base64 } from '@tallystick/core';
+import { base64, decodeUtf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import type { Mark } from '../src/mark.ts';
 import { encodeFrame, type Frame, FrameReader } from '../src/protocol/frames.ts';
-import type { Signer } from '../src/signer.ts';
+import type { BatchToSign, RecordToSign } from '../src/protocol/requests.ts';
+import type { SignedBatch, Signer } from '../src/signer.ts';
 import { listen } from '../src/socket-server.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { GrowingLog, licenseToSign, origin, record, signerWith } from './support/signing.ts';
+import { at, GrowingLog, licenseToSign, origin, record, signerWith } from './support/signing.ts';
 
 let path: string;
 let signer: Signer;
@@ -20,6 +21,7 @@ let server: Server;
 let alarms: { reason: string; op: string }[];
 const sockets: Socket[] = [];
 const plain = { record: record('plan.created'), content: null };
+const batchOf = (...records: RecordToSign[]): BatchToSign => ({ records, index: 5, publishBy: at });
 
 beforeEach(async () => {
   path = join(scratchDirectory(), 'signer.sock');
@@ -75,9 +77,9 @@ describe('a client', () => {
     );
     expect(hello.mark).toMatchObject({ origin, size: 0 });
     const items = [licenseToSign(), plain, licenseToSign({ seats: 1 })];
-    const shown = (each: { keyid: string; sig: Uint8Array }[]): string[][] =>
-      each.map(({ keyid, sig }) => [keyid, base64(sig)]);
-    expect((await client.signRecords(items)).map(shown)).toEqual(signer.signRecords(items).map(shown));
+    const shown = ({ entries, promise }: SignedBatch): string[] => [...entries, promise].map(decodeUtf8);
+    const batch = batchOf(...items);
+    expect(shown(await client.signBatch(batch))).toEqual(shown(signer.signBatch(batch)));
     const log = new GrowingLog(5);
     const line = await client.signCheckpoint(log.checkpoint(5), []);
     expect(base64(line.signature)).toBe(base64(signer.signCheckpoint(log.checkpoint(5), []).signature));
@@ -87,21 +89,23 @@ describe('a client', () => {
 
   it('is told why it is refused, which is also an alarm, and goes on', async () => {
     await using client = new SignerClient(path);
-    const refused = client.signRecords([{ record: record('namespace.updated'), content: null }]);
+    const refused = client.signBatch(batchOf({ record: record('namespace.updated'), content: null }));
     await expect(refused).rejects.toMatchObject({ name: 'SignerRefused', reason: 'no_key' });
-    await expect(client.signRecords([plain])).resolves.toHaveLength(1);
-    expect(alarms).toEqual([{ reason: 'no_key', op: 'records' }]);
+    await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
+    expect(alarms).toEqual([{ reason: 'no_key', op: 'batch' }]);
   });
 
   it('may ask for many things at once and gets the answer to each', async () => {
     await using client = new SignerClient(path);
     const asked = Array.from({ length: 200 }, (_, nth) =>
-      nth % 3 === 0 ? client.hello() : client.signRecords(Array.from({ length: nth % 5 }, () => plain)),
+      nth % 3 === 0
+        ? client.hello()
+        : client.signBatch(batchOf(...Array.from({ length: 1 + (nth % 5) }, () => plain))),
     );
     const answers = await Promise.all(asked);
     for (const [nth, answer] of answers.entries()) {
       if (nth % 3 === 0) expect(answer).toHaveProperty('origin');
-      else expect(answer).toHaveLength(nth % 5);
+      else expect(answer).toHaveProperty('entries.length', 1 + (nth % 5));
     }
   });
 
@@ -120,7 +124,7 @@ describe('a client', () => {
       await kill();
       await start();
     }
-    await expect(client.signRecords([plain])).resolves.toHaveLength(1);
+    await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
   });
 
   it('fails its requests in flight when the signer dies, all of them', async () => {
@@ -128,7 +132,7 @@ describe('a client', () => {
     const silent = createServer((socket) => sockets.push(socket)).listen(path);
     await once(silent, 'listening');
     await using client = new SignerClient(path);
-    const asked = Array.from({ length: 10 }, () => client.signRecords([plain]));
+    const asked = Array.from({ length: 10 }, () => client.signBatch(batchOf(plain)));
     const outcomes = Promise.allSettled(asked);
     await once(silent, 'connection');
     await after(20);
@@ -229,7 +233,7 @@ describe('the socket', () => {
     socket.write(bytes);
     await once(socket, 'close');
     expect(alarms).toEqual([{ reason: 'malformed', op: 'frame' }]);
-    await expect(client.signRecords([plain])).resolves.toHaveLength(1);
+    await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
   });
 
   it('answers a request that is none, and stays open', async () => {

@@ -107,7 +107,7 @@ export async function openLedger(
   const events: LedgerEvent[] = [];
   const direct: LedgerParts['signer'] = {
     markSize: async () => signer.describe().mark.size,
-    signRecords: async (records) => signer.signRecords(records),
+    signBatch: async (batch) => signer.signBatch(batch),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
   };

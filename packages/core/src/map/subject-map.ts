@@ -8,7 +8,9 @@
 import { equalBytes } from '../encoding/bytes.ts';
 import { hashLength, sha256Into } from '../hash.ts';
 import { headValueInto } from '../record/subject.ts';
+import { grown } from './grown.ts';
 import { bitAt, emptySubtree, encodeMapProof, mapLeafHash, mapParentHash, mapProofType } from './proof.ts';
+import { UndoList } from './undo-list.ts';
 
 /** The newest entry of a subject. */
 export interface SubjectHead {
@@ -22,15 +24,6 @@ export interface HeadChange extends SubjectHead {
   leaf: Uint8Array;
 }
 
-/** What a leaf held before a change; `index` −1 where the subject did not exist. */
-interface Undo {
-  /** Log index of the entry that changed it. */
-  by: number;
-  leaf: number;
-  index: number;
-  value: Uint8Array | null;
-}
-
 export class SubjectMap {
   #root = 0;
   #nodeCount = 0;
@@ -42,8 +35,7 @@ export class SubjectMap {
   #values = new Uint8Array(hashLength * 1024);
   #indexes = new Float64Array(1024);
   #revs = new Uint32Array(1024);
-  /** Newest last; trimmed by `forgetBefore`. */
-  #undo: Undo[] = [];
+  readonly #undo = new UndoList();
   #undoFrom: number;
 
   /** @param undoFrom proofs for earlier sizes are kept from this log size on */
@@ -74,8 +66,8 @@ export class SubjectMap {
     const leaf = this.#place(change.key);
     const isNew = leaf === this.#leafCount;
     if (change.index >= this.#undoFrom) {
-      const index = isNew ? -1 : (this.#indexes[leaf] as number);
-      this.#undo.push({ by: change.index, leaf, index, value: isNew ? null : this.#value(leaf) });
+      const before = isNew ? noHead : { index: this.#indexes[leaf] as number, value: this.#value(leaf) };
+      this.#undo.push(change.index, leaf, before);
     }
     if (isNew) {
       this.#keys.set(change.key, leaf * hashLength);
@@ -113,8 +105,7 @@ export class SubjectMap {
 
   /** Drops what is needed for proofs under log sizes smaller than `size`. */
   forgetBefore(size: number): void {
-    const keep = this.#undo.findIndex((undo) => undo.by >= size);
-    this.#undo = keep < 0 ? [] : this.#undo.slice(keep);
+    this.#undo.forgetBefore(size);
     this.#undoFrom = Math.max(this.#undoFrom, size);
   }
 
@@ -130,14 +121,12 @@ export class SubjectMap {
   at(size: number): PastMap {
     if (size < this.#undoFrom)
       throw new RangeError(`map roots before log size ${this.#undoFrom} are not kept`);
-    const values = new Map<number, Undo>();
-    for (let at = this.#undo.length - 1; at >= 0; at--) {
-      const undo = this.#undo[at] as Undo;
-      if (undo.by < size) break;
-      values.set(undo.leaf, undo);
-    }
     this.#rehash(this.#root);
-    const changed = [...values].map(([leaf, { value, index }]) => ({ key: this.#key(leaf), value, index }));
+    const changed = [...this.#undo.since(size)].map(([leaf, { value, index }]) => ({
+      key: this.#key(leaf),
+      value,
+      index,
+    }));
     return new PastMap(changed, {
       root: this.#root,
       child: (node, bit) => this.#child(node, bit),
@@ -271,13 +260,7 @@ function copyHash(source: Uint8Array, from: number, target: Uint8Array, to: numb
 const parentInput = new Uint8Array(1 + 2 * hashLength);
 const leafInput = new Uint8Array(1 + 2 * hashLength);
 
-type TypedArray = Uint8Array | Int32Array | Float64Array | Uint32Array;
-
-function grown<T extends TypedArray>(array: T, type: { new (length: number): T }): T {
-  const larger = new type(array.length * 2);
-  larger.set(array);
-  return larger;
-}
+const noHead = { index: -1, value: null };
 
 /** The parts of a map that a view of its past reads. */
 interface MapNodes {

@@ -89,6 +89,7 @@ export class BatchBuilder {
       bytes: 0,
       answers: [],
       stored: [],
+      promise: new Uint8Array(0),
     };
     this.#parts.overlay.begin(number);
     const { min, max } = commandsPerBatch;

@@ -4,7 +4,6 @@ import {
   base64,
   encodeEnvelope,
   encodePromise,
-  encodeRecord,
   type KeptPromise,
   type LogRecord,
   leafHash,
@@ -38,10 +37,10 @@ export interface AppliedChange {
   leaf: Uint8Array | null;
 }
 
-/** Signatures on one record. */
-export interface RecordSignature {
-  keyid: string;
-  sig: Uint8Array;
+/** What the signer makes of a batch: its entries in order, and the promise over them; envelopes, as bytes. */
+export interface SignedBatch {
+  entries: readonly Uint8Array[];
+  promise: Uint8Array;
 }
 
 /** A record of a batch, before and after its signature. */
@@ -77,6 +76,8 @@ export interface Batch {
   answers: Answer[];
   /** The entries as bytes, once signed. */
   stored: StoredEntry[];
+  /** The signed promise over them, once signed: nobody's before they are durable. */
+  promise: Uint8Array;
 }
 
 /** A signed promise that all records of a batch will be published. */
@@ -96,20 +97,31 @@ export function keptPromise(promise: BatchPromise, index: number): KeptPromise {
   return { envelope: promise.envelope, index, ...kept };
 }
 
-/** Fills in signatures: from here on entries are bytes and have a leaf hash. */
-export function assemble(batch: Batch, signatures: readonly (readonly RecordSignature[])[]): void {
-  batch.stored = batch.records.map(({ index, record, content, overlaid, applied }, at) => {
-    const payload = encodeRecord(record);
-    const entry = encodeEnvelope({
-      payload,
-      payloadType: payloadTypes.record,
-      signatures: [...(signatures[at] ?? [])],
-    });
+/** Fills in what the signer made of it: from here on entries are bytes and have a leaf hash. */
+export function assemble(batch: Batch, { entries, promise }: SignedBatch): void {
+  if (entries.length !== batch.records.length) throw new Error('the signer signed other records');
+  batch.promise = promise;
+  batch.stored = batch.records.map(({ index, record, content, overlaid, applied }, nth) => {
+    const entry = entries[nth] as Uint8Array;
     const leaf = leafHash(entry);
     overlaid.leaf = leaf;
     applied.leaf = leaf;
     return { index, leaf, subject: record.subject, rev: record.rev, entry, content };
   });
+}
+
+/** What callers keep of the promise over consecutive entries from `index` on. */
+export function batchPromise(
+  envelope: Uint8Array,
+  index: number,
+  leaves: readonly Uint8Array[],
+): BatchPromise {
+  const { paths } = allPaths(leaves);
+  return {
+    envelope: base64(envelope),
+    index,
+    leaves: leaves.map((leaf, nth) => ({ leaf: base64(leaf), path: paths[nth] ?? [] })),
+  };
 }
 
 /** A promise over consecutive entries from `index` on, signed with one signature over their tree. */
@@ -118,21 +130,17 @@ export async function makePromise(
   statement: Pick<PromiseStatement, 'origin' | 'index' | 'publishBy'>,
   leaves: readonly Uint8Array[],
 ): Promise<BatchPromise> {
-  const { root, paths } = allPaths(leaves);
+  const { root } = allPaths(leaves);
   const whole = { ...statement, count: leaves.length, root };
   const signature = await signer.signPromise(whole);
   const payload = encodePromise(whole);
   const envelope = encodeEnvelope({ payload, payloadType: payloadTypes.promise, signatures: [signature] });
-  return {
-    envelope: base64(envelope),
-    index: statement.index,
-    leaves: leaves.map((leaf, at) => ({ leaf: base64(leaf), path: paths[at] ?? [] })),
-  };
+  return batchPromise(envelope, statement.index, leaves);
 }
 
 /** What the ledger asks of the signer for a promise. */
 export interface PromiseSigner {
-  signPromise(statement: PromiseStatement): Promise<RecordSignature>;
+  signPromise(statement: PromiseStatement): Promise<{ keyid: string; sig: Uint8Array }>;
 }
 
 /** What the projections and the publisher take in of a batch. */

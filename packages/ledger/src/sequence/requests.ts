@@ -17,7 +17,7 @@ export type Outcome =
   | { refused: Refusal }
   | {
       changes: AppliedChange[];
-      /** null in a dry run, and where the signer went away right after the commit. */
+      /** null in a dry run, and where it was made before: then another one can be asked for. */
       promise: BatchPromise | null;
       /** True where an earlier request with the same key made the changes. */
       repeated: boolean;

@@ -16,12 +16,12 @@ import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
 import {
   assemble,
   type Batch,
-  type BatchPromise,
+  batchPromise,
   type Committed,
   committedOf,
   notCommitted,
   type PendingRecord,
-  type RecordSignature,
+  type SignedBatch,
   type Submission,
 } from './batch.ts';
 import { BatchBuilder, type Queued } from './batch-builder.ts';
@@ -29,9 +29,14 @@ import { Overlay } from './overlay.ts';
 import { type Outcome, Requests } from './requests.ts';
 import type { ViewSources } from './view.ts';
 
-/** What the sequencer asks of the signer: signatures on each record, in order. */
-export interface RecordSigner {
-  signRecords(records: readonly RecordToSign[]): Promise<RecordSignature[][]>;
+/** What the sequencer asks of the signer. */
+export interface BatchSigner {
+  /** `index` is the log index of the first record, `publishBy` the instant that the promise names. */
+  signBatch(batch: {
+    records: readonly RecordToSign[];
+    index: number;
+    publishBy: string;
+  }): Promise<SignedBatch>;
 }
 
 interface RecordToSign {
@@ -44,15 +49,15 @@ export interface SequencerParts {
   store: Store;
   state: LogState;
   reader: RevisionReader;
-  signer: RecordSigner;
+  signer: BatchSigner;
   random: RandomPool;
   views: Omit<ViewSources, 'overlay' | 'durableBatch' | 'reader'>;
   /** Milliseconds. */
   now: () => number;
   /** What decisions may use besides the view. */
   environment: (at: string) => Environment;
-  /** A signed promise for a batch that is durable; null where the signer cannot give one. */
-  promise: (batch: Batch) => Promise<BatchPromise | null>;
+  /** The instant that promises made now name. */
+  publishBy: () => string;
   /** Told of every batch once it is durable, in log order. */
   onCommitted: (committed: Committed) => void;
   /** Told of the log's size after an entry that is not a record. */
@@ -241,7 +246,9 @@ export class Sequencer {
   }
 
   async #sign(batch: Batch): Promise<void> {
-    assemble(batch, await this.#parts.signer.signRecords(batch.records.map(recordToSign)));
+    const { signer, publishBy } = this.#parts;
+    const records = batch.records.map(recordToSign);
+    assemble(batch, await signer.signBatch({ records, index: batch.base, publishBy: publishBy() }));
   }
 
   /** Commits a signed batch and answers its callers, or fails it and everything decided after it. */
@@ -257,7 +264,9 @@ export class Sequencer {
       this.#overlay.commit(batch.number);
       this.#remember(batch);
       this.#parts.onCommitted(committedOf(batch));
-      void this.#answer(batch);
+      const leaves = batch.stored.map(({ leaf }) => leaf);
+      const promise = batchPromise(batch.promise, batch.base, leaves);
+      for (const answer of batch.answers) answer.resolve(promise);
     } catch (error) {
       this.#failedFrom ??= batch.number;
       this.#isRefusal = false;
@@ -295,12 +304,6 @@ export class Sequencer {
     } else {
       for (const answer of batch.answers) answer.reject(notCommitted(refusal));
     }
-  }
-
-  /** The promise is made while the next batch commits: callers wait for it, the log does not. */
-  async #answer(batch: Batch): Promise<void> {
-    const promise = await this.#parts.promise(batch);
-    for (const answer of batch.answers) answer.resolve(promise);
   }
 
   /**

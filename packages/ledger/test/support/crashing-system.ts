@@ -26,6 +26,12 @@ type Parts = LedgerParts['signer'];
 /** What may be done to the signer's answers: called before and after each request. */
 export type SignerFault = (operation: keyof Parts, when: 'before' | 'after', request: unknown) => void;
 
+/** The documents, as text, of a batch that the signer is asked to sign; none where it is asked for something else. */
+export function documentsOf(request: unknown): string[] {
+  const { records = [] } = (request ?? {}) as Partial<Parameters<Parts['signBatch']>[0]>;
+  return records.map(({ content }) => Buffer.from(content?.document ?? []).toString());
+}
+
 export const indexKey = (key: string): string => createHmac('sha256', 'test').update(key).digest('base64');
 
 export class CrashingSystem {
@@ -153,7 +159,7 @@ export class CrashingSystem {
     };
     return {
       markSize: () => ask('markSize', null, () => signer.describe().mark.size),
-      signRecords: (records) => ask('signRecords', records, () => signer.signRecords(records)),
+      signBatch: (batch) => ask('signBatch', batch, () => signer.signBatch(batch)),
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),
       signCheckpoint: (checkpoint, proof) =>
         ask('signCheckpoint', checkpoint, () => signer.signCheckpoint(checkpoint, proof)),

@@ -13,6 +13,7 @@ import {
   hashLength,
   isKeyName,
   isNamespaceName,
+  type JsonObject,
   type JsonValue,
   type LogRecord,
   malformed,
@@ -27,9 +28,18 @@ export interface RecordToSign {
   content: { salt: Uint8Array; document: Uint8Array } | null;
 }
 
+/** Records that become consecutive entries of the log, from `index` on, under one promise. */
+export interface BatchToSign {
+  records: readonly RecordToSign[];
+  /** Log index of the first. */
+  index: number;
+  /** Instant by which a published checkpoint covers all of them. */
+  publishBy: string;
+}
+
 export type SignerRequest =
   | { op: 'hello' }
-  | { op: 'records'; records: RecordToSign[] }
+  | { op: 'batch'; batch: BatchToSign }
   | { op: 'promise'; statement: PromiseStatement }
   | { op: 'checkpoint'; checkpoint: Checkpoint; proof: Uint8Array[] };
 
@@ -64,8 +74,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
   switch (json.op) {
     case 'hello':
       return { op: 'hello' };
-    case 'records':
-      return { op: 'records', records: parseRecords(json.records, attachments) };
+    case 'batch':
+      return { op: 'batch', batch: parseBatch(json, attachments) };
     case 'promise':
       return { op: 'promise', statement: parseStatement(json.statement) };
     case 'checkpoint':
@@ -79,39 +89,57 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
   }
 }
 
-function parseRecords(value: JsonValue | undefined, attachments: Uint8Array): RecordToSign[] {
+/** The header of a batch, and behind it the bytes of each record in turn; `parseBatch` reads them. */
+export function batchRequest({ records, index, publishBy }: BatchToSign): {
+  header: { op: 'batch'; [name: string]: unknown };
+  attachments: Uint8Array[];
+} {
+  const attachments: Uint8Array[] = [];
+  const items = records.map(({ record, content }) => {
+    const { ns, type, subject, rev, prev, doc, cause, at } = record;
+    attachments.push(subject);
+    if (prev !== null) attachments.push(prev);
+    attachments.push(doc, cause);
+    if (content !== null) attachments.push(content.salt, content.document);
+    return { ns, type, rev, at, documentLength: content?.document.length ?? null };
+  });
+  return { header: { op: 'batch', index, publishBy, records: items }, attachments };
+}
+
+function parseBatch(json: JsonObject, attachments: Uint8Array): BatchToSign {
   let at = 0;
   const take = (length: number): Uint8Array => {
     if (at + length > attachments.length) throw malformed('attachments cut short');
     at += length;
     return attachments.subarray(at - length, at);
   };
-  const records = asArray(value, 'records', recordsMax).map((item) => {
-    const json = asObject(item, 'record');
-    const length = json.documentLength === null ? null : asCount(json.documentLength, 'documentLength');
+  const records = asArray(json.records, 'records', recordsMax).map((item) => {
+    const described = asObject(item, 'record');
+    const record = parseRecordContent(described, take);
+    const length =
+      described.documentLength === null ? null : asCount(described.documentLength, 'documentLength');
     if (length !== null && length > documentLengthMax) throw malformed('document too long');
-    const content = length === null ? null : { salt: take(hashLength), document: take(length) };
-    return { record: parseRecordContent(asObject(json.record, 'record')), content };
+    return { record, content: length === null ? null : { salt: take(hashLength), document: take(length) } };
   });
   if (at !== attachments.length) throw malformed('attachments left over');
-  return records;
+  if (records.length === 0) throw malformed('a batch without records');
+  return { records, index: asCount(json.index, 'index'), publishBy: asInstant(json.publishBy, 'publishBy') };
 }
 
-function parseRecordContent(json: { [name: string]: JsonValue }): LogRecord {
+function parseRecordContent(json: JsonObject, take: (length: number) => Uint8Array): LogRecord {
+  const rev = asCount(json.rev, 'rev');
   const record: LogRecord = {
     ns: asString(json.ns, 'ns'),
     type: asString(json.type, 'type'),
-    subject: parseHash(json.subject, 'subject'),
-    rev: asCount(json.rev, 'rev'),
-    prev: json.prev === null ? null : parseHash(json.prev, 'prev'),
-    doc: parseHash(json.doc, 'doc'),
-    cause: parseHash(json.cause, 'cause'),
-    at: asString(json.at, 'at'),
+    subject: take(hashLength),
+    rev,
+    prev: rev === 0 ? null : take(hashLength),
+    doc: take(hashLength),
+    cause: take(hashLength),
+    at: asInstant(json.at, 'at'),
   };
   if (!isNamespaceName(record.ns) || !/^[a-z]{1,16}\.[a-z_]{1,24}$/.test(record.type))
     throw malformed('record');
-  if ((record.rev === 0) !== (record.prev === null)) throw malformed('rev 0 and prev null go together');
-  parseInstant(record.at);
   return record;
 }
 
@@ -122,9 +150,8 @@ function parseStatement(value: JsonValue | undefined): PromiseStatement {
     index: asCount(json.index, 'index'),
     count: asCount(json.count, 'count'),
     root: parseHash(json.root, 'root'),
-    publishBy: asString(json.publishBy, 'publishBy'),
+    publishBy: asInstant(json.publishBy, 'publishBy'),
   };
-  parseInstant(statement.publishBy);
   if (statement.count < 1) throw malformed('promise of nothing');
   return statement;
 }
@@ -134,6 +161,12 @@ function parseCheckpoint(value: JsonValue | undefined): Checkpoint {
   const origin = asString(json.origin, 'origin');
   if (!isKeyName(origin)) throw malformed('origin');
   return { origin, size: asCount(json.size, 'size'), root: parseHash(json.root, 'root') };
+}
+
+function asInstant(value: JsonValue | undefined, what: string): string {
+  const text = asString(value, what);
+  parseInstant(text);
+  return text;
 }
 
 function parseHash(value: JsonValue | undefined, what: string): Uint8Array {
