@@ -5,7 +5,7 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseTrustRoot } from '@tallystick/core';
+import { formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
 import {
   Ledger,
   ledgerTimes,
@@ -182,7 +182,9 @@ function writeFiles(directory: string, identity: Identity): RigFiles {
     passphraseFile: at('passphrase'),
     mark: at('mark.db'),
     origin,
+    trustRoot: at('trust-root.json'),
   };
+  writeFileSync(signer.trustRoot, formatTrustRootFile([identity.trustRoot]));
   writeFileSync(at('signer.json'), JSON.stringify(signer));
   return {
     store: at('ledger.db'),
@@ -210,6 +212,7 @@ async function open(
     signer,
     cosigners,
     mark: hello.mark,
+    signedBrake: hello.brakes[0] ?? null,
     trust: parseTrustRoot(identity.trustRoot),
     ns: 'acme',
     keys: hello.keys.map(({ alg, key }) => ({ alg, key })),

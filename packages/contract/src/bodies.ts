@@ -13,6 +13,7 @@ import type {
   EntitlementType,
   Grant,
   Instant,
+  LockLevel,
   Metadata,
   OfflineTerms,
   PlanDocument,
@@ -192,6 +193,22 @@ export interface LicenseRevokeBody extends Targeted {
   message?: string | null;
 }
 
+/** A key that signs no record from a log index on. */
+export interface KeyCut {
+  /** Its id in the namespace, or the 16 digits of its key id. */
+  key: string;
+  /** Left out: from the record of this change on. */
+  index?: number;
+}
+
+export interface BrakeTightenBody extends Targeted {
+  lock?: LockLevel;
+  minEpoch?: number;
+  until?: KeyCut[];
+  /** True where it is meant that no key is left for some kind of record. */
+  mayStopIssuing?: boolean;
+}
+
 export interface LicenseReplaceBody extends Targeted {
   /** The id of the license that takes over; left out: a new one that says the same and keeps the key. */
   by?: string;
@@ -233,21 +250,27 @@ export interface BodyOf {
   'license.transfer': LicenseTransferBody;
   'license.rekey': LicenseRekeyBody;
   'license.reissue': Targeted;
+  'brake.tighten': BrakeTightenBody;
 }
 
 export type CommandType = keyof BodyOf;
 /** The commands that make a new subject and so have no id in their path. */
 export type CreatingCommand = Extract<CommandType, `${string}.create` | 'license.issue'>;
-export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold}.${string}`
+/** The commands about the one subject of its kind: no id in their path either. */
+export type SingletonCommand = 'brake.tighten';
+export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold | 'brake'}.${string}`
   ? S
   : never;
 
 /** The command that a mutation asks for: `type`, the subject under the name of its type, and the body. */
 export type CommandOf<T extends CommandType> = T extends CommandType
-  ? { type: T } & (T extends CreatingCommand ? unknown : Record<SubjectOfCommand<T>, string>) & BodyOf[T]
+  ? { type: T } & (T extends CreatingCommand | SingletonCommand
+      ? unknown
+      : Record<SubjectOfCommand<T>, string>) &
+      BodyOf[T]
   : never;
 
-/** Puts a command together from the parts of a request; `id` is null exactly for commands that create. */
+/** Puts a command together from the parts of a request; `id` is null where the path has none. */
 export function commandOf<T extends CommandType>(type: T, id: string | null, body: BodyOf[T]): CommandOf<T> {
   const subject = type.slice(0, type.indexOf('.'));
   return { type, ...(id === null ? {} : { [subject]: id }), ...body } as CommandOf<T>;

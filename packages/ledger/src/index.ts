@@ -5,10 +5,9 @@ export {
   Ledger,
   type LedgerEvent,
   type LedgerParts,
-  type LedgerTimes,
-  ledgerTimes,
   type SubmitResult,
 } from './ledger.ts';
+export { type LedgerTimes, ledgerTimes } from './ledger-times.ts';
 export { LogState } from './log-state.ts';
 export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';

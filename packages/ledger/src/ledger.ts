@@ -5,27 +5,21 @@
  */
 import {
   type BrakeDocument,
-  effectiveLock,
   formatInstant,
   type KeptPromise,
-  type NamespaceDocument,
   type PublicKey,
   type TrustRoot,
 } from '@tallystick/core';
 import type { Environment } from '@tallystick/license';
 import { LedgerError } from './errors.ts';
+import { Governing } from './governing.ts';
+import type { LedgerTimes } from './ledger-times.ts';
 import type { LogState } from './log-state.ts';
 import type { IndexLicenseKey } from './names.ts';
 import { type Opened, openLog } from './open-log.ts';
 import type { ProjectionFeeder } from './projections/feeder.ts';
 import type { Projections, ProjectionWriter } from './projections/projections.ts';
-import {
-  type CheckpointSigner,
-  type Cosigners,
-  type Published,
-  Publisher,
-  type PublisherTimes,
-} from './publish/publisher.ts';
+import { type CheckpointSigner, type Cosigners, type Published, Publisher } from './publish/publisher.ts';
 import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
@@ -37,6 +31,7 @@ import {
   type PromiseSigner,
   type Submission,
 } from './sequence/batch.ts';
+import type { DecisionContext } from './sequence/batch-builder.ts';
 import type { Outcome } from './sequence/requests.ts';
 import { type BatchSigner, Sequencer } from './sequence/sequencer.ts';
 import type { Store } from './store/store.ts';
@@ -46,10 +41,12 @@ export interface LedgerParts {
   projections: Projections;
   /** Writes the projections; they themselves where left out. */
   projectionWriter?: ProjectionWriter;
-  signer: BatchSigner & PromiseSigner & CheckpointSigner;
+  signer: BatchSigner & PromiseSigner & CheckpointSigner & GoverningSigner;
   cosigners: Cosigners;
   /** The newest checkpoint that the signer's log key signed. */
   mark: { size: number; root: Uint8Array };
+  /** The brake that binds the signer, where it knows one. */
+  signedBrake: BrakeDocument | null;
   /** The governing trust root. */
   trust: TrustRoot;
   ns: string;
@@ -67,23 +64,8 @@ export interface LedgerParts {
   onProgress?: (progress: { step: 'log' | 'projections'; done: number }) => void;
 }
 
-export interface LedgerTimes extends PublisherTimes {
-  /** Milliseconds within which a promise says that its entries will be published. */
-  promiseMs: number;
-  /** Milliseconds that changes may wait for their checkpoint before no more are taken. */
-  stallMs: number;
-}
-
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
 const bundleWaitMs = 5000;
-
-export const ledgerTimes: LedgerTimes = {
-  intervalMs: 200,
-  refreshMs: 30_000,
-  retryMs: 1000,
-  promiseMs: 3_600_000,
-  stallMs: 60_000,
-};
 
 /** What happened, in log order; published events follow their durable ones. */
 export type LedgerEvent =
@@ -92,6 +74,12 @@ export type LedgerEvent =
   | { type: 'trouble'; error: Error | null }
   | { type: 'halted'; error: LedgerError }
   | { type: 'alarm'; error: Error };
+
+/** What the ledger asks of the signer about the documents that govern both. */
+export interface GoverningSigner {
+  /** Takes a record of the namespace or its brake, with the document that it commits to. */
+  adopt(entry: Uint8Array, document: Uint8Array): Promise<void>;
+}
 
 /** What the caller of a command gets. */
 export type SubmitResult =
@@ -113,8 +101,7 @@ export class Ledger {
   readonly #bundles: BundleMaker;
   readonly read: LedgerReader;
   #following: NodeJS.Timeout | null = null;
-  #namespace: NamespaceDocument;
-  #brake: BrakeDocument;
+  readonly #governing: Governing;
   /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
   #oldestPending: { at: number; index: number } | null = null;
   /** Why nothing may change, for as long as this process runs. */
@@ -126,8 +113,7 @@ export class Ledger {
     this.#parts = { ...parts, onEvent: guarded(parts.onEvent) };
     this.#state = state;
     this.#feeder = opened.feeder;
-    this.#namespace = opened.namespace;
-    this.#brake = opened.brake;
+    this.#governing = new Governing(opened.namespace, opened.brake, parts.signedBrake);
     this.#closed = opened.closed;
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
@@ -154,8 +140,11 @@ export class Ledger {
    */
   static async open(parts: LedgerParts): Promise<Ledger> {
     const ledger = new Ledger(parts, await openLog(parts));
-    if (ledger.#closed === null) ledger.#publisher.start();
-    else parts.onEvent({ type: 'halted', error: ledger.#closed });
+    if (ledger.#closed === null) {
+      await ledger.#present('namespace');
+      await ledger.#present('brake');
+      ledger.#publisher.start();
+    } else parts.onEvent({ type: 'halted', error: ledger.#closed });
     return ledger;
   }
 
@@ -245,12 +234,8 @@ export class Ledger {
     return promise && keptPromise(promise, index);
   }
 
-  get namespace(): NamespaceDocument {
-    return this.#namespace;
-  }
-
-  get brake(): BrakeDocument {
-    return this.#brake;
+  get governing(): Governing {
+    return this.#governing;
   }
 
   /** Finishes what is under way; what is durable and unpublished is published after the next start. */
@@ -262,7 +247,14 @@ export class Ledger {
     await this.#feeder.settle().catch(() => null);
   }
 
-  #environment(at: string): Environment {
+  /** Hands a public document to the signer, so that it governs what is signed. */
+  async #present(id: 'namespace' | 'brake'): Promise<void> {
+    const revision = await this.read.revision(id);
+    if (revision?.content.document == null) throw new LedgerError('integrity', `the log has no ${id}`);
+    await this.#parts.signer.adopt(revision.entry, revision.content.document);
+  }
+
+  #environment(at: string): DecisionContext {
     const { ns, newId, newLicenseKey } = this.#parts;
     const random = this.#random;
     return {
@@ -270,8 +262,6 @@ export class Ledger {
       now: at,
       newId,
       newLicenseKey: () => newLicenseKey((length) => random.take(length)),
-      lock: effectiveLock(this.#namespace, this.#brake),
-      epoch: this.#namespace.epoch,
     };
   }
 
@@ -315,6 +305,7 @@ export class Ledger {
         views: { projections, indexKey, codes: new Map() },
         now,
         environment: (at) => this.#environment(at),
+        governing: this.#governing,
         publishBy: () => this.#publishBy(),
         onCommitted: ({ revisions, requests, changes, size }) => {
           this.#feeder.add(revisions, requests, size);

@@ -12,4 +12,4 @@ export {
 export { bootstrapIdentity, createIdentity, type Identity, type IdentityOptions } from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';
-export { formatTrustRootFile, readTrustRootFile } from './trust-root-file.ts';
+export { readTrustRootFile } from './trust-root-file.ts';

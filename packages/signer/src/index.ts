@@ -1,4 +1,5 @@
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
+export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export { createSealedKeystore, KeystoreError, openSealedKeystore } from './keystore/sealed-file.ts';
 export {
   generateKeySpec,

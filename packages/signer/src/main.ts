@@ -1,10 +1,12 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin"}. Prints one JSON line when it
+ * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}. Prints one JSON line when it
  * listens; alarms are JSON lines on stderr.
  */
 import { readFileSync } from 'node:fs';
+import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
+import { Governance } from './governance.ts';
 import { readPassphraseFile } from './keystore/passphrase-file.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
 import { Mark } from './mark.ts';
@@ -17,6 +19,8 @@ interface SignerConfig {
   passphraseFile: string;
   mark: string;
   origin: string;
+  /** File of the trust root: it names the authorities that the namespaces are taken from. */
+  trustRoot: string;
 }
 
 async function main(): Promise<void> {
@@ -25,7 +29,10 @@ async function main(): Promise<void> {
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
   const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
-  const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
+  const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
+  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map());
+  const keys = openSealedKeystore(config.keystore, passphrase);
+  const signer = new Signer(keys, mark, governance, () => Date.now());
   const server = await listen(signer, config.socket, (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,

@@ -5,6 +5,7 @@
  */
 import {
   allPaths,
+  type BrakeDocument,
   type Checkpoint,
   type Envelope,
   type EnvelopeSignature,
@@ -21,9 +22,11 @@ import {
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
+  subjectTypeOf,
   utf8,
   verifyConsistency,
 } from '@tallystick/core';
+import type { Governance } from './governance.ts';
 import type { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, keysFor, RateLimiter } from './policy.ts';
@@ -40,17 +43,20 @@ export interface SignerDescription {
   /** The newest checkpoint that the log key signed. */
   mark: Checkpoint;
   keys: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
+  /** Newest first known per namespace: what they end stays ended. */
+  brakes: BrakeDocument[];
 }
 
 export class Signer {
   readonly #keys: readonly SigningKey[];
   readonly #logKey: SigningKey;
   readonly #mark: Mark;
+  readonly #governance: Governance;
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
   /** @param now milliseconds, for rates and limits */
-  constructor(keys: readonly SigningKey[], mark: Mark, now: () => number) {
+  constructor(keys: readonly SigningKey[], mark: Mark, governance: Governance, now: () => number) {
     const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
     if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
     if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
@@ -59,6 +65,7 @@ export class Signer {
     this.#keys = keys;
     this.#logKey = logKey;
     this.#mark = mark;
+    this.#governance = governance;
     this.#rate = new RateLimiter(now);
     this.#now = now;
   }
@@ -66,14 +73,25 @@ export class Signer {
   describe(): SignerDescription {
     const mark = this.#mark.checkpoint;
     const keys = this.#keys.map(({ publicKey, usages, ns }) => ({ ...publicKey, usages, ns }));
-    return { origin: mark.origin, mark, keys };
+    return { origin: mark.origin, mark, keys, brakes: this.#governance.brakes };
   }
 
-  /** Each record with its signatures, in order; all or none. Throws SignerRefusal. */
-  signRecords(records: readonly RecordToSign[]): Envelope[] {
-    const plans = records.map((item) => {
-      const keys = keysFor(this.#keys, item.record.ns, item.record.type);
+  /** As `Governance.adopt`. */
+  adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+    return this.#governance.adopt(entry, document);
+  }
+
+  /**
+   * Each record with its signatures, in order; all or none. They become the entries from log index `index` on. A brake
+   * among them binds what comes after it. Throws SignerRefusal.
+   */
+  signRecords(records: readonly RecordToSign[], index: number): Envelope[] {
+    const plans = records.map((item, nth) => {
+      const { ns, type } = item.record;
+      const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
+      const keys = keysFor(this.#keys, { ns, type, signing });
       for (const key of keys) checkContent(key, item, this.#now());
+      if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item);
       return { item, keys };
     });
     for (const [key, count] of countByKey(plans.flatMap(({ keys }) => keys))) this.#rate.take(key, count);
@@ -88,7 +106,7 @@ export class Signer {
 
   /** The entries of a batch and the promise over them; all or none. Throws SignerRefusal. */
   signBatch({ records, index, publishBy }: BatchToSign): SignedBatch {
-    const entries = this.signRecords(records).map(encodeEnvelope);
+    const entries = this.signRecords(records, index).map(encodeEnvelope);
     const { origin } = this.#mark.checkpoint;
     const { root } = allPaths(entries.map(leafHash));
     const statement = { origin, index, count: entries.length, root, publishBy };

@@ -35,8 +35,8 @@ function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
   socket.on('data', (chunk: Buffer) => {
     try {
       const answers = reader.push(chunk).map((frame) => answer(signer, frame, alarm));
-      // Who does not read answers gets no more of them: nothing is kept for it without bound.
-      if (answers.length > 0 && !socket.write(Buffer.concat(answers))) socket.pause();
+      if (answers.every((each) => Buffer.isBuffer(each))) send(socket, answers);
+      else void sendLater(socket, answers);
     } catch (error) {
       // A broken frame leaves no way to find the next one.
       alarm({ reason: 'malformed', message: String(error), op: 'frame' });
@@ -45,15 +45,32 @@ function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
   });
 }
 
-function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Buffer {
+function send(socket: Socket, answers: readonly Buffer[]): void {
+  // Who does not read answers gets no more of them: nothing is kept for it without bound.
+  if (answers.length > 0 && !socket.write(Buffer.concat(answers))) socket.pause();
+}
+
+/** Nothing more is read before these are sent, so answers keep the order of their requests. */
+async function sendLater(socket: Socket, answers: readonly (Buffer | Promise<Buffer>)[]): Promise<void> {
+  socket.pause();
+  const ready = await Promise.all(answers);
+  socket.resume();
+  send(socket, ready);
+}
+
+function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Buffer | Promise<Buffer> {
   const { id, op } = frame.header as { id?: unknown; op?: unknown };
-  try {
-    return carryOut(signer, parseRequest(frame.header, frame.attachments), id);
-  } catch (error) {
+  const refuse = (error: unknown): Buffer => {
     const reason = refusalReason(error);
     const message = error instanceof Error ? error.message : String(error);
     alarm({ reason, message, op: String(op) });
     return encodeFrame({ id, error: { reason, message } });
+  };
+  try {
+    const done = carryOut(signer, parseRequest(frame.header, frame.attachments), id);
+    return Buffer.isBuffer(done) ? done : done.catch(refuse);
+  } catch (error) {
+    return refuse(error);
   }
 }
 
@@ -62,21 +79,24 @@ function refusalReason(error: unknown): string {
   return error instanceof IntegrityError ? 'malformed' : 'internal';
 }
 
-function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer {
+function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer | Promise<Buffer> {
   switch (request.op) {
     case 'hello': {
-      const { origin, mark, keys } = signer.describe();
+      const { origin, mark, keys, brakes } = signer.describe();
       return encodeFrame({
         id,
         origin,
         mark: { origin, size: mark.size, root: base64(mark.root) },
         keys: keys.map((key) => ({ ...key, key: base64(key.key) })),
+        brakes: brakes.map((brake) => JSON.stringify(brake)),
       });
     }
     case 'batch': {
       const { entries, promise } = signer.signBatch(request.batch);
       return encodeFrame({ id, lengths: entries.map(({ length }) => length) }, [...entries, promise]);
     }
+    case 'adopt':
+      return signer.adopt(request.entry, request.document).then(() => encodeFrame({ id }));
     case 'promise': {
       const { keyid, sig } = signer.signPromise(request.statement);
       return encodeFrame({ id, keyid }, [sig]);

@@ -18,6 +18,7 @@ import {
 } from '@tallystick/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Governance } from '../src/governance.ts';
 import { Mark } from '../src/mark.ts';
 import { Signer } from '../src/signer.ts';
 import { GrowingLog, origin, signerWith } from './support/signing.ts';
@@ -54,7 +55,7 @@ describe('the log key', () => {
     signer.signCheckpoint(log.checkpoint(20), []);
     mark[Symbol.dispose]();
     using reopened = Mark.open(markFile, origin);
-    const restarted = new Signer(keys, reopened, () => 0);
+    const restarted = new Signer(keys, reopened, new Governance(reopened, new Map()), () => 0);
     expect(() => restarted.signCheckpoint(log.checkpoint(19), [])).toThrow(/had 20 entries and now has 19/);
     expect(() => restarted.signCheckpoint(other.checkpoint(20), [])).toThrow(/another history/);
     restarted.signCheckpoint(log.checkpoint(21), log.proof(20, 21));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { formatTrustRootFile } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import { createSealedKeystore } from '../src/keystore/sealed-file.ts';
@@ -10,10 +11,12 @@ import { generateKeySpec } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
 import { scratchDirectory } from './support/scratch.ts';
 import { at, GrowingLog, keySpecs, origin, record } from './support/signing.ts';
+import { TestTrust } from './support/trust.ts';
 
 const passphrase = 'correct horse battery staple';
 let directory: string;
-let config: { socket: string; keystore: string; passphraseFile: string; mark: string; origin: string };
+type ConfigMember = 'socket' | 'keystore' | 'passphraseFile' | 'mark' | 'origin' | 'trustRoot';
+let config: Record<ConfigMember, string>;
 let configFile: string;
 const children: ChildProcess[] = [];
 
@@ -26,7 +29,9 @@ beforeEach(() => {
     passphraseFile: file('passphrase'),
     mark: file('mark.db'),
     origin,
+    trustRoot: file('trust-root.json'),
   };
+  writeFileSync(config.trustRoot, formatTrustRootFile([new TestTrust().root]));
   configFile = file('signer.json');
   writeFileSync(configFile, JSON.stringify(config));
   writeFileSync(config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });

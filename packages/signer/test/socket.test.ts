@@ -163,7 +163,12 @@ describe('a client', () => {
     await kill();
     const fake = createServer((socket) => {
       sockets.push(socket);
-      const answer = { origin, mark: { origin, size: 7, root: base64(new Uint8Array(32)) }, keys: [] };
+      const answer = {
+        origin,
+        mark: { origin, size: 7, root: base64(new Uint8Array(32)) },
+        keys: [],
+        brakes: [],
+      };
       socket.once('data', () =>
         socket.write(Buffer.concat([encodeFrame({ id: 99, error: {} }), encodeFrame({ id: 1, ...answer })])),
       );

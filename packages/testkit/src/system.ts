@@ -27,7 +27,7 @@ import {
   newLicenseKey,
   newSubjectId,
 } from '@tallystick/server';
-import { Mark, Signer, SigningKey } from '@tallystick/signer';
+import { Governance, Mark, Signer, SigningKey } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
 export interface TestSystemOptions {
@@ -89,6 +89,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     signer: new Signer(
       identity.onlineKeys.map((spec) => new SigningKey(spec)),
       mark,
+      new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
       now,
     ),
     mark,
@@ -108,6 +109,7 @@ export async function openLedger(
   const direct: LedgerParts['signer'] = {
     markSize: async () => signer.describe().mark.size,
     signBatch: async (batch) => signer.signBatch(batch),
+    adopt: (entry, document) => signer.adopt(entry, document),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
   };
@@ -117,6 +119,7 @@ export async function openLedger(
     signer: options.wrapSigner?.(direct) ?? direct,
     cosigners,
     mark: signer.describe().mark,
+    signedBrake: signer.describe().brakes.find((brake) => brake.ns === identity.namespace.ns) ?? null,
     trust,
     ns: identity.namespace.ns,
     keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),

@@ -7,6 +7,7 @@ import type {
   CompanionInput,
   CustomerCreateBody,
   CustomerMergeBody,
+  KeyCut,
   LicenseAmendBody,
   LicenseRenewBody,
   PlanTermsInput,
@@ -16,6 +17,7 @@ import type {
   UpdatesInput,
 } from '../bodies.ts';
 import {
+  lockLevels,
   type PlanSeats,
   type PlanTerm,
   type PlanUpdates,
@@ -53,6 +55,8 @@ import {
   text,
 } from './scalars.ts';
 import { closed, described, oneOf, type Shape } from './shape.ts';
+
+const CUTS_MAX = 64;
 
 const productName = described(text, 'Id or code of a product');
 const planName = described(text, 'Id or code of a plan');
@@ -238,4 +242,22 @@ export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {
   }),
   'license.rekey': closed<BodyOf['license.rekey']>({ key: licenseKey.exactOptional(), ...targeted }),
   'license.reissue': onlyTargeted,
+  'brake.tighten': closed<BodyOf['brake.tighten']>({
+    lock: oneOf(lockLevels).exactOptional(),
+    minEpoch: natural.exactOptional(),
+    until: z
+      .array(
+        closed<KeyCut>({
+          key: described(text, 'Its id in the namespace, or the 16 digits of its key id'),
+          index: described(natural, 'Left out: from the record of this change on').exactOptional(),
+        }),
+      )
+      .max(CUTS_MAX)
+      .exactOptional(),
+    mayStopIssuing: described(
+      boolean,
+      'True where it is meant that no key is left for some kind of record',
+    ).exactOptional(),
+    ...targeted,
+  }),
 };

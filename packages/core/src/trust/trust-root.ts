@@ -12,6 +12,7 @@ import {
   closedMembers,
   type JsonValue,
   parseJson,
+  parseJsonText,
   requireVersion1,
 } from '../encoding/json.ts';
 import { parseDuration, parseInstant } from '../encoding/time.ts';
@@ -71,6 +72,7 @@ const members = [
 ] as const;
 const trustRootMultiline = new Set(['quorum']);
 const keysMax = 32;
+const versionsMax = 10_000;
 const requirementsMax = 64;
 
 /** Parses the envelope of a trust root, without checking who signed it. Throws MALFORMED or TOO_NEW. */
@@ -121,6 +123,20 @@ export async function verifyTrustChain(envelopes: readonly Uint8Array[]): Promis
   }
   if (chain.length === 0) throw new IntegrityError('TRUST_INVALID', 'no trust root');
   return chain;
+}
+
+/** `{"v":1,"envelopes":[b64…]}` and a line feed: the file that clients pin, every version from 1 up. */
+export function formatTrustRootFile(envelopes: readonly Uint8Array[]): string {
+  return `${JSON.stringify({ v: 1, envelopes: envelopes.map(base64) })}\n`;
+}
+
+/** The envelopes of a trust root file, unchecked; throws MALFORMED. */
+export function parseTrustRootFile(text: string): Uint8Array[] {
+  const json = closedMembers(parseJsonText(text.trimEnd()), ['v', 'envelopes'], 'trust root file');
+  requireVersion1(json.v, 'trust root file');
+  return asArray(json.envelopes, 'envelopes', versionsMax).map((envelope) =>
+    decodeBase64(asString(envelope, 'envelope')),
+  );
 }
 
 /**

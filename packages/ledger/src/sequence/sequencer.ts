@@ -7,8 +7,9 @@
  * one are taken back, because they were decided on top of it.
  */
 import { equalBytes, formatInstant } from '@tallystick/core';
-import type { Current, Environment } from '@tallystick/license';
+import type { Current } from '@tallystick/license';
 import { LedgerError } from '../errors.ts';
+import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
@@ -24,7 +25,7 @@ import {
   type SignedBatch,
   type Submission,
 } from './batch.ts';
-import { BatchBuilder, type Queued } from './batch-builder.ts';
+import { BatchBuilder, type DecisionContext, type Queued } from './batch-builder.ts';
 import { Overlay } from './overlay.ts';
 import { type Outcome, Requests } from './requests.ts';
 import type { ViewSources } from './view.ts';
@@ -41,7 +42,7 @@ export interface BatchSigner {
 
 interface RecordToSign {
   record: PendingRecord['record'];
-  /** The document that a license record commits to. */
+  /** The document that a record commits to, where the signer judges it. */
   content: { salt: Uint8Array; document: Uint8Array } | null;
 }
 
@@ -54,8 +55,9 @@ export interface SequencerParts {
   views: Omit<ViewSources, 'overlay' | 'durableBatch' | 'reader'>;
   /** Milliseconds. */
   now: () => number;
-  /** What decisions may use besides the view. */
-  environment: (at: string) => Environment;
+  /** What decisions may use besides the view and where in the log they are made. */
+  environment: (at: string) => DecisionContext;
+  governing: Governing;
   /** The instant that promises made now name. */
   publishBy: () => string;
   /** Told of every batch once it is durable, in log order. */
@@ -164,9 +166,9 @@ export class Sequencer {
     });
   }
 
-  /** Appends an entry that is not a record (map.root, trust.root); only inside `whileQuiet`. */
-  async appendQuietly(entry: StoredEntry): Promise<void> {
-    await this.#append([entry], []);
+  /** Appends an entry that was made elsewhere: one that is not a record, or is signed; only inside `whileQuiet`. */
+  async appendQuietly(entry: StoredEntry, causes: readonly StoredCause[] = []): Promise<void> {
+    await this.#append([entry], causes);
     this.#parts.onAppended(this.#parts.state.size);
     this.#nextIndex = this.#parts.state.size;
   }
@@ -246,7 +248,8 @@ export class Sequencer {
   }
 
   async #sign(batch: Batch): Promise<void> {
-    const { signer, publishBy } = this.#parts;
+    const { signer, publishBy, governing } = this.#parts;
+    for (const { applied } of batch.records) governing.signing(applied.current.document);
     const records = batch.records.map(recordToSign);
     assemble(batch, await signer.signBatch({ records, index: batch.base, publishBy: publishBy() }));
   }
@@ -283,6 +286,7 @@ export class Sequencer {
   #remember({ records }: Batch): void {
     for (const { index, applied } of records) {
       const { current, change } = applied;
+      this.#parts.governing.committed(current.document);
       if (change.type !== 'license.issued') this.#parts.reader.remember(index, { ...current, index });
     }
   }
@@ -354,6 +358,6 @@ function asError(error: unknown): Error {
 }
 
 function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
-  const isLimited = record.type.startsWith('license.') && salt !== null && document !== null;
-  return { record, content: isLimited ? { salt, document } : null };
+  const isJudged = /^(?:license|brake)\./.test(record.type) && salt !== null && document !== null;
+  return { record, content: isJudged ? { salt, document } : null };
 }

@@ -96,6 +96,7 @@ export class LedgerHost implements AsyncDisposable {
       signer,
       cosigners: quorum,
       mark: hello.mark,
+      signedBrake: hello.brakes.find((brake) => brake.ns === config.ns) ?? null,
       trust,
       ns: config.ns,
       keys,
@@ -124,7 +125,8 @@ export class LedgerHost implements AsyncDisposable {
 
   status(): LedgerStatus {
     const { trust, hello, quorum, times } = this.#foundation;
-    const { size, published, pending, namespace, brake, mutations } = this.#ledger;
+    const { size, published, pending, mutations } = this.#ledger;
+    const { namespace, brake } = this.#ledger.governing;
     const { trouble } = this.#store;
     const failing = trouble && { problem: 'not_committed' as const, message: trouble.message };
     const mark = published !== null && published.size >= hello.mark.size ? published : hello.mark;

@@ -308,7 +308,7 @@ export class LedgerService {
   }
 
   #needNamespace(ns: string): void {
-    if (ns !== this.#ledger.namespace.ns)
+    if (ns !== this.#ledger.governing.namespace.ns)
       throw new ServiceProblem('not_found', `there is no namespace ${ns} here`);
   }
 }

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writ
 import { dirname } from 'node:path';
 import {
   base64,
+  formatTrustRootFile,
   formatVerifierKey,
   type NamespaceDocument,
   parseTrustRoot,
@@ -19,7 +20,6 @@ import { SqliteStore } from '@tallystick/ledger';
 import { createSealedKeystore, Mark } from '@tallystick/signer';
 import { createKey, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
-import { formatTrustRootFile } from '../trust-root-file.ts';
 import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
 

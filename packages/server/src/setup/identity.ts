@@ -51,19 +51,24 @@ export interface Identity {
 /** Log index of the namespace's first record, from which its keys are valid. */
 const namespaceIndex = 1;
 
+/** One signs, and one stands by for the next rotation: each is listed in every license file. */
+const issuingKeys = 2;
+
 export function createIdentity(options: IdentityOptions): Identity {
   const { ns } = options;
   const root = generateKeySpec(['root'], null);
   const authority = generateKeySpec(['authority'], ns);
   const log = generateKeySpec(['log'], null);
-  const issuing = generateKeySpec(['product', 'plan', 'customer', 'license'], ns);
+  const issuing = Array.from({ length: issuingKeys }, () =>
+    generateKeySpec(['product', 'plan', 'customer', 'license'], ns),
+  );
   const brake = generateKeySpec(['brake'], ns);
   const lease = generateKeySpec(['lease'], ns);
   return {
     offlineKeys: [root, authority],
-    onlineKeys: [log, issuing, brake, lease],
+    onlineKeys: [log, ...issuing, brake, lease],
     trustRoot: signTrustRoot(options, { root, authority, log }),
-    namespace: namespaceDocument(options, [issuing, brake, lease]),
+    namespace: namespaceDocument(options, [...issuing, brake, lease]),
     brake: {
       v: 1,
       type: 'brake',

@@ -219,6 +219,7 @@ function signerConfig(layout: Layout, system: SystemDescription): object {
     passphraseFile: layout.secrets.onlinePassphrase,
     mark: layout.signer.mark,
     origin: system.origin,
+    trustRoot: layout.trustRoot,
   };
 }
 

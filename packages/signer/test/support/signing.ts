@@ -8,6 +8,7 @@ import {
   leafHash,
   utf8,
 } from '@tallystick/core';
+import { Governance } from '../../src/governance.ts';
 import { generateKeySpec, type KeySpec, noLimits, SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
 import type { RecordToSign } from '../../src/protocol/requests.ts';
@@ -38,7 +39,8 @@ export function signerWith(
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
   const keys = specs.map((spec) => new SigningKey(spec));
-  return { signer: new Signer(keys, mark, now), mark, keys, markFile };
+  const governance = new Governance(mark, new Map());
+  return { signer: new Signer(keys, mark, governance, now), mark, keys, markFile };
 }
 
 /** A well-formed record; 32-byte values are arbitrary. */
