@@ -215,7 +215,7 @@ async function open(
     signedBrake: hello.brakes[0] ?? null,
     trust: parseTrustRoot(identity.trustRoot),
     ns: 'acme',
-    keys: hello.keys.map(({ alg, key }) => ({ alg, key })),
+    keys: { all: hello.keys.map(({ alg, key }) => ({ alg, key })) },
     indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
     newId: newSubjectId,
     newLicenseKey,

@@ -53,7 +53,7 @@ export interface Note {
   detail: string;
 }
 
-export interface MutationResult<T extends Sold | 'brake' = Sold | 'brake'> {
+export interface MutationResult<T extends SubjectType = SubjectType> {
   changes: Change[];
   /** What the log's key promises of each change, in the same order; empty in a dry run. */
   promises: KeptPromise[];

@@ -7,6 +7,7 @@
  * - Products and plans are named by id or code, customers by id or reference, licenses by id.
  */
 import type {
+  Base64,
   CalendarDuration,
   Code,
   Duration,
@@ -199,6 +200,14 @@ export interface KeyCut {
   key: string;
   /** Left out: from the record of this change on. */
   index?: number;
+}
+
+/** A record of the namespace as its authority signed it, with what it commits to. All in base64. */
+export interface NamespaceRevisionBody {
+  /** The exact bytes of the envelope. */
+  entry: Base64;
+  document: Base64;
+  cause: { salt: Base64; document: Base64 };
 }
 
 export interface BrakeTightenBody extends Targeted {

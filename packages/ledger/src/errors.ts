@@ -13,6 +13,8 @@ export type LedgerProblem =
   /** Durable, and no checkpoint covers it yet. */
   | 'not_published_yet'
   | 'idempotency_key_reused'
+  /** A namespace revision does not follow from the log, or is not its authority's. */
+  | 'namespace_refused'
   | 'overloaded'
   | 'stopping';
 

@@ -10,6 +10,7 @@ export {
 export { type LedgerTimes, ledgerTimes } from './ledger-times.ts';
 export { LogState } from './log-state.ts';
 export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';
+export type { SignedRevision } from './place-revision.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
 export {
   type LicenseFilter,

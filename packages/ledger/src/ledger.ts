@@ -3,22 +3,19 @@
  *
  * Owns the sequencer, the publisher and the projections; the store, the signer and the cosigners are passed in.
  */
-import {
-  type BrakeDocument,
-  formatInstant,
-  type KeptPromise,
-  type PublicKey,
-  type TrustRoot,
-} from '@tallystick/core';
+import type { BrakeDocument, KeptPromise, PublicKey, TrustRoot } from '@tallystick/core';
 import type { Environment } from '@tallystick/license';
 import { LedgerError } from './errors.ts';
 import { Governing } from './governing.ts';
 import type { LedgerTimes } from './ledger-times.ts';
 import type { LogState } from './log-state.ts';
 import type { IndexLicenseKey } from './names.ts';
+import { NamespaceRevisions } from './namespace-revisions.ts';
 import { type Opened, openLog } from './open-log.ts';
+import type { SignedRevision } from './place-revision.ts';
 import type { ProjectionFeeder } from './projections/feeder.ts';
 import type { Projections, ProjectionWriter } from './projections/projections.ts';
+import { Promises } from './promises.ts';
 import { type CheckpointSigner, type Cosigners, type Published, Publisher } from './publish/publisher.ts';
 import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
@@ -27,7 +24,6 @@ import {
   type AppliedChange,
   type BatchPromise,
   keptPromise,
-  makePromise,
   type PromiseSigner,
   type Submission,
 } from './sequence/batch.ts';
@@ -50,8 +46,8 @@ export interface LedgerParts {
   /** The governing trust root. */
   trust: TrustRoot;
   ns: string;
-  /** Public keys of the issuing and brake keys. */
-  keys: readonly PublicKey[];
+  /** Public keys of the issuing and brake keys, which rotate. */
+  keys: { readonly all: readonly PublicKey[] };
   indexKey: IndexLicenseKey;
   newId: Environment['newId'];
   /** Draws a license key from random bytes. */
@@ -91,6 +87,8 @@ export type SubmitResult =
       repeated: boolean;
     };
 
+type Revised = Extract<SubmitResult, { changes: unknown }>;
+
 export class Ledger {
   readonly #parts: LedgerParts;
   readonly #state: LogState;
@@ -102,6 +100,8 @@ export class Ledger {
   readonly read: LedgerReader;
   #following: NodeJS.Timeout | null = null;
   readonly #governing: Governing;
+  readonly #promises: Promises;
+  readonly #revisions: NamespaceRevisions;
   /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
   #oldestPending: { at: number; index: number } | null = null;
   /** Why nothing may change, for as long as this process runs. */
@@ -115,9 +115,17 @@ export class Ledger {
     this.#feeder = opened.feeder;
     this.#governing = new Governing(opened.namespace, opened.brake, parts.signedBrake);
     this.#closed = opened.closed;
+    this.#promises = new Promises(this.#parts);
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
+    this.#revisions = new NamespaceRevisions({
+      ...parts,
+      state,
+      reader,
+      governing: this.#governing,
+      sequencer: this.#sequencer,
+    });
     this.#bundles = new BundleMaker({ store, state, reader, keys: parts.keys });
     const settle = (): Promise<void> => this.#feeder.settle();
     this.read = new LedgerReader({
@@ -201,6 +209,20 @@ export class Ledger {
     return { changes, promises, repeated };
   }
 
+  /**
+   * Takes a namespace revision that its authority signed into the log; what is there already is found again. A dry run
+   * only checks it. Throws LedgerError (`namespace_refused`) where it does not follow from what is there.
+   */
+  async reviseNamespace(signed: SignedRevision, dryRun: boolean): Promise<Revised> {
+    const closed = this.mutations;
+    if (closed !== null && !dryRun) throw closed;
+    const { change, isNew } = await this.#revisions.take(signed, dryRun);
+    if (dryRun || !isNew) return { changes: [change], promises: null, repeated: !isNew };
+    await this.#present('namespace');
+    const promise = await this.promiseOf(change.index ?? 0);
+    return { changes: [change], promises: promise && [promise], repeated: false };
+  }
+
   /** Resolves when a published checkpoint covers the log's first `size` entries. */
   whenPublished(size: number, timeoutMs: number): Promise<Published> {
     return this.#publisher.whenPublished(size, timeoutMs);
@@ -230,7 +252,7 @@ export class Ledger {
   /** A promise for an entry that waits for its checkpoint; null for a published one, and where none can be signed. */
   async promiseOf(index: number): Promise<KeptPromise | null> {
     if (index < (this.published?.size ?? 0)) return null;
-    const promise = await this.#makePromise(index, [this.#state.tree.leaf(index)]);
+    const promise = await this.#promises.make(index, [this.#state.tree.leaf(index)]);
     return promise && keptPromise(promise, index);
   }
 
@@ -268,29 +290,10 @@ export class Ledger {
   async #promiseAgain(changes: readonly AppliedChange[]): Promise<BatchPromise | null> {
     const first = changes[0]?.index ?? 0;
     if ((this.published?.size ?? 0) > first) return null;
-    return this.#makePromise(
+    return this.#promises.make(
       first,
       changes.map(({ leaf }) => leaf ?? new Uint8Array(32)),
     );
-  }
-
-  #publishBy(): string {
-    return formatInstant(this.#parts.now() + this.#parts.times.promiseMs);
-  }
-
-  /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
-  async #makePromise(index: number, leaves: readonly Uint8Array[]): Promise<BatchPromise | null> {
-    const { signer, trust } = this.#parts;
-    const statement = { origin: trust.log.origin, index, publishBy: this.#publishBy() };
-    try {
-      return await makePromise(signer, statement, leaves);
-    } catch (error) {
-      this.#parts.onEvent({
-        type: 'alarm',
-        error: error instanceof Error ? error : new Error(String(error)),
-      });
-      return null;
-    }
   }
 
   #createSequencer({ state, reader, lastAt }: Opened): Sequencer {
@@ -306,7 +309,7 @@ export class Ledger {
         now,
         environment: (at) => this.#environment(at),
         governing: this.#governing,
-        publishBy: () => this.#publishBy(),
+        publishBy: () => this.#promises.publishBy(),
         onCommitted: ({ revisions, requests, changes, size }) => {
           this.#feeder.add(revisions, requests, size);
           this.#follow();

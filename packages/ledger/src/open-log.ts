@@ -133,10 +133,14 @@ async function publicDocument(reader: RevisionReader, id: string): Promise<Curre
   return current;
 }
 
-/** The newest time that was written into the log. */
+/** The newest time that was written into the log: what an authority signed offline may be older than what is before. */
 async function newestTime(store: Store, size: number): Promise<number> {
-  const last = await store.entry(size - 1);
-  if (last === undefined) return 0;
-  if (isMapRoot(last.entry)) return Date.parse(parseMapRoot(last.entry).at);
-  return last.subject === null ? 0 : Date.parse(parseRecordEntry(last.entry).record.at);
+  for (let index = size - 1; ; index--) {
+    const last = await store.entry(index);
+    if (last === undefined) return 0;
+    if (isMapRoot(last.entry)) return Date.parse(parseMapRoot(last.entry).at);
+    if (last.subject === null) return 0;
+    const { type, at } = parseRecordEntry(last.entry).record;
+    if (!type.startsWith('namespace.')) return Date.parse(at);
+  }
 }

@@ -122,7 +122,7 @@ export async function openLedger(
     signedBrake: signer.describe().brakes.find((brake) => brake.ns === identity.namespace.ns) ?? null,
     trust,
     ns: identity.namespace.ns,
-    keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),
+    keys: { all: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey) },
     indexKey: (key) => createHmac('sha256', 'test').update(key).digest('base64'),
     newId: newSubjectId,
     newLicenseKey,

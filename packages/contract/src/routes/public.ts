@@ -9,7 +9,6 @@ import { documents } from '../schemas/documents.ts';
 import { namespaceParams, revisionParams, tileParams, trustKeyParams } from '../schemas/inputs.ts';
 import { described } from '../schemas/shape.ts';
 import { currentTrust, envelope, keyList } from '../schemas/trust.ts';
-import { type Mutation, mutation } from './mutations.ts';
 import { type Read, read } from './reads.ts';
 
 interface RevisionParams {
@@ -24,7 +23,6 @@ export interface PublicRoutes {
   'trust.keys': Route<Read<KeyList, { ns: string }>>;
   'trust.namespace': Route<Read<NamespaceDocument, RevisionParams>>;
   'trust.brake': Route<Read<BrakeDocument, RevisionParams>>;
-  'brake.tighten': Route<Mutation<'brake.tighten'>>;
 }
 
 /** The same handlers serve clients and administrators. */
@@ -98,10 +96,5 @@ export const publicRoutes: PublicRoutes = {
     schema: documents.brake,
     description: 'The exact bytes of the document',
     problems: ['integrity'],
-  }),
-  'brake.tighten': mutation('brake.tighten', {
-    summary: 'Lock the namespace further, raise its smallest epoch, or end the range of keys',
-    verb: 'tighten',
-    problems: ['may_only_tighten', 'in_use'],
   }),
 };

@@ -10,6 +10,7 @@ import type {
   KeyCut,
   LicenseAmendBody,
   LicenseRenewBody,
+  NamespaceRevisionBody,
   PlanTermsInput,
   SeatsInput,
   Targeted,
@@ -40,6 +41,7 @@ import {
   trial,
 } from './grants.ts';
 import {
+  base64Of,
   boolean,
   calendarDuration,
   code,
@@ -57,6 +59,9 @@ import {
 import { closed, described, oneOf, type Shape } from './shape.ts';
 
 const CUTS_MAX = 64;
+const ENTRY_BYTES_MAX = 65_536;
+const DOCUMENT_BYTES_MAX = 262_144;
+const CAUSE_BYTES_MAX = 16_384;
 
 const productName = described(text, 'Id or code of a product');
 const planName = described(text, 'Id or code of a plan');
@@ -157,6 +162,12 @@ const content = {
 
 const message = described(text, 'Travels in the license, so customers read it').nullable().exactOptional();
 const onlyTargeted: z.ZodType<Targeted> = closed<Targeted>(targeted);
+
+export const namespaceRevision: z.ZodType<NamespaceRevisionBody> = closed<NamespaceRevisionBody>({
+  entry: described(base64Of(ENTRY_BYTES_MAX), 'The exact bytes of the envelope that the authority signed'),
+  document: base64Of(DOCUMENT_BYTES_MAX),
+  cause: closed<NamespaceRevisionBody['cause']>({ salt: base64Of(32), document: base64Of(CAUSE_BYTES_MAX) }),
+});
 
 /** The schema of every mutation's body, by the type of its command. */
 export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {

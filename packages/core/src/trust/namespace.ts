@@ -80,6 +80,12 @@ type Locking = Pick<BrakeDocument, 'epoch' | 'lock'>;
 /** What a brake tightens. */
 type Braking = Pick<BrakeDocument, 'epoch' | 'lock' | 'minEpoch' | 'until'>;
 
+/**
+ * How far the time in a namespace record may lie behind the entries before it, in milliseconds: its authority signs
+ * offline, while the log goes on.
+ */
+export const authorityDelayMaxMs: number = 7 * 86_400_000;
+
 const keysMax = 256;
 
 /** What every document begins with, checked: version, type, and nothing critical that is unknown. */

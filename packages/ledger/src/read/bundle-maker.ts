@@ -18,8 +18,8 @@ export interface BundleParts {
   store: Store;
   state: LogState;
   reader: RevisionReader;
-  /** Public keys of the namespace's issuing and brake keys. */
-  keys: readonly PublicKey[];
+  /** Public keys of the namespace's issuing and brake keys, which rotate. */
+  keys: { readonly all: readonly PublicKey[] };
 }
 
 /** What all bundles under one checkpoint share. */
@@ -61,7 +61,7 @@ export class BundleMaker {
     return encodeBundle({
       trust: [],
       anchor: shared.anchor,
-      keys: this.#parts.keys.filter((key) => keyids.has(keyIdOf(key))),
+      keys: this.#parts.keys.all.filter((key) => keyids.has(keyIdOf(key))),
       subjects: [...shared.singletons.map(({ subject }) => subject), license.subject],
     });
   }

@@ -11,6 +11,8 @@ import type { Current } from '@tallystick/license';
 import { LedgerError } from '../errors.ts';
 import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
+import type { PlacedRevision } from '../place-revision.ts';
+import { revisionRows } from '../projections/projections.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
@@ -166,11 +168,35 @@ export class Sequencer {
     });
   }
 
-  /** Appends an entry that was made elsewhere: one that is not a record, or is signed; only inside `whileQuiet`. */
-  async appendQuietly(entry: StoredEntry, causes: readonly StoredCause[] = []): Promise<void> {
-    await this.#append([entry], causes);
+  /** Appends an entry that is not a record (map.root, trust.root); only inside `whileQuiet`. */
+  async appendQuietly(entry: StoredEntry): Promise<void> {
+    await this.#append([entry], []);
     this.#parts.onAppended(this.#parts.state.size);
     this.#nextIndex = this.#parts.state.size;
+  }
+
+  /** Appends a record that was signed elsewhere; only inside `whileQuiet`. */
+  async appendSigned({ stored, cause, applied }: PlacedRevision): Promise<void> {
+    await this.#append([stored], [cause]);
+    const { size } = this.#parts.state;
+    this.#nextIndex = size;
+    const { document, rev } = applied.current;
+    const { index } = stored;
+    this.#parts.governing.committed(document);
+    this.#parts.onCommitted({
+      batch: this.#committedBatch,
+      size,
+      entries: [stored],
+      revisions: [
+        {
+          ...revisionRows({ index, id: document.id, rev, document, names: new Map() }),
+          type: applied.change.type,
+          cause: index,
+        },
+      ],
+      requests: [],
+      changes: [applied],
+    });
   }
 
   /** The time to write into the log now: never before anything written earlier. */

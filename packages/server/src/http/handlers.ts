@@ -98,6 +98,8 @@ const reads = {
   'trust.namespace': ({ params }, { ledger }) =>
     ledger.call('publicDocument', { ...params, id: 'namespace' }),
   'trust.brake': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'brake' }),
+  'namespace.revise': ({ body, query }, { ledger }) =>
+    ledger.ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
   'license.bundle': ({ params }, { ledger }) => ledger.call('bundle', { id: params.id }),
   'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),

@@ -2,14 +2,7 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { notes } from '@tallystick/contract';
-import {
-  base64,
-  effectiveLock,
-  effectiveMinEpoch,
-  formatInstant,
-  type PublicKey,
-  type TrustRoot,
-} from '@tallystick/core';
+import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import {
   Ledger,
   LedgerError,
@@ -26,6 +19,7 @@ import { Quorum } from '../quorum/quorum.ts';
 import { readTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
+import { NamespaceKeys } from './namespace-keys.ts';
 import { LedgerService } from './service.ts';
 import { WatchedStore } from './watched-store.ts';
 
@@ -36,8 +30,7 @@ interface Foundation {
   trust: TrustRoot;
   signer: SignerClient;
   hello: SignerHello;
-  /** Public keys of the namespace's issuing and brake keys. */
-  keys: PublicKey[];
+  keys: NamespaceKeys;
   quorum: Quorum;
   store: ThreadedStore;
   projectionWriter: ThreadedProjectionWriter;
@@ -184,7 +177,7 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
     trust,
     signer,
     hello,
-    keys: hello.keys.filter(({ ns }) => ns === config.ns).map(({ alg, key }) => ({ alg, key })),
+    keys: new NamespaceKeys(signer, config.ns, hello),
     quorum: new Quorum({
       policy: trust.quorum,
       urls: config.cosigners,

@@ -5,7 +5,7 @@
  */
 
 import type { NoteCode } from '@tallystick/contract';
-import { base64, decodeUtf8, type KeptPromise, type PublicKey, parseTilePath } from '@tallystick/core';
+import { base64, decodeUtf8, type KeptPromise, parseTilePath } from '@tallystick/core';
 import {
   type CheckedRevision,
   type HistoryItem,
@@ -15,6 +15,7 @@ import {
 } from '@tallystick/ledger';
 import type { Command, TallyDocument } from '@tallystick/license';
 import type { LedgerStatus } from './messages.ts';
+import type { NamespaceKeys } from './namespace-keys.ts';
 import { ServiceProblem } from './service-problem.ts';
 
 type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
@@ -25,6 +26,16 @@ export interface MutateInput {
   why: string | null;
   /** Idempotency key and base64 of the hash of the request. */
   request: { key: string; hash: string } | null;
+  dryRun: boolean;
+  wait: 'durable' | 'published';
+  waitMs: number;
+}
+
+export interface NamespaceRevisionInput {
+  command: { type: 'namespace.update' };
+  entry: string;
+  document: string;
+  cause: { salt: string; document: string };
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
@@ -67,13 +78,13 @@ const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.re
 
 export class LedgerService {
   readonly #ledger: Ledger;
-  readonly #keys: readonly PublicKey[];
+  readonly #keys: NamespaceKeys;
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
   readonly #status: () => LedgerStatus;
 
   constructor(
     ledger: Ledger,
-    keys: readonly PublicKey[],
+    keys: NamespaceKeys,
     note: (code: NoteCode) => { code: NoteCode; detail: string },
     status: () => LedgerStatus,
   ) {
@@ -100,6 +111,22 @@ export class LedgerService {
       const { code, message, path, details } = result.refused;
       throw new ServiceProblem(code, message, path, details);
     }
+    return this.#mutationAnswer(input, result);
+  }
+
+  /** Takes a namespace revision; every member is base64. */
+  async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
+    const { entry, document, cause } = input;
+    await this.#keys.refresh();
+    const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
+    const result = await this.#ledger.reviseNamespace(
+      {
+        entry: bytes(entry),
+        document: bytes(document),
+        cause: { salt: bytes(cause.salt), document: bytes(cause.document) },
+      },
+      input.dryRun,
+    );
     return this.#mutationAnswer(input, result);
   }
 
@@ -196,7 +223,7 @@ export class LedgerService {
 
   async trustKeys({ ns }: { ns: string }): Promise<object> {
     this.#needNamespace(ns);
-    return { keys: this.#keys.map(({ alg, key }) => ({ alg, key: base64(key) })) };
+    return { keys: this.#keys.all.map(({ alg, key }) => ({ alg, key: base64(key) })) };
   }
 
   /** The envelope of a trust root version, as text. */
@@ -221,7 +248,7 @@ export class LedgerService {
   }
 
   async #mutationAnswer(
-    input: MutateInput,
+    input: Pick<MutateInput, 'dryRun' | 'wait' | 'waitMs'> & { command: { type: string } },
     result: Extract<SubmitResult, { changes: unknown }>,
   ): Promise<MutationAnswer> {
     const { changes, repeated } = result;
