@@ -1,6 +1,8 @@
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
-export { createSealedKeystore, KeystoreError, openSealedKeystore } from './keystore/sealed-file.ts';
+export {
+  addToSealedKeystore,
+  createSealedKeystore, KeystoreError, openSealedKeystore } from './keystore/sealed-file.ts';
 export {
   generateKeySpec,
   type KeySpec,

@@ -26,17 +26,36 @@ export function createSealedKeystore(file: string, passphrase: string, keys: rea
   if (passphrase.length < passphraseLengthMin) {
     throw new KeystoreError(`the passphrase needs at least ${passphraseLengthMin} characters`);
   }
+  const text = sealedText(passphrase, keys);
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    throw new KeystoreError(`${file} exists already, or its folder does not`, { cause: error });
+  }
+  writeInPlace(file, text);
+}
+
+/** Adds keys behind those that a keystore holds. It holds either all of them afterwards, or what it held before. */
+export function addToSealedKeystore(file: string, passphrase: string, keys: readonly KeySpec[]): void {
+  const held = readSpecs(file, passphrase);
+  writeInPlace(file, sealedText(passphrase, [...held, ...keys]));
+}
+
+function sealedText(passphrase: string, keys: readonly KeySpec[]): string {
   const salt = randomBytes(32);
   const header = JSON.stringify({ v: 1, kdf: { ...kdfDefaults, salt: base64(salt) } });
   const key = deriveKey(passphrase, salt, kdfDefaults);
   const sealed = seal(key, utf8(JSON.stringify({ keys })), utf8(header));
   key.fill(0);
-  const text = `${header.slice(0, -1)},"sealed":"${base64(sealed)}"}\n`;
-  writeNewFile(file, text);
+  return `${header.slice(0, -1)},"sealed":"${base64(sealed)}"}\n`;
 }
 
 /** Opens a keystore; throws KeystoreError for loose file modes, a wrong passphrase or damage. */
 export function openSealedKeystore(file: string, passphrase: string): SigningKey[] {
+  return readSpecs(file, passphrase).map((spec) => new SigningKey(spec));
+}
+
+function readSpecs(file: string, passphrase: string): KeySpec[] {
   const { mode } = statOf(file);
   if ((mode & 0o077) !== 0) {
     throw new KeystoreError(`${file} can be read by others than its owner: run chmod 600 on it`);
@@ -47,7 +66,7 @@ export function openSealedKeystore(file: string, passphrase: string): SigningKey
     const content = open(key, sealed, utf8(header));
     const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
     content.fill(0);
-    return keys.map((spec) => new SigningKey(spec));
+    return keys;
   } catch (error) {
     throw new KeystoreError(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
   } finally {
@@ -97,13 +116,8 @@ function deriveKey(passphrase: string, salt: Uint8Array, kdf: Kdf): Uint8Array {
   return scryptSync(passphrase.normalize('NFKC'), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
 }
 
-/** Whole or not at all: written beside, synced, then renamed; the `x` flag refuses an existing file. */
-function writeNewFile(file: string, text: string): void {
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    throw new KeystoreError(`${file} exists already, or its folder does not`, { cause: error });
-  }
+/** Whole or not at all: written beside, synced, then renamed. */
+function writeInPlace(file: string, text: string): void {
   const partial = `${file}.partial`;
   const descriptor = openSync(partial, 'w', 0o600);
   writeSync(descriptor, text);
