@@ -1,12 +1,14 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin"}. Prints one JSON line when it
- * listens; alarms are JSON lines on stderr.
+ * Config: {"socket","keystore","passphraseFile","mark","origin"}, and {"token":{"description","pinFile"}} where the log
+ * key is in a PKCS#11 token. Prints one JSON line when it listens; alarms are JSON lines on stderr.
  */
 import { readFileSync } from 'node:fs';
-import { readPassphraseFile } from './keystore/passphrase-file.ts';
+import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
+import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
 import { listen } from './socket-server.ts';
@@ -17,6 +19,7 @@ interface SignerConfig {
   passphraseFile: string;
   mark: string;
   origin: string;
+  token?: { description: string; pinFile: string };
 }
 
 async function main(): Promise<void> {
@@ -25,7 +28,9 @@ async function main(): Promise<void> {
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
   const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
-  const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
+  const sealed = openSealedKeystore(config.keystore, passphrase);
+  await using token = await openToken(config.token);
+  const signer = new Signer([...sealed, ...(token?.keys ?? [])], mark, () => Date.now());
   const server = await listen(signer, config.socket, (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
@@ -34,6 +39,13 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();
   server.close();
+}
+
+/** Looked at last, because a wrong PIN counts: whatever else is wrong is found before. */
+async function openToken(config: SignerConfig['token']): Promise<Pkcs11Keystore | null> {
+  if (config === undefined) return null;
+  const pin = readPinFile(config.pinFile);
+  return Pkcs11Keystore.open(readTokenDescription(config.description), pin);
 }
 
 /** A signal, or the end of the supervisor that started this process and holds its channel. */

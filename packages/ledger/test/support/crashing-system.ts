@@ -148,12 +148,16 @@ export class CrashingSystem {
 
   #signer(alive: { value: boolean }): Parts {
     const { signer } = this.world;
-    const ask = async <T>(operation: keyof Parts, request: unknown, act: () => T): Promise<T> => {
+    const ask = async <T>(
+      operation: keyof Parts,
+      request: unknown,
+      act: () => T | Promise<T>,
+    ): Promise<T> => {
       // A socket lies in between: answers never come in the same turn.
       await after(this.signerDelayMs);
       if (!alive.value) throw new Error('the process is dead');
       this.signerFault?.(operation, 'before', request);
-      const answer = act();
+      const answer = await act();
       this.signerFault?.(operation, 'after', request);
       return answer;
     };

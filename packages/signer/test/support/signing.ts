@@ -8,7 +8,8 @@ import {
   leafHash,
   utf8,
 } from '@tallystick/core';
-import { generateKeySpec, type KeySpec, noLimits, SigningKey } from '../../src/keystore/signing-key.ts';
+import { noLimits } from '../../src/keystore/keystore-key.ts';
+import { generateKeySpec, type KeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
 import type { RecordToSign } from '../../src/protocol/requests.ts';
 import { Signer } from '../../src/signer.ts';

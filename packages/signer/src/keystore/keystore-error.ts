@@ -1,0 +1,14 @@
+/** A keystore that cannot be opened, written or used, with a sentence for the operator. */
+export class KeystoreError extends Error {
+  override readonly name: string = 'KeystoreError';
+}
+
+/** The token with the key is not there now. Nothing is lost: the next request looks for it again. */
+export class TokenUnavailable extends KeystoreError {
+  override readonly name = 'TokenUnavailable';
+}
+
+/** The token does not take the PIN. Only people may try again, because a token locks after a few wrong ones. */
+export class PinRefused extends KeystoreError {
+  override readonly name = 'PinRefused';
+}
