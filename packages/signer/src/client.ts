@@ -187,7 +187,7 @@ export class SignerClient {
   }
 }
 
-/** A signer whose token is away is as good as none, and comes back as one does. */
+/** A signer without its log key is as good as none, and comes back as one does. */
 function refusal({ reason, message }: { reason: string; message: string }): Error {
   return reason === unavailableReason ? new SignerUnavailable(message) : new SignerRefused(reason, message);
 }

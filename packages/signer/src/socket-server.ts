@@ -2,7 +2,7 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
-import { TokenUnavailable } from './keystore/keystore-error.ts';
+import { KeystoreError } from './keystore/keystore-error.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
 import { parseRequest, SignerRefusal, unavailableReason } from './protocol/requests.ts';
 import type { Signer } from './signer.ts';
@@ -84,7 +84,7 @@ function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Promise<Buffe
 
 function refusalReason(error: unknown): string {
   if (error instanceof SignerRefusal) return error.reason;
-  if (error instanceof TokenUnavailable) return unavailableReason;
+  if (error instanceof KeystoreError) return unavailableReason;
   return error instanceof IntegrityError ? 'malformed' : 'internal';
 }
 

@@ -172,7 +172,7 @@ export class Pkcs11Token {
       this.#module.C_Finalize();
     } catch (error) {
       // The device is gone, and what was open with it.
-      if (!(error instanceof this.#api.NativeError)) throw error;
+      if (!isFromModule(error)) throw error;
     }
   }
 
@@ -197,7 +197,7 @@ export class Pkcs11Token {
     try {
       return this.#module.C_GetTokenInfo(slot).label.trimEnd();
     } catch (error) {
-      if (error instanceof this.#api.NativeError) return null;
+      if (isFromModule(error)) return null;
       throw error;
     }
   }
@@ -239,12 +239,17 @@ export class Pkcs11Token {
 
   /** What the module says, as a sentence for the operator. */
   #explained(error: unknown): unknown {
-    if (!(error instanceof this.#api.NativeError)) return error;
+    if (!isFromModule(error)) return error;
     return new TokenUnavailable(
       `token "${this.#label}" does not answer (${error.message}): connect it, and see that its software runs`,
       { cause: error },
     );
   }
+}
+
+/** The binding wraps most of what a module returns, and leaves some of it bare: the name of the value is in all. */
+function isFromModule(error: unknown): error is Error {
+  return error instanceof Error && /\bCKR_[A-Z0-9_]+/.test(error.message);
 }
 
 /** The module's return value, where an error has one. */

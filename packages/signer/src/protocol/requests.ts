@@ -54,7 +54,7 @@ export type RefusalReason =
   | 'other_log'
   | 'internal';
 
-/** The answer while the token with the log key is away. No refusal of what was asked: it may be asked again. */
+/** The answer while the log key cannot sign. No refusal of what was asked: it may be asked again. */
 export const unavailableReason = 'unavailable';
 
 /** A request that the signer does not carry out. Refusals of sound requests are alarms. */
