@@ -1,5 +1,10 @@
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
-export { KeystoreError, PinRefused, TokenUnavailable } from './keystore/keystore-error.ts';
+export {
+  KeystoreError,
+  PinRefused,
+  pinRefusedExitCode,
+  TokenUnavailable,
+} from './keystore/keystore-error.ts';
 export {
   type KeystoreKey,
   noLimits,

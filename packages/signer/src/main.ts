@@ -5,6 +5,7 @@
  * key is in a PKCS#11 token. Prints one JSON line when it listens; alarms are JSON lines on stderr.
  */
 import { readFileSync } from 'node:fs';
+import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
 import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
 import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
@@ -63,6 +64,6 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`signer: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
+    process.exit(error instanceof PinRefused ? pinRefusedExitCode : 1);
   },
 );

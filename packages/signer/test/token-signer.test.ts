@@ -202,16 +202,21 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
     });
 
     it.each([
-      ['a wrong PIN', () => writeFileSync(join(directory, 'token.pin'), '161803'), /does not take the PIN/],
-      ['no token', () => hsm.takeAway(), /no token labeled "tally".*connect it/],
-    ])('does not start with %s, and says so in one sentence', async (_what, spoil, words) => {
+      [
+        'a wrong PIN',
+        () => writeFileSync(join(directory, 'token.pin'), '161803'),
+        /does not take the PIN/,
+        77,
+      ],
+      ['no token', () => hsm.takeAway(), /no token labeled "tally".*connect it/, 1],
+    ])('does not start with %s, and says so in one sentence', async (_what, spoil, words, code) => {
       spoil();
       const { child, listens, stderr } = await run();
       expect(listens).toBe(false);
       expect(stderr()).toMatch(/^signer: [^\n]+\n$/);
       expect(stderr()).toMatch(words);
       expect(stderr()).not.toContain('161803');
-      expect(child.exitCode).toBe(1);
+      expect(child.exitCode).toBe(code);
     });
   });
 });

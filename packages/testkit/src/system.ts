@@ -23,11 +23,14 @@ import type { Command } from '@tallystick/license';
 import {
   bootstrapIdentity,
   createIdentity,
+  generateIdentityKeys,
   type Identity,
+  keysInMemory,
   newLicenseKey,
   newSubjectId,
+  onlineKeys,
 } from '@tallystick/server';
-import { Mark, Signer, SigningKey } from '@tallystick/signer';
+import { Mark, Signer, type SigningKey } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
 export interface TestSystemOptions {
@@ -43,7 +46,7 @@ export interface TestSystemOptions {
 
 /** What outlives a restart of the ledger. */
 export interface TestWorld {
-  identity: Identity;
+  identity: Identity<SigningKey>;
   trust: TrustRoot;
   cosigners: LocalCosigners;
   store: Store;
@@ -59,8 +62,9 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   const now = options.now ?? (() => Date.now());
   const cosigners = new LocalCosigners(now);
   const origin = 'tally.example/log';
-  const identity = createIdentity({
-    ns: options.ns ?? 'acme',
+  const ns = options.ns ?? 'acme';
+  const content = {
+    ns,
     name: 'Acme',
     mode: 'test',
     support: { name: null, email: null, url: null },
@@ -69,7 +73,8 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     now: now(),
     trustYears: 5,
     offlineMax: 'P90D',
-  });
+  } as const;
+  const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns)));
   const store = options.store ?? new MemoryStore();
   await bootstrapIdentity(store, identity, {
     random: randomBytes,
@@ -86,11 +91,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     cosigners,
     store,
     projections: options.projections ?? new Projections(':memory:'),
-    signer: new Signer(
-      identity.onlineKeys.map((spec) => new SigningKey(spec)),
-      mark,
-      now,
-    ),
+    signer: new Signer(onlineKeys(identity.keys), mark, now),
     mark,
     directory,
     options,
@@ -119,7 +120,7 @@ export async function openLedger(
     mark: signer.describe().mark,
     trust,
     ns: identity.namespace.ns,
-    keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),
+    keys: onlineKeys(identity.keys).map(({ publicKey }) => publicKey),
     indexKey: (key) => createHmac('sha256', 'test').update(key).digest('base64'),
     newId: newSubjectId,
     newLicenseKey,

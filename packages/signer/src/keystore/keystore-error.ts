@@ -8,6 +8,9 @@ export class TokenUnavailable extends KeystoreError {
   override readonly name = 'TokenUnavailable';
 }
 
+/** With which a signer's process ends at a PinRefused, so that nobody starts it again by itself. */
+export const pinRefusedExitCode = 77; // EX_NOPERM
+
 /** The token does not take the PIN. Only people may try again, because a token locks after a few wrong ones. */
 export class PinRefused extends KeystoreError {
   override readonly name = 'PinRefused';
