@@ -19,11 +19,14 @@ import type { Command } from '@tallystick/license';
 import {
   bootstrapIdentity,
   createIdentity,
+  generateIdentityKeys,
   type Identity,
+  keysInMemory,
   newLicenseKey,
   newSubjectId,
+  onlineKeys,
 } from '@tallystick/server';
-import { createSealedKeystore, Mark, SignerClient } from '@tallystick/signer';
+import { createSealedKeystore, type KeySpec, Mark, SignerClient } from '@tallystick/signer';
 import { LocalCosigners } from '@tallystick/testkit';
 import { type ServerProcess, startServer } from './processes.ts';
 
@@ -72,7 +75,8 @@ export class LedgerRig implements AsyncDisposable {
   static async start(directory: string): Promise<LedgerRig> {
     mkdirSync(directory, { recursive: true });
     const cosigners = new LocalCosigners(() => Date.now());
-    const identity = createIdentity({
+    const specs = generateIdentityKeys('acme');
+    const content = {
       ns: 'acme',
       name: 'Acme',
       mode: 'test',
@@ -82,8 +86,9 @@ export class LedgerRig implements AsyncDisposable {
       now: Date.now(),
       trustYears: 5,
       offlineMax: 'P90D',
-    });
-    const files = writeFiles(directory, identity);
+    } as const;
+    const identity = await createIdentity(content, keysInMemory(specs));
+    const files = writeFiles(directory, onlineKeys(specs), identity.trustRoot);
     const store = SqliteStore.create(files.store);
     await bootstrapIdentity(store, identity, {
       random: randomBytes,
@@ -170,10 +175,10 @@ export class LedgerRig implements AsyncDisposable {
   }
 }
 
-function writeFiles(directory: string, identity: Identity): RigFiles {
+function writeFiles(directory: string, keys: readonly KeySpec[], trustRoot: Uint8Array): RigFiles {
   const at = (name: string): string => join(directory, name);
   const passphrase = randomBytes(24).toString('base64url');
-  createSealedKeystore(at('online.sealed'), passphrase, identity.onlineKeys);
+  createSealedKeystore(at('online.sealed'), passphrase, keys);
   writeFileSync(at('passphrase'), passphrase, { mode: 0o600 });
   Mark.create(at('mark.db'), origin);
   const signer = {
@@ -184,7 +189,7 @@ function writeFiles(directory: string, identity: Identity): RigFiles {
     origin,
     trustRoot: at('trust-root.json'),
   };
-  writeFileSync(signer.trustRoot, formatTrustRootFile([identity.trustRoot]));
+  writeFileSync(signer.trustRoot, formatTrustRootFile([trustRoot]));
   writeFileSync(at('signer.json'), JSON.stringify(signer));
   return {
     store: at('ledger.db'),

@@ -17,7 +17,7 @@ import {
   utf8,
 } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { type BatchToSign, batchRequest } from './protocol/requests.ts';
+import { type BatchToSign, batchRequest, unavailableReason } from './protocol/requests.ts';
 import type { SignedBatch } from './signer.ts';
 
 /** The signer cannot be reached, or went away before it answered: the outcome is unknown. */
@@ -189,13 +189,18 @@ export class SignerClient {
     const waiting = this.#waiting.get(header.id);
     this.#waiting.delete(header.id);
     if (header.error === undefined) waiting?.resolve(frame);
-    else waiting?.reject(new SignerRefused(header.error.reason, header.error.message));
+    else waiting?.reject(refusal(header.error));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const socket = await this.#socket?.catch(() => null);
     socket?.destroy();
   }
+}
+
+/** A signer without its log key is as good as none, and comes back as one does. */
+function refusal({ reason, message }: { reason: string; message: string }): Error {
+  return reason === unavailableReason ? new SignerUnavailable(message) : new SignerRefused(reason, message);
 }
 
 function parseKey(json: JsonObject): SignerHello['keys'][number] {

@@ -1,14 +1,17 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}. Prints one JSON line when it
- * listens; alarms are JSON lines on stderr.
+ * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, and {"token":{"description","pinFile"}} where the log
+ * key is in a PKCS#11 token. Prints one JSON line when it listens; alarms are JSON lines on stderr.
  */
 import { readFileSync } from 'node:fs';
 import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
 import { Governance } from './governance.ts';
-import { readPassphraseFile } from './keystore/passphrase-file.ts';
+import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
+import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
+import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
 import { listen } from './socket-server.ts';
@@ -21,6 +24,7 @@ interface SignerConfig {
   origin: string;
   /** File of the trust root: it names the authorities that the namespaces are taken from. */
   trustRoot: string;
+  token?: { description: string; pinFile: string };
 }
 
 async function main(): Promise<void> {
@@ -29,9 +33,11 @@ async function main(): Promise<void> {
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
   const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
+  const sealed = openSealedKeystore(config.keystore, passphrase);
+  await using token = await openToken(config.token);
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
   const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map());
-  const keys = openSealedKeystore(config.keystore, passphrase);
+  const keys = [...sealed, ...(token?.keys ?? [])];
   const signer = new Signer(keys, mark, governance, () => Date.now());
   const server = await listen(signer, config.socket, (alarm) => {
     process.stderr.write(
@@ -41,6 +47,13 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();
   server.close();
+}
+
+/** Looked at last, because a wrong PIN counts: whatever else is wrong is found before. */
+async function openToken(config: SignerConfig['token']): Promise<Pkcs11Keystore | null> {
+  if (config === undefined) return null;
+  const pin = readPinFile(config.pinFile);
+  return Pkcs11Keystore.open(readTokenDescription(config.description), pin);
 }
 
 /** A signal, or the end of the supervisor that started this process and holds its channel. */
@@ -58,6 +71,6 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`signer: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
+    process.exit(error instanceof PinRefused ? pinRefusedExitCode : 1);
   },
 );

@@ -2,14 +2,17 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
+import { KeystoreError } from './keystore/keystore-error.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { parseRequest, SignerRefusal, type SignerRequest } from './protocol/requests.ts';
+import { parseRequest, SignerRefusal, unavailableReason } from './protocol/requests.ts';
 import type { Signer } from './signer.ts';
 
 /** Something that an operator must see. */
 export type ReportAlarm = (alarm: { reason: string; message: string; op: string }) => void;
 
 const connectionsMax = 16;
+/** Requests of one connection that are carried out at the same time, give or take those of one read. */
+const unansweredMax = 64;
 
 export async function listen(signer: Signer, socketPath: string, alarm: ReportAlarm): Promise<Server> {
   await removeStaleSocket(socketPath);
@@ -28,15 +31,37 @@ export async function listen(signer: Signer, socketPath: string, alarm: ReportAl
   return server;
 }
 
+/**
+ * Serves one connection: requests are carried out side by side, and answered in the order in which they came, so that
+ * a slow one holds up answers and loses none.
+ */
 function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
   const reader = new FrameReader();
+  let unanswered = 0;
+  let last: Promise<void> = Promise.resolve();
+  // Who does not read answers, or asks faster than they can be given, is read no further: nothing is kept for it
+  // without bound.
+  const paceReading = (): void => {
+    if (unanswered >= unansweredMax || socket.writableNeedDrain) socket.pause();
+    else socket.resume();
+  };
+  const send = async (previous: Promise<void>, answered: Promise<Buffer>): Promise<void> => {
+    await previous;
+    const bytes = await answered;
+    unanswered -= 1;
+    if (socket.destroyed) return;
+    socket.write(bytes);
+    paceReading();
+  };
   socket.on('error', () => socket.destroy());
-  socket.on('drain', () => socket.resume());
+  socket.on('drain', paceReading);
   socket.on('data', (chunk: Buffer) => {
     try {
-      const answers = reader.push(chunk).map((frame) => answer(signer, frame, alarm));
-      if (answers.every((each) => Buffer.isBuffer(each))) send(socket, answers);
-      else void sendLater(socket, answers);
+      for (const frame of reader.push(chunk)) {
+        unanswered += 1;
+        last = send(last, answer(signer, frame, alarm));
+      }
+      paceReading();
     } catch (error) {
       // A broken frame leaves no way to find the next one.
       alarm({ reason: 'malformed', message: String(error), op: 'frame' });
@@ -45,20 +70,8 @@ function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
   });
 }
 
-function send(socket: Socket, answers: readonly Buffer[]): void {
-  // Who does not read answers gets no more of them: nothing is kept for it without bound.
-  if (answers.length > 0 && !socket.write(Buffer.concat(answers))) socket.pause();
-}
-
-/** Nothing more is read before these are sent, so answers keep the order of their requests. */
-async function sendLater(socket: Socket, answers: readonly (Buffer | Promise<Buffer>)[]): Promise<void> {
-  socket.pause();
-  const ready = await Promise.all(answers);
-  socket.resume();
-  send(socket, ready);
-}
-
-function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Buffer | Promise<Buffer> {
+/** Never rejects: what goes wrong is an answer. Throws for a frame whose header is no object. */
+function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Promise<Buffer> {
   const { id, op } = frame.header as { id?: unknown; op?: unknown };
   const refuse = (error: unknown): Buffer => {
     const reason = refusalReason(error);
@@ -66,20 +79,17 @@ function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Buffer | Prom
     alarm({ reason, message, op: String(op) });
     return encodeFrame({ id, error: { reason, message } });
   };
-  try {
-    const done = carryOut(signer, parseRequest(frame.header, frame.attachments), id);
-    return Buffer.isBuffer(done) ? done : done.catch(refuse);
-  } catch (error) {
-    return refuse(error);
-  }
+  return carryOut(signer, frame, id).catch(refuse);
 }
 
 function refusalReason(error: unknown): string {
   if (error instanceof SignerRefusal) return error.reason;
+  if (error instanceof KeystoreError) return unavailableReason;
   return error instanceof IntegrityError ? 'malformed' : 'internal';
 }
 
-function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer | Promise<Buffer> {
+async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buffer> {
+  const request = parseRequest(frame.header, frame.attachments);
   switch (request.op) {
     case 'hello': {
       const { origin, mark, keys, brakes } = signer.describe();
@@ -92,17 +102,18 @@ function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer |
       });
     }
     case 'batch': {
-      const { entries, promise } = signer.signBatch(request.batch);
+      const { entries, promise } = await signer.signBatch(request.batch);
       return encodeFrame({ id, lengths: entries.map(({ length }) => length) }, [...entries, promise]);
     }
     case 'adopt':
-      return signer.adopt(request.entry, request.document).then(() => encodeFrame({ id }));
+      await signer.adopt(request.entry, request.document);
+      return encodeFrame({ id });
     case 'promise': {
-      const { keyid, sig } = signer.signPromise(request.statement);
+      const { keyid, sig } = await signer.signPromise(request.statement);
       return encodeFrame({ id, keyid }, [sig]);
     }
     case 'checkpoint': {
-      const { id: keyId, signature } = signer.signCheckpoint(request.checkpoint, request.proof);
+      const { id: keyId, signature } = await signer.signCheckpoint(request.checkpoint, request.proof);
       return encodeFrame({ id, keyId: base64(keyId) }, [signature]);
     }
   }

@@ -1,6 +1,7 @@
 import { encodeRecord, isSignedBy, payloadTypes, preAuthEncoding } from '@tallystick/core';
 import { describe, expect, it } from 'vitest';
-import { generateKeySpec, noLimits } from '../src/keystore/signing-key.ts';
+import { noLimits } from '../src/keystore/keystore-key.ts';
+import { generateKeySpec } from '../src/keystore/signing-key.ts';
 import {
   keySpecs,
   type LicenseTerms,

@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pinRefusedExitCode } from '@tallystick/signer';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { Predecessor } from './predecessor.ts';
@@ -50,6 +51,17 @@ interface Child {
   process: ChildProcess | null;
   startedAt: number;
   failures: number;
+}
+
+/** A process that ended before it listened, with what it said. */
+class StartFailure extends Error {
+  override readonly name = 'StartFailure';
+  readonly code: number | null;
+
+  constructor(message: string, code: number | null) {
+    super(message);
+    this.code = code;
+  }
 }
 
 export class Supervisor {
@@ -164,7 +176,7 @@ export class Supervisor {
         clearTimeout(timer);
         child.process = null;
         if (!isListening)
-          reject(new Error(lastLine || `${child.name} ended at its start (${signal ?? code})`));
+          reject(new StartFailure(lastLine || `${child.name} ended at its start (${signal ?? code})`, code));
         else if (!this.#isStopping)
           this.#restart(child, `${signal ?? `code ${code}`}${lastLine && `: ${lastLine}`}`);
       });
@@ -179,7 +191,12 @@ export class Supervisor {
     setTimeout(() => {
       if (this.#isStopping) return;
       this.#spawn(child).catch((error: unknown) => {
-        if (!this.#isStopping) this.#restart(child, error instanceof Error ? error.message : String(error));
+        if (this.#isStopping) return;
+        const cause = error instanceof Error ? error.message : String(error);
+        // Each start is a try, and a token locks after a few.
+        if (error instanceof StartFailure && error.code === pinRefusedExitCode)
+          this.#events.onLine(child.name, `not started again by itself: ${cause}`);
+        else this.#restart(child, cause);
       });
     }, delay);
   }
@@ -220,6 +237,9 @@ function signerConfig(layout: Layout, system: SystemDescription): object {
     mark: layout.signer.mark,
     origin: system.origin,
     trustRoot: layout.trustRoot,
+    ...(system.tokenPinFile && {
+      token: { description: layout.keys.token, pinFile: system.tokenPinFile },
+    }),
   };
 }
 

@@ -9,17 +9,13 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { base64, decodeBase64, utf8 } from '@tallystick/core';
+import { KeystoreError } from './keystore-error.ts';
 import { type KeySpec, SigningKey } from './signing-key.ts';
 import { open, seal } from './xaes-256-gcm.ts';
 
 /** scrypt at 128 MiB: about half a second once per start, and per guess of a thief. */
 const kdfDefaults = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const;
 const passphraseLengthMin = 12;
-
-/** A keystore that cannot be opened or written, with a sentence for the operator. */
-export class KeystoreError extends Error {
-  override readonly name = 'KeystoreError';
-}
 
 /** Writes a new keystore with mode 0600; refuses to overwrite one. */
 export function createSealedKeystore(file: string, passphrase: string, keys: readonly KeySpec[]): void {

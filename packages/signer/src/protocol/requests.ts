@@ -57,6 +57,9 @@ export type RefusalReason =
   | 'other_log'
   | 'internal';
 
+/** The answer while the log key cannot sign. No refusal of what was asked: it may be asked again. */
+export const unavailableReason = 'unavailable';
+
 /** A request that the signer does not carry out. Refusals of sound requests are alarms. */
 export class SignerRefusal extends Error {
   override readonly name = 'SignerRefusal';

@@ -16,7 +16,8 @@ import {
   utf8,
   zeroSalt,
 } from '@tallystick/core';
-import { generateKeySpec, noLimits, SigningKey } from '../../src/keystore/signing-key.ts';
+import { noLimits } from '../../src/keystore/keystore-key.ts';
+import { generateKeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import type { RecordToSign } from '../../src/protocol/requests.ts';
 import { at, origin, record } from './signing.ts';
 
