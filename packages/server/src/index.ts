@@ -13,6 +13,7 @@ export {
   bootstrapIdentity,
   createIdentity,
   generateIdentityKeys,
+  generateIssuingKey,
   type Identity,
   type IdentityKeys,
   type IdentityOptions,

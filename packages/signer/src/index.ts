@@ -12,7 +12,7 @@ export {
   type SigningUsage,
   signingUsages,
 } from './keystore/keystore-key.ts';
-export { readPinFile } from './keystore/passphrase-file.ts';
+export { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';

@@ -2,12 +2,13 @@
  * The signer's process: `node main.ts <config.json>`.
  *
  * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, and {"token":{"description","pinFile"}} where the log
- * key is in a PKCS#11 token. Prints one JSON line when it listens; alarms are JSON lines on stderr.
+ * key is in a PKCS#11 token. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP opens the keystore anew.
  */
 import { readFileSync } from 'node:fs';
 import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
 import { Governance } from './governance.ts';
 import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
+import type { KeystoreKey } from './keystore/keystore-key.ts';
 import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
 import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
@@ -37,8 +38,9 @@ async function main(): Promise<void> {
   await using token = await openToken(config.token);
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
   const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map());
-  const keys = [...sealed, ...(token?.keys ?? [])];
-  const signer = new Signer(keys, mark, governance, () => Date.now());
+  const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
+  const signer = new Signer(withToken(sealed), mark, governance, () => Date.now());
+  process.on('SIGHUP', () => reload(signer, config, withToken));
   const server = await listen(signer, config.socket, (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
@@ -47,6 +49,23 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();
   server.close();
+}
+
+/** Keys may have been added. Where they cannot be read, the signer goes on with those that it has. */
+function reload(
+  signer: Signer,
+  config: SignerConfig,
+  withToken: (keys: readonly KeystoreKey[]) => KeystoreKey[],
+): void {
+  try {
+    const sealed = openSealedKeystore(config.keystore, readPassphraseFile(config.passphraseFile));
+    signer.replaceKeys(withToken(sealed));
+    process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const line = { alarm: 'keystore_not_reloaded', message, at: new Date().toISOString() };
+    process.stderr.write(`${JSON.stringify(line)}\n`);
+  }
 }
 
 /** Looked at last, because a wrong PIN counts: whatever else is wrong is found before. */

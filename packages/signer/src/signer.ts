@@ -49,9 +49,9 @@ export interface SignerDescription {
 }
 
 export class Signer {
-  readonly #keys: readonly KeystoreKey[];
+  #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
-  readonly #issuingKeys: readonly SigningKey[];
+  #issuingKeys: readonly SigningKey[] = [];
   /** The one key that may be in a token. */
   readonly #logKey: KeystoreKey;
   readonly #mark: Mark;
@@ -61,6 +61,28 @@ export class Signer {
 
   /** @param now milliseconds, for rates and limits */
   constructor(keys: readonly KeystoreKey[], mark: Mark, governance: Governance, now: () => number) {
+    this.#logKey = this.#take(keys);
+    this.#mark = mark;
+    this.#governance = governance;
+    this.#rate = new RateLimiter(now);
+    this.#now = now;
+  }
+
+  /** Goes on with the keys that a keystore holds now. Throws where they are not those of a signer, or of another log. */
+  replaceKeys(keys: readonly KeystoreKey[]): void {
+    const [logKey] = keys.filter((key) => key.usages.includes('log'));
+    if (logKey?.keyid !== this.#logKey.keyid) throw new Error('the keystore has another log key than before');
+    this.#take(keys);
+  }
+
+  describe(): SignerDescription {
+    const mark = this.#mark.checkpoint;
+    const keys = this.#keys.map(({ publicKey, usages, ns }) => ({ ...publicKey, usages, ns }));
+    return { origin: mark.origin, mark, keys, brakes: this.#governance.brakes };
+  }
+
+  /** Returns the log key. */
+  #take(keys: readonly KeystoreKey[]): KeystoreKey {
     const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
     if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
     if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
@@ -74,17 +96,7 @@ export class Signer {
     }
     this.#keys = keys;
     this.#issuingKeys = issuingKeys;
-    this.#logKey = logKey;
-    this.#mark = mark;
-    this.#governance = governance;
-    this.#rate = new RateLimiter(now);
-    this.#now = now;
-  }
-
-  describe(): SignerDescription {
-    const mark = this.#mark.checkpoint;
-    const keys = this.#keys.map(({ publicKey, usages, ns }) => ({ ...publicKey, usages, ns }));
-    return { origin: mark.origin, mark, keys, brakes: this.#governance.brakes };
+    return logKey;
   }
 
   /** As `Governance.adopt`. */

@@ -218,9 +218,17 @@ function isEntitled(
   index: number,
 ): boolean {
   if (!(entry.usages as string[]).includes(usage) || index < entry.from) return false;
-  const braked =
-    brake?.epoch === namespace.epoch ? brake.until.find((cut) => cut.id === entry.id)?.index : undefined;
-  return index < Math.min(entry.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
+  return index < effectiveUntil(namespace, brake, entry);
+}
+
+/** The first log index at which a key is no longer valid; infinite while nothing ends it. */
+export function effectiveUntil(
+  { epoch }: Pick<KeyList, 'epoch'>,
+  brake: KeyCuts | null,
+  key: Pick<NamespaceKey, 'id' | 'until'>,
+): number {
+  const braked = brake?.epoch === epoch ? brake.until.find((cut) => cut.id === key.id)?.index : undefined;
+  return Math.min(key.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
 }
 
 /** What brakes of one epoch say together; those of other epochs say nothing about it. */

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
@@ -35,6 +35,7 @@ const startTimeoutMs = 120_000;
 const stopTimeoutMs = 15_000;
 /** Between two tries to start a process while one of a killed supervisor holds what it needs. */
 const leftoverDelayMs = 200;
+const keystoreIntervalMs = 500;
 const restartDelaysMs = [100, 200, 500, 1000, 2000, 5000];
 /** A process that ran this long before it died starts over with the shortest delay. */
 const healthyMs = 30_000;
@@ -102,6 +103,7 @@ export class Supervisor {
   /** Ends every process, the server first. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    unwatchFile(this.layout.keys.online);
     for (const child of [...this.#children].reverse()) await end(child.process);
     this.#predecessor?.leave();
   }
@@ -111,6 +113,7 @@ export class Supervisor {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const chosen = await choosePorts(ports ?? system.ports);
+    this.#followKeystore(layout.keys.online);
     await this.#launch('signer', [mains.signer, writeConfig(layout, 'signer', signerConfig(layout, system))]);
     const cosigners: Record<string, string> = {};
     const starting = system.cosigners.map(async ({ name, folder, kind }) => {
@@ -128,6 +131,14 @@ export class Supervisor {
     const line = await this.#launch('server', [mains.server, writeConfig(layout, 'server', config)]);
     this.#urls = line.listening as typeof this.urls;
     this.#rememberAddresses();
+  }
+
+  /** Keys that are added to the keystore are the signer's a moment later. */
+  #followKeystore(file: string): void {
+    watchFile(file, { interval: keystoreIntervalMs, persistent: false }, () => {
+      const signer = this.#children.find(({ name }) => name === 'signer')?.process;
+      signer?.kill('SIGHUP');
+    });
   }
 
   async #launch(name: string, args: string[]): Promise<Record<string, unknown>> {
