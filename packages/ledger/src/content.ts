@@ -10,10 +10,12 @@ import {
   decodeUtf8,
   documentCommitment,
   equalBytes,
+  isMapRoot,
   isPublicSubject,
   leafHash,
   malformed,
   parseJson,
+  parseMapRoot,
   parseRecordEntry,
   type RecordEntry,
   requireVersion1,
@@ -34,6 +36,12 @@ import {
 import { IntegrityAlarm } from './errors.ts';
 import type { RandomPool } from './random-pool.ts';
 import type { StoredCause, StoredContent, StoredEntry } from './store/store.ts';
+
+/** When an entry was made, in milliseconds, as it says itself; null for one that does not. */
+export function timeOfEntry({ entry, subject }: Pick<StoredEntry, 'entry' | 'subject'>): number | null {
+  if (isMapRoot(entry)) return Date.parse(parseMapRoot(entry).at);
+  return subject === null ? null : Date.parse(parseRecordEntry(entry).record.at);
+}
 
 /** A change as bytes: salted, encoded, committed to. */
 export interface SealedChange {

@@ -6,10 +6,8 @@ import {
   type BrakeDocument,
   equalBytes,
   IntegrityError,
-  isMapRoot,
   type NamespaceDocument,
   parseMapRoot,
-  parseRecordEntry,
   parseSignedCheckpoint,
   type TrustRoot,
   utf8,
@@ -17,7 +15,7 @@ import {
   verifyQuorum,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { checkEntry } from './content.ts';
+import { checkEntry, timeOfEntry } from './content.ts';
 import { IntegrityAlarm, LedgerError } from './errors.ts';
 import type { LedgerParts } from './ledger.ts';
 import { LogState } from './log-state.ts';
@@ -138,9 +136,6 @@ async function newestTime(store: Store, size: number): Promise<number> {
   for (let index = size - 1; ; index--) {
     const last = await store.entry(index);
     if (last === undefined) return 0;
-    if (isMapRoot(last.entry)) return Date.parse(parseMapRoot(last.entry).at);
-    if (last.subject === null) return 0;
-    const { type, at } = parseRecordEntry(last.entry).record;
-    if (!type.startsWith('namespace.')) return Date.parse(at);
+    if (last.content?.id !== 'namespace') return timeOfEntry(last) ?? 0;
   }
 }

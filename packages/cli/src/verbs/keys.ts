@@ -13,6 +13,7 @@ import { formatKeyFile } from '../governing/key-file.ts';
 import { isNamed, keyIdOfFingerprint } from '../governing/revision.ts';
 import { describeResult } from '../output/results.ts';
 import { Session } from '../session.ts';
+import { registerAffected, registerReissue } from './keys-hole.ts';
 
 export function registerKeys(program: Command, context: Context): void {
   const keys = program.command('keys').summary('list, generate, rotate and end signing keys');
@@ -20,6 +21,8 @@ export function registerKeys(program: Command, context: Context): void {
   registerGenerate(keys, context);
   registerRotate(keys, context);
   registerRevoke(keys, context);
+  registerAffected(keys, context);
+  registerReissue(keys, context);
 }
 
 interface KeyRow {
@@ -167,8 +170,10 @@ function registerRevoke(parent: Command, context: Context): void {
     const key = namespace.document.keys.find((listed) => isNamed(listed, name));
     if (key === undefined) throw usageError(`The namespace lists no key ${name}.`, 'See tally keys list.');
     await end(session, { ...flags, key: key.id, index: flags.fromIndex });
+    const from = flags.fromIndex;
     session.print.say(
-      `Next: tally namespace propose --end-key ${name}@${flags.fromIndex} --out revision.json, for the authority to sign.`,
+      `Next: tally keys affected ${name} --from-index ${from} --out affected.txt, and to make it last ` +
+        `tally namespace propose --end-key ${name}@${from} --out revision.json, for the authority to sign.`,
     );
   });
 }

@@ -13,7 +13,7 @@ import {
   type TileName,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { type CauseDocument, type CheckedRevision, checkCause, checkEntry } from '../content.ts';
+import { type CauseDocument, type CheckedRevision, checkCause, checkEntry, timeOfEntry } from '../content.ts';
 import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
@@ -85,6 +85,12 @@ export class LedgerReader {
     await this.current(id);
     const head = state.head(state.keyOf(id));
     return head === undefined ? undefined : reader.revision(id, head.index);
+  }
+
+  /** When an entry was made, in milliseconds, as it says itself; null for one that does not, and for none. */
+  async timeOf(index: number): Promise<number | null> {
+    const stored = await this.#parts.store.entry(index);
+    return stored === undefined ? null : timeOfEntry(stored);
   }
 
   /** The id that a code or reference stands for. */

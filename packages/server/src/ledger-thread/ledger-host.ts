@@ -20,10 +20,12 @@ import { readTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { NamespaceKeys } from './namespace-keys.ts';
+import { type RotationLimits, RotationSchedule } from './rotation-schedule.ts';
 import { LedgerService } from './service.ts';
 import { WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
+const rotationIntervalMs = 60_000;
 
 /** What the ledger stands on. */
 interface Foundation {
@@ -45,12 +47,14 @@ export class LedgerHost implements AsyncDisposable {
   readonly #ledger: Ledger;
   readonly #reporter: EventReporter;
   readonly #timer: NodeJS.Timeout;
+  readonly #rotating: NodeJS.Timeout;
 
   private constructor(
     foundation: Foundation,
     store: WatchedStore,
     ledger: Ledger,
     reporter: EventReporter,
+    limits: RotationLimits,
     post: (message: FromLedger) => void,
   ) {
     this.#foundation = foundation;
@@ -64,6 +68,13 @@ export class LedgerHost implements AsyncDisposable {
       () => this.status(),
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
+    const rotation = new RotationSchedule(
+      ledger,
+      limits,
+      () => Date.now(),
+      (message) => reporter.alarm('in_use', message),
+    );
+    this.#rotating = setInterval(() => void rotation.check(), rotationIntervalMs);
   }
 
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
@@ -102,7 +113,7 @@ export class LedgerHost implements AsyncDisposable {
       onEvent: (event) => reporter.report(event),
       onProgress: (progress) => post({ progress }),
     });
-    host = new LedgerHost(foundation, store, ledger, reporter, post);
+    host = new LedgerHost(foundation, store, ledger, reporter, config.rotation, post);
     return host;
   }
 
@@ -155,6 +166,7 @@ export class LedgerHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { quorum, signer, projections, projectionWriter, store } = this.#foundation;
     clearInterval(this.#timer);
+    clearInterval(this.#rotating);
     await this.#ledger[Symbol.asyncDispose]();
     quorum.close();
     await signer[Symbol.asyncDispose]();
