@@ -1,6 +1,6 @@
 /** Licenses that a key speaks for which is trusted no more: found, put before people, and signed anew. */
 
-import type { LicenseItem } from '@tallystick/contract';
+import type { LicenseItem, Page } from '@tallystick/contract';
 import { decodeBase64, parseRecordEntry } from '@tallystick/core';
 import type { Session } from '../session.ts';
 import { keyIdOfFingerprint } from './revision.ts';
@@ -33,17 +33,17 @@ export async function* affectedBy(
 }
 
 async function* licensesSince(session: Session, from: number): AsyncGenerator<LicenseItem> {
-  const client = session.admin();
   let cursor: string | null = null;
   do {
-    const query = { limit: pageMax, ...(cursor === null ? {} : { cursor }) };
-    const { value }: { value: { items: LicenseItem[]; nextCursor: string | null } } = await client.call(
-      'license.list',
-      { query },
-    );
-    yield* value.items.filter(({ index }) => index >= from);
-    cursor = value.nextCursor;
+    const page: Page<LicenseItem> = await licensePage(session, cursor);
+    yield* page.items.filter(({ index }) => index >= from);
+    cursor = page.nextCursor;
   } while (cursor !== null);
+}
+
+async function licensePage(session: Session, cursor: string | null): Promise<Page<LicenseItem>> {
+  const query = { limit: pageMax, ...(cursor === null ? {} : { cursor }) };
+  return (await session.admin().call('license.list', { query })).value;
 }
 
 async function signersOf(session: Session, index: number): Promise<string[]> {
