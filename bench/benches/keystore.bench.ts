@@ -32,9 +32,9 @@ function sealedKey(directory: string): KeystoreKey {
   return key;
 }
 
-async function openToken(directory: string): Promise<Pkcs11Keystore> {
+function openToken(directory: string): Promise<Pkcs11Keystore> {
   const hsm = SoftHsm.create(directory);
-  return await Pkcs11Keystore.open({ module: hsm.module, token: hsm.label, keys: [] }, hsm.pin);
+  return Pkcs11Keystore.open({ module: hsm.module, token: hsm.label, keys: [] }, hsm.pin);
 }
 
 async function tokenVariants(keystore: Pkcs11Keystore): Promise<Variant[]> {

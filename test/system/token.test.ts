@@ -21,7 +21,7 @@ let pinFile: string;
 /** Objects in the token: a key pair is two. */
 function objectsInToken(): number {
   return readdirSync(join(folder, 'tokens'), { recursive: true }).filter(
-    (name) => /\.object$/.test(String(name)) && !String(name).endsWith('token.object'),
+    (name) => String(name).endsWith('.object') && !String(name).endsWith('token.object'),
   ).length;
 }
 
@@ -115,9 +115,9 @@ describe.skipIf(softHsmModule === null)('a system whose log, root and authority 
 
   describe('made by tally init', () => {
     const flags = (): string[] => [
-      ...['--pkcs11-module', hsm.module],
-      ...['--pkcs11-token', hsm.label],
-      ...['--pkcs11-pin-file', pinFile],
+      `--pkcs11-module=${hsm.module}`,
+      `--pkcs11-token=${hsm.label}`,
+      `--pkcs11-pin-file=${pinFile}`,
     ];
 
     it('says where the root is', () => {
@@ -134,7 +134,7 @@ describe.skipIf(softHsmModule === null)('a system whose log, root and authority 
     });
 
     it.each([
-      ['without a PIN file', (given: string[]) => given.slice(0, 4), /Give .*together/],
+      ['without a PIN file', (given: string[]) => given.slice(0, 2), /Give .*together/],
       [
         'with a PIN file that others can read',
         (given: string[]) => {
