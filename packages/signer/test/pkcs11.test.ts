@@ -120,8 +120,7 @@ describe.skipIf(softHsmModule === null)('a PKCS#11 keystore', () => {
         expect(() => loosen(pkcs11.CKA_EXTRACTABLE, true)).toThrow(/CKR_/);
         expect(() => loosen(pkcs11.CKA_SENSITIVE, false)).toThrow(/CKR_/);
         const types = [pkcs11.CKA_NEVER_EXTRACTABLE, pkcs11.CKA_ALWAYS_SENSITIVE].map((type) => ({ type }));
-        for (const { value: is } of module.C_GetAttributeValue(session, handle, types))
-          expect(is[0]).toBe(1);
+        for (const { value: is } of module.C_GetAttributeValue(session, handle, types)) expect(is[0]).toBe(1);
       }
     });
   });
