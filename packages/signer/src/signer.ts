@@ -158,9 +158,9 @@ export class Signer {
     proof: readonly Uint8Array[],
   ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
     this.#moveMark(checkpoint, proof);
-    const signature = await this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
+    const signed = await this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
     const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
-    return { id, signature };
+    return { id, signature: signed };
   }
 
   /**

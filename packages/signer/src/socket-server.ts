@@ -53,24 +53,31 @@ function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
     socket.write(bytes);
     paceReading();
   };
+  const giveUp = (error: unknown): void => {
+    alarm({ reason: 'malformed', message: String(error), op: 'frame' });
+    socket.destroy();
+  };
   socket.on('error', () => socket.destroy());
   socket.on('drain', paceReading);
   socket.on('data', (chunk: Buffer) => {
     try {
       for (const frame of reader.push(chunk)) {
         unanswered += 1;
-        last = send(last, answer(signer, frame, alarm));
+        const answered = answer(signer, frame, alarm).catch((error: unknown) => {
+          giveUp(error);
+          return Buffer.alloc(0);
+        });
+        last = send(last, answered);
       }
       paceReading();
     } catch (error) {
       // A broken frame leaves no way to find the next one.
-      alarm({ reason: 'malformed', message: String(error), op: 'frame' });
-      socket.destroy();
+      giveUp(error);
     }
   });
 }
 
-/** Never rejects: what goes wrong is an answer. Throws for a frame whose header is no object. */
+/** What goes wrong is an answer, too. Throws for a header that is no object; rejects where no answer fits a frame. */
 function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Promise<Buffer> {
   const { id, op } = frame.header as { id?: unknown; op?: unknown };
   const refuse = (error: unknown): Buffer => {

@@ -7,7 +7,7 @@ import { base64, decodeUtf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import type { Mark } from '../src/mark.ts';
-import { encodeFrame, type Frame, FrameReader } from '../src/protocol/frames.ts';
+import { encodeFrame, type Frame, FrameReader, frameLengthMax } from '../src/protocol/frames.ts';
 import type { BatchToSign, RecordToSign } from '../src/protocol/requests.ts';
 import type { SignedBatch, Signer } from '../src/signer.ts';
 import { listen } from '../src/socket-server.ts';
@@ -242,6 +242,15 @@ describe('the socket', () => {
     socket.write(bytes);
     await once(socket, 'close');
     expect(alarms).toEqual([{ reason: 'malformed', op: 'frame' }]);
+    await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
+  });
+
+  it('closes on a request whose answer fits into no frame; everybody else is served on', async () => {
+    await using client = new SignerClient(path);
+    await client.hello();
+    const socket = await rawSocket();
+    socket.write(encodeFrame({ id: 'x'.repeat(frameLengthMax - 40), op: 'hello' }));
+    await once(socket, 'close');
     await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
   });
 

@@ -1,6 +1,7 @@
 /** SoftHSM: a PKCS#11 token in software, for tests. Each has a folder of its own and can be taken away and put back. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const modules = [
@@ -9,8 +10,19 @@ const modules = [
   '/opt/homebrew/lib/softhsm/libsofthsm2.so',
 ];
 
-/** Path of SoftHSM's module, or null where it is not installed. */
-export const softHsmModule: string | null = modules.find((path) => existsSync(path)) ?? null;
+/** Path of SoftHSM's module; null where it is not installed, or nothing can load it because npm had no compiler. */
+export const softHsmModule: string | null = hasPkcs11()
+  ? (modules.find((path) => existsSync(path)) ?? null)
+  : null;
+
+function hasPkcs11(): boolean {
+  try {
+    createRequire(import.meta.url)('pkcs11js');
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export class SoftHsm {
   readonly module: string;

@@ -95,7 +95,8 @@ export async function createSystem(options: CreateSystemOptions): Promise<Layout
   try {
     await buildSystem(keys, final, options);
   } catch (error) {
-    await keys.discard();
+    // Where the token went away, too, what went wrong first is what counts.
+    await Promise.allSettled([keys.discard()]);
     throw error;
   }
   return final;

@@ -203,11 +203,11 @@ export class Supervisor {
       if (this.#isStopping) return;
       this.#spawn(child).catch((error: unknown) => {
         if (this.#isStopping) return;
-        const cause = error instanceof Error ? error.message : String(error);
+        const why = error instanceof Error ? error.message : String(error);
         // Each start is a try, and a token locks after a few.
         if (error instanceof StartFailure && error.code === pinRefusedExitCode)
-          this.#events.onLine(child.name, `not started again by itself: ${cause}`);
-        else this.#restart(child, cause);
+          this.#events.onLine(child.name, `not started again by itself: ${why}`);
+        else this.#restart(child, why);
       });
     }, delay);
   }

@@ -84,7 +84,7 @@ async function makeTokenKeys(
       [Symbol.asyncDispose]: () => keystore[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await keystore.destroyKeys();
+    await Promise.allSettled([keystore.destroyKeys()]);
     await keystore[Symbol.asyncDispose]();
     throw error;
   }

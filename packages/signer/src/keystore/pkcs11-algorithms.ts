@@ -16,7 +16,7 @@ interface Pkcs11Algorithm {
   /** Bytes of a public key. */
   keyLength: number;
   /** What the mechanism signs of a message. */
-  digest(message: Uint8Array): Buffer;
+  digest: (message: Uint8Array) => Buffer;
 }
 
 const algorithms: Readonly<Record<TokenAlgorithm, Pkcs11Algorithm>> = {

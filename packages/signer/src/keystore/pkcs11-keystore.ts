@@ -84,9 +84,7 @@ export class Pkcs11Keystore {
   /** Makes a key in the token that cannot be taken out of it. Throws KeystoreError. */
   async generateKey({ label, alg, usages, ns }: NewTokenKey): Promise<Pkcs11Key> {
     const id = randomBytes(16);
-    const { key, handle } = await this.#connection().once(async (access) =>
-      generateKey(access, label, id, alg),
-    );
+    const { key, handle } = await this.#connection().change((access) => generateKey(access, label, id, alg));
     const description = { label, id: id.toString('hex'), publicKey: { alg, key }, usages, ns };
     const made = this.#keyOf(description);
     this.#handles.set(description.id, handle);
@@ -97,7 +95,7 @@ export class Pkcs11Keystore {
 
   /** Destroys keys for ever, both halves: those that were generated for something that did not come about. */
   async destroyKeys(): Promise<void> {
-    await this.#connection().once(async (access) => {
+    await this.#connection().change((access) => {
       for (const description of this.#descriptions) destroyKey(access, description);
     });
   }

@@ -59,7 +59,7 @@ function checkPrivateKey(
       { type: api.CKA_EXTRACTABLE },
       { type: api.CKA_SENSITIVE },
     ])
-    .map(({ value }) => value as Buffer);
+    .map(({ value }) => value);
   if (type?.readUInt32LE(0) !== keyType)
     throw new KeystoreError(`the key labeled "${label}" is of another algorithm than described`);
   if (extractable?.[0] !== 0 || sensitive?.[0] !== 1) {

@@ -74,8 +74,8 @@ export class Pkcs11Token {
   }
 
   /**
-   * Runs `work` on a session of its own. Where the token fails it the connection is made anew, and `work` runs once
-   * more: it must be harmless to repeat. Throws TokenUnavailable where that does not help.
+   * Runs `work` on a session of its own, which only reads and signs. Where the token fails it the connection is made
+   * anew, and `work` runs once more: it must be harmless to repeat. Throws TokenUnavailable where that does not help.
    */
   async use<T>(work: (access: TokenAccess) => Promise<T>): Promise<T> {
     const connecting = this.#connection;
@@ -87,9 +87,17 @@ export class Pkcs11Token {
     return this.#useOn(this.#reconnect(connecting), work);
   }
 
-  /** As `use`, for work that must not be repeated: where the token fails it, that is said. */
-  once<T>(work: (access: TokenAccess) => Promise<T>): Promise<T> {
-    return this.#useOn(this.#connection, work);
+  /** Runs `work` once, on a session that may change what the token holds. Throws TokenUnavailable where that fails. */
+  change<T>(work: (access: TokenAccess) => T): Promise<T> {
+    return this.#useOn(this.#connection, async ({ api, module, session: reading }) => {
+      const { slotID } = module.C_GetSessionInfo(reading);
+      const session = module.C_OpenSession(slotID, api.CKF_SERIAL_SESSION | api.CKF_RW_SESSION);
+      try {
+        return work({ api, module, session });
+      } finally {
+        module.C_CloseSession(session);
+      }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,8 +142,9 @@ export class Pkcs11Token {
     this.#initialize();
     try {
       const slot = this.#findSlot();
-      const flags = api.CKF_SERIAL_SESSION | api.CKF_RW_SESSION;
-      const sessions = Array.from({ length: sessionsCount }, () => module.C_OpenSession(slot, flags));
+      const sessions = Array.from({ length: sessionsCount }, () =>
+        module.C_OpenSession(slot, api.CKF_SERIAL_SESSION),
+      );
       const [session] = sessions as [Handle];
       this.#logIn(slot, session);
       this.#prepare({ api, module, session });

@@ -30,7 +30,7 @@ const spki = {
 };
 
 /** The key as OpenSSL takes it, so that signatures are checked by code that is not ours. */
-export function keyObject({ publicKey }: KeystoreKey): KeyObject {
+function keyObject({ publicKey }: KeystoreKey): KeyObject {
   if (publicKey.alg === 'ml-dsa-44') throw new Error('no keystore has these');
   const der = Buffer.concat([spki[publicKey.alg], publicKey.key]);
   return createPublicKey({ key: der, format: 'der', type: 'spki' });
