@@ -17,7 +17,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatChain, parseChain } from '../src/ceremony/chain-file.ts';
 import { formatProposal, parseProposal, payloadHash } from '../src/ceremony/proposal.ts';
 import { formatSignature } from '../src/ceremony/signature-file.ts';
-import { changesText, firstChain, now, type Person, people, proposed } from './support/ceremony.ts';
+import { changesText, firstChain, type Person, people, proposed } from './support/ceremony.ts';
+import { Harness } from './support/harness.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const preload = new URL('./support/write-killed.ts', import.meta.url).href;
@@ -26,9 +27,11 @@ const passphrase = 'the passphrase of alice';
 const change = { expires: '2099-01-01' };
 /** Where each run begins: the files that a step reads. */
 let template: string;
+let harness: Harness;
 let hash: string;
 
 beforeAll(async () => {
+  harness = new Harness(null);
   template = mkdtempSync(join(tmpdir(), 'tally-killed-'));
   const write = (name: string, text: string): void =>
     writeFileSync(join(template, name), text, { mode: 0o600 });
@@ -44,29 +47,31 @@ beforeAll(async () => {
   }
   write('alice.pass', `${passphrase}\n`);
   createSealedKeystore(join(template, 'alice.sealed'), passphrase, [alice.spec]);
-  expect(now).toBeLessThan(Date.parse(change.expires));
 });
-afterAll(() => rmSync(template, { recursive: true, force: true }));
+afterAll(() => {
+  harness[Symbol.dispose]();
+  rmSync(template, { recursive: true, force: true });
+});
 
 interface Step {
-  args: string[];
+  args: readonly string[];
   /** Files that the step writes whole. */
   outputs: string[];
 }
 
-function runStep(
-  folder: string,
-  args: readonly string[],
-  killAt: number | null,
-): { code: number | null; err: string } {
-  const loaded = killAt === null ? [] : ['--import', preload];
+/** Resolves names of files, which the arguments hold between angle brackets. */
+function inFolder(folder: string, args: readonly string[]): string[] {
+  return ['root', ...args.map((arg) => arg.replace(/^<(.+)>$/, (_, name: string) => join(folder, name)))];
+}
+
+function runKilled(folder: string, args: readonly string[], killAt: number): number | null {
   const env = { ...process.env, TALLY_TEST_KILL_AT: String(killAt) };
-  const ran = spawnSync(process.execPath, [...loaded, main, 'root', ...args], {
-    cwd: folder,
-    env,
-    encoding: 'utf8',
-  });
-  return { code: ran.status, err: ran.stderr };
+  const line = ['--import', preload, main, ...inFolder(folder, args)];
+  const { status, signal, stderr } = spawnSync(process.execPath, line, { env, encoding: 'utf8' });
+  expect([status, signal, stderr]).toEqual(
+    status === null ? [null, 'SIGKILL', ''] : [0, null, expect.anything()],
+  );
+  return status;
 }
 
 /**
@@ -78,14 +83,11 @@ async function killEverywhere(step: Step, check: (folder: string) => Promise<str
     const folder = mkdtempSync(join(tmpdir(), 'tally-killed-'));
     try {
       cpSync(template, folder, { recursive: true });
-      const { code, err } = runStep(folder, step.args, killAt);
-      if (code !== null) {
-        expect([code, err]).toEqual([0, expect.anything()]);
+      if (runKilled(folder, step.args, killAt) !== null) {
         expect(killAt).toBeGreaterThanOrEqual(5);
         return;
       }
-      const again = await check(folder);
-      const repeated = runStep(folder, again, null);
+      const repeated = await harness.run(inFolder(folder, await check(folder)));
       expect([killAt, repeated.code, repeated.err]).toEqual([killAt, 0, expect.anything()]);
       for (const output of step.outputs) expect(existsSync(join(folder, output))).toBe(true);
       await check(folder);
@@ -105,12 +107,12 @@ async function wholeOrNothing(file: string, read: (text: string) => unknown): Pr
   if (existsSync(file)) await read(readFileSync(file, 'utf8'));
 }
 
-const from = ['--from', 'trust-root.json'];
-const transcript = ['--transcript', 'log.txt'];
+const from = ['--from', '<trust-root.json>'];
+const transcript = ['--transcript', '<log.txt>'];
 
 describe('a step of a ceremony that is killed before any of its writes', () => {
   it('leaves a whole proposal or none', async () => {
-    const args = ['propose', ...from, '--changes', 'changes.yaml', '--out', 'new.json', ...transcript];
+    const args = ['propose', ...from, '--changes', '<changes.yaml>', '--out', '<new.json>', ...transcript];
     await killEverywhere({ args, outputs: ['new.json'] }, async (folder) => {
       await wholeOrNothing(join(folder, 'new.json'), (text) => {
         expect(payloadHash(parseProposal(text, 'new.json'))).toBe(hash);
@@ -120,16 +122,16 @@ describe('a step of a ceremony that is killed before any of its writes', () => {
   });
 
   it('leaves a whole signature or none', async () => {
-    const key = ['--key', 'alice.sealed', '--passphrase-file', 'alice.pass'];
+    const key = ['--key', '<alice.sealed>', '--passphrase-file', '<alice.pass>'];
     const args = [
       'sign',
-      'p.json',
+      '<p.json>',
       ...from,
       ...key,
       '--yes-i-reviewed',
       hash,
       '--out',
-      's.json',
+      '<s.json>',
       ...transcript,
     ];
     const whole = readFileSync(join(template, 'alice.json'), 'utf8');
@@ -140,7 +142,16 @@ describe('a step of a ceremony that is killed before any of its writes', () => {
   });
 
   it('leaves a trust root that verifies or none', async () => {
-    const args = ['join', 'p.json', 'alice.json', 'bob.json', ...from, '--out', 'two.json', ...transcript];
+    const args = [
+      'join',
+      '<p.json>',
+      '<alice.json>',
+      '<bob.json>',
+      ...from,
+      '--out',
+      '<two.json>',
+      ...transcript,
+    ];
     await killEverywhere({ args, outputs: ['two.json'] }, async (folder) => {
       await wholeOrNothing(join(folder, 'two.json'), async (text) => {
         expect((await parseChain(text, 'two.json')).versions).toHaveLength(2);
@@ -150,14 +161,14 @@ describe('a step of a ceremony that is killed before any of its writes', () => {
   });
 
   it('leaves a key that opens or none', async () => {
-    const secret = ['--name', 'new', '--passphrase-file', 'alice.pass'];
-    const make = ['key', '--out', 'new.sealed', ...secret];
+    const secret = ['--name', 'new', '--passphrase-file', '<alice.pass>'];
+    const make = ['key', '--out', '<new.sealed>', ...secret];
     await killEverywhere({ args: [...make, ...transcript], outputs: ['new.sealed'] }, async (folder) => {
       const file = join(folder, 'new.sealed');
       const isMade = existsSync(file) && statSync(file).size > 0;
       if (isMade) expect(openSealedKeystore(file, passphrase)).toHaveLength(1);
       // A key that is whole is not made again: its public line is asked for.
-      return isMade ? ['key', '--of', 'new.sealed', ...secret] : make;
+      return isMade ? ['key', '--of', '<new.sealed>', ...secret] : make;
     });
   });
 });

@@ -9,7 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, usageError } from '../errors.ts';
@@ -32,7 +32,7 @@ export function writeNewFile(path: string, content: string): void {
   try {
     const descriptor = openSync(partial, 'wx', 0o644);
     try {
-      writeSync(descriptor, content);
+      writeFileSync(descriptor, content);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -7,7 +7,7 @@
  * without all the later ones.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { messageOf, usageError } from '../errors.ts';
 
 export interface Deed {
@@ -33,7 +33,7 @@ export function appendDeed(path: string, deed: Deed): void {
       const before = readFileSync(descriptor, 'utf8');
       // A line that was cut off by a crash stays, and ends here.
       const start = before === '' || before.endsWith('\n') ? '' : '\n';
-      writeSync(descriptor, `${start}${lineOf(deed, before + start)}\n`);
+      writeFileSync(descriptor, `${start}${lineOf(deed, before + start)}\n`);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -11,7 +11,15 @@ const killAt = Number(process.env['TALLY_TEST_KILL_AT']);
 const calls = fs as unknown as Record<string, Call>;
 let count = 0;
 
-for (const name of ['openSync', 'writeSync', 'fsyncSync', 'linkSync', 'renameSync', 'rmSync']) {
+for (const name of [
+  'openSync',
+  'writeSync',
+  'writeFileSync',
+  'fsyncSync',
+  'linkSync',
+  'renameSync',
+  'rmSync',
+]) {
   const original = calls[name] as Call;
   calls[name] = (...args) => {
     const isReading = name === 'openSync' && (args[1] === undefined || args[1] === 'r');
