@@ -12,6 +12,7 @@ import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerRebuild } from './rebuild.ts';
+import { registerRoot } from './root/index.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
@@ -34,4 +35,5 @@ export const registrations: readonly Registration[] = [
   registerInspect,
   registerFsck,
   registerRebuild,
+  registerRoot,
 ];

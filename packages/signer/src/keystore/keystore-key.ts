@@ -1,10 +1,14 @@
 /** A private key as whatever signs with it sees it, in memory or in a token. */
 import type { KeyLimits, PublicKey } from '@tallystick/core';
 
-/** `root` and `authority` keys live in a keystore that the server's signer never opens. */
+/**
+ * `root` and `authority` keys live in a keystore that the server's signer never opens. A `rehearsal` key signs
+ * rehearsals of a root ceremony, and nothing that counts.
+ */
 export const signingUsages = [
   'root',
   'authority',
+  'rehearsal',
   'log',
   'product',
   'plan',
