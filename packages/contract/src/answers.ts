@@ -65,6 +65,14 @@ export interface MutationResult<T extends SubjectType = SubjectType> {
   notes: Note[];
 }
 
+/** What publishing a trust root came to. */
+export interface TrustPublished {
+  /** The version that governs the log now. */
+  version: number;
+  /** How many versions were logged by this request. */
+  logged: number;
+}
+
 export interface LicenseResult extends MutationResult<'license'> {
   /** Only in answers that made or set a license key. It is a bearer secret. */
   licenseKey?: string;

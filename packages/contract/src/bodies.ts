@@ -210,6 +210,11 @@ export interface NamespaceRevisionBody {
   cause: { salt: Base64; document: Base64 };
 }
 
+/** Every version of the trust root from 1 up: envelopes, in base64. */
+export interface TrustPublishBody {
+  envelopes: Base64[];
+}
+
 export interface BrakeTightenBody extends Targeted {
   lock?: LockLevel;
   minEpoch?: number;

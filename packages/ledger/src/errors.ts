@@ -15,6 +15,8 @@ export type LedgerProblem =
   | 'idempotency_key_reused'
   /** A namespace revision does not follow from the log, or is not its authority's. */
   | 'namespace_refused'
+  /** A trust root does not continue the log's, or changes what a running server cannot. */
+  | 'trust_refused'
   | 'overloaded'
   | 'stopping';
 

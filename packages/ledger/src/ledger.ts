@@ -7,6 +7,7 @@ import type { BrakeDocument, KeptPromise, PublicKey, TrustRoot } from '@tallysti
 import type { Environment } from '@tallystick/license';
 import { LedgerError } from './errors.ts';
 import { Governing } from './governing.ts';
+import { guarded, type LedgerEvent, type SubmitResult } from './ledger-events.ts';
 import type { LedgerTimes } from './ledger-times.ts';
 import type { LogState } from './log-state.ts';
 import type { IndexLicenseKey } from './names.ts';
@@ -28,9 +29,10 @@ import {
   type Submission,
 } from './sequence/batch.ts';
 import type { DecisionContext } from './sequence/batch-builder.ts';
-import type { Outcome } from './sequence/requests.ts';
 import { type BatchSigner, Sequencer } from './sequence/sequencer.ts';
 import type { Store } from './store/store.ts';
+import type { TrustHistory } from './trust-history.ts';
+import { TrustPublication } from './trust-publication.ts';
 
 export interface LedgerParts {
   store: Store;
@@ -43,8 +45,10 @@ export interface LedgerParts {
   mark: { size: number; root: Uint8Array };
   /** The brake that binds the signer, where it knows one. */
   signedBrake: BrakeDocument | null;
-  /** The governing trust root. */
-  trust: TrustRoot;
+  /** The versions of the trust root that are known here, verified, from 1 up. The log says which of them govern. */
+  trust: readonly TrustRoot[];
+  /** Makes a longer chain outlive this process. */
+  saveTrust: (chain: readonly TrustRoot[]) => Promise<void>;
   ns: string;
   /** Public keys of the issuing and brake keys, which rotate. */
   keys: { readonly all: readonly PublicKey[] };
@@ -63,29 +67,11 @@ export interface LedgerParts {
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
 const bundleWaitMs = 5000;
 
-/** What happened, in log order; published events follow their durable ones. */
-export type LedgerEvent =
-  | { type: 'durable'; changes: AppliedChange[] }
-  | { type: 'published'; published: Published }
-  | { type: 'trouble'; error: Error | null }
-  | { type: 'halted'; error: LedgerError }
-  | { type: 'alarm'; error: Error };
-
 /** What the ledger asks of the signer about the documents that govern both. */
 export interface GoverningSigner {
   /** Takes a record of the namespace or its brake, with the document that it commits to. */
   adopt(entry: Uint8Array, document: Uint8Array): Promise<void>;
 }
-
-/** What the caller of a command gets. */
-export type SubmitResult =
-  | { refused: Extract<Outcome, { refused: unknown }>['refused'] }
-  | {
-      changes: AppliedChange[];
-      /** One per change; null in a dry run or where it is published already. */
-      promises: KeptPromise[] | null;
-      repeated: boolean;
-    };
 
 type Revised = Extract<SubmitResult, { changes: unknown }>;
 
@@ -100,6 +86,8 @@ export class Ledger {
   readonly read: LedgerReader;
   #following: NodeJS.Timeout | null = null;
   readonly #governing: Governing;
+  readonly #trust: TrustHistory;
+  readonly #trustPublication: TrustPublication;
   readonly #promises: Promises;
   readonly #revisions: NamespaceRevisions;
   /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
@@ -115,18 +103,27 @@ export class Ledger {
     this.#feeder = opened.feeder;
     this.#governing = new Governing(opened.namespace, opened.brake, parts.signedBrake);
     this.#closed = opened.closed;
-    this.#promises = new Promises(this.#parts);
+    this.#trust = opened.trust;
+    this.#promises = new Promises({ ...this.#parts, origin: opened.trust.current.log.origin });
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
     this.#revisions = new NamespaceRevisions({
       ...parts,
+      trust: opened.trust,
       state,
       reader,
       governing: this.#governing,
       sequencer: this.#sequencer,
     });
-    this.#bundles = new BundleMaker({ store, state, reader, keys: parts.keys });
+    this.#trustPublication = new TrustPublication({
+      state,
+      sequencer: this.#sequencer,
+      history: opened.trust,
+      now: parts.now,
+      save: parts.saveTrust,
+    });
+    this.#bundles = new BundleMaker({ store, state, reader, trust: opened.trust, keys: parts.keys });
     const settle = (): Promise<void> => this.#feeder.settle();
     this.read = new LedgerReader({
       store,
@@ -164,8 +161,15 @@ export class Ledger {
     return this.#publisher.published;
   }
 
-  get trust(): TrustRoot {
-    return this.#parts.trust;
+  get trust(): TrustHistory {
+    return this.#trust;
+  }
+
+  /** Logs new versions of the trust root; see TrustPublication.take. */
+  async publishTrust(chain: readonly TrustRoot[]): Promise<number> {
+    const closed = this.mutations;
+    if (closed !== null) throw closed;
+    return this.#trustPublication.take(chain);
   }
 
   /** The oldest change that waits for its checkpoint, and how many entries do. */
@@ -233,7 +237,10 @@ export class Ledger {
    * `waitMs`, else the newest published one. For an id that was never issued, the proof of that. Throws LedgerError
    * where nothing of the license is published yet, or IntegrityAlarm.
    */
-  async bundle(licenseId: string, waitMs: number = bundleWaitMs): Promise<string> {
+  async bundle(
+    licenseId: string,
+    { waitMs = bundleWaitMs, trustVersion = 1 }: { waitMs?: number; trustVersion?: number } = {},
+  ): Promise<string> {
     // A log that was rolled back or altered must not vouch for anything, least of all for absence.
     if (this.#closed !== null) throw this.#closed;
     const head = this.#state.head(this.#state.keyOf(licenseId));
@@ -244,7 +251,11 @@ export class Ledger {
       'the license is durable and waits for its checkpoint',
     );
     if (published === null) throw notYet;
-    const text = await this.#bundles.make(licenseId, published, head !== undefined);
+    const text = await this.#bundles.make(licenseId, {
+      published,
+      isIssued: head !== undefined,
+      trustVersion,
+    });
     if (text === null) throw notYet;
     return text;
   }
@@ -344,7 +355,7 @@ export class Ledger {
   }
 
   #createPublisher({ state, published }: Opened): Publisher {
-    const { store, signer, cosigners, trust, mark, now, times, onEvent } = this.#parts;
+    const { store, signer, cosigners, mark, now, times, onEvent } = this.#parts;
     return new Publisher(
       {
         store,
@@ -352,7 +363,7 @@ export class Ledger {
         sequencer: this.#sequencer,
         signer,
         cosigners,
-        trust,
+        trust: this.#trust,
         mark: { size: mark.size },
         now,
         settle: () => this.#catchUp(),
@@ -375,15 +386,4 @@ export class Ledger {
     if (this.#oldestPending === null || this.#oldestPending.index >= size) return;
     this.#oldestPending = this.#state.size > size ? { at: this.#parts.now(), index: size } : null;
   }
-}
-
-/** Whoever listens may fail; what happened has happened all the same. */
-function guarded(onEvent: LedgerParts['onEvent']): LedgerParts['onEvent'] {
-  return (event) => {
-    try {
-      onEvent(event);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-  };
 }

@@ -6,10 +6,11 @@ import { placeRevision, type RevisionContext, type SignedRevision } from './plac
 import type { RevisionReader } from './read/revision-reader.ts';
 import type { AppliedChange } from './sequence/batch.ts';
 import type { Sequencer } from './sequence/sequencer.ts';
+import type { TrustHistory } from './trust-history.ts';
 
 export interface RevisionParts {
   state: RevisionContext['state'];
-  trust: RevisionContext['trust'];
+  trust: TrustHistory;
   keys: { readonly all: RevisionContext['keys'] };
   /** Milliseconds. */
   now: () => number;
@@ -34,7 +35,13 @@ export class NamespaceRevisions {
       const known = await this.#newest();
       if (known !== null && equalBytes(known.entry, signed.entry))
         return { change: known.change, isNew: false };
-      const context = { state, trust, current: governing.namespace, keys: keys.all, now: now() };
+      const context = {
+        state,
+        trust: trust.current,
+        current: governing.namespace,
+        keys: keys.all,
+        now: now(),
+      };
       const placed = await placeRevision(signed, context);
       if (dryRun) return { change: { ...placed.applied, index: null, leaf: null }, isNew: true };
       await sequencer.appendSigned(placed);

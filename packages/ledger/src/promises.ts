@@ -1,11 +1,12 @@
 /** Promises that are made after the commit: for whoever asks again, as long as there is no checkpoint. */
-import { formatInstant, type TrustRoot } from '@tallystick/core';
+import { formatInstant } from '@tallystick/core';
 import type { LedgerTimes } from './ledger-times.ts';
 import { type BatchPromise, makePromise, type PromiseSigner } from './sequence/batch.ts';
 
 export interface PromiseParts {
   signer: PromiseSigner;
-  trust: TrustRoot;
+  /** Name of the log. */
+  origin: string;
   times: LedgerTimes;
   /** Milliseconds. */
   now: () => number;
@@ -26,8 +27,8 @@ export class Promises {
 
   /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
   async make(index: number, leaves: readonly Uint8Array[]): Promise<BatchPromise | null> {
-    const { signer, trust, onEvent } = this.#parts;
-    const statement = { origin: trust.log.origin, index, publishBy: this.publishBy() };
+    const { signer, origin, onEvent } = this.#parts;
+    const statement = { origin, index, publishBy: this.publishBy() };
     try {
       return await makePromise(signer, statement, leaves);
     } catch (error) {

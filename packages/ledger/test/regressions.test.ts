@@ -108,7 +108,9 @@ describe('readers beside writers', () => {
     replayer().isDown = true;
     await system.make({ type: 'customer.erase', customer });
     await system.ledger.read.licenses({}, everything);
-    await expect(system.ledger.bundle(license, 20)).rejects.toMatchObject({ problem: 'not_published_yet' });
+    await expect(system.ledger.bundle(license, { waitMs: 20 })).rejects.toMatchObject({
+      problem: 'not_published_yet',
+    });
   });
 });
 

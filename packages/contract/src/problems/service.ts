@@ -124,6 +124,12 @@ export const serviceProblems = {
     remedy: 'Nothing was changed. Detail says why; propose it anew and let the authority sign that.',
     retryable: false,
   },
+  trust_refused: {
+    status: 409,
+    title: 'The trust root was refused',
+    remedy: 'Nothing was changed. Detail says why; see tally root verify.',
+    retryable: false,
+  },
   log_behind: {
     status: 503,
     title: 'The log of this server is behind what was signed before',

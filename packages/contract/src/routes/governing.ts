@@ -1,7 +1,8 @@
 /** Routes of what governs a namespace: its own document, which the authority signs elsewhere, and its brake. */
-import type { MutationResult } from '../answers.ts';
-import type { NamespaceRevisionBody } from '../bodies.ts';
+import type { MutationResult, TrustPublished } from '../answers.ts';
+import type { NamespaceRevisionBody, TrustPublishBody } from '../bodies.ts';
 import type { MutationQuery, Nothing } from '../inputs.ts';
+import type { ProblemCode } from '../problems.ts';
 import {
   authProblems,
   bodyProblems,
@@ -11,8 +12,9 @@ import {
   type Route,
 } from '../route.ts';
 import { results } from '../schemas/answers.ts';
-import { namespaceRevision } from '../schemas/bodies.ts';
+import { namespaceRevision, trustPublish } from '../schemas/bodies.ts';
 import { mutationQuery, noHeaders, nothing } from '../schemas/inputs.ts';
+import { trustPublished } from '../schemas/trust.ts';
 import { type Mutation, mutation } from './mutations.ts';
 
 /** What the authority signed goes into the log as it is; sending it twice changes nothing more. */
@@ -24,7 +26,16 @@ export interface ReviseNamespace extends Operation {
   answer: MutationResult<'namespace'>;
 }
 
+export interface PublishTrust extends Operation {
+  params: Nothing;
+  query: Nothing;
+  headers: Nothing;
+  body: TrustPublishBody;
+  answer: TrustPublished;
+}
+
 export interface GoverningRoutes {
+  'trust.publish': Route<PublishTrust>;
   'namespace.revise': Route<ReviseNamespace>;
   'brake.tighten': Route<Mutation<'brake.tighten'>>;
 }
@@ -36,7 +47,42 @@ const answer = (description: string) => ({
   schema: results.namespace,
 });
 
+const committing: readonly ProblemCode[] = [
+  ...commonProblems,
+  ...authProblems,
+  ...bodyProblems,
+  'not_committed',
+  'outcome_unknown',
+  'publication_stalled',
+  'log_behind',
+  'integrity',
+];
+
 export const governingRoutes: GoverningRoutes = {
+  'trust.publish': {
+    name: 'trust.publish',
+    method: 'POST',
+    path: '/v1/trust/roots',
+    zones: ['admin'],
+    auth: 'admin',
+    tag: 'trust',
+    summary: 'Log new versions of the trust root, so that they govern from there on',
+    params: nothing,
+    query: nothing,
+    headers: noHeaders,
+    body: trustPublish,
+    bodyLimit: BODY_BYTES_MAX,
+    answers: {
+      200: {
+        description: 'The versions are in the log, from now on or from before',
+        mediaType: jsonMediaType,
+        schema: trustPublished,
+      },
+    },
+    problems: [...committing, 'trust_refused'],
+    mutation: false,
+    command: null,
+  },
   'namespace.revise': {
     name: 'namespace.revise',
     method: 'POST',
@@ -54,19 +100,7 @@ export const governingRoutes: GoverningRoutes = {
       200: answer('The revision is durable, or was before; or a dry run, and nothing was changed'),
       202: answer('The revision is durable; publishing took longer than the request wanted to wait'),
     },
-    problems: [
-      ...commonProblems,
-      ...authProblems,
-      ...bodyProblems,
-      'namespace_refused',
-      'not_committed',
-      'outcome_unknown',
-      'publication_stalled',
-      'signer_unavailable',
-      'signer_refused',
-      'log_behind',
-      'integrity',
-    ],
+    problems: [...committing, 'namespace_refused', 'signer_unavailable', 'signer_refused'],
     mutation: false,
     command: null,
   },

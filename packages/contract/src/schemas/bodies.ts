@@ -15,6 +15,7 @@ import type {
   SeatsInput,
   Targeted,
   TermInput,
+  TrustPublishBody,
   UpdatesInput,
 } from '../bodies.ts';
 import {
@@ -62,6 +63,8 @@ const CUTS_MAX = 64;
 const ENTRY_BYTES_MAX = 65_536;
 const DOCUMENT_BYTES_MAX = 262_144;
 const CAUSE_BYTES_MAX = 16_384;
+const TRUST_BYTES_MAX = 65_536;
+const TRUST_VERSIONS_MAX = 1000;
 
 const productName = described(text, 'Id or code of a product');
 const planName = described(text, 'Id or code of a plan');
@@ -167,6 +170,13 @@ export const namespaceRevision: z.ZodType<NamespaceRevisionBody> = closed<Namesp
   entry: described(base64Of(ENTRY_BYTES_MAX), 'The exact bytes of the envelope that the authority signed'),
   document: base64Of(DOCUMENT_BYTES_MAX),
   cause: closed<NamespaceRevisionBody['cause']>({ salt: base64Of(32), document: base64Of(CAUSE_BYTES_MAX) }),
+});
+
+export const trustPublish: z.ZodType<TrustPublishBody> = closed<TrustPublishBody>({
+  envelopes: described(
+    z.array(base64Of(TRUST_BYTES_MAX)).min(1).max(TRUST_VERSIONS_MAX),
+    'Every version of the trust root, from 1 up',
+  ),
 });
 
 /** The schema of every mutation's body, by the type of its command. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { notes } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import {
+  envelopesOf,
   Ledger,
   LedgerError,
   type LedgerTimes,
@@ -16,7 +17,7 @@ import { SignerClient, type SignerHello } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
 import { Quorum } from '../quorum/quorum.ts';
-import { readTrustRootFile } from '../trust-root-file.ts';
+import { readTrustRootFile, writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { NamespaceKeys } from './namespace-keys.ts';
@@ -29,6 +30,9 @@ const rotationIntervalMs = 60_000;
 
 /** What the ledger stands on. */
 interface Foundation {
+  /** Every version that the trust root file holds. */
+  chain: TrustRoot[];
+  /** The newest of them. */
   trust: TrustRoot;
   signer: SignerClient;
   hello: SignerHello;
@@ -80,7 +84,7 @@ export class LedgerHost implements AsyncDisposable {
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
   static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
     const foundation = await layFoundation(config);
-    const { trust, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
+    const { chain, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
     let host: LedgerHost | null = null;
     const reporter = new EventReporter(quorum, (event) => {
       // The status goes first: whoever hears of a checkpoint must find it there.
@@ -101,7 +105,8 @@ export class LedgerHost implements AsyncDisposable {
       cosigners: quorum,
       mark: hello.mark,
       signedBrake: hello.brakes.find((brake) => brake.ns === config.ns) ?? null,
-      trust,
+      trust: chain,
+      saveTrust: async (longer) => writeTrustRootFile(config.trustRoot, envelopesOf(longer)),
       ns: config.ns,
       keys,
       indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
@@ -177,7 +182,8 @@ export class LedgerHost implements AsyncDisposable {
 }
 
 async function layFoundation(config: ServerConfig): Promise<Foundation> {
-  const trust = (await readTrustRootFile(config.trustRoot)).at(-1);
+  const chain = await readTrustRootFile(config.trustRoot);
+  const trust = chain.at(-1);
   if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
   // The lock on the store comes first: a second server must not get as far as asking the signer.
   const store = await ThreadedStore.open(config.store, { synchronous: config.synchronous });
@@ -186,6 +192,7 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
   if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
   const projectionWriter = await ThreadedProjectionWriter.open(config.projections);
   return {
+    chain,
     trust,
     signer,
     hello,

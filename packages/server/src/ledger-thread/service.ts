@@ -4,8 +4,8 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type { NoteCode } from '@tallystick/contract';
-import { base64, decodeUtf8, type KeptPromise, parseTilePath } from '@tallystick/core';
+import type { NoteCode, TrustPublished } from '@tallystick/contract';
+import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import {
   type CheckedRevision,
   type HistoryItem,
@@ -168,14 +168,31 @@ export class LedgerService {
   }
 
   /** The license file as text. */
-  async bundle({ id }: { id: string }): Promise<string> {
-    return this.#ledger.bundle(id);
+  async bundle({ id, trustVersion }: { id: string; trustVersion?: number | undefined }): Promise<string> {
+    return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
   }
 
-  async bundleOfKey({ licenseKey }: { licenseKey: string }): Promise<string> {
+  async bundleOfKey({
+    licenseKey,
+    trustVersion,
+  }: {
+    licenseKey: string;
+    trustVersion?: number | undefined;
+  }): Promise<string> {
     const id = await this.#ledger.read.licenseOfKey(licenseKey);
     if (id === undefined) throw new ServiceProblem('license_key_unknown');
-    return this.#ledger.bundle(id);
+    return this.bundle({ id, trustVersion });
+  }
+
+  /** Takes every version of the trust root, as envelopes in base64. */
+  async publishTrust({ envelopes }: { envelopes: string[] }): Promise<TrustPublished> {
+    const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
+      (error: unknown) => {
+        throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));
+      },
+    );
+    const logged = await this.#ledger.publishTrust(chain);
+    return { version: this.#ledger.trust.current.version, logged };
   }
 
   async checkpoint(): Promise<string> {
@@ -228,8 +245,8 @@ export class LedgerService {
 
   /** The envelope of a trust root version, as text. */
   async trustRoot({ version }: { version: number }): Promise<object> {
-    const { trust } = this.#ledger;
-    if (version !== trust.version) throw new ServiceProblem('not_found', `there is no trust root ${version}`);
+    const trust = this.#ledger.trust.version(version);
+    if (trust === undefined) throw new ServiceProblem('not_found', `there is no trust root ${version}`);
     const { payload, payloadType, signatures } = trust.envelope;
     const signed = signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) }));
     return { payload: base64(payload), payloadType, signatures: signed };

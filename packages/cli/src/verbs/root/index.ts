@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { registerJoin } from './join.ts';
 import { registerKey } from './key.ts';
 import { registerPropose } from './propose.ts';
+import { registerPublish } from './publish.ts';
 import { registerShow } from './show.ts';
 import { registerSign } from './sign.ts';
 import { registerVerifyRoot } from './verify.ts';
@@ -14,7 +15,7 @@ export function registerRoot(program: Command, context: Context): void {
     .summary('make, review and sign the next trust root, offline')
     .description(
       'The root ceremony: people with a key of their own each make, review and sign the next version of the trust ' +
-        'root. None of it needs a network or a running system. "tally init" makes version 1.',
+        'root. Only publishing it needs a running system. "tally init" makes version 1.',
     );
   for (const register of [
     registerKey,
@@ -23,6 +24,7 @@ export function registerRoot(program: Command, context: Context): void {
     registerSign,
     registerJoin,
     registerVerifyRoot,
+    registerPublish,
   ]) {
     register(root, context);
   }
