@@ -1,36 +1,40 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin"}. Prints one JSON line when it
+ * Config: {"socket","keystore","passphraseFile","mark","origin"}, and "socketFor":"group" where the server runs as
+ * another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it
  * listens; alarms are JSON lines on stderr.
  */
 import { readFileSync } from 'node:fs';
+import { closeCell } from './cell/close-cell.ts';
+import { type CellFiles, demandOwnFiles } from './cell/files.ts';
+import { demandCell } from './cell/runtime.ts';
 import { readPassphraseFile } from './keystore/passphrase-file.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
-import { listen } from './socket-server.ts';
+import { listen, type ReportAlarm } from './socket-server.ts';
 
-interface SignerConfig {
-  socket: string;
-  keystore: string;
-  passphraseFile: string;
-  mark: string;
+interface SignerConfig extends CellFiles {
   origin: string;
 }
 
 async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: signer <config.json>');
+  demandCell();
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
+  demandOwnFiles(file, config);
   const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
   const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
-  const server = await listen(signer, config.socket, (alarm) => {
+  const alarmLine: ReportAlarm = (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
     );
-  });
+  };
+  const server = await listen(signer, config.socket, alarmLine, config.socketFor);
+  closeCell(config);
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();
   server.close();

@@ -1,7 +1,9 @@
-/** The signer's door: a local socket that only its owner can open, one frame per request. */
+/** The signer's door: a local socket that only its owner, or also its group, can open; one frame per request. */
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
+import type { SocketAudience } from './cell/files.ts';
+import { SocketGuard } from './cell/socket-guard.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
 import { parseRequest, SignerRefusal, type SignerRequest } from './protocol/requests.ts';
 import type { Signer } from './signer.ts';
@@ -11,20 +13,32 @@ export type ReportAlarm = (alarm: { reason: string; message: string; op: string 
 
 const connectionsMax = 16;
 
-export async function listen(signer: Signer, socketPath: string, alarm: ReportAlarm): Promise<Server> {
+export async function listen(
+  signer: Signer,
+  socketPath: string,
+  alarm: ReportAlarm,
+  audience: SocketAudience = 'owner',
+): Promise<Server> {
   await removeStaleSocket(socketPath);
-  const server = createServer((socket) => serve(signer, socket, alarm));
+  let guard: SocketGuard | undefined;
+  const server = createServer((socket) => {
+    const change = guard?.change() ?? null;
+    if (change === null) return serve(signer, socket, alarm);
+    alarm({ reason: 'socket_changed', message: change, op: 'connect' });
+    socket.destroy();
+  });
   server.maxConnections = connectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    // The socket is bound within the call, and is its owner's alone from its first moment on.
-    const umask = process.umask(0o177);
+    // The socket is bound within the call, and is open to nobody else from its first moment on.
+    const umask = process.umask(audience === 'group' ? 0o117 : 0o177);
     try {
       server.listen(socketPath, resolve);
     } finally {
       process.umask(umask);
     }
   });
+  guard = SocketGuard.watch(socketPath, audience);
   return server;
 }
 

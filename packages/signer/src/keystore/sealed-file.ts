@@ -9,6 +9,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { base64, decodeBase64, utf8 } from '@tallystick/core';
+import { takeSeeds } from './sealed-seeds.ts';
 import { type KeySpec, SigningKey } from './signing-key.ts';
 import { open, seal } from './xaes-256-gcm.ts';
 
@@ -35,23 +36,44 @@ export function createSealedKeystore(file: string, passphrase: string, keys: rea
   writeNewFile(file, text);
 }
 
-/** Opens a keystore; throws KeystoreError for loose file modes, a wrong passphrase or damage. */
-export function openSealedKeystore(file: string, passphrase: string): SigningKey[] {
+/**
+ * Opens a keystore; throws KeystoreError for loose file modes, a wrong passphrase or damage. A passphrase given as bytes
+ * is zero afterwards, however this ends, and so is every buffer that held what it opened.
+ */
+export function openSealedKeystore(file: string, passphrase: string | Uint8Array): SigningKey[] {
+  try {
+    return openWith(file, passphrase);
+  } finally {
+    if (typeof passphrase !== 'string') passphrase.fill(0);
+  }
+}
+
+function openWith(file: string, passphrase: string | Uint8Array): SigningKey[] {
   const { mode } = statOf(file);
   if ((mode & 0o077) !== 0) {
     throw new KeystoreError(`${file} can be read by others than its owner: run chmod 600 on it`);
   }
   const { header, kdf, salt, sealed } = parseFile(file);
   const key = deriveKey(passphrase, salt, kdf);
+  let content: Uint8Array | undefined;
   try {
-    const content = open(key, sealed, utf8(header));
-    const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
-    content.fill(0);
-    return keys.map((spec) => new SigningKey(spec));
+    content = open(key, sealed, utf8(header));
+    return openKeys(content);
   } catch (error) {
     throw new KeystoreError(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
   } finally {
     key.fill(0);
+    content?.fill(0);
+  }
+}
+
+function openKeys(content: Uint8Array): SigningKey[] {
+  const seeds = takeSeeds(content);
+  try {
+    const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
+    return keys.map((spec, index) => new SigningKey(spec, seeds[index]));
+  } finally {
+    for (const seed of seeds) seed.fill(0);
   }
 }
 
@@ -92,9 +114,17 @@ function statOf(file: string): { mode: number } {
   }
 }
 
-function deriveKey(passphrase: string, salt: Uint8Array, kdf: Kdf): Uint8Array {
+function deriveKey(passphrase: string | Uint8Array, salt: Uint8Array, kdf: Kdf): Uint8Array {
   const { n, r, p } = kdf;
-  return scryptSync(passphrase.normalize('NFKC'), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
+  return scryptSync(normalized(passphrase), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
+}
+
+/** NFKC leaves ASCII as it is; only another passphrase has to become a string, which cannot be overwritten. */
+function normalized(passphrase: string | Uint8Array): string | Uint8Array {
+  if (typeof passphrase === 'string') return passphrase.normalize('NFKC');
+  if (passphrase.every((byte) => byte < 0x80)) return passphrase;
+  const { buffer, byteOffset, byteLength } = passphrase;
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8').normalize('NFKC');
 }
 
 /** Whole or not at all: written beside, synced, then renamed; the `x` flag refuses an existing file. */

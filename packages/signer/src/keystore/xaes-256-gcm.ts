@@ -36,7 +36,10 @@ export function open(key: Uint8Array, sealed: Uint8Array, additionalData: Uint8A
   decipher.setAAD(additionalData);
   decipher.setAuthTag(sealed.subarray(sealed.length - tagLength));
   const ciphertext = sealed.subarray(nonceLength, sealed.length - tagLength);
-  return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+  // GCM has nothing left at its end, and a copy would stay in memory after the caller has overwritten the answer.
+  const plaintext = decipher.update(ciphertext);
+  decipher.final();
+  return plaintext;
 }
 
 function deriveSubkey(key: Uint8Array, nonce: Uint8Array): Uint8Array {
