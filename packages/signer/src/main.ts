@@ -51,10 +51,17 @@ function stopRequested(): Promise<void> {
   });
 }
 
+/** What the walls of the cell deny is named: their own message does not. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { permission, resource } = error as { permission?: string; resource?: string };
+  return permission === undefined ? error.message : `its cell denies ${permission} of ${resource}`;
+}
+
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`signer: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`signer: ${messageOf(error)}\n`);
     process.exit(1);
   },
 );

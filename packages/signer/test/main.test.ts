@@ -111,7 +111,7 @@ describe('the signer process', () => {
     [
       'a socket path that does not exist',
       () => write({ socket: join(directory, 'none/signer.sock') }),
-      /listen/,
+      /there is no folder .*none: run mkdir/,
     ],
     ['a config that is not JSON', () => writeFileSync(configFile, '{'), /JSON/],
     ['no config', () => rmSync(configFile), /ENOENT/],

@@ -37,8 +37,10 @@ export function demandOwnFiles(configFile: string, files: CellFiles): void {
   if (uid === undefined) return;
   for (const demand of fileDemands(configFile, files)) {
     const facts = observeFile(demand.path);
-    // What is missing is reported by whoever needs it, in its own words.
-    const problem = facts === null ? null : fileProblem(demand, facts, uid);
+    // A file that is missing is reported by whoever needs it, in its own words.
+    const isMissing = facts === null && demand.kind === 'folder';
+    const missing = isMissing ? `there is no folder ${demand.path}: run mkdir -m 700 ${demand.path}` : null;
+    const problem = facts === null ? missing : fileProblem(demand, facts, uid);
     if (problem !== null) throw new CellError(problem);
   }
 }

@@ -50,7 +50,12 @@ export function cellFlags(
     '--permission',
     ...(addons ? ['--allow-addons'] : []),
     ...(process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : []),
-    ...[...read].map((path) => `${readFlag}${path}`),
-    ...[...written].map((path) => `--allow-fs-write=${path}`),
+    ...outerFirst(read).map((path) => `${readFlag}${path}`),
+    ...outerFirst(written).map((path) => `--allow-fs-write=${path}`),
   ];
+}
+
+/** A folder that is named after one that lies in it is not opened itself, by Node 24 and 26. */
+function outerFirst(paths: Iterable<string>): string[] {
+  return [...paths].sort((a, b) => a.length - b.length);
 }

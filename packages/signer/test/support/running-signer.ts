@@ -1,7 +1,7 @@
 /** The signer as a process of its own, started into its cell as it should be, or wrongly on purpose. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellFiles } from '../../src/cell/files.ts';
 import { signerLaunch } from '../../src/cell/launch.ts';
@@ -12,19 +12,20 @@ import { keySpecs, origin } from './signing.ts';
 
 export const passphrase = 'correct horse battery staple';
 
-/** A keystore, a passphrase, a mark and a configuration that names them, in one fresh folder. */
+/** A keystore, a passphrase, a mark and a configuration that names them, each in a folder of its own. */
 export class SignerFiles {
   readonly directory: string = scratchDirectory();
-  readonly configFile: string = join(this.directory, 'signer.json');
+  readonly configFile: string = join(this.directory, 'run', 'signer.json');
   config: CellFiles & { origin: string };
 
   constructor() {
-    const file = (name: string): string => join(this.directory, name);
+    const file = (folder: string, name: string): string => join(this.directory, folder, name);
+    for (const folder of ['run', 'keys', 'secrets', 'signer']) mkdirSync(file(folder, ''), { mode: 0o700 });
     this.config = {
-      socket: file('signer.sock'),
-      keystore: file('keystore.json'),
-      passphraseFile: file('passphrase'),
-      mark: file('mark.db'),
+      socket: file('signer', 'signer.sock'),
+      keystore: file('keys', 'keystore.json'),
+      passphraseFile: file('secrets', 'passphrase'),
+      mark: file('signer', 'mark.db'),
       origin,
     };
     writeFileSync(this.config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });

@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { networkIsolation } from '../src/cell/launch.ts';
+import { SignerClient } from '../src/client.ts';
+import type { Attempts, Wishes } from './support/hold-cell.ts';
+import { endSigners, type RunningSigner, runSigner, SignerFiles } from './support/running-signer.ts';
+import { GrowingLog } from './support/signing.ts';
+
+const holdCell = join(import.meta.dirname, 'support', 'hold-cell.ts');
+const repository = join(import.meta.dirname, '..', '..', '..');
+/** Node 24 cannot deny the network by itself, and not every user may make a network namespace. */
+const isNetworkDenied =
+  networkIsolation().length > 0 || process.allowedNodeEnvironmentFlags.has('--allow-net');
+
+let files: SignerFiles;
+
+beforeEach(() => {
+  files = new SignerFiles();
+});
+
+afterEach(endSigners);
+
+async function runUntilListening(main?: string): Promise<RunningSigner> {
+  const running = runSigner(files, main === undefined ? {} : { main });
+  await running.listening();
+  return running;
+}
+
+/** What somebody can do from within the signer's process. */
+async function tryFromWithin(wishes: Wishes): Promise<Attempts> {
+  const { child, output, ended } = await runUntilListening(holdCell);
+  child.stdin?.write(`${JSON.stringify(wishes)}\n`);
+  while (output.stdout.split('\n').length < 3) {
+    const gone = ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
+    await Promise.race([once(child.stdout!, 'data'), gone]);
+  }
+  return JSON.parse(output.stdout.split('\n')[1] ?? '') as Attempts;
+}
+
+describe('from within the process of a signer that listens', () => {
+  it('neither keys, passphrase, configuration and code nor any other file can be read or written', async () => {
+    const { keystore, passphraseFile, socket } = files.config;
+    const neighbors = [join(files.directory, 'keys', 'offline.sealed'), join(files.directory, 'client.json')];
+    for (const each of neighbors) writeFileSync(each, 'secret', { mode: 0o600 });
+    const wanted = [
+      keystore,
+      passphraseFile,
+      files.configFile,
+      ...neighbors,
+      holdCell,
+      join(repository, 'package.json'),
+      '/etc/passwd',
+      '/proc/self/environ',
+      '/proc/self/mem',
+    ];
+    const denied = wanted.map(() => 'ERR_ACCESS_DENIED');
+    const attempts = await tryFromWithin({ files: wanted, port: 9, socket: `${socket}.2` });
+    expect(attempts).toMatchObject({ read: denied, write: denied });
+    expect(attempts).toMatchObject({
+      child: 'ERR_ACCESS_DENIED',
+      worker: 'ERR_ACCESS_DENIED',
+      inspector: 'ERR_ACCESS_DENIED',
+      scopes: [],
+    });
+  });
+
+  it('no TCP connection is made, where the runtime or the system can deny it', async () => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await once(connect(port, '127.0.0.1'), 'connect');
+    const { tcp, name } = await tryFromWithin({ files: [], port, socket: `${files.config.socket}.2` });
+    server.close();
+    process.stdout.write(`network of the signer: ${isNetworkDenied ? `denied (${tcp})` : 'open'}\n`);
+    expect(tcp === 'succeeded').toBe(!isNetworkDenied);
+    if (isNetworkDenied) expect(name).not.toBe('succeeded');
+  });
+
+  it('signatures and the mark go on as ever', async () => {
+    await tryFromWithin({ files: [], port: 9, socket: `${files.config.socket}.2` });
+    const log = new GrowingLog(9);
+    await using client = new SignerClient(files.config.socket);
+    await client.signCheckpoint(log.checkpoint(4), []);
+    await client.signCheckpoint(log.checkpoint(9), log.proof(4, 9));
+    expect((await client.hello()).mark.size).toBe(9);
+  });
+});
+
+describe('the flags that a signer is started with', () => {
+  /** Evaluates an expression in a process that is started exactly as a signer is. */
+  async function evaluate(expression: string): Promise<unknown> {
+    const args = (given: string[]): string[] => [
+      ...given.slice(0, -2),
+      '-p',
+      `JSON.stringify(${expression})`,
+    ];
+    const { code, stdout, stderr } = await runSigner(files, { args }).ended;
+    if (code !== 0) throw new Error(stderr);
+    return JSON.parse(stdout);
+  }
+
+  it('open its own files and code, and nothing beside', async () => {
+    const { keystore, passphraseFile, mark, socket } = files.config;
+    const code = join(repository, 'packages', 'signer', 'src', 'main.ts');
+    const core = join(repository, 'packages', 'core', 'src', 'index.ts');
+    const readable = [files.configFile, keystore, passphraseFile, mark, socket, code, core];
+    const others = ['server', 'cli', 'ledger'].map((name) => join(repository, 'packages', name));
+    const hidden = [
+      ...others,
+      '/etc/passwd',
+      files.directory,
+      join(repository, 'package.json'),
+      '/proc/self/mem',
+    ];
+    const asked = (scope: string, paths: string[]): string =>
+      `${JSON.stringify(paths)}.map((path) => process.permission.has('${scope}', path))`;
+    expect(await evaluate(asked('fs.read', readable))).toEqual(readable.map(() => true));
+    expect(await evaluate(asked('fs.read', hidden))).toEqual(hidden.map(() => false));
+    const written = [mark, `${mark}-journal`, socket];
+    const kept = [keystore, passphraseFile, files.configFile, code, ...hidden];
+    expect(await evaluate(asked('fs.write', written))).toEqual(written.map(() => true));
+    expect(await evaluate(asked('fs.write', kept))).toEqual(kept.map(() => false));
+  });
+
+  it('leave no core dump behind a crash', async () => {
+    const { child } = await runUntilListening();
+    expect(readFileSync(`/proc/${child.pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
+    expect(readFileSync(`/proc/${child.pid}/coredump_filter`, 'utf8').trim()).toBe('00000000');
+  });
+
+  it('leave SIGUSR1 without a debugger to open', async () => {
+    const { child, output } = await runUntilListening();
+    child.kill('SIGUSR1');
+    await after(500);
+    await using client = new SignerClient(files.config.socket);
+    expect((await client.hello()).mark.size).toBe(0);
+    expect(output.stderr).toBe('');
+  });
+});
+
+describe('a socket that is not as it was bound', () => {
+  it.each([
+    ['opened to others', (socket: string) => chmodSync(socket, 0o666)],
+    ['in a folder that others can enter', (socket: string) => chmodSync(join(socket, '..'), 0o755)],
+    ['moved away', (socket: string) => renameSync(socket, `${socket}.moved`)],
+  ])('is not answered on: %s', async (what, change) => {
+    const { output } = await runUntilListening();
+    const { socket } = files.config;
+    change(socket);
+    await using client = new SignerClient(what === 'moved away' ? `${socket}.moved` : socket);
+    await expect(client.hello()).rejects.toThrow(/not reachable/);
+    while (!output.stderr.endsWith('\n')) await after(5);
+    expect(JSON.parse(output.stderr)).toMatchObject({ alarm: 'signer_refused', reason: 'socket_changed' });
+  });
+
+  it('is answered on again when that was put right', async () => {
+    await runUntilListening();
+    chmodSync(files.config.socket, 0o666);
+    await using client = new SignerClient(files.config.socket);
+    await expect(client.hello()).rejects.toThrow(/not reachable/);
+    chmodSync(files.config.socket, 0o600);
+    expect((await client.hello()).mark.size).toBe(0);
+  });
+});
