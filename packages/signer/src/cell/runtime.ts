@@ -41,8 +41,8 @@ export function demandCell(): void {
 /** What is wrong with a process, and what to do about it; null where nothing is. */
 export function runtimeProblem(facts: RuntimeFacts): string | null {
   return (
-    debuggerProblem(facts) ??
     environmentProblem(facts) ??
+    debuggerProblem(facts) ??
     permissionProblem(facts) ??
     flagProblem(facts) ??
     coreProblem(facts)
