@@ -28,6 +28,12 @@ const systemPackages: readonly SystemPackage[] = [
     project: 'node',
     isNeededByAll: false,
   },
+  {
+    name: 'systemd',
+    isPresent: () => process.platform !== 'linux' || spawnSync('systemd-analyze', ['--version']).status === 0,
+    project: 'node',
+    isNeededByAll: false,
+  },
 ];
 
 /**

@@ -23,7 +23,10 @@ export async function listen(
   let guard: SocketGuard | undefined;
   const server = createServer((socket) => {
     const change = guard?.change() ?? null;
-    if (change === null) return serve(signer, socket, alarm);
+    if (change === null) {
+      serve(signer, socket, alarm);
+      return;
+    }
     alarm({ reason: 'socket_changed', message: change, op: 'connect' });
     socket.destroy();
   });

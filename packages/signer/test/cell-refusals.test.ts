@@ -2,6 +2,7 @@ import { chmodSync, chownSync, existsSync, renameSync, symlinkSync } from 'node:
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FileFacts, fileDemands, fileProblem } from '../src/cell/files.ts';
+import { type RuntimeFacts, runtimeProblem } from '../src/cell/runtime.ts';
 import { endSigners, runSigner, SignerFiles, type StartChanges } from './support/running-signer.ts';
 
 let files: SignerFiles;
@@ -124,6 +125,51 @@ describe.each(names)('a signer does not start where its %s', (name) => {
     chownSync(pathOf(name), 0, 0);
     chownSync(dirname(pathOf(name)), 65_534, 65_534);
     await expectRefusal({}, /belongs to user 65534/);
+  });
+});
+
+describe('what is asked of a process', () => {
+  const right: RuntimeFacts = {
+    flags: ['--permission', '--disable-sigusr1', '--allow-fs-read=/srv'],
+    variables: ['PATH', 'LANG', 'NODE_ENV', 'NODE_VERSION', 'SOFTHSM2_CONF'],
+    inspectorUrl: undefined,
+    hasPermissionModel: true,
+    openScopes: [],
+    limits:
+      'Limit                     Soft Limit  Hard Limit  Units\nMax core file size        0           unlimited   bytes\n',
+    coreFilter: '00000000\n',
+  };
+
+  it('is met by one that is in its cell, also where the system has no core limits to show', () => {
+    expect(runtimeProblem(right)).toBeNull();
+    expect(runtimeProblem({ ...right, limits: undefined, coreFilter: undefined })).toBeNull();
+  });
+
+  const wrongs: [Partial<RuntimeFacts>, RegExp][] = [
+    [{ inspectorUrl: 'ws://127.0.0.1:9229/x' }, /debugger .*ws:/],
+    [{ hasPermissionModel: false }, /--permission/],
+    [{ openScopes: ['wasi'] }, /open for wasi/],
+    [
+      { limits: 'Max core file size        unlimited            unlimited            bytes' },
+      /limit unlimited/,
+    ],
+    [{ limits: '' }, /limit unknown/],
+    [{ limits: null }, /let it read/],
+    [{ coreFilter: null }, /let it read/],
+    [{ coreFilter: '00000033\n' }, /dump handler/],
+    ...['--env-file=x', '-r', '--allow-wasi', '--allow-ffi', '--expose-gc', '--permission-audit', 'x'].map(
+      (flag): [Partial<RuntimeFacts>, RegExp] => [{ flags: [...right.flags, flag] }, /has no place/],
+    ),
+    ...[
+      'NODE_OPTIONS',
+      'NODE_REPL_EXTERNAL_MODULE',
+      'NODE_V8_COVERAGE',
+      'LD_AUDIT',
+      'DYLD_INSERT_LIBRARIES',
+    ].map((name): [Partial<RuntimeFacts>, RegExp] => [{ variables: [name] }, new RegExp(`unset ${name}`)]),
+  ];
+  it.each(wrongs)('is not met with %j', (facts, message) => {
+    expect(runtimeProblem({ ...right, ...facts })).toMatch(message);
   });
 });
 

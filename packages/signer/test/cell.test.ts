@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -139,6 +139,18 @@ describe('the flags that a signer is started with', () => {
     await using client = new SignerClient(files.config.socket);
     expect((await client.hello()).mark.size).toBe(0);
     expect(output.stderr).toBe('');
+  });
+});
+
+describe('a socket for the group', () => {
+  it('is open to it and to nobody else, in a folder that it may enter', async () => {
+    const folder = join(files.directory, 'door');
+    mkdirSync(folder, { mode: 0o750 });
+    files.configure({ socket: join(folder, 'signer.sock'), socketFor: 'group' });
+    await runUntilListening();
+    expect(statSync(files.config.socket).mode & 0o777).toBe(0o660);
+    await using client = new SignerClient(files.config.socket);
+    expect((await client.hello()).mark.size).toBe(0);
   });
 });
 

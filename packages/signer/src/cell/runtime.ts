@@ -3,13 +3,13 @@
  * memory ends up in no file.
  */
 import { readFileSync } from 'node:fs';
-import { url as inspectorUrl } from 'node:inspector';
+import { url as urlOfInspector } from 'node:inspector';
 import { CellError } from './cell-error.ts';
 import { isFlagOfCell, sigusr1Flag } from './flags.ts';
 import { isForeignVariable } from './launch-environment.ts';
 
 /** Scopes of Node's permission model that must be shut. Asked without a path, the file scopes mean every file. */
-export const shutScopes = ['fs.read', 'fs.write', 'child', 'worker', 'wasi', 'inspector'] as const;
+const shutScopes = ['fs.read', 'fs.write', 'child', 'worker', 'wasi', 'inspector'] as const;
 
 /** What is asked of a process, as it was found. */
 export interface RuntimeFacts {
@@ -95,7 +95,7 @@ function observeRuntime(): RuntimeFacts {
   return {
     flags: process.execArgv,
     variables: Object.keys(process.env),
-    inspectorUrl: inspectorUrl(),
+    inspectorUrl: urlOfInspector(),
     hasPermissionModel: permission !== undefined,
     openScopes: shutScopes.filter((scope) => permission?.has(scope)),
     limits: readProc('/proc/self/limits'),

@@ -62,7 +62,9 @@ async function attemptAll({ files, port, socket }: Wishes): Promise<Attempts> {
   };
 }
 
-process.stdin.once('data', async (line: Buffer) => {
+async function answer(line: Buffer): Promise<void> {
   const attempts = await attemptAll(JSON.parse(line.toString()) as Wishes);
   process.stdout.write(`${JSON.stringify(attempts)}\n`);
-});
+}
+
+process.stdin.once('data', (line: Buffer) => void answer(line));
