@@ -126,9 +126,9 @@ export class Signer {
     }
     this.#checkGrowth(mark, checkpoint, proof);
     if (checkpoint.size > mark.size) this.#mark.advance(checkpoint);
-    const signature = this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
+    const signed = this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
     const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
-    return { id, signature };
+    return { id, signature: signed };
   }
 
   #checkGrowth(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {
