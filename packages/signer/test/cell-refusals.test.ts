@@ -95,6 +95,9 @@ const names = ['keystore', 'passphraseFile', 'mark', 'config'] as const;
 const pathOf = (name: (typeof names)[number]): string =>
   name === 'config' ? files.configFile : files.config[name];
 
+/** Users to give a file to, which only root can do. */
+const strangers = process.getuid?.() === 0 ? [65_534] : [];
+
 describe.each(names)('a signer does not start where its %s', (name) => {
   it('can be read by the group', async () => {
     chmodSync(pathOf(name), 0o640);
@@ -119,11 +122,11 @@ describe.each(names)('a signer does not start where its %s', (name) => {
     await expectRefusal({}, /is a symbolic link where the signer needs a folder/);
   });
 
-  it.runIf(process.getuid?.() === 0)('or its folder belongs to another user', async () => {
-    chownSync(pathOf(name), 65_534, 65_534);
+  it.each(strangers)('or its folder belongs to another user (%i)', async (uid) => {
+    chownSync(pathOf(name), uid, uid);
     await expectRefusal({}, /belongs to user 65534, and the signer runs as 0: run chown 0 /);
     chownSync(pathOf(name), 0, 0);
-    chownSync(dirname(pathOf(name)), 65_534, 65_534);
+    chownSync(dirname(pathOf(name)), uid, uid);
     await expectRefusal({}, /belongs to user 65534/);
   });
 });

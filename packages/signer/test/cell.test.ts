@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { networkIsolation } from '../src/cell/launch.ts';
@@ -139,6 +140,23 @@ describe('the flags that a signer is started with', () => {
     await using client = new SignerClient(files.config.socket);
     expect((await client.hello()).mark.size).toBe(0);
     expect(output.stderr).toBe('');
+  });
+});
+
+/** Users to ask as, which only root can become. */
+const strangers = process.getuid?.() === 0 ? [65_534] : [];
+
+describe('a socket for its owner', () => {
+  it.each(strangers)('is out of reach of another user (%i)', async (uid) => {
+    await runUntilListening();
+    const { socket } = files.config;
+    const asks = (who: number): number | null =>
+      spawnSync('/bin/sh', ['-c', 'test -w "$1"', 'sh', socket], { uid: who, gid: who, cwd: '/' }).status;
+    expect(asks(0)).toBe(0);
+    expect(asks(uid)).toBe(1);
+    // Not even where the folder lets everybody through.
+    for (const folder of [files.directory, dirname(socket)]) chmodSync(folder, 0o711);
+    expect(asks(uid)).toBe(1);
   });
 });
 
