@@ -64,9 +64,7 @@ function permissionProblem({ hasPermissionModel, openScopes }: RuntimeFacts): st
   if (!hasPermissionModel)
     return 'it is not confined: start it with --permission and the paths that it needs';
   const [scope] = openScopes;
-  return scope === undefined
-    ? null
-    : `its cell is open for ${scope}: start it with the paths that it needs alone`;
+  return scope === undefined ? null : `its cell is open for ${scope}: start it without that permission`;
 }
 
 function flagProblem({ flags }: RuntimeFacts): string | null {
