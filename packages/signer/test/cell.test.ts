@@ -146,7 +146,7 @@ describe('the flags that a signer is started with', () => {
 /** Users to ask as, which only root can become. */
 const strangers = process.getuid?.() === 0 ? [65_534] : [];
 
-describe('a socket for its owner', () => {
+describe('the socket', () => {
   it.each(strangers)('is out of reach of another user (%i)', async (uid) => {
     await runUntilListening();
     const { socket } = files.config;
@@ -158,10 +158,8 @@ describe('a socket for its owner', () => {
     for (const folder of [files.directory, dirname(socket)]) chmodSync(folder, 0o711);
     expect(asks(uid)).toBe(1);
   });
-});
 
-describe('a socket for the group', () => {
-  it('is open to it and to nobody else, in a folder that it may enter', async () => {
+  it('for the group is open to it and to nobody else, in a folder that it may enter', async () => {
     const folder = join(files.directory, 'door');
     mkdirSync(folder, { mode: 0o750 });
     files.configure({ socket: join(folder, 'signer.sock'), socketFor: 'group' });
