@@ -5,7 +5,7 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseTrustRoot } from '@tallystick/core';
+import { formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
 import {
   Ledger,
   ledgerTimes,
@@ -19,11 +19,21 @@ import type { Command } from '@tallystick/license';
 import {
   bootstrapIdentity,
   createIdentity,
+  generateIdentityKeys,
   type Identity,
+  keysInMemory,
   newLicenseKey,
   newSubjectId,
+  onlineKeys,
 } from '@tallystick/server';
-import { type CellFiles, createSealedKeystore, Mark, SignerClient, signerLaunch } from '@tallystick/signer';
+import {
+  type CellFiles,
+  createSealedKeystore,
+  type KeySpec,
+  Mark,
+  SignerClient,
+  signerLaunch,
+} from '@tallystick/signer';
 import { LocalCosigners } from '@tallystick/testkit';
 import { type ServerProcess, startLaunch } from './processes.ts';
 
@@ -71,7 +81,8 @@ export class LedgerRig implements AsyncDisposable {
   static async start(directory: string): Promise<LedgerRig> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const cosigners = new LocalCosigners(() => Date.now());
-    const identity = createIdentity({
+    const specs = generateIdentityKeys('acme');
+    const content = {
       ns: 'acme',
       name: 'Acme',
       mode: 'test',
@@ -81,8 +92,9 @@ export class LedgerRig implements AsyncDisposable {
       now: Date.now(),
       trustYears: 5,
       offlineMax: 'P90D',
-    });
-    const files = writeFiles(directory, identity);
+    } as const;
+    const identity = await createIdentity(content, keysInMemory(specs));
+    const files = writeFiles(directory, onlineKeys(specs), identity.trustRoot);
     const store = SqliteStore.create(files.store);
     await bootstrapIdentity(store, identity, {
       random: randomBytes,
@@ -169,10 +181,10 @@ export class LedgerRig implements AsyncDisposable {
   }
 }
 
-function writeFiles(directory: string, identity: Identity): RigFiles {
+function writeFiles(directory: string, keys: readonly KeySpec[], trustRoot: Uint8Array): RigFiles {
   const at = (name: string): string => join(directory, name);
   const passphrase = randomBytes(24).toString('base64url');
-  createSealedKeystore(at('online.sealed'), passphrase, identity.onlineKeys);
+  createSealedKeystore(at('online.sealed'), passphrase, keys);
   writeFileSync(at('passphrase'), passphrase, { mode: 0o600 });
   Mark.create(at('mark.db'), origin);
   const signer = {
@@ -181,7 +193,9 @@ function writeFiles(directory: string, identity: Identity): RigFiles {
     passphraseFile: at('passphrase'),
     mark: at('mark.db'),
     origin,
+    trustRoot: at('trust-root.json'),
   };
+  writeFileSync(signer.trustRoot, formatTrustRootFile([trustRoot]));
   writeFileSync(at('signer.json'), JSON.stringify(signer), { mode: 0o600 });
   return {
     store: at('ledger.db'),
@@ -209,9 +223,11 @@ async function open(
     signer,
     cosigners,
     mark: hello.mark,
-    trust: parseTrustRoot(identity.trustRoot),
+    signedBrake: hello.brakes[0] ?? null,
+    trust: [parseTrustRoot(identity.trustRoot)],
+    saveTrust: async () => {},
     ns: 'acme',
-    keys: hello.keys.map(({ alg, key }) => ({ alg, key })),
+    keys: { all: hello.keys.map(({ alg, key }) => ({ alg, key })) },
     indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
     newId: newSubjectId,
     newLicenseKey,

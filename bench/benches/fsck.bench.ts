@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { type FsckOptions, type FsckParts, type FsckReport, fsck } from '@tallystick/audit';
 import { type IndexLicenseKey, Projections, SqliteStore } from '@tallystick/ledger';
-import { SigningKey } from '@tallystick/signer';
+import { onlineKeys } from '@tallystick/server';
 import { TestSystem } from '@tallystick/testkit';
 import type { Bench, BenchContext } from '../bench.ts';
 import { growLog } from '../grow-log.ts';
@@ -31,7 +31,7 @@ async function check(system: TestSystem, files: Files, level: 'full' | 'hashes')
     storeFile: files.storeFile,
     genesis: trust.genesis,
     ns: identity.namespace.ns,
-    keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),
+    keys: onlineKeys(identity.keys).map(({ publicKey }) => publicKey),
     projections: { file: files.projectionsFile, indexKey },
     mark: null,
   };

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { encodeEntryBundle, formatTilePath, publicKeyJson, tileWidth, utf8 } from '@tallystick/core';
 import type { Store } from '@tallystick/ledger';
-import { SigningKey } from '@tallystick/signer';
+import { onlineKeys } from '@tallystick/server';
 import { TestSystem } from '@tallystick/testkit';
 import { createReplayer, initState, keyFromSeed, type ReplayerLog } from '@tallystick/witness';
 import type { Bench, BenchContext } from '../bench.ts';
@@ -39,7 +39,7 @@ async function makeLog(context: BenchContext): Promise<PublishedLog> {
   if (published === undefined) throw new Error('nothing was published');
   const { size, note } = published;
   const { ns } = identity.namespace;
-  const keys = identity.onlineKeys.map((spec) => publicKeyJson(new SigningKey(spec).publicKey));
+  const keys = onlineKeys(identity.keys).map(({ publicKey }) => publicKeyJson(publicKey));
   const files = await filesOf(store, size, ns);
   files.set(`trust/${ns}/keys`, utf8(JSON.stringify({ keys })));
   const { origin, vkeys } = trust.log;

@@ -34,6 +34,13 @@ const systemPackages: readonly SystemPackage[] = [
     project: 'node',
     isNeededByAll: false,
   },
+  {
+    name: 'softhsm2',
+    // Elsewhere it has other names, and the tests of tokens are skipped.
+    isPresent: () => process.platform !== 'linux' || spawnSync('softhsm2-util', ['--version']).status === 0,
+    project: 'node',
+    isNeededByAll: false,
+  },
 ];
 
 /**

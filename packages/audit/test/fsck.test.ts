@@ -1,5 +1,5 @@
 import { SqliteStore } from '@tallystick/ledger';
-import { SigningKey } from '@tallystick/signer';
+import { onlineKeys } from '@tallystick/server';
 import { Unavailable } from '@tallystick/witness';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -238,7 +238,7 @@ describe('beside a server that writes', () => {
       await system.ledger.whenPublished(system.ledger.size, 10_000);
       await using store = SqliteStore.open(files.storeFile, { readOnly: true });
       const { identity, trust } = system.world;
-      const keys = identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey);
+      const keys = onlineKeys(identity.keys).map(({ publicKey }) => publicKey);
       const projections = { file: files.projectionsFile, indexKey: log.indexKey };
       const parts = { store, genesis: trust.genesis, ns: log.ns, keys, projections, mark: null };
       const writing = customers.map(async ({ changes }) => {

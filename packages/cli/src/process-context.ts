@@ -1,5 +1,7 @@
 /** The context of a real process: its streams, its environment, its clock, and SIGINT. */
 import { randomUUID } from 'node:crypto';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import type { WriteStream } from 'node:tty';
 import type { Context, Sink } from './context.ts';
@@ -15,6 +17,7 @@ export function processContext(setExitCode: (code: number) => void): Context {
     now: () => Date.now(),
     newKey: () => randomUUID(),
     readStdin,
+    ask,
     sleep,
     setExitCode,
   };
@@ -58,6 +61,27 @@ async function readStdin(): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+async function ask(question: string, { hidden }: { hidden: boolean }): Promise<string | null> {
+  if (process.stdin.isTTY !== true) return null;
+  const { stderr } = process;
+  if (hidden) stderr.write(question);
+  // The line editor echoes what is typed into whatever it is given as its output.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const editor = createInterface({ input: process.stdin, output: hidden ? nowhere : stderr, terminal: true });
+  const abandoned = new AbortController();
+  editor.on('SIGINT', () => abandoned.abort());
+  editor.on('close', () => abandoned.abort());
+  try {
+    return await editor.question(hidden ? '' : question, { signal: abandoned.signal });
+  } catch {
+    // It ends early for one reason: Ctrl-C or Ctrl-D.
+    throw interrupted();
+  } finally {
+    editor.close();
+    if (hidden) stderr.write('\n');
+  }
 }
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {

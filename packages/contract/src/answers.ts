@@ -53,7 +53,7 @@ export interface Note {
   detail: string;
 }
 
-export interface MutationResult<T extends Sold = Sold> {
+export interface MutationResult<T extends SubjectType = SubjectType> {
   changes: Change[];
   /** What the log's key promises of each change, in the same order; empty in a dry run. */
   promises: KeptPromise[];
@@ -63,6 +63,14 @@ export interface MutationResult<T extends Sold = Sold> {
   published: boolean;
   dryRun: boolean;
   notes: Note[];
+}
+
+/** What publishing a trust root came to. */
+export interface TrustPublished {
+  /** The version that governs the log now. */
+  version: number;
+  /** How many versions were logged by this request. */
+  logged: number;
 }
 
 export interface LicenseResult extends MutationResult<'license'> {

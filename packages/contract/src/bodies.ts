@@ -7,12 +7,14 @@
  * - Products and plans are named by id or code, customers by id or reference, licenses by id.
  */
 import type {
+  Base64,
   CalendarDuration,
   Code,
   Duration,
   EntitlementType,
   Grant,
   Instant,
+  LockLevel,
   Metadata,
   OfflineTerms,
   PlanDocument,
@@ -192,6 +194,35 @@ export interface LicenseRevokeBody extends Targeted {
   message?: string | null;
 }
 
+/** A key that signs no record from a log index on. */
+export interface KeyCut {
+  /** Its id in the namespace, or the 16 digits of its key id. */
+  key: string;
+  /** Left out: from the record of this change on. */
+  index?: number;
+}
+
+/** A record of the namespace as its authority signed it, with what it commits to. All in base64. */
+export interface NamespaceRevisionBody {
+  /** The exact bytes of the envelope. */
+  entry: Base64;
+  document: Base64;
+  cause: { salt: Base64; document: Base64 };
+}
+
+/** Every version of the trust root from 1 up: envelopes, in base64. */
+export interface TrustPublishBody {
+  envelopes: Base64[];
+}
+
+export interface BrakeTightenBody extends Targeted {
+  lock?: LockLevel;
+  minEpoch?: number;
+  until?: KeyCut[];
+  /** True where it is meant that no key is left for some kind of record. */
+  mayStopIssuing?: boolean;
+}
+
 export interface LicenseReplaceBody extends Targeted {
   /** The id of the license that takes over; left out: a new one that says the same and keeps the key. */
   by?: string;
@@ -233,21 +264,27 @@ export interface BodyOf {
   'license.transfer': LicenseTransferBody;
   'license.rekey': LicenseRekeyBody;
   'license.reissue': Targeted;
+  'brake.tighten': BrakeTightenBody;
 }
 
 export type CommandType = keyof BodyOf;
 /** The commands that make a new subject and so have no id in their path. */
 export type CreatingCommand = Extract<CommandType, `${string}.create` | 'license.issue'>;
-export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold}.${string}`
+/** The commands about the one subject of its kind: no id in their path either. */
+export type SingletonCommand = 'brake.tighten';
+export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold | 'brake'}.${string}`
   ? S
   : never;
 
 /** The command that a mutation asks for: `type`, the subject under the name of its type, and the body. */
 export type CommandOf<T extends CommandType> = T extends CommandType
-  ? { type: T } & (T extends CreatingCommand ? unknown : Record<SubjectOfCommand<T>, string>) & BodyOf[T]
+  ? { type: T } & (T extends CreatingCommand | SingletonCommand
+      ? unknown
+      : Record<SubjectOfCommand<T>, string>) &
+      BodyOf[T]
   : never;
 
-/** Puts a command together from the parts of a request; `id` is null exactly for commands that create. */
+/** Puts a command together from the parts of a request; `id` is null where the path has none. */
 export function commandOf<T extends CommandType>(type: T, id: string | null, body: BodyOf[T]): CommandOf<T> {
   const subject = type.slice(0, type.indexOf('.'));
   return { type, ...(id === null ? {} : { [subject]: id }), ...body } as CommandOf<T>;

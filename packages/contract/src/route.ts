@@ -60,7 +60,7 @@ export interface Route<O extends Operation = Operation> {
   answers: Readonly<Record<number, RouteAnswer<O['answer']>>>;
   /** Everything that this route may answer when it does not succeed. */
   problems: readonly ProblemCode[];
-  /** True for routes that change something. */
+  /** True for routes that ask for a command. */
   mutation: boolean;
   /** The command that a mutation asks for. */
   command: CommandType | null;

@@ -1,11 +1,12 @@
 /** The table of routes: the whole HTTP surface. */
 import type { Route, Zone } from './route.ts';
 import { type CatalogRoutes, catalogRoutes } from './routes/catalog.ts';
+import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
 import { type PublicRoutes, publicRoutes } from './routes/public.ts';
 import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
 
-export interface Routes extends PublicRoutes, CatalogRoutes, LicenseRoutes, ServiceRoutes {}
+export interface Routes extends PublicRoutes, GoverningRoutes, CatalogRoutes, LicenseRoutes, ServiceRoutes {}
 
 export type RouteName = keyof Routes;
 
@@ -16,7 +17,13 @@ export type RequestOf<N extends RouteName> = Pick<OperationOf<N>, 'params' | 'qu
 /** What a handler answers where the answer is JSON. */
 export type AnswerOf<N extends RouteName> = OperationOf<N>['answer'];
 
-export const routes: Routes = { ...publicRoutes, ...catalogRoutes, ...licenseRoutes, ...serviceRoutes };
+export const routes: Routes = {
+  ...publicRoutes,
+  ...governingRoutes,
+  ...catalogRoutes,
+  ...licenseRoutes,
+  ...serviceRoutes,
+};
 export const routeNames: readonly RouteName[] = Object.keys(routes) as RouteName[];
 
 /** The routes that a listener serves, in the order of the table. */

@@ -296,4 +296,11 @@ export const arbitraryBodies: Readonly<Record<CommandType, fc.Arbitrary<unknown>
   ]),
   'license.rekey': objectOf({ key, expectedRev }),
   'license.reissue': targeted,
+  'brake.tighten': objectOf({
+    lock: choice('open', 'heightened', 'read-only', 'frozen', 'sealed'),
+    minEpoch: natural,
+    until: fc.array(objectOf({ key: text, index: natural }, ['key']), { maxLength: 3 }),
+    mayStopIssuing: flag,
+    expectedRev,
+  }),
 };

@@ -214,6 +214,8 @@ export class Shop {
       newLicenseKey: () => `KEY-${this.#draw().padStart(8, '0')}`,
       lock: this.#lock,
       epoch: 0,
+      index: 0,
+      signedBrake: null,
     };
   }
 

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   base64,
+  checkTrustStep,
+  decodeBase64,
   parseTrustRoot,
   requiredAlgorithms,
   type TrustRoot,
+  utf8,
   verifyTrustChain,
 } from '../src/index.ts';
 import { b64, type Signer, vkeyOf } from './support/signers.ts';
@@ -43,6 +46,14 @@ describe('a trust root', () => {
     ['a threshold above the keys', { root: { threshold: 4, keys: cast.roots.map(keyJson) } }],
     ['no root keys', { root: { threshold: 1, keys: [] } }],
     ['a root key twice', { root: { threshold: 2, keys: [keyJson(first), keyJson(first)] } }],
+    [
+      'a root key again under another algorithm',
+      { root: { threshold: 2, keys: [keyJson(first), { ...keyJson(first), alg: 'ml-dsa-44' }] } },
+    ],
+    [
+      'a root key of small order',
+      { root: { threshold: 1, keys: [{ ...keyJson(first), key: b64(new Uint8Array(32)) }] } },
+    ],
     ['a root key as authority', { namespaces: acme({}, [first]) }],
     ['the log key as authority', { namespaces: acme({}, [cast.log.signer]) }],
     ['a witness key as root key', { root: { threshold: 1, keys: [keyJson(cast.replayer.signer)] } }],
@@ -259,7 +270,44 @@ describe('a chain of trust roots', () => {
       ],
     ],
     ['a quorum of another shape', [[{ quorum: 'quorum none\n' }, pair]]],
+    [
+      'a version signed by one of either side',
+      [
+        [{}, pair],
+        [rekeyed, [first, heirs.roots[0] as Signer]],
+      ],
+    ],
   ])('is refused with %s', async (_, versions) => {
     await expect(chain(...versions)).rejects.toMatchObject(untrusted);
   });
+
+  it('is refused with a signature whose S is above the order of the group', async () => {
+    const envelope = trustEnvelope(trustJson(cast, {}), pair);
+    const text = new TextDecoder().decode(envelope);
+    const [, sig = ''] = /"sig":"([^"]+)"/.exec(text) ?? [];
+    const loose = text.replace(sig, b64(withLooseS(decodeBase64(sig))));
+    await expect(verifyTrustChain([envelope])).resolves.toHaveLength(1);
+    await expect(verifyTrustChain([utf8(loose)])).rejects.toMatchObject(untrusted);
+  });
+
+  it('tells without signatures whether a version could follow', async () => {
+    const [current] = await chain([{}, pair]);
+    const links = { version: 2, genesis: b64(current!.hash), prev: b64(current!.hash) };
+    const unsigned = (changes: Json): TrustRoot =>
+      parseTrustRoot(trustEnvelope(trustJson(cast, changes), []));
+    expect(() => checkTrustStep(current!, unsigned(links))).not.toThrow();
+    for (const changes of [{ version: 3 }, { prev: b64(new Uint8Array(32)) }, { namespaces: {} }]) {
+      expect(() => checkTrustStep(current!, unsigned({ ...links, ...changes }))).toThrow(
+        expect.objectContaining(untrusted),
+      );
+    }
+  });
 });
+
+/** The order of the group added to S (RFC 8032, 5.1.7): the same signature to whoever does not look. */
+function withLooseS(signature: Uint8Array): Uint8Array {
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const scalar =
+    [...signature.subarray(32)].reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n) + order;
+  return signature.map((byte, at) => (at < 32 ? byte : Number((scalar >> BigInt(8 * (at - 32))) & 0xffn)));
+}

@@ -21,7 +21,7 @@ import type { RandomPool } from './random-pool.ts';
 import type { Store, StoredCause, StoredEntry } from './store/store.ts';
 
 /** Signs the message of a record. */
-export type SignMessage = (message: Uint8Array) => EnvelopeSignature;
+export type SignMessage = (message: Uint8Array) => EnvelopeSignature | Promise<EnvelopeSignature>;
 
 export interface Bootstrap {
   /** Envelope of trust root version 1. */
@@ -48,8 +48,8 @@ export async function bootstrapLog(store: Store, bootstrap: Bootstrap): Promise<
     entry: bootstrap.trustRoot,
     content: null,
   };
-  const namespace = firstRecord(bootstrap, genesis, 1, 'namespace.created', bootstrap.namespace);
-  const brake = firstRecord(bootstrap, genesis, 2, 'brake.created', bootstrap.brake);
+  const namespace = await firstRecord(bootstrap, genesis, 1, 'namespace.created', bootstrap.namespace);
+  const brake = await firstRecord(bootstrap, genesis, 2, 'brake.created', bootstrap.brake);
   await store.append({
     size: 0,
     entries: [root, namespace.entry, brake.entry],
@@ -57,13 +57,13 @@ export async function bootstrapLog(store: Store, bootstrap: Bootstrap): Promise<
   });
 }
 
-function firstRecord(
+async function firstRecord(
   bootstrap: Bootstrap,
   genesis: Uint8Array,
   index: number,
   type: 'namespace.created' | 'brake.created',
   document: NamespaceDocument | BrakeDocument,
-): { entry: StoredEntry; cause: StoredCause } {
+): Promise<{ entry: StoredEntry; cause: StoredCause }> {
   const { ns, at, random } = bootstrap;
   const subject = { type: document.type, id: document.id };
   const sealed = sealChange({ type, subject, rev: 0, document, companion: null }, index, random);
@@ -80,7 +80,7 @@ function firstRecord(
   };
   const payload = encodeRecord(record);
   const sign = type === 'namespace.created' ? bootstrap.signAsAuthority : bootstrap.signAsBrake;
-  const signature = sign(preAuthEncoding(payloadTypes.record, payload));
+  const signature = await sign(preAuthEncoding(payloadTypes.record, payload));
   const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures: [signature] });
   const content = sealed.content;
   return {

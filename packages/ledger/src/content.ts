@@ -1,17 +1,24 @@
 /** Between a change that was decided and the bytes that are stored and committed to. */
 import {
+  asCount,
+  asString,
   base64,
   causeCommitment,
+  closedMembers,
   companionCommitment,
   decodeBase64,
   decodeUtf8,
   documentCommitment,
   equalBytes,
+  isMapRoot,
   isPublicSubject,
   leafHash,
+  malformed,
   parseJson,
+  parseMapRoot,
   parseRecordEntry,
   type RecordEntry,
+  requireVersion1,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
@@ -29,6 +36,12 @@ import {
 import { IntegrityAlarm } from './errors.ts';
 import type { RandomPool } from './random-pool.ts';
 import type { StoredCause, StoredContent, StoredEntry } from './store/store.ts';
+
+/** When an entry was made, in milliseconds, as it says itself; null for one that does not. */
+export function timeOfEntry({ entry, subject }: Pick<StoredEntry, 'entry' | 'subject'>): number | null {
+  if (isMapRoot(entry)) return Date.parse(parseMapRoot(entry).at);
+  return subject === null ? null : Date.parse(parseRecordEntry(entry).record.at);
+}
 
 /** A change as bytes: salted, encoded, committed to. */
 export interface SealedChange {
@@ -151,6 +164,24 @@ export function checkCause(revision: CheckedRevision, cause: StoredCause | undef
     throw new IntegrityAlarm(index, 'the cause counts other records');
   }
   return document;
+}
+
+/** Parses the bytes of a cause that was made elsewhere; throws MALFORMED. */
+export function parseCause({ document }: Pick<StoredCause, 'document'>): CauseDocument {
+  const members = ['v', 'command', 'n', 'who', 'why', 'request', 'at'] as const;
+  const json = closedMembers(parseJson(document), members, 'cause');
+  requireVersion1(json.v, 'cause');
+  const who = closedMembers(json.who, ['kind', 'id'], 'cause.who');
+  if (json.request !== null) throw malformed('cause.request: nothing was requested');
+  return {
+    v: 1,
+    command: asString(json.command, 'cause.command'),
+    n: asCount(json.n, 'cause.n'),
+    who: { kind: asString(who.kind, 'who.kind'), id: asString(who.id, 'who.id') },
+    why: json.why === null ? null : asString(json.why, 'cause.why'),
+    request: null,
+    at: asString(json.at, 'cause.at'),
+  };
 }
 
 /** What a stored cause says, unchecked. Throws where it is not JSON. */

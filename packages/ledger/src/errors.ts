@@ -13,6 +13,10 @@ export type LedgerProblem =
   /** Durable, and no checkpoint covers it yet. */
   | 'not_published_yet'
   | 'idempotency_key_reused'
+  /** A namespace revision does not follow from the log, or is not its authority's. */
+  | 'namespace_refused'
+  /** A trust root does not continue the log's, or changes what a running server cannot. */
+  | 'trust_refused'
   | 'overloaded'
   | 'stopping';
 

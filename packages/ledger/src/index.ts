@@ -1,16 +1,12 @@
 export { type Bootstrap, bootstrapLog, type SignMessage } from './bootstrap.ts';
 export { type CauseDocument, type CauseInput, type CheckedRevision, requestKeyOf } from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';
-export {
-  Ledger,
-  type LedgerEvent,
-  type LedgerParts,
-  type LedgerTimes,
-  ledgerTimes,
-  type SubmitResult,
-} from './ledger.ts';
+export { Ledger, type LedgerParts } from './ledger.ts';
+export type { LedgerEvent, SubmitResult } from './ledger-events.ts';
+export { type LedgerTimes, ledgerTimes } from './ledger-times.ts';
 export { LogState } from './log-state.ts';
 export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';
+export type { SignedRevision } from './place-revision.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
 export {
   type LicenseFilter,
@@ -30,3 +26,5 @@ export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export * from './store/store.ts';
 export { ThreadedStore } from './store/threaded-store.ts';
 export { startWorker } from './thread/start-worker.ts';
+export { TrustHistory } from './trust-history.ts';
+export { envelopesOf } from './trust-publication.ts';

@@ -3,29 +3,21 @@
  *
  * Owns the sequencer, the publisher and the projections; the store, the signer and the cosigners are passed in.
  */
-import {
-  type BrakeDocument,
-  effectiveLock,
-  formatInstant,
-  type KeptPromise,
-  type NamespaceDocument,
-  type PublicKey,
-  type TrustRoot,
-} from '@tallystick/core';
+import type { BrakeDocument, KeptPromise, PublicKey, TrustRoot } from '@tallystick/core';
 import type { Environment } from '@tallystick/license';
 import { LedgerError } from './errors.ts';
+import { Governing } from './governing.ts';
+import { guarded, type LedgerEvent, type SubmitResult } from './ledger-events.ts';
+import type { LedgerTimes } from './ledger-times.ts';
 import type { LogState } from './log-state.ts';
 import type { IndexLicenseKey } from './names.ts';
+import { NamespaceRevisions } from './namespace-revisions.ts';
 import { type Opened, openLog } from './open-log.ts';
+import type { SignedRevision } from './place-revision.ts';
 import type { ProjectionFeeder } from './projections/feeder.ts';
 import type { Projections, ProjectionWriter } from './projections/projections.ts';
-import {
-  type CheckpointSigner,
-  type Cosigners,
-  type Published,
-  Publisher,
-  type PublisherTimes,
-} from './publish/publisher.ts';
+import { Promises } from './promises.ts';
+import { type CheckpointSigner, type Cosigners, type Published, Publisher } from './publish/publisher.ts';
 import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
@@ -33,28 +25,33 @@ import {
   type AppliedChange,
   type BatchPromise,
   keptPromise,
-  makePromise,
   type PromiseSigner,
   type Submission,
 } from './sequence/batch.ts';
-import type { Outcome } from './sequence/requests.ts';
+import type { DecisionContext } from './sequence/batch-builder.ts';
 import { type BatchSigner, Sequencer } from './sequence/sequencer.ts';
 import type { Store } from './store/store.ts';
+import type { TrustHistory } from './trust-history.ts';
+import { TrustPublication } from './trust-publication.ts';
 
 export interface LedgerParts {
   store: Store;
   projections: Projections;
   /** Writes the projections; they themselves where left out. */
   projectionWriter?: ProjectionWriter;
-  signer: BatchSigner & PromiseSigner & CheckpointSigner;
+  signer: BatchSigner & PromiseSigner & CheckpointSigner & GoverningSigner;
   cosigners: Cosigners;
   /** The newest checkpoint that the signer's log key signed. */
   mark: { size: number; root: Uint8Array };
-  /** The governing trust root. */
-  trust: TrustRoot;
+  /** The brake that binds the signer, where it knows one. */
+  signedBrake: BrakeDocument | null;
+  /** The versions of the trust root that are known here, verified, from 1 up. The log says which of them govern. */
+  trust: readonly TrustRoot[];
+  /** Makes a longer chain outlive this process. */
+  saveTrust: (chain: readonly TrustRoot[]) => Promise<void>;
   ns: string;
-  /** Public keys of the issuing and brake keys. */
-  keys: readonly PublicKey[];
+  /** Public keys of the issuing and brake keys, which rotate. */
+  keys: { readonly all: readonly PublicKey[] };
   indexKey: IndexLicenseKey;
   newId: Environment['newId'];
   /** Draws a license key from random bytes. */
@@ -67,41 +64,16 @@ export interface LedgerParts {
   onProgress?: (progress: { step: 'log' | 'projections'; done: number }) => void;
 }
 
-export interface LedgerTimes extends PublisherTimes {
-  /** Milliseconds within which a promise says that its entries will be published. */
-  promiseMs: number;
-  /** Milliseconds that changes may wait for their checkpoint before no more are taken. */
-  stallMs: number;
-}
-
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
 const bundleWaitMs = 5000;
 
-export const ledgerTimes: LedgerTimes = {
-  intervalMs: 200,
-  refreshMs: 30_000,
-  retryMs: 1000,
-  promiseMs: 3_600_000,
-  stallMs: 60_000,
-};
+/** What the ledger asks of the signer about the documents that govern both. */
+export interface GoverningSigner {
+  /** Takes a record of the namespace or its brake, with the document that it commits to. */
+  adopt(entry: Uint8Array, document: Uint8Array): Promise<void>;
+}
 
-/** What happened, in log order; published events follow their durable ones. */
-export type LedgerEvent =
-  | { type: 'durable'; changes: AppliedChange[] }
-  | { type: 'published'; published: Published }
-  | { type: 'trouble'; error: Error | null }
-  | { type: 'halted'; error: LedgerError }
-  | { type: 'alarm'; error: Error };
-
-/** What the caller of a command gets. */
-export type SubmitResult =
-  | { refused: Extract<Outcome, { refused: unknown }>['refused'] }
-  | {
-      changes: AppliedChange[];
-      /** One per change; null in a dry run or where it is published already. */
-      promises: KeptPromise[] | null;
-      repeated: boolean;
-    };
+type Revised = Extract<SubmitResult, { changes: unknown }>;
 
 export class Ledger {
   readonly #parts: LedgerParts;
@@ -113,8 +85,11 @@ export class Ledger {
   readonly #bundles: BundleMaker;
   readonly read: LedgerReader;
   #following: NodeJS.Timeout | null = null;
-  #namespace: NamespaceDocument;
-  #brake: BrakeDocument;
+  readonly #governing: Governing;
+  readonly #trust: TrustHistory;
+  readonly #trustPublication: TrustPublication;
+  readonly #promises: Promises;
+  readonly #revisions: NamespaceRevisions;
   /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
   #oldestPending: { at: number; index: number } | null = null;
   /** Why nothing may change, for as long as this process runs. */
@@ -126,13 +101,29 @@ export class Ledger {
     this.#parts = { ...parts, onEvent: guarded(parts.onEvent) };
     this.#state = state;
     this.#feeder = opened.feeder;
-    this.#namespace = opened.namespace;
-    this.#brake = opened.brake;
+    this.#governing = new Governing(opened.namespace, opened.brake, parts.signedBrake);
     this.#closed = opened.closed;
+    this.#trust = opened.trust;
+    this.#promises = new Promises({ ...this.#parts, origin: opened.trust.current.log.origin });
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
-    this.#bundles = new BundleMaker({ store, state, reader, keys: parts.keys });
+    this.#revisions = new NamespaceRevisions({
+      ...parts,
+      trust: opened.trust,
+      state,
+      reader,
+      governing: this.#governing,
+      sequencer: this.#sequencer,
+    });
+    this.#trustPublication = new TrustPublication({
+      state,
+      sequencer: this.#sequencer,
+      history: opened.trust,
+      now: parts.now,
+      save: parts.saveTrust,
+    });
+    this.#bundles = new BundleMaker({ store, state, reader, trust: opened.trust, keys: parts.keys });
     const settle = (): Promise<void> => this.#feeder.settle();
     this.read = new LedgerReader({
       store,
@@ -154,8 +145,11 @@ export class Ledger {
    */
   static async open(parts: LedgerParts): Promise<Ledger> {
     const ledger = new Ledger(parts, await openLog(parts));
-    if (ledger.#closed === null) ledger.#publisher.start();
-    else parts.onEvent({ type: 'halted', error: ledger.#closed });
+    if (ledger.#closed === null) {
+      await ledger.#present('namespace');
+      await ledger.#present('brake');
+      ledger.#publisher.start();
+    } else parts.onEvent({ type: 'halted', error: ledger.#closed });
     return ledger;
   }
 
@@ -167,8 +161,15 @@ export class Ledger {
     return this.#publisher.published;
   }
 
-  get trust(): TrustRoot {
-    return this.#parts.trust;
+  get trust(): TrustHistory {
+    return this.#trust;
+  }
+
+  /** Logs new versions of the trust root; see TrustPublication.take. */
+  async publishTrust(chain: readonly TrustRoot[]): Promise<number> {
+    const closed = this.mutations;
+    if (closed !== null) throw closed;
+    return this.#trustPublication.take(chain);
   }
 
   /** The oldest change that waits for its checkpoint, and how many entries do. */
@@ -212,6 +213,20 @@ export class Ledger {
     return { changes, promises, repeated };
   }
 
+  /**
+   * Takes a namespace revision that its authority signed into the log; what is there already is found again. A dry run
+   * only checks it. Throws LedgerError (`namespace_refused`) where it does not follow from what is there.
+   */
+  async reviseNamespace(signed: SignedRevision, dryRun: boolean): Promise<Revised> {
+    const closed = this.mutations;
+    if (closed !== null && !dryRun) throw closed;
+    const { change, isNew } = await this.#revisions.take(signed, dryRun);
+    if (dryRun || !isNew) return { changes: [change], promises: null, repeated: !isNew };
+    await this.#present('namespace');
+    const promise = await this.promiseOf(change.index ?? 0);
+    return { changes: [change], promises: promise && [promise], repeated: false };
+  }
+
   /** Resolves when a published checkpoint covers the log's first `size` entries. */
   whenPublished(size: number, timeoutMs: number): Promise<Published> {
     return this.#publisher.whenPublished(size, timeoutMs);
@@ -222,7 +237,10 @@ export class Ledger {
    * `waitMs`, else the newest published one. For an id that was never issued, the proof of that. Throws LedgerError
    * where nothing of the license is published yet, or IntegrityAlarm.
    */
-  async bundle(licenseId: string, waitMs: number = bundleWaitMs): Promise<string> {
+  async bundle(
+    licenseId: string,
+    { waitMs = bundleWaitMs, trustVersion = 1 }: { waitMs?: number; trustVersion?: number } = {},
+  ): Promise<string> {
     // A log that was rolled back or altered must not vouch for anything, least of all for absence.
     if (this.#closed !== null) throw this.#closed;
     const head = this.#state.head(this.#state.keyOf(licenseId));
@@ -233,24 +251,27 @@ export class Ledger {
       'the license is durable and waits for its checkpoint',
     );
     if (published === null) throw notYet;
-    const text = await this.#bundles.make(licenseId, published, head !== undefined);
+    const text = await this.#bundles.make(licenseId, {
+      published,
+      isIssued: head !== undefined,
+      trustVersion,
+    });
     if (text === null) throw notYet;
     return text;
   }
 
-  /** A promise for an entry that waits for its checkpoint; null for a published one, and where none can be signed. */
+  /**
+   * A promise for an entry that waits for its checkpoint; null for a published one, for one that is not there yet, and
+   * where none can be signed.
+   */
   async promiseOf(index: number): Promise<KeptPromise | null> {
-    if (index < (this.published?.size ?? 0)) return null;
-    const promise = await this.#makePromise(index, [this.#state.tree.leaf(index)]);
+    if (index < (this.published?.size ?? 0) || index >= this.size) return null;
+    const promise = await this.#promises.make(index, [this.#state.tree.leaf(index)]);
     return promise && keptPromise(promise, index);
   }
 
-  get namespace(): NamespaceDocument {
-    return this.#namespace;
-  }
-
-  get brake(): BrakeDocument {
-    return this.#brake;
+  get governing(): Governing {
+    return this.#governing;
   }
 
   /** Finishes what is under way; what is durable and unpublished is published after the next start. */
@@ -262,7 +283,14 @@ export class Ledger {
     await this.#feeder.settle().catch(() => null);
   }
 
-  #environment(at: string): Environment {
+  /** Hands a public document to the signer, so that it governs what is signed. */
+  async #present(id: 'namespace' | 'brake'): Promise<void> {
+    const revision = await this.read.revision(id);
+    if (revision?.content.document == null) throw new LedgerError('integrity', `the log has no ${id}`);
+    await this.#parts.signer.adopt(revision.entry, revision.content.document);
+  }
+
+  #environment(at: string): DecisionContext {
     const { ns, newId, newLicenseKey } = this.#parts;
     const random = this.#random;
     return {
@@ -270,37 +298,16 @@ export class Ledger {
       now: at,
       newId,
       newLicenseKey: () => newLicenseKey((length) => random.take(length)),
-      lock: effectiveLock(this.#namespace, this.#brake),
-      epoch: this.#namespace.epoch,
     };
   }
 
   async #promiseAgain(changes: readonly AppliedChange[]): Promise<BatchPromise | null> {
     const first = changes[0]?.index ?? 0;
     if ((this.published?.size ?? 0) > first) return null;
-    return this.#makePromise(
+    return this.#promises.make(
       first,
       changes.map(({ leaf }) => leaf ?? new Uint8Array(32)),
     );
-  }
-
-  #publishBy(): string {
-    return formatInstant(this.#parts.now() + this.#parts.times.promiseMs);
-  }
-
-  /** A promise that cannot be signed does not undo what is durable: the caller gets none. */
-  async #makePromise(index: number, leaves: readonly Uint8Array[]): Promise<BatchPromise | null> {
-    const { signer, trust } = this.#parts;
-    const statement = { origin: trust.log.origin, index, publishBy: this.#publishBy() };
-    try {
-      return await makePromise(signer, statement, leaves);
-    } catch (error) {
-      this.#parts.onEvent({
-        type: 'alarm',
-        error: error instanceof Error ? error : new Error(String(error)),
-      });
-      return null;
-    }
   }
 
   #createSequencer({ state, reader, lastAt }: Opened): Sequencer {
@@ -315,7 +322,8 @@ export class Ledger {
         views: { projections, indexKey, codes: new Map() },
         now,
         environment: (at) => this.#environment(at),
-        publishBy: () => this.#publishBy(),
+        governing: this.#governing,
+        publishBy: () => this.#promises.publishBy(),
         onCommitted: ({ revisions, requests, changes, size }) => {
           this.#feeder.add(revisions, requests, size);
           this.#follow();
@@ -350,7 +358,7 @@ export class Ledger {
   }
 
   #createPublisher({ state, published }: Opened): Publisher {
-    const { store, signer, cosigners, trust, mark, now, times, onEvent } = this.#parts;
+    const { store, signer, cosigners, mark, now, times, onEvent } = this.#parts;
     return new Publisher(
       {
         store,
@@ -358,7 +366,7 @@ export class Ledger {
         sequencer: this.#sequencer,
         signer,
         cosigners,
-        trust,
+        trust: this.#trust,
         mark: { size: mark.size },
         now,
         settle: () => this.#catchUp(),
@@ -381,15 +389,4 @@ export class Ledger {
     if (this.#oldestPending === null || this.#oldestPending.index >= size) return;
     this.#oldestPending = this.#state.size > size ? { at: this.#parts.now(), index: size } : null;
   }
-}
-
-/** Whoever listens may fail; what happened has happened all the same. */
-function guarded(onEvent: LedgerParts['onEvent']): LedgerParts['onEvent'] {
-  return (event) => {
-    try {
-      onEvent(event);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-  };
 }

@@ -6,18 +6,15 @@ import {
   type BrakeDocument,
   equalBytes,
   IntegrityError,
-  isMapRoot,
   type NamespaceDocument,
   parseMapRoot,
-  parseRecordEntry,
   parseSignedCheckpoint,
-  type TrustRoot,
   utf8,
   verifyLogSignatures,
   verifyQuorum,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { checkEntry } from './content.ts';
+import { checkEntry, timeOfEntry } from './content.ts';
 import { IntegrityAlarm, LedgerError } from './errors.ts';
 import type { LedgerParts } from './ledger.ts';
 import { LogState } from './log-state.ts';
@@ -25,11 +22,13 @@ import { ProjectionFeeder } from './projections/feeder.ts';
 import type { Published } from './publish/publisher.ts';
 import { RevisionReader } from './read/revision-reader.ts';
 import type { Store } from './store/store.ts';
+import { TrustHistory } from './trust-history.ts';
 
 /** A log as it was found: loaded, compared with what was signed and published, and caught up with. */
 export interface Opened {
   state: LogState;
   reader: RevisionReader;
+  trust: TrustHistory;
   feeder: ProjectionFeeder;
   published: Published | null;
   namespace: NamespaceDocument;
@@ -39,18 +38,21 @@ export interface Opened {
 }
 
 export async function openLog(parts: LedgerParts): Promise<Opened> {
-  const { store, trust, ns, projections, indexKey } = parts;
+  const { store, trust: chain, ns, projections, indexKey } = parts;
+  const [first] = chain;
+  if (first === undefined) throw new Error('there is no trust root');
   const writer = parts.projectionWriter ?? projections;
   const saved = await store.checkpoint();
-  const identity = { genesis: trust.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
+  const identity = { genesis: first.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
   const state = await LogState.load(store, identity, (done) => parts.onProgress?.({ step: 'log', done }));
+  const trust = TrustHistory.find(chain, state);
   const reader = new RevisionReader(store, state);
   const feeder = new ProjectionFeeder({ store, state, projections, writer, indexKey });
   let closed = markProblem(parts.mark, state);
   let published: Published | null = null;
   try {
     published = saved === undefined ? null : await openCheckpoint(saved.note, state, trust);
-    if (published !== null) await checkMapRoot(store, state, published.size);
+    if (published !== null) await checkMapRoot(store, state, published.size, trust);
   } catch (error) {
     closed ??= asIntegrityProblem(error);
   }
@@ -68,6 +70,7 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   return {
     state,
     reader,
+    trust,
     feeder,
     published,
     namespace: namespace.document as NamespaceDocument,
@@ -96,12 +99,13 @@ function markProblem(mark: LedgerParts['mark'], state: LogState): LedgerError | 
   return null;
 }
 
-async function openCheckpoint(note: string, state: LogState, trust: TrustRoot): Promise<Published> {
+async function openCheckpoint(note: string, state: LogState, history: TrustHistory): Promise<Published> {
   const checkpoint = parseSignedCheckpoint(utf8(note));
   const { size, root } = checkpoint;
   if (size > state.size || !equalBytes(state.tree.root(size), root)) {
     throw new LedgerError('integrity', `the log does not contain what was published at size ${size}`);
   }
+  const trust = history.governing(size);
   await verifyLogSignatures(checkpoint, trust.log.vkeys);
   return { size, root, note, asOf: await verifyQuorum(checkpoint, trust.quorum) };
 }
@@ -110,13 +114,22 @@ async function openCheckpoint(note: string, state: LogState, trust: TrustRoot): 
  * The map as rebuilt from the narrow rows must be the one that was published: a row that names another
  * subject, or none, would bring an older state back.
  */
-async function checkMapRoot(store: Store, state: LogState, publishedSize: number): Promise<void> {
+async function checkMapRoot(
+  store: Store,
+  state: LogState,
+  publishedSize: number,
+  history: TrustHistory,
+): Promise<void> {
   const index = publishedSize - 1;
   const stored = await store.entry(index);
   if (stored === undefined) throw new IntegrityAlarm(index, 'the map root is missing');
   checkEntry(stored, state.tree.leaf(index));
-  if (!equalBytes(state.map.at(index).root(), parseMapRoot(stored.entry).root)) {
+  const { root, trust } = parseMapRoot(stored.entry);
+  if (!equalBytes(state.map.at(index).root(), root)) {
     throw new IntegrityAlarm(index, 'the map over the entries before it has another root');
+  }
+  if (!equalBytes(history.governing(publishedSize).hash, trust)) {
+    throw new IntegrityAlarm(index, 'the log is under a trust root that the trust root file does not hold');
   }
 }
 
@@ -133,10 +146,11 @@ async function publicDocument(reader: RevisionReader, id: string): Promise<Curre
   return current;
 }
 
-/** The newest time that was written into the log. */
+/** The newest time that was written into the log: what an authority signed offline may be older than what is before. */
 async function newestTime(store: Store, size: number): Promise<number> {
-  const last = await store.entry(size - 1);
-  if (last === undefined) return 0;
-  if (isMapRoot(last.entry)) return Date.parse(parseMapRoot(last.entry).at);
-  return last.subject === null ? 0 : Date.parse(parseRecordEntry(last.entry).record.at);
+  for (let index = size - 1; ; index--) {
+    const last = await store.entry(index);
+    if (last === undefined) return 0;
+    if (last.content?.id !== 'namespace') return timeOfEntry(last) ?? 0;
+  }
 }

@@ -132,7 +132,9 @@ describe('without a quorum', () => {
     await start({ stallMs: 60 });
     replayer().isDown = true;
     const id = await issue();
-    await expect(system.ledger.bundle(id, 10)).rejects.toMatchObject({ problem: 'not_published_yet' });
+    await expect(system.ledger.bundle(id, { waitMs: 10 })).rejects.toMatchObject({
+      problem: 'not_published_yet',
+    });
     await expect(system.ledger.whenPublished(system.ledger.size, 10)).rejects.toThrow(/by itself/);
     expect(system.ledger.pending.count).toBeGreaterThan(0);
     await after(100);

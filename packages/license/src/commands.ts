@@ -5,6 +5,7 @@ import type {
   EntitlementType,
   Grant,
   Instant,
+  LockLevel,
   Metadata,
   OfflineTerms,
   PlanDocument,
@@ -276,7 +277,26 @@ export interface LicenseReissue extends Targeted {
   license: string;
 }
 
+/** A key that signs no record from a log index on. */
+export interface KeyCut {
+  /** Its id in the namespace, or the 16 digits of its key id. */
+  key: string;
+  /** Left out: from the record of this change on. */
+  index?: number;
+}
+
+/** Tightens the namespace through its brake; only the authority of the namespace loosens again. */
+export interface BrakeTighten extends Targeted {
+  type: 'brake.tighten';
+  lock?: LockLevel;
+  minEpoch?: number;
+  until?: KeyCut[];
+  /** True where it is meant that no key is left for some kind of record. */
+  mayStopIssuing?: boolean;
+}
+
 export type Command =
+  | BrakeTighten
   | ProductCreate
   | ProductUpdate
   | ProductRetire

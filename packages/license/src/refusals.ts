@@ -28,7 +28,7 @@ export const REFUSALS = {
 
   // Namespace and brake.
   may_only_tighten: {
-    raisedBy: 'records',
+    raisedBy: 'decide',
     meaning: 'Loosening needs a namespace revision with a higher epoch.',
   },
   key_in_use: { raisedBy: 'decide', meaning: 'The key already belongs to something else.' },

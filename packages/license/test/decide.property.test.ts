@@ -64,6 +64,7 @@ const templates: Record<Command['type'], Record<string, Arbitrary<unknown>>> = {
   'customer.update': { customer, reference: maybe(customer), parent: maybe(customer) },
   'customer.merge': { customer, into: customer },
   'customer.erase': { customer },
+  'brake.tighten': { lock: fc.constantFrom('open', 'heightened'), minEpoch: maybe(fc.nat(1)) },
   'license.issue': {
     plan,
     addons: maybe(addons),

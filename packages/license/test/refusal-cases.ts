@@ -18,6 +18,7 @@ import {
   special,
   suspended,
 } from './refusal-situations.ts';
+import { brakeWith, namespaceWith } from './verdict-fixtures.ts';
 import { unknownId, type World } from './world.ts';
 
 export interface RefusalCase {
@@ -364,6 +365,14 @@ export const REFUSAL_CASES: RefusalCase[] = [
       license: issue(world, { key: 'OLD-KEY-1234' }),
       key: 'OLD-KEY-1234',
     }),
+  },
+
+  {
+    code: 'may_only_tighten',
+    when: 'the brake would be released',
+    before: (world) => world.govern(namespaceWith(), brakeWith({ epoch: 1, lock: 'frozen' })),
+    command: () => ({ type: 'brake.tighten', lock: 'open' }),
+    path: '$.lock',
   },
 
   {

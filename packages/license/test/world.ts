@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import {
   apply,
+  type BrakeDocument,
   type Change,
   type Command,
   type Current,
@@ -9,6 +10,7 @@ import {
   type Environment,
   encodeDocument,
   type LicenseDocument,
+  type NamespaceDocument,
   parseDocument,
   type Refusal,
   type SubjectType,
@@ -66,6 +68,8 @@ export class World implements View {
       now: this.now,
       lock: this.lock,
       epoch: this.epoch,
+      index: this.records.length,
+      signedBrake: null,
       newId: (prefix) => `${prefix}_${this.suffix()}`,
       newLicenseKey: () => `KEY-${this.suffix()}`,
     };
@@ -101,6 +105,12 @@ export class World implements View {
   /** Runs a command that makes a subject and gives its id. */
   make(command: Command): string {
     return this.do(command)[0]!.subject.id;
+  }
+
+  /** Gives the namespace its two public documents. */
+  govern(namespace: NamespaceDocument, brake: BrakeDocument): void {
+    for (const document of [namespace, brake])
+      this.subjects.set(document.id, { document, companion: null, rev: document.rev });
   }
 
   private apply(change: Change): void {

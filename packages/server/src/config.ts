@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isNamespaceName } from '@tallystick/core';
 import type { LedgerTimes } from '@tallystick/ledger';
 import { z } from 'zod';
+import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 
 export interface ListenerConfig {
   host: string;
@@ -31,6 +32,8 @@ export interface ServerConfig {
   cosignerTimeoutMs: number;
   /** Requests per minute and address on the public listener. */
   publicRatePerMinute: number;
+  /** When the issuing key is rotated by itself. */
+  rotation: RotationLimits;
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous: 'full' | 'off';
 }
@@ -66,6 +69,12 @@ const schema: z.ZodType<ServerConfig> = z
       .default({}),
     cosignerTimeoutMs: z.int().min(100).default(10_000),
     publicRatePerMinute: z.int().min(1).default(600),
+    rotation: z
+      .strictObject({
+        days: z.int().min(1).nullable().default(rotationLimits.days),
+        entries: z.int().min(1).nullable().default(rotationLimits.entries),
+      })
+      .default(rotationLimits),
     synchronous: z.enum(['full', 'off']).default('full'),
   })
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');

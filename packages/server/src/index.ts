@@ -9,7 +9,18 @@ export {
   type SystemDescription,
   type SystemPorts,
 } from './setup/create-system.ts';
-export { bootstrapIdentity, createIdentity, type Identity, type IdentityOptions } from './setup/identity.ts';
+export {
+  bootstrapIdentity,
+  createIdentity,
+  generateIdentityKeys,
+  generateIssuingKey,
+  type Identity,
+  type IdentityKeys,
+  type IdentityOptions,
+  keysInMemory,
+  onlineKeys,
+} from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';
-export { formatTrustRootFile, readTrustRootFile } from './trust-root-file.ts';
+export type { TokenOptions } from './setup/system-keys.ts';
+export { readTrustRootFile } from './trust-root-file.ts';

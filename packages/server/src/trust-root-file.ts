@@ -1,15 +1,25 @@
-/** The file that clients pin: every version of the trust root, as envelopes. */
-import { readFileSync } from 'node:fs';
-import { base64, decodeBase64, type TrustRoot, verifyTrustChain } from '@tallystick/core';
+/** The file that clients pin: read and verified, and replaced by a longer one. */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { formatTrustRootFile, parseTrustRootFile, type TrustRoot, verifyTrustChain } from '@tallystick/core';
 
-/** `{"v":1,"envelopes":[b64…]}` and a line feed. */
-export function formatTrustRootFile(envelopes: readonly Uint8Array[]): string {
-  return `${JSON.stringify({ v: 1, envelopes: envelopes.map(base64) })}\n`;
+/** Throws where the file is none, or a version does not follow from the one before. */
+export async function readTrustRootFile(file: string): Promise<TrustRoot[]> {
+  return verifyTrustChain(parseTrustRootFile(readFileSync(file, 'utf8')));
 }
 
-/** Reads and verifies a trust root file; throws where a version does not follow from the one before. */
-export async function readTrustRootFile(file: string): Promise<TrustRoot[]> {
-  const { v, envelopes } = JSON.parse(readFileSync(file, 'utf8')) as { v: number; envelopes: string[] };
-  if (v !== 1 || !Array.isArray(envelopes)) throw new Error(`${file} is not a trust root file`);
-  return verifyTrustChain(envelopes.map((envelope) => decodeBase64(envelope)));
+/** On disk before it returns; there is always either the old file or the new one, whole. */
+export function writeTrustRootFile(file: string, envelopes: readonly Uint8Array[]): void {
+  const partial = `${file}.partial`;
+  const descriptor = openSync(partial, 'w', 0o644);
+  try {
+    writeSync(descriptor, formatTrustRootFile(envelopes));
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(partial, file);
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }

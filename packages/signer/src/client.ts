@@ -4,6 +4,7 @@ import {
   asArray,
   asObject,
   asString,
+  type BrakeDocument,
   base64,
   type Checkpoint,
   decodeBase64,
@@ -12,9 +13,11 @@ import {
   type JsonValue,
   type PromiseStatement,
   type PublicKey,
+  parseBrake,
+  utf8,
 } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { type BatchToSign, batchRequest } from './protocol/requests.ts';
+import { type BatchToSign, batchRequest, unavailableReason } from './protocol/requests.ts';
 import type { SignedBatch } from './signer.ts';
 
 /** The signer cannot be reached, or went away before it answered: the outcome is unknown. */
@@ -37,6 +40,8 @@ export interface SignerHello {
   origin: string;
   mark: Checkpoint;
   keys: (PublicKey & { usages: string[]; ns: string | null })[];
+  /** The brakes that bind it, by namespace. */
+  brakes: BrakeDocument[];
 }
 
 interface Waiting {
@@ -67,6 +72,7 @@ export class SignerClient {
     return {
       origin,
       mark: { origin, size: mark.size as number, root: decodeBase64(asString(mark.root, 'root'), 32) },
+      brakes: asArray(json.brakes, 'brakes', 64).map((brake) => parseBrake(utf8(asString(brake, 'brake')))),
       keys: asArray(json.keys, 'keys', 64).map((key) => parseKey(asObject(key, 'key'))),
     };
   }
@@ -87,6 +93,11 @@ export class SignerClient {
       return answer.attachments.subarray(at - length, at);
     });
     return { entries, promise: answer.attachments.subarray(at) };
+  }
+
+  /** Hands over a record of the namespace or its brake, so that it governs what is signed from now on. */
+  async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+    await this.#ask({ op: 'adopt', entryLength: entry.length }, [entry, document]);
   }
 
   /** The log's signature on a promise. */
@@ -178,13 +189,18 @@ export class SignerClient {
     const waiting = this.#waiting.get(header.id);
     this.#waiting.delete(header.id);
     if (header.error === undefined) waiting?.resolve(frame);
-    else waiting?.reject(new SignerRefused(header.error.reason, header.error.message));
+    else waiting?.reject(refusal(header.error));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const socket = await this.#socket?.catch(() => null);
     socket?.destroy();
   }
+}
+
+/** A signer without its log key is as good as none, and comes back as one does. */
+function refusal({ reason, message }: { reason: string; message: string }): Error {
+  return reason === unavailableReason ? new SignerUnavailable(message) : new SignerRefused(reason, message);
 }
 
 function parseKey(json: JsonObject): SignerHello['keys'][number] {

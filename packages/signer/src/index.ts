@@ -1,15 +1,29 @@
 export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
-export { createSealedKeystore, KeystoreError, openSealedKeystore } from './keystore/sealed-file.ts';
+export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export {
-  generateKeySpec,
-  type KeySpec,
+  KeystoreError,
+  PinRefused,
+  pinRefusedExitCode,
+  TokenUnavailable,
+} from './keystore/keystore-error.ts';
+export {
+  type KeystoreKey,
   noLimits,
-  SigningKey,
   type SigningUsage,
   signingUsages,
-} from './keystore/signing-key.ts';
+} from './keystore/keystore-key.ts';
+export { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
+export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
+export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';
+export { generateKeySpec, type KeySpec, SigningKey } from './keystore/signing-key.ts';
+export {
+  readTokenDescription,
+  type TokenDescription,
+  writeTokenDescription,
+} from './keystore/token-description.ts';
 export { Mark, MarkError } from './mark.ts';
 export {
   type BatchToSign,

@@ -1,16 +1,23 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin"}, and "socketFor":"group" where the server runs as
- * another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it
- * listens; alarms are JSON lines on stderr.
+ * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, {"token":{"description","pinFile"}} where
+ * the log key is in a PKCS#11 token, and "socketFor":"group" where the server runs as another user of the signer's group.
+ * Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP
+ * opens the keystore anew.
  */
 import { readFileSync } from 'node:fs';
+import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
 import { closeCell } from './cell/close-cell.ts';
-import { type CellFiles, demandOwnFiles } from './cell/files.ts';
+import { type CellFiles, demandOwnFiles, demandReopenedFiles } from './cell/files.ts';
 import { demandCell } from './cell/runtime.ts';
-import { readPassphraseFile } from './keystore/passphrase-file.ts';
+import { Governance } from './governance.ts';
+import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
+import type { KeystoreKey } from './keystore/keystore-key.ts';
+import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
+import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
 import { listen, type ReportAlarm } from './socket-server.ts';
@@ -22,12 +29,18 @@ interface SignerConfig extends CellFiles {
 async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: signer <config.json>');
-  demandCell();
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
+  demandCell({ withToken: config.token !== undefined });
   demandOwnFiles(file, config);
   const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
-  const signer = new Signer(openSealedKeystore(config.keystore, passphrase), mark, () => Date.now());
+  const sealed = openSealedKeystore(config.keystore, passphrase);
+  const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
+  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
+  await using token = await openToken(config.token);
+  const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
+  const signer = new Signer(withToken(sealed), mark, governance, () => Date.now());
+  process.on('SIGHUP', () => reload(signer, config, withToken));
   const alarmLine: ReportAlarm = (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
@@ -38,6 +51,31 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();
   server.close();
+}
+
+/** Keys may have been added. Where they cannot be read, the signer goes on with those that it has. */
+function reload(
+  signer: Signer,
+  config: SignerConfig,
+  withToken: (keys: readonly KeystoreKey[]) => KeystoreKey[],
+): void {
+  try {
+    demandReopenedFiles(config);
+    const sealed = openSealedKeystore(config.keystore, readPassphraseFile(config.passphraseFile));
+    signer.replaceKeys(withToken(sealed));
+    process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
+  } catch (error) {
+    const message = messageOf(error);
+    const line = { alarm: 'keystore_not_reloaded', message, at: new Date().toISOString() };
+    process.stderr.write(`${JSON.stringify(line)}\n`);
+  }
+}
+
+/** Looked at last, because a wrong PIN counts: whatever else is wrong is found before. */
+async function openToken(config: SignerConfig['token']): Promise<Pkcs11Keystore | null> {
+  if (config === undefined) return null;
+  const pin = readPinFile(config.pinFile);
+  return Pkcs11Keystore.open(readTokenDescription(config.description), pin);
 }
 
 /** A signal, or the end of the supervisor that started this process and holds its channel. */
@@ -54,7 +92,10 @@ function stopRequested(): Promise<void> {
 /** What the walls of the cell deny is named: their own message does not. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { permission, resource } = error as { permission?: string; resource?: string };
+  const denied = [error, error.cause].find(
+    (each) => (each as { permission?: string })?.permission !== undefined,
+  );
+  const { permission, resource } = (denied ?? {}) as { permission?: string; resource?: string };
   return permission === undefined ? error.message : `its cell denies ${permission} of ${resource}`;
 }
 
@@ -62,6 +103,6 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`signer: ${messageOf(error)}\n`);
-    process.exit(1);
+    process.exit(error instanceof PinRefused ? pinRefusedExitCode : 1);
   },
 );

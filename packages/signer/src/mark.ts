@@ -1,6 +1,7 @@
 /**
- * The log key's memory: the newest checkpoint it signed, kept outside the main database, so that no
- * restored database can make it sign a second history.
+ * The signer's memory: the newest checkpoint that its log key signed, and the public documents that govern its other
+ * keys. Kept outside the main database, so that no restored database can make it sign a second history, or with a
+ * key whose range was ended.
  *
  * A small SQLite file: its transaction makes the mark durable before a signature leaves, and its
  * exclusive lock keeps a second signer off the same mark, also after kill -9.
@@ -59,6 +60,18 @@ export class Mark {
     return this.#checkpoint;
   }
 
+  /** The newest public document of a namespace that the signer took in. */
+  document(ns: string, type: string): Uint8Array | null {
+    const sql = 'SELECT document FROM documents WHERE ns = ? AND type = ?';
+    const row = this.#database.prepare(sql).get(ns, type) as { document: Uint8Array } | undefined;
+    return row?.document ?? null;
+  }
+
+  /** On disk before it returns. */
+  saveDocument(ns: string, type: string, document: Uint8Array): void {
+    this.#database.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?)').run(ns, type, document);
+  }
+
   /**
    * Moves the mark; on disk before it returns. Throws MarkError where the disk does not confirm it: then the mark may
    * stand at either place, which is harmless, since nothing may be signed.
@@ -98,6 +111,11 @@ function hold(database: DatabaseSync, file: string, origin: string): Checkpoint 
   }
   let row: Checkpoint | undefined;
   try {
+    database.exec(
+      `CREATE TABLE IF NOT EXISTS documents (
+         ns TEXT NOT NULL, type TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (ns, type)
+       ) STRICT`,
+    );
     row = database.prepare('SELECT origin, size, root FROM mark').get() as unknown as Checkpoint | undefined;
   } catch (error) {
     throw new MarkError(`${file} is damaged: it holds no mark`, { cause: error });

@@ -5,6 +5,7 @@ import {
   asString,
   documentCommitment,
   equalBytes,
+  keyFingerprintText,
   parseDuration,
   parseInstant,
   parseJson,
@@ -40,14 +41,24 @@ export class RateLimiter {
   }
 }
 
-/** The keys that sign records of a type in a namespace; throws SignerRefusal where there is none. */
-export function keysFor(keys: readonly SigningKey[], ns: string, recordType: string): SigningKey[] {
-  const usage = subjectTypeOf(recordType);
-  const found = keys.filter((key) => key.ns === ns && (key.usages as readonly string[]).includes(usage));
-  // Leases are not records, and whether a brake tightens cannot be told here yet: nothing may ask for one.
-  if (found.length === 0 || usage === 'lease' || usage === 'brake') {
-    throw new SignerRefusal('no_key', `no key here may sign ${recordType} in namespace ${ns}`);
-  }
+/**
+ * The keys that sign records of a type in a namespace; throws SignerRefusal where there is none. `signing` names them
+ * where the namespace is known; until then it is all that have the usage.
+ */
+export function keysFor(
+  keys: readonly SigningKey[],
+  { ns, type, signing }: { ns: string; type: string; signing: readonly string[] | null },
+): SigningKey[] {
+  const usage = subjectTypeOf(type);
+  const found = keys.filter(
+    (key) =>
+      key.ns === ns &&
+      (key.usages as readonly string[]).includes(usage) &&
+      (signing === null || signing.includes(keyFingerprintText(key.publicKey))),
+  );
+  // One of several algorithms alone would be refused by every verifier. Leases are not records.
+  if (found.length < (signing?.length ?? 1) || found.length === 0 || usage === 'lease')
+    throw new SignerRefusal('no_key', `no key here may sign ${type} in namespace ${ns}`);
   return found;
 }
 

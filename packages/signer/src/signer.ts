@@ -1,10 +1,11 @@
 /**
- * The signer: carries out typed requests with keys that never leave this process.
+ * The signer: carries out typed requests with keys that never leave this process, or the token that they are in.
  *
  * Owns the mark of the log. Everything it signs it builds itself from content that it was given.
  */
 import {
   allPaths,
+  type BrakeDocument,
   type Checkpoint,
   type Envelope,
   type EnvelopeSignature,
@@ -21,10 +22,13 @@ import {
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
+  subjectTypeOf,
   utf8,
   verifyConsistency,
 } from '@tallystick/core';
-import type { SigningKey } from './keystore/signing-key.ts';
+import type { Governance } from './governance.ts';
+import type { KeystoreKey } from './keystore/keystore-key.ts';
+import { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, keysFor, RateLimiter } from './policy.ts';
 import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
@@ -40,40 +44,77 @@ export interface SignerDescription {
   /** The newest checkpoint that the log key signed. */
   mark: Checkpoint;
   keys: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
+  /** Newest first known per namespace: what they end stays ended. */
+  brakes: BrakeDocument[];
 }
 
 export class Signer {
-  readonly #keys: readonly SigningKey[];
-  readonly #logKey: SigningKey;
+  #keys: readonly KeystoreKey[] = [];
+  /** Those that sign records: in memory, so that a batch does not wait for a token. */
+  #issuingKeys: readonly SigningKey[] = [];
+  /** The one key that may be in a token. */
+  readonly #logKey: KeystoreKey;
   readonly #mark: Mark;
+  readonly #governance: Governance;
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
   /** @param now milliseconds, for rates and limits */
-  constructor(keys: readonly SigningKey[], mark: Mark, now: () => number) {
-    const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
-    if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
-    if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
-      throw new Error('root and authority keys must not be where a server can reach them');
-    }
-    this.#keys = keys;
-    this.#logKey = logKey;
+  constructor(keys: readonly KeystoreKey[], mark: Mark, governance: Governance, now: () => number) {
+    this.#logKey = this.#take(keys);
     this.#mark = mark;
+    this.#governance = governance;
     this.#rate = new RateLimiter(now);
     this.#now = now;
+  }
+
+  /** Goes on with the keys that a keystore holds now. Throws where they are not those of a signer, or of another log. */
+  replaceKeys(keys: readonly KeystoreKey[]): void {
+    const [logKey] = keys.filter((key) => key.usages.includes('log'));
+    if (logKey?.keyid !== this.#logKey.keyid) throw new Error('the keystore has another log key than before');
+    this.#take(keys);
   }
 
   describe(): SignerDescription {
     const mark = this.#mark.checkpoint;
     const keys = this.#keys.map(({ publicKey, usages, ns }) => ({ ...publicKey, usages, ns }));
-    return { origin: mark.origin, mark, keys };
+    return { origin: mark.origin, mark, keys, brakes: this.#governance.brakes };
   }
 
-  /** Each record with its signatures, in order; all or none. Throws SignerRefusal. */
-  signRecords(records: readonly RecordToSign[]): Envelope[] {
-    const plans = records.map((item) => {
-      const keys = keysFor(this.#keys, item.record.ns, item.record.type);
+  /** Returns the log key. */
+  #take(keys: readonly KeystoreKey[]): KeystoreKey {
+    const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
+    if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
+    if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
+      throw new Error('root and authority keys must not be where a server can reach them');
+    }
+    // Lines on checkpoints know no other algorithm of a log.
+    if (logKey.publicKey.alg !== 'ed25519') throw new Error('the log key must be an Ed25519 key');
+    const issuingKeys = keys.filter((key) => key instanceof SigningKey);
+    if (keys.some((key) => key !== logKey && !(key instanceof SigningKey))) {
+      throw new Error('only the log key may be in a token: issuing, brake and lease keys sign from memory');
+    }
+    this.#keys = keys;
+    this.#issuingKeys = issuingKeys;
+    return logKey;
+  }
+
+  /** As `Governance.adopt`. */
+  adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+    return this.#governance.adopt(entry, document);
+  }
+
+  /**
+   * Each record with its signatures, in order; all or none. They become the entries from log index `index` on. A brake
+   * among them binds what comes after it. Throws SignerRefusal.
+   */
+  signRecords(records: readonly RecordToSign[], index: number): Envelope[] {
+    const plans = records.map((item, nth) => {
+      const { ns, type } = item.record;
+      const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
+      const keys = keysFor(this.#issuingKeys, { ns, type, signing });
       for (const key of keys) checkContent(key, item, this.#now());
+      if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item);
       return { item, keys };
     });
     for (const [key, count] of countByKey(plans.flatMap(({ keys }) => keys))) this.#rate.take(key, count);
@@ -86,36 +127,47 @@ export class Signer {
     });
   }
 
-  /** The entries of a batch and the promise over them; all or none. Throws SignerRefusal. */
-  signBatch({ records, index, publishBy }: BatchToSign): SignedBatch {
-    const entries = this.signRecords(records).map(encodeEnvelope);
+  /** The entries of a batch and the promise over them; all or none. Rejects with SignerRefusal. */
+  async signBatch({ records, index, publishBy }: BatchToSign): Promise<SignedBatch> {
+    const entries = this.signRecords(records, index).map(encodeEnvelope);
     const { origin } = this.#mark.checkpoint;
     const { root } = allPaths(entries.map(leafHash));
     const statement = { origin, index, count: entries.length, root, publishBy };
     const promise = encodeEnvelope({
       payload: encodePromise(statement),
       payloadType: payloadTypes.promise,
-      signatures: [this.signPromise(statement)],
+      signatures: [await this.signPromise(statement)],
     });
     return { entries, promise };
   }
 
-  /** The log key's signature on a promise. Throws SignerRefusal. */
-  signPromise(statement: PromiseStatement): EnvelopeSignature {
+  /** The log key's signature on a promise. Rejects with SignerRefusal. */
+  async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
-    return signature(this.#logKey, message);
+    return { keyid: this.#logKey.keyid, sig: await this.#logKey.sign(message) };
   }
 
   /**
    * The signature part of the log's line on a checkpoint. The mark is moved, on disk, before the
-   * signature exists: a crash in between costs a signature, never a fork. Throws SignerRefusal.
+   * signature is asked for: a crash in between costs a signature, never a fork. Rejects with SignerRefusal.
    */
-  signCheckpoint(
+  async signCheckpoint(
     checkpoint: Checkpoint,
     proof: readonly Uint8Array[],
-  ): { id: Uint8Array; signature: Uint8Array } {
+  ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
+    this.#moveMark(checkpoint, proof);
+    const signed = await this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
+    const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
+    return { id, signature: signed };
+  }
+
+  /**
+   * Compares a checkpoint with the mark and moves it, in one synchronous step: of two requests at the same time, the
+   * second is held against the mark that the first one moved, whether or not that is signed yet.
+   */
+  #moveMark(checkpoint: Checkpoint, proof: readonly Uint8Array[]): void {
     const mark = this.#mark.checkpoint;
     if (checkpoint.origin !== mark.origin) throw new SignerRefusal('other_log', 'checkpoint of another log');
     if (checkpoint.size < mark.size) {
@@ -126,9 +178,6 @@ export class Signer {
     }
     this.#checkGrowth(mark, checkpoint, proof);
     if (checkpoint.size > mark.size) this.#mark.advance(checkpoint);
-    const signed = this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
-    const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
-    return { id, signature: signed };
   }
 
   #checkGrowth(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {

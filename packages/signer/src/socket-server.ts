@@ -4,14 +4,17 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
 import type { SocketAudience } from './cell/files.ts';
 import { SocketGuard } from './cell/socket-guard.ts';
+import { KeystoreError } from './keystore/keystore-error.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { parseRequest, SignerRefusal, type SignerRequest } from './protocol/requests.ts';
+import { parseRequest, SignerRefusal, unavailableReason } from './protocol/requests.ts';
 import type { Signer } from './signer.ts';
 
 /** Something that an operator must see. */
 export type ReportAlarm = (alarm: { reason: string; message: string; op: string }) => void;
 
 const connectionsMax = 16;
+/** Requests of one connection that are carried out at the same time, give or take those of one read. */
+const unansweredMax = 64;
 
 export async function listen(
   signer: Signer,
@@ -45,61 +48,96 @@ export async function listen(
   return server;
 }
 
+/**
+ * Serves one connection: requests are carried out side by side, and answered in the order in which they came, so that
+ * a slow one holds up answers and loses none.
+ */
 function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
   const reader = new FrameReader();
+  let unanswered = 0;
+  let last: Promise<void> = Promise.resolve();
+  // Who does not read answers, or asks faster than they can be given, is read no further: nothing is kept for it
+  // without bound.
+  const paceReading = (): void => {
+    if (unanswered >= unansweredMax || socket.writableNeedDrain) socket.pause();
+    else socket.resume();
+  };
+  const send = async (previous: Promise<void>, answered: Promise<Buffer>): Promise<void> => {
+    await previous;
+    const bytes = await answered;
+    unanswered -= 1;
+    if (socket.destroyed) return;
+    socket.write(bytes);
+    paceReading();
+  };
+  const giveUp = (error: unknown): void => {
+    alarm({ reason: 'malformed', message: String(error), op: 'frame' });
+    socket.destroy();
+  };
   socket.on('error', () => socket.destroy());
-  socket.on('drain', () => socket.resume());
+  socket.on('drain', paceReading);
   socket.on('data', (chunk: Buffer) => {
     try {
-      const answers = reader.push(chunk).map((frame) => answer(signer, frame, alarm));
-      // Who does not read answers gets no more of them: nothing is kept for it without bound.
-      if (answers.length > 0 && !socket.write(Buffer.concat(answers))) socket.pause();
+      for (const frame of reader.push(chunk)) {
+        unanswered += 1;
+        const answered = answer(signer, frame, alarm).catch((error: unknown) => {
+          giveUp(error);
+          return Buffer.alloc(0);
+        });
+        last = send(last, answered);
+      }
+      paceReading();
     } catch (error) {
       // A broken frame leaves no way to find the next one.
-      alarm({ reason: 'malformed', message: String(error), op: 'frame' });
-      socket.destroy();
+      giveUp(error);
     }
   });
 }
 
-function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Buffer {
+/** What goes wrong is an answer, too. Throws for a header that is no object; rejects where no answer fits a frame. */
+function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Promise<Buffer> {
   const { id, op } = frame.header as { id?: unknown; op?: unknown };
-  try {
-    return carryOut(signer, parseRequest(frame.header, frame.attachments), id);
-  } catch (error) {
+  const refuse = (error: unknown): Buffer => {
     const reason = refusalReason(error);
     const message = error instanceof Error ? error.message : String(error);
     alarm({ reason, message, op: String(op) });
     return encodeFrame({ id, error: { reason, message } });
-  }
+  };
+  return carryOut(signer, frame, id).catch(refuse);
 }
 
 function refusalReason(error: unknown): string {
   if (error instanceof SignerRefusal) return error.reason;
+  if (error instanceof KeystoreError) return unavailableReason;
   return error instanceof IntegrityError ? 'malformed' : 'internal';
 }
 
-function carryOut(signer: Signer, request: SignerRequest, id: unknown): Buffer {
+async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buffer> {
+  const request = parseRequest(frame.header, frame.attachments);
   switch (request.op) {
     case 'hello': {
-      const { origin, mark, keys } = signer.describe();
+      const { origin, mark, keys, brakes } = signer.describe();
       return encodeFrame({
         id,
         origin,
         mark: { origin, size: mark.size, root: base64(mark.root) },
         keys: keys.map((key) => ({ ...key, key: base64(key.key) })),
+        brakes: brakes.map((brake) => JSON.stringify(brake)),
       });
     }
     case 'batch': {
-      const { entries, promise } = signer.signBatch(request.batch);
+      const { entries, promise } = await signer.signBatch(request.batch);
       return encodeFrame({ id, lengths: entries.map(({ length }) => length) }, [...entries, promise]);
     }
+    case 'adopt':
+      await signer.adopt(request.entry, request.document);
+      return encodeFrame({ id });
     case 'promise': {
-      const { keyid, sig } = signer.signPromise(request.statement);
+      const { keyid, sig } = await signer.signPromise(request.statement);
       return encodeFrame({ id, keyid }, [sig]);
     }
     case 'checkpoint': {
-      const { id: keyId, signature } = signer.signCheckpoint(request.checkpoint, request.proof);
+      const { id: keyId, signature } = await signer.signCheckpoint(request.checkpoint, request.proof);
       return encodeFrame({ id, keyId: base64(keyId) }, [signature]);
     }
   }

@@ -1,15 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { networkIsolation } from '../src/cell/launch.ts';
 import { SignerClient } from '../src/client.ts';
+import { readPassphraseFile } from '../src/keystore/passphrase-file.ts';
+import { addToSealedKeystore } from '../src/keystore/sealed-file.ts';
 import type { Attempts, Wishes } from './support/hold-cell.ts';
 import { endSigners, type RunningSigner, runSigner, SignerFiles } from './support/running-signer.ts';
-import { GrowingLog } from './support/signing.ts';
+import { GrowingLog, keySpecs } from './support/signing.ts';
 
 const holdCell = join(import.meta.dirname, 'support', 'hold-cell.ts');
 const repository = join(import.meta.dirname, '..', '..', '..');
@@ -43,14 +53,19 @@ async function tryFromWithin(wishes: Wishes): Promise<Attempts> {
 }
 
 describe('from within the process of a signer that listens', () => {
-  it('neither keys, passphrase, configuration and code nor any other file can be read or written', async () => {
-    const { keystore, passphraseFile, socket } = files.config;
-    const neighbors = [join(files.directory, 'keys', 'offline.sealed'), join(files.directory, 'client.json')];
+  it('no file but keystore and passphrase can be read, and none can be written', async () => {
+    const { keystore, passphraseFile, mark, socket, trustRoot } = files.config;
+    const neighbors = [
+      join(files.directory, 'keys', 'offline.sealed'),
+      `${keystore}.partial`,
+      `${passphraseFile}.old`,
+      join(files.directory, 'keystore.json'),
+      join(files.directory, 'client.json'),
+    ];
     for (const each of neighbors) writeFileSync(each, 'secret', { mode: 0o600 });
     const wanted = [
-      keystore,
-      passphraseFile,
       files.configFile,
+      trustRoot,
       ...neighbors,
       holdCell,
       join(repository, 'package.json'),
@@ -59,8 +74,15 @@ describe('from within the process of a signer that listens', () => {
       '/proc/self/mem',
     ];
     const denied = wanted.map(() => 'ERR_ACCESS_DENIED');
-    const attempts = await tryFromWithin({ files: wanted, port: 9, socket: `${socket}.2` });
-    expect(attempts).toMatchObject({ read: denied, write: denied });
+    const reopened = [keystore, passphraseFile];
+    const attempts = await tryFromWithin({
+      files: [...reopened, mark, ...wanted],
+      port: 9,
+      socket: `${socket}.2`,
+    });
+    // Beside the socket the folder stays open for a look; what is written there is denied.
+    expect(attempts.read).toEqual(['succeeded', 'succeeded', 'succeeded', ...denied]);
+    expect(attempts.write).toEqual(attempts.read.map(() => 'ERR_ACCESS_DENIED'));
     expect(attempts).toMatchObject({
       child: 'ERR_ACCESS_DENIED',
       worker: 'ERR_ACCESS_DENIED',
@@ -91,6 +113,67 @@ describe('from within the process of a signer that listens', () => {
   });
 });
 
+describe('a signer that is told of other keys, by SIGHUP', () => {
+  async function reload(running: RunningSigner): Promise<string> {
+    const before = running.output.stderr.length;
+    running.child.kill('SIGHUP');
+    while (!running.output.stderr.slice(before).endsWith('\n')) await after(5);
+    return running.output.stderr.slice(before);
+  }
+
+  it('opens the keystore that took the place of the one before, again and again', async () => {
+    const { keystore, socket } = files.config;
+    const running = await runUntilListening();
+    await using client = new SignerClient(socket);
+    for (const count of [6, 7]) {
+      addToSealedKeystore(keystore, readPassphraseFile(files.config.passphraseFile), keySpecs().slice(1, 2));
+      expect(JSON.parse(await reload(running))).toEqual({ reloaded: keystore, keys: count });
+      expect((await client.hello()).keys).toHaveLength(count);
+    }
+  });
+
+  it('opens it where all its files are in one folder, too', async () => {
+    const { passphraseFile, keystore } = files.config;
+    const together = (file: string): string => join(files.directory, 'run', `online.${basename(file)}`);
+    renameSync(passphraseFile, together(passphraseFile));
+    renameSync(keystore, together(keystore));
+    renameSync(files.config.mark, together('mark'));
+    files.configure({
+      passphraseFile: together(passphraseFile),
+      keystore: together(keystore),
+      mark: together('mark'),
+    });
+    const running = await runUntilListening();
+    expect(JSON.parse(await reload(running))).toMatchObject({ keys: 5 });
+    files.configure({ socket: join(files.directory, 'run', 'signer.sock') });
+    running.child.kill('SIGTERM');
+    await running.ended;
+    expect(JSON.parse(await reload(await runUntilListening()))).toMatchObject({ keys: 5 });
+  });
+
+  it.each([
+    ['others can read', (keystore: string) => chmodSync(keystore, 0o640), /has mode 640.*run chmod 600/],
+    [
+      'is a link',
+      (keystore: string) => {
+        renameSync(keystore, `${keystore}.real`);
+        symlinkSync(`${keystore}.real`, keystore);
+      },
+      /is a symbolic link where/,
+    ],
+  ])('keeps those that it has where the keystore %s', async (_what, spoil, message) => {
+    const running = await runUntilListening();
+    spoil(files.config.keystore);
+    const line = JSON.parse(await reload(running)) as object;
+    expect(line).toMatchObject({
+      alarm: 'keystore_not_reloaded',
+      message: expect.stringMatching(message) as string,
+    });
+    await using client = new SignerClient(files.config.socket);
+    expect((await client.hello()).keys).toHaveLength(5);
+  });
+});
+
 describe('the flags that a signer is started with', () => {
   /** Evaluates an expression in a process that is started exactly as a signer is. */
   async function evaluate(expression: string): Promise<unknown> {
@@ -108,7 +191,8 @@ describe('the flags that a signer is started with', () => {
     const { keystore, passphraseFile, mark, socket } = files.config;
     const code = join(repository, 'packages', 'signer', 'src', 'main.ts');
     const core = join(repository, 'packages', 'core', 'src', 'index.ts');
-    const readable = [files.configFile, keystore, passphraseFile, mark, socket, code, core];
+    const { trustRoot } = files.config;
+    const readable = [files.configFile, keystore, passphraseFile, mark, socket, trustRoot, code, core];
     const others = ['server', 'cli', 'ledger'].map((name) => join(repository, 'packages', name));
     const hidden = [
       ...others,

@@ -18,6 +18,7 @@ import {
 } from '@tallystick/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Governance } from '../src/governance.ts';
 import { Mark } from '../src/mark.ts';
 import { Signer } from '../src/signer.ts';
 import { GrowingLog, origin, signerWith } from './support/signing.ts';
@@ -32,7 +33,7 @@ describe('the log key', () => {
     let signed = 0;
     for (const size of [0, 1, 2, 7, 8, 8, 31, 40]) {
       const checkpoint = log.checkpoint(size);
-      const line = signer.signCheckpoint(checkpoint, log.proof(signed, size));
+      const line = await signer.signCheckpoint(checkpoint, log.proof(signed, size));
       const note = formatNote({
         text: formatCheckpoint(checkpoint),
         signatures: [{ name: origin, ...line }],
@@ -43,30 +44,32 @@ describe('the log key', () => {
     expect(signer.describe().mark.size).toBe(40);
   });
 
-  it('signs the same checkpoint again: fresh cosignatures need its line', () => {
+  it('signs the same checkpoint again: fresh cosignatures need its line', async () => {
     const { signer } = signerWith();
-    const first = signer.signCheckpoint(log.checkpoint(8), []);
-    expect(signer.signCheckpoint(log.checkpoint(8), [])).toEqual(first);
+    const first = await signer.signCheckpoint(log.checkpoint(8), []);
+    expect(await signer.signCheckpoint(log.checkpoint(8), [])).toEqual(first);
   });
 
-  it('has the mark on disk before the signature leaves, and refuses the same after a restart', () => {
+  it('has the mark on disk before the signature leaves, and refuses the same after a restart', async () => {
     const { signer, mark, keys, markFile } = signerWith();
-    signer.signCheckpoint(log.checkpoint(20), []);
+    await signer.signCheckpoint(log.checkpoint(20), []);
     mark[Symbol.dispose]();
     using reopened = Mark.open(markFile, origin);
-    const restarted = new Signer(keys, reopened, () => 0);
-    expect(() => restarted.signCheckpoint(log.checkpoint(19), [])).toThrow(/had 20 entries and now has 19/);
-    expect(() => restarted.signCheckpoint(other.checkpoint(20), [])).toThrow(/another history/);
-    restarted.signCheckpoint(log.checkpoint(21), log.proof(20, 21));
+    const restarted = new Signer(keys, reopened, new Governance(reopened, new Map()), () => 0);
+    await expect(restarted.signCheckpoint(log.checkpoint(19), [])).rejects.toThrow(
+      /had 20 entries and now has 19/,
+    );
+    await expect(restarted.signCheckpoint(other.checkpoint(20), [])).rejects.toThrow(/another history/);
+    await restarted.signCheckpoint(log.checkpoint(21), log.proof(20, 21));
   });
 
-  it('signs nothing when the mark cannot be moved', () => {
+  it('signs nothing when the mark cannot be moved', async () => {
     const { signer, mark } = signerWith();
     mark[Symbol.dispose]();
-    expect(() => signer.signCheckpoint(log.checkpoint(5), [])).toThrow();
+    await expect(signer.signCheckpoint(log.checkpoint(5), [])).rejects.toThrow();
   });
 
-  const refusals: [string, string, (signer: Signer) => unknown][] = [
+  const refusals: [string, string, (signer: Signer) => Promise<unknown>][] = [
     ['rollback', 'a smaller size', (signer) => signer.signCheckpoint(log.checkpoint(9), [])],
     ['rollback', 'the empty log', (signer) => signer.signCheckpoint(log.checkpoint(0), [])],
     ['fork', 'another root of the same size', (signer) => signer.signCheckpoint(other.checkpoint(10), [])],
@@ -112,24 +115,24 @@ describe('the log key', () => {
       (signer) => signer.signCheckpoint({ ...log.checkpoint(10), origin: 'x' }, []),
     ],
   ];
-  it.each(refusals)('refuses (%s) %s, and stays where it was', (reason, _what, ask) => {
+  it.each(refusals)('refuses (%s) %s, and stays where it was', async (reason, _what, ask) => {
     const { signer } = signerWith();
-    signer.signCheckpoint(log.checkpoint(10), []);
-    expect(() => ask(signer)).toThrow(expect.objectContaining({ name: 'SignerRefusal', reason }));
+    await signer.signCheckpoint(log.checkpoint(10), []);
+    await expect(ask(signer)).rejects.toMatchObject({ name: 'SignerRefusal', reason });
     expect(signer.describe().mark.size).toBe(10);
-    signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
+    await signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
   });
 
-  it('signs one history only, whatever it is asked', () => {
+  it('signs one history only, whatever it is asked', async () => {
     const asked = fc.record({ fork: fc.boolean(), from: fc.nat(40), to: fc.nat(40) });
-    fc.assert(
-      fc.property(fc.array(asked, { maxLength: 12 }), (asks) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(asked, { maxLength: 12 }), async (asks) => {
         const { signer, mark } = signerWith();
         const signed: { fork: boolean; to: number }[] = [];
         for (const { fork, from, to } of asks) {
           const source = fork ? other : log;
           try {
-            signer.signCheckpoint(source.checkpoint(to), source.proof(Math.min(from, to), to));
+            await signer.signCheckpoint(source.checkpoint(to), source.proof(Math.min(from, to), to));
             signed.push({ fork, to });
           } catch (error) {
             expect(error).toMatchObject({ name: 'SignerRefusal' });
@@ -164,7 +167,7 @@ describe('a promise', () => {
     const envelope = encodeEnvelope({
       payload: encodePromise(statement),
       payloadType: payloadTypes.promise,
-      signatures: [signer.signPromise(statement)],
+      signatures: [await signer.signPromise(statement)],
     });
     for (const [nth, leaf] of leaves.entries()) {
       const path = tree.inclusionProof(nth).map(base64);
@@ -174,17 +177,17 @@ describe('a promise', () => {
     }
   });
 
-  it('is refused for another log', () => {
+  it('is refused for another log', async () => {
     const { signer } = signerWith();
-    expect(() => signer.signPromise({ ...statement, origin: 'x' })).toThrow(
-      expect.objectContaining({ reason: 'other_log' }),
-    );
+    await expect(signer.signPromise({ ...statement, origin: 'x' })).rejects.toMatchObject({
+      reason: 'other_log',
+    });
   });
 
-  it('is still signed when the checkpoint over it is: there may be no quorum for that yet', () => {
+  it('is still signed when the checkpoint over it is: there may be no quorum for that yet', async () => {
     const { signer, mark } = signerWith();
-    signer.signCheckpoint(log.checkpoint(20), []);
-    expect(signer.signPromise(statement).sig).toHaveLength(64);
+    await signer.signCheckpoint(log.checkpoint(20), []);
+    expect((await signer.signPromise(statement)).sig).toHaveLength(64);
     expect(mark.checkpoint.size).toBe(20);
   });
 });

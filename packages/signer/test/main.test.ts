@@ -98,6 +98,12 @@ describe('the signer process', () => {
       () => chmodSync(config.passphraseFile, 0o620),
       /passphrase has mode 620.*run chmod 600/,
     ],
+    [
+      'a trust root that its group can write',
+      () => chmodSync(config.trustRoot, 0o664),
+      /trust-root.json has mode 664, so that others than its owner can change it: run chmod 644/,
+    ],
+    ['no trust root', () => rmSync(config.trustRoot), /ENOENT.*trust-root/],
     ['no keystore', () => rmSync(config.keystore), /there is no keystore/],
     ['a keystore that is none', () => writeFileSync(config.keystore, '{}'), /is not a keystore/],
     ['no mark', () => rmSync(config.mark), /mark .* is missing/],

@@ -1,6 +1,7 @@
 import { encodeRecord, isSignedBy, payloadTypes, preAuthEncoding } from '@tallystick/core';
 import { describe, expect, it } from 'vitest';
-import { generateKeySpec, noLimits } from '../src/keystore/signing-key.ts';
+import { noLimits } from '../src/keystore/keystore-key.ts';
+import { generateKeySpec } from '../src/keystore/signing-key.ts';
 import {
   keySpecs,
   type LicenseTerms,
@@ -17,7 +18,7 @@ describe('a signer', () => {
   it('signs each record with the key of its usage, over the record itself', async () => {
     const { signer, keys } = signerWith();
     const items = [licenseToSign(), plain('product.created'), plain('customer.erased')];
-    const envelopes = signer.signRecords(items);
+    const envelopes = signer.signRecords(items, 5);
     const [, license, catalog] = keys;
     const expected = [license, catalog, catalog];
     for (const [nth, { signatures }] of envelopes.entries()) {
@@ -29,7 +30,7 @@ describe('a signer', () => {
 
   it('signs with every key of a usage while an old and a new one stand side by side', () => {
     const { signer } = signerWith([...keySpecs(), generateKeySpec(['plan'], 'acme')]);
-    const [both] = signer.signRecords([plain('plan.created')]);
+    const [both] = signer.signRecords([plain('plan.created')], 5);
     expect(new Set(both!.signatures.map(({ keyid }) => keyid)).size).toBe(2);
   });
 
@@ -43,12 +44,12 @@ describe('a signer', () => {
     'journal.sealed',
     'activation.created',
   ])('has no key for %s', (type) => {
-    expect(() => signerWith().signer.signRecords([plain(type)])).toThrow(refusal('no_key'));
+    expect(() => signerWith().signer.signRecords([plain(type)], 5)).toThrow(refusal('no_key'));
   });
 
   it.each(['globex', 'acm', 'acme2'])('has no key for the namespace %s', (ns) => {
     const { signer } = signerWith();
-    expect(() => signer.signRecords([plain('product.created', ns)])).toThrow(refusal('no_key'));
+    expect(() => signer.signRecords([plain('product.created', ns)], 5)).toThrow(refusal('no_key'));
   });
 
   it('is not made with a root or authority key, without a log key, or with two', () => {
@@ -69,31 +70,33 @@ describe('a signer', () => {
   it('signs all of a batch or nothing of it', () => {
     let now = 0;
     const { signer } = signerWith(keySpecs({ perMinute: 2 }), () => now);
-    expect(() => signer.signRecords([licenseToSign(), plain('namespace.updated')])).toThrow(
+    expect(() => signer.signRecords([licenseToSign(), plain('namespace.updated')], 5)).toThrow(
       refusal('no_key'),
     );
     // The refused batch has taken nothing from the allowance of two.
-    signer.signRecords([licenseToSign(), licenseToSign()]);
-    expect(() => signer.signRecords([licenseToSign()])).toThrow(refusal('limit'));
+    signer.signRecords([licenseToSign(), licenseToSign()], 5);
+    expect(() => signer.signRecords([licenseToSign()], 5)).toThrow(refusal('limit'));
     now += 60_000;
-    expect(() => signer.signRecords([licenseToSign(), licenseToSign(), licenseToSign()])).toThrow(
+    expect(() => signer.signRecords([licenseToSign(), licenseToSign(), licenseToSign()], 5)).toThrow(
       refusal('limit'),
     );
-    signer.signRecords([licenseToSign(), licenseToSign()]);
+    signer.signRecords([licenseToSign(), licenseToSign()], 5);
   });
 
   it('counts per key, and keys without a limit never run out', () => {
     const { signer } = signerWith(keySpecs({ perMinute: 1 }));
-    signer.signRecords([licenseToSign()]);
-    for (let count = 0; count < 100; count++) signer.signRecords([plain('plan.created')]);
-    expect(() => signer.signRecords([licenseToSign()])).toThrow(refusal('limit'));
+    signer.signRecords([licenseToSign()], 5);
+    for (let count = 0; count < 100; count++) signer.signRecords([plain('plan.created')], 5);
+    expect(() => signer.signRecords([licenseToSign()], 5)).toThrow(refusal('limit'));
   });
 });
 
 describe('a license record', () => {
   it('is not signed without its document', () => {
     const { signer } = signerWith();
-    expect(() => signer.signRecords([{ ...licenseToSign(), content: null }])).toThrow(refusal('commitment'));
+    expect(() => signer.signRecords([{ ...licenseToSign(), content: null }], 5)).toThrow(
+      refusal('commitment'),
+    );
   });
 
   it('is not signed with another document, salt, or commitment than its own', () => {
@@ -101,19 +104,21 @@ describe('a license record', () => {
     const { record: given, content } = licenseToSign();
     const otherContent = licenseToSign({ seats: 6 }).content;
     const otherSalt = { salt: new Uint8Array(32), document: content!.document };
-    expect(() => signer.signRecords([{ record: given, content: otherContent }])).toThrow(
+    expect(() => signer.signRecords([{ record: given, content: otherContent }], 5)).toThrow(
       refusal('commitment'),
     );
-    expect(() => signer.signRecords([{ record: given, content: otherSalt }])).toThrow(refusal('commitment'));
+    expect(() => signer.signRecords([{ record: given, content: otherSalt }], 5)).toThrow(
+      refusal('commitment'),
+    );
     const otherRecord = { ...given, doc: new Uint8Array(32) };
-    expect(() => signer.signRecords([{ record: otherRecord, content }])).toThrow(refusal('commitment'));
+    expect(() => signer.signRecords([{ record: otherRecord, content }], 5)).toThrow(refusal('commitment'));
   });
 
   it('is held to the limits of each key that signs it', () => {
     const specs = [...keySpecs(), generateKeySpec(['license'], 'acme', { ...noLimits, seatsMax: 3 })];
     const { signer } = signerWith(specs);
-    expect(() => signer.signRecords([licenseToSign({ seats: 5 })])).toThrow(refusal('limit'));
-    expect(signer.signRecords([licenseToSign({ seats: 3 })])[0]!.signatures).toHaveLength(2);
+    expect(() => signer.signRecords([licenseToSign({ seats: 5 })], 5)).toThrow(refusal('limit'));
+    expect(signer.signRecords([licenseToSign({ seats: 3 })], 5)[0]!.signatures).toHaveLength(2);
   });
 
   const limits: [Limits, Partial<LicenseTerms>, boolean][] = [
@@ -136,7 +141,7 @@ describe('a license record', () => {
   ];
   it.each(limits)('under %j with %j: signed is %j', (limit, terms, isSigned) => {
     const { signer } = signerWith(keySpecs(limit));
-    const sign = () => signer.signRecords([licenseToSign(terms)]);
+    const sign = () => signer.signRecords([licenseToSign(terms)], 5);
     if (isSigned) expect(sign()[0]!.signatures).toHaveLength(1);
     else expect(sign).toThrow(refusal('limit'));
   });
@@ -146,6 +151,8 @@ describe('a license record', () => {
       generateKeySpec(['log'], null),
       generateKeySpec([type as 'plan'], 'acme', { ...noLimits, seatsMax: 0 }),
     ];
-    expect(signerWith(specs).signer.signRecords([plain(`${type}.created`)])[0]!.signatures).toHaveLength(1);
+    expect(signerWith(specs).signer.signRecords([plain(`${type}.created`)], 5)[0]!.signatures).toHaveLength(
+      1,
+    );
   });
 });

@@ -56,28 +56,28 @@ describe('the limits of a license key', () => {
   it('hold whatever time the asker writes into the record', () => {
     const { signer } = signerWith(keySpecs({ termMax: 'P30D' }), () => Date.parse(at));
     const far = licenseToSign({ until: '2099-01-31T00:00:00.000Z' }, { at: '2099-01-01T00:00:00.000Z' });
-    expect(() => signer.signRecords([far])).toThrow(expect.objectContaining({ name: 'SignerRefusal' }));
+    expect(() => signer.signRecords([far], 5)).toThrow(expect.objectContaining({ name: 'SignerRefusal' }));
   });
 
   it('count the grace after a term as term: a license in it is honored', () => {
     const { signer } = signerWith(keySpecs({ termMax: 'P30D' }));
-    expect(() => signer.signRecords([licenseToSign({ grace: 'P36600D' })])).toThrow(limitRefusal);
+    expect(() => signer.signRecords([licenseToSign({ grace: 'P36600D' })], 5)).toThrow(limitRefusal);
   });
 
   it('count the fallback of a license as term: builds up to it run for ever', () => {
     const { signer } = signerWith(keySpecs({ termMax: 'P30D' }));
     const forever = licenseToSign({ fallback: '2099-01-01T00:00:00.000Z' });
-    expect(() => signer.signRecords([forever])).toThrow(limitRefusal);
+    expect(() => signer.signRecords([forever], 5)).toThrow(limitRefusal);
   });
 
   it('count the seats that may be taken over the maximum', () => {
     const { signer } = signerWith(keySpecs({ seatsMax: 5 }));
-    expect(() => signer.signRecords([licenseToSign({ seats: 5, over: 1_000_000 })])).toThrow(limitRefusal);
+    expect(() => signer.signRecords([licenseToSign({ seats: 5, over: 1_000_000 })], 5)).toThrow(limitRefusal);
   });
 
   it.each(['soon', '', '9999'])('refuse an end of term that is no instant: %j', (until) => {
     const { signer } = signerWith(keySpecs({ termMax: 'P30D' }));
-    expect(() => signer.signRecords([licenseToSign({ until })])).toThrow(
+    expect(() => signer.signRecords([licenseToSign({ until })], 5)).toThrow(
       expect.objectContaining({ name: 'SignerRefusal' }),
     );
   });
@@ -89,7 +89,7 @@ describe('the limits of a license key', () => {
       const document = utf8(text);
       const doc = documentCommitment(zeroSalt, document);
       const item = { record: record('license.issued', { doc }), content: { salt: zeroSalt, document } };
-      expect(() => signer.signRecords([item])).toThrow(expect.objectContaining({ name: 'SignerRefusal' }));
+      expect(() => signer.signRecords([item], 5)).toThrow(expect.objectContaining({ name: 'SignerRefusal' }));
     },
   );
 });
@@ -98,7 +98,9 @@ describe('a brake record', () => {
   it('is signed only with its document: a brake may tighten and never loosen', () => {
     const { signer } = signerWith();
     const loosened = { record: record('brake.updated', { rev: 1, prev: new Uint8Array(32) }), content: null };
-    expect(() => signer.signRecords([loosened])).toThrow(expect.objectContaining({ name: 'SignerRefusal' }));
+    expect(() => signer.signRecords([loosened], 5)).toThrow(
+      expect.objectContaining({ name: 'SignerRefusal' }),
+    );
   });
 });
 
@@ -180,7 +182,7 @@ describe('a keystore', () => {
 describe('a client', () => {
   it('keeps one connection after it was answered with garbage', async () => {
     const path = join(scratchDirectory(), 'signer.sock');
-    const hello = { origin, mark: { origin, size: 0, root: hash }, keys: [] };
+    const hello = { origin, mark: { origin, size: 0, root: hash }, keys: [], brakes: [] };
     const open = new Set<Socket>();
     let answered = 0;
     const fake = createServer((socket) => {

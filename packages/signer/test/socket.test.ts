@@ -7,7 +7,7 @@ import { base64, decodeUtf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import type { Mark } from '../src/mark.ts';
-import { encodeFrame, type Frame, FrameReader } from '../src/protocol/frames.ts';
+import { encodeFrame, type Frame, FrameReader, frameLengthMax } from '../src/protocol/frames.ts';
 import type { BatchToSign, RecordToSign } from '../src/protocol/requests.ts';
 import type { SignedBatch, Signer } from '../src/signer.ts';
 import { listen } from '../src/socket-server.ts';
@@ -79,12 +79,16 @@ describe('a client', () => {
     const items = [licenseToSign(), plain, licenseToSign({ seats: 1 })];
     const shown = ({ entries, promise }: SignedBatch): string[] => [...entries, promise].map(decodeUtf8);
     const batch = batchOf(...items);
-    expect(shown(await client.signBatch(batch))).toEqual(shown(signer.signBatch(batch)));
+    expect(shown(await client.signBatch(batch))).toEqual(shown(await signer.signBatch(batch)));
     const log = new GrowingLog(5);
     const line = await client.signCheckpoint(log.checkpoint(5), []);
-    expect(base64(line.signature)).toBe(base64(signer.signCheckpoint(log.checkpoint(5), []).signature));
+    expect(base64(line.signature)).toBe(
+      base64((await signer.signCheckpoint(log.checkpoint(5), [])).signature),
+    );
     const statement = { origin, index: 5, count: 1, root: new Uint8Array(32), publishBy: plain.record.at };
-    expect(base64((await client.signPromise(statement)).sig)).toBe(base64(signer.signPromise(statement).sig));
+    expect(base64((await client.signPromise(statement)).sig)).toBe(
+      base64((await signer.signPromise(statement)).sig),
+    );
   });
 
   it('is told why it is refused, which is also an alarm, and goes on', async () => {
@@ -163,7 +167,12 @@ describe('a client', () => {
     await kill();
     const fake = createServer((socket) => {
       sockets.push(socket);
-      const answer = { origin, mark: { origin, size: 7, root: base64(new Uint8Array(32)) }, keys: [] };
+      const answer = {
+        origin,
+        mark: { origin, size: 7, root: base64(new Uint8Array(32)) },
+        keys: [],
+        brakes: [],
+      };
       socket.once('data', () =>
         socket.write(Buffer.concat([encodeFrame({ id: 99, error: {} }), encodeFrame({ id: 1, ...answer })])),
       );
@@ -233,6 +242,15 @@ describe('the socket', () => {
     socket.write(bytes);
     await once(socket, 'close');
     expect(alarms).toEqual([{ reason: 'malformed', op: 'frame' }]);
+    await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
+  });
+
+  it('closes on a request whose answer fits into no frame; everybody else is served on', async () => {
+    await using client = new SignerClient(path);
+    await client.hello();
+    const socket = await rawSocket();
+    socket.write(encodeFrame({ id: 'x'.repeat(frameLengthMax - 40), op: 'hello' }));
+    await once(socket, 'close');
     await expect(client.signBatch(batchOf(plain))).resolves.toHaveProperty('entries.length', 1);
   });
 

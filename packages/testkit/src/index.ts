@@ -1,5 +1,6 @@
 export { type FaultKind, FaultyStore, StoreFault, type StoreOperation } from './faulty-store.ts';
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
+export { SoftHsm, softHsmModule } from './soft-hsm.ts';
 export {
   closeWorld,
   createWorld,

@@ -23,11 +23,14 @@ import type { Command } from '@tallystick/license';
 import {
   bootstrapIdentity,
   createIdentity,
+  generateIdentityKeys,
   type Identity,
+  keysInMemory,
   newLicenseKey,
   newSubjectId,
+  onlineKeys,
 } from '@tallystick/server';
-import { Mark, Signer, SigningKey } from '@tallystick/signer';
+import { Governance, Mark, Signer, type SigningKey } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
 export interface TestSystemOptions {
@@ -43,7 +46,7 @@ export interface TestSystemOptions {
 
 /** What outlives a restart of the ledger. */
 export interface TestWorld {
-  identity: Identity;
+  identity: Identity<SigningKey>;
   trust: TrustRoot;
   cosigners: LocalCosigners;
   store: Store;
@@ -59,8 +62,9 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   const now = options.now ?? (() => Date.now());
   const cosigners = new LocalCosigners(now);
   const origin = 'tally.example/log';
-  const identity = createIdentity({
-    ns: options.ns ?? 'acme',
+  const ns = options.ns ?? 'acme';
+  const content = {
+    ns,
     name: 'Acme',
     mode: 'test',
     support: { name: null, email: null, url: null },
@@ -69,7 +73,8 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     now: now(),
     trustYears: 5,
     offlineMax: 'P90D',
-  });
+  } as const;
+  const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns)));
   const store = options.store ?? new MemoryStore();
   await bootstrapIdentity(store, identity, {
     random: randomBytes,
@@ -87,8 +92,9 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     store,
     projections: options.projections ?? new Projections(':memory:'),
     signer: new Signer(
-      identity.onlineKeys.map((spec) => new SigningKey(spec)),
+      onlineKeys(identity.keys),
       mark,
+      new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
       now,
     ),
     mark,
@@ -108,6 +114,7 @@ export async function openLedger(
   const direct: LedgerParts['signer'] = {
     markSize: async () => signer.describe().mark.size,
     signBatch: async (batch) => signer.signBatch(batch),
+    adopt: (entry, document) => signer.adopt(entry, document),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
   };
@@ -117,9 +124,11 @@ export async function openLedger(
     signer: options.wrapSigner?.(direct) ?? direct,
     cosigners,
     mark: signer.describe().mark,
-    trust,
+    signedBrake: signer.describe().brakes.find((brake) => brake.ns === identity.namespace.ns) ?? null,
+    trust: [trust],
+    saveTrust: async () => {},
     ns: identity.namespace.ns,
-    keys: identity.onlineKeys.map((spec) => new SigningKey(spec).publicKey),
+    keys: { all: onlineKeys(identity.keys).map(({ publicKey }) => publicKey) },
     indexKey: (key) => createHmac('sha256', 'test').update(key).digest('base64'),
     newId: newSubjectId,
     newLicenseKey,

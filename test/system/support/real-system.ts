@@ -8,6 +8,7 @@ import {
   type Layout,
   Supervisor,
   type SupervisorOptions,
+  type TokenOptions,
 } from '@tallystick/server';
 
 const freePorts = { public: 0, admin: 0, ops: 0 };
@@ -16,6 +17,8 @@ export interface RealSystemOptions {
   /** Where its folder is made; the folder for temporary files where it is left out. */
   parent?: string;
   server?: Record<string, unknown>;
+  /** Where its log, root and authority keys are made. */
+  token?: TokenOptions;
 }
 
 export class RealSystem {
@@ -51,6 +54,7 @@ export class RealSystem {
       ports: freePorts,
       offlineMax: 'P90D',
       now: Date.now(),
+      ...(options.token && { token: options.token }),
     });
     return new RealSystem(directory, layout, options);
   }

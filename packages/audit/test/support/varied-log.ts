@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { PublicKey, TrustRoot } from '@tallystick/core';
 import { type IndexLicenseKey, Projections, SqliteStore } from '@tallystick/ledger';
-import { SigningKey } from '@tallystick/signer';
+import { onlineKeys } from '@tallystick/server';
+import type { SigningKey } from '@tallystick/signer';
 import { TestSystem } from '@tallystick/testkit';
 import { type FsckOptions, type FsckParts, type FsckReport, fsck } from '../../src/index.ts';
 
@@ -39,7 +40,7 @@ export async function makeLog(
   const { identity, trust } = system.world;
   await work(system, { storeFile, projectionsFile });
   await system.ledger.whenPublished(system.ledger.size, 60_000);
-  const online = identity.onlineKeys.map((spec) => new SigningKey(spec));
+  const online = onlineKeys(identity.keys);
   await system.ledger[Symbol.asyncDispose]();
   const { size, root } = system.world.signer.describe().mark;
   await system[Symbol.asyncDispose]();
@@ -52,8 +53,7 @@ export async function makeLog(
     trust,
     keys: online.map((key) => key.publicKey),
     keyFor(usage) {
-      const at = identity.onlineKeys.findIndex(({ usages }) => (usages as readonly string[]).includes(usage));
-      const key = online[at];
+      const key = online.find(({ usages }) => (usages as readonly string[]).includes(usage));
       if (key === undefined) throw new Error(`no ${usage} key`);
       return key;
     },

@@ -24,7 +24,7 @@ import {
   until,
   updates,
 } from './parts.ts';
-import { asDuration, asInstant } from './values.ts';
+import { asDuration, asInstant, asKeyCut, asNatural } from './values.ts';
 
 const licenseTerms: readonly Flag[] = [
   licensee,
@@ -139,4 +139,31 @@ export const bodyFlags: Readonly<Record<CommandType, readonly Flag[]>> = {
   ],
   'license.rekey': [key],
   'license.reissue': [],
+  'brake.tighten': [
+    {
+      flags: '--lock <level>',
+      description: 'lock the namespace',
+      path: ['lock'],
+      choices: ['heightened', 'read-only', 'frozen', 'sealed'],
+    },
+    {
+      flags: '--min-epoch <number>',
+      description: 'licenses of an earlier epoch must be fetched anew',
+      path: ['minEpoch'],
+      read: asNatural,
+    },
+    {
+      flags: '--end-key <key[@index]>',
+      description: 'this key signs nothing from now on, or from a log index on',
+      path: ['until'],
+      read: asKeyCut,
+      collect: 'list',
+    },
+    {
+      flags: '--may-stop-issuing',
+      description: 'also where no key is left',
+      path: ['mayStopIssuing'],
+      constant: true,
+    },
+  ],
 };

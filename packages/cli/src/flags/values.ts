@@ -1,6 +1,6 @@
 /** Reads the values of flags. Each reader throws commander's InvalidArgumentError with a reason. */
 import { readFileSync } from 'node:fs';
-import type { AddonInput, EntitlementTypeInput, Grant, GrantInput } from '@tallystick/contract';
+import type { AddonInput, EntitlementTypeInput, Grant, GrantInput, KeyCut } from '@tallystick/contract';
 import { isCalendarDuration, isInstant } from '@tallystick/license';
 import { InvalidArgumentError } from 'commander';
 
@@ -31,6 +31,13 @@ export function asInstant(value: string): string {
 export function asDuration(value: string): string {
   if (isCalendarDuration(value)) return value;
   throw new InvalidArgumentError('Give a duration such as P1Y, P1M, P30D or PT12H.');
+}
+
+/** `key`, or `key@index` for a key that ends at a log index. */
+export function asKeyCut(value: string): KeyCut {
+  const [key = '', index, ...rest] = value.split('@');
+  if (key === '' || rest.length > 0) throw new InvalidArgumentError('Give a key, or key@index.');
+  return index === undefined ? { key } : { key, index: asNatural(index) };
 }
 
 /** `name=value`, for metadata. */

@@ -1,14 +1,18 @@
 /** The verbs of `tally`, in the order of its help. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
 import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
+import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
+import { registerNamespace } from './namespace.ts';
 import { registerRebuild } from './rebuild.ts';
+import { registerRoot } from './root/index.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
@@ -23,9 +27,13 @@ export const registrations: readonly Registration[] = [
   registerLicenses,
   registerBundle,
   registerImport,
+  registerKeys,
+  registerNamespace,
+  registerBrake,
   registerStatus,
   registerVerify,
   registerInspect,
   registerFsck,
   registerRebuild,
+  registerRoot,
 ];

@@ -1,5 +1,5 @@
 /** `tally init`: makes a system in a folder. */
-import { createSystem } from '@tallystick/server';
+import { createSystem, type TokenOptions } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
@@ -17,6 +17,9 @@ export interface InitFlags {
   adminPort: number;
   opsPort: number;
   offlineMax: string;
+  pkcs11Module?: string;
+  pkcs11Token?: string;
+  pkcs11PinFile?: string;
 }
 
 export function registerInit(program: Command, context: Context): void {
@@ -48,7 +51,13 @@ export function addInitFlags(command: Command): Command {
     .option('--public-port <n>', 'listener for clients', toPort, defaultPorts.public)
     .option('--admin-port <n>', 'listener for administrators', toPort, defaultPorts.admin)
     .option('--ops-port <n>', 'listener for metrics and health', toPort, defaultPorts.ops)
-    .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D');
+    .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D')
+    .option('--pkcs11-module <path>', 'make log, root and authority keys in a token, through this module')
+    .option('--pkcs11-token <label>', 'the label of that token')
+    .option(
+      '--pkcs11-pin-file <path>',
+      'file with its user PIN, mode 0600; "tally up" reads it at each start',
+    );
 }
 
 function toPort(text: string): number {
@@ -77,6 +86,7 @@ export async function runInit(
       'Use a name like licenses.example.com/log, without spaces or plus.',
     );
   }
+  const token = tokenOf(flags);
   const layout = await createSystem({
     directory: data,
     ns: flags.namespace,
@@ -87,6 +97,7 @@ export async function runInit(
     ports: { public: flags.publicPort, admin: flags.adminPort, ops: flags.opsPort },
     offlineMax: flags.offlineMax,
     now: context.now(),
+    ...(token && { token }),
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     throw usageError(
@@ -94,19 +105,45 @@ export async function runInit(
       'Nothing was left behind; correct it and run init again.',
     );
   });
+  const { trustRoot, keys, secrets } = layout;
   const made = {
     data: layout.root,
-    trustRoot: layout.trustRoot,
-    offlineKeystore: layout.keys.offline,
-    offlinePassphrase: layout.secrets.offlinePassphrase,
+    trustRoot,
+    ...(token
+      ? { offlineToken: keys.offlineToken }
+      : { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
   };
+  const root = token
+    ? [
+        `  ${keys.offlineToken}`,
+        `    says where token "${token.label}" has the root: whoever has that token and its PIN has it, too.`,
+      ]
+    : [
+        `  ${keys.offline} and ${secrets.offlinePassphrase}`,
+        '    are the root: move them to separate offline media.',
+      ];
   printer.answer(made, () => [
     `Made a system for namespace ${flags.namespace} in ${layout.root}`,
     '',
-    `  ${layout.trustRoot}`,
+    `  ${trustRoot}`,
     '    is what your applications pin.',
-    `  ${layout.keys.offline} and ${layout.secrets.offlinePassphrase}`,
-    '    are the root: move them to separate offline media.',
+    ...root,
     '',
   ]);
+}
+
+/** The token that the flags name, all three or none. */
+function tokenOf({
+  pkcs11Module: module,
+  pkcs11Token: label,
+  pkcs11PinFile: pinFile,
+}: InitFlags): TokenOptions | null {
+  if (module === undefined && label === undefined && pinFile === undefined) return null;
+  if (module === undefined || label === undefined || pinFile === undefined) {
+    throw usageError(
+      'A token needs its module, its label and its PIN.',
+      'Give --pkcs11-module, --pkcs11-token and --pkcs11-pin-file together.',
+    );
+  }
+  return { module, label, pinFile };
 }

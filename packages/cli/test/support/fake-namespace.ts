@@ -55,6 +55,8 @@ export class FakeNamespace implements View {
       now: this.now,
       lock: this.lock,
       epoch: 0,
+      index: this.size,
+      signedBrake: null,
       newId: (prefix) => `${prefix}_${this.draw()}`,
       newLicenseKey: () => `TALLY-${this.draw()}`,
     });

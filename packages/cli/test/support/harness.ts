@@ -21,6 +21,8 @@ export interface RunOptions {
   columns?: number;
   signal?: AbortSignal;
   now?: number;
+  /** What is typed at prompts, in order; without it there is no terminal to type at. */
+  typed?: string[];
 }
 
 export class Harness {
@@ -62,6 +64,10 @@ export class Harness {
       now: () => options.now ?? Date.now(),
       newKey: () => `key-${++this.keys}`,
       readStdin: async () => new TextEncoder().encode(options.stdin ?? ''),
+      ask: async (question) => {
+        written.err.push(question);
+        return options.typed?.shift() ?? null;
+      },
       sleep: async (ms) => void this.slept.push(ms),
       setExitCode,
     });

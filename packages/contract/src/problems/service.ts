@@ -118,6 +118,18 @@ export const serviceProblems = {
       'Nothing was changed. The change exceeds what the policy of the key allows; detail says which limit.',
     retryable: false,
   },
+  namespace_refused: {
+    status: 409,
+    title: 'The namespace revision was refused',
+    remedy: 'Nothing was changed. Detail says why; propose it anew and let the authority sign that.',
+    retryable: false,
+  },
+  trust_refused: {
+    status: 409,
+    title: 'The trust root was refused',
+    remedy: 'Nothing was changed. Detail says why; see tally root verify.',
+    retryable: false,
+  },
   log_behind: {
     status: 503,
     title: 'The log of this server is behind what was signed before',

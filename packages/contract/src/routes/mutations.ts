@@ -1,7 +1,7 @@
 /** How the routes that change something are put together. */
 import type { z } from 'zod';
 import type { LicenseResult, MutationResult } from '../answers.ts';
-import type { BodyOf, CommandType, CreatingCommand, SubjectOfCommand } from '../bodies.ts';
+import type { BodyOf, CommandType, CreatingCommand, SingletonCommand, SubjectOfCommand } from '../bodies.ts';
 import type { IdParams, MutationHeaders, MutationQuery, Nothing } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
 import {
@@ -22,7 +22,7 @@ export type ResultOf<T extends CommandType> =
   SubjectOfCommand<T> extends 'license' ? LicenseResult : MutationResult<SubjectOfCommand<T>>;
 
 export interface Mutation<T extends CommandType> extends Operation {
-  params: T extends CreatingCommand ? Nothing : IdParams;
+  params: T extends CreatingCommand | SingletonCommand ? Nothing : IdParams;
   query: MutationQuery;
   headers: MutationHeaders;
   body: BodyOf[T];
@@ -80,16 +80,16 @@ const creating: ReadonlySet<CommandType> = new Set<CreatingCommand>([
 export function mutation<T extends CommandType>(command: T, options: MutationOptions): Route<Mutation<T>> {
   const { summary, verb, method = 'POST', large = false, problems = [] } = options;
   const creates = creating.has(command);
-  const subject = command.slice(0, command.indexOf('.')) as SubjectOfCommand<T>;
-  const tag = plurals[subject];
-  const params: z.ZodType<IdParams | Nothing> = creates ? nothing : subjectParams[subject];
+  const subject = command.slice(0, command.indexOf('.')) as SubjectOfCommand<CommandType>;
+  const isBrake = subject === 'brake';
+  const params: z.ZodType<IdParams | Nothing> = creates || isBrake ? nothing : subjectParams[subject];
   return {
     name: command,
     method,
-    path: `/v1/${tag}${creates ? '' : '/:id'}${verb === undefined ? '' : `/${verb}`}`,
+    path: `/v1/${pathOf(subject, creates)}${verb === undefined ? '' : `/${verb}`}`,
     zones: ['admin'],
     auth: 'admin',
-    tag,
+    tag: isBrake ? 'trust' : plurals[subject],
     summary,
     params: params as z.ZodType<Mutation<T>['params']>,
     query: mutationQuery,
@@ -101,6 +101,11 @@ export function mutation<T extends CommandType>(command: T, options: MutationOpt
     mutation: true,
     command,
   };
+}
+
+function pathOf(subject: SubjectOfCommand<CommandType>, creates: boolean): string {
+  if (subject === 'brake') return 'brake';
+  return `${plurals[subject]}${creates ? '' : '/:id'}`;
 }
 
 function answersOf<T>(schema: z.ZodType<T>, creates: boolean): Route<Operation & { answer: T }>['answers'] {

@@ -93,7 +93,7 @@ export const change: z.ZodType<Change> = open<Change>({
 
 export const note: z.ZodType<Note> = open<Note>({ code: oneOf(noteCodes), detail: sentence });
 
-function resultMembers<T extends Sold>(type: T): Shape<MutationResult<T>> {
+function resultMembers<T extends Sold | 'brake' | 'namespace'>(type: T): Shape<MutationResult<T>> {
   const members = {
     changes: z.array(change).min(1).max(CHANGES_MAX),
     promises: described(
@@ -109,8 +109,10 @@ function resultMembers<T extends Sold>(type: T): Shape<MutationResult<T>> {
 }
 
 export const results: {
-  readonly [T in Exclude<Sold, 'license'>]: z.ZodType<MutationResult<T>>;
+  readonly [T in Exclude<Sold, 'license'> | 'brake' | 'namespace']: z.ZodType<MutationResult<T>>;
 } & { readonly license: z.ZodType<LicenseResult> } = {
+  namespace: open<MutationResult<'namespace'>>(resultMembers('namespace')),
+  brake: open<MutationResult<'brake'>>(resultMembers('brake')),
   product: open<MutationResult<'product'>>(resultMembers('product')),
   plan: open<MutationResult<'plan'>>(resultMembers('plan')),
   customer: open<MutationResult<'customer'>>(resultMembers('customer')),

@@ -7,15 +7,19 @@ import type {
   CompanionInput,
   CustomerCreateBody,
   CustomerMergeBody,
+  KeyCut,
   LicenseAmendBody,
   LicenseRenewBody,
+  NamespaceRevisionBody,
   PlanTermsInput,
   SeatsInput,
   Targeted,
   TermInput,
+  TrustPublishBody,
   UpdatesInput,
 } from '../bodies.ts';
 import {
+  lockLevels,
   type PlanSeats,
   type PlanTerm,
   type PlanUpdates,
@@ -38,6 +42,7 @@ import {
   trial,
 } from './grants.ts';
 import {
+  base64Of,
   boolean,
   calendarDuration,
   code,
@@ -53,6 +58,13 @@ import {
   text,
 } from './scalars.ts';
 import { closed, described, oneOf, type Shape } from './shape.ts';
+
+const CUTS_MAX = 64;
+const ENTRY_BYTES_MAX = 65_536;
+const DOCUMENT_BYTES_MAX = 262_144;
+const CAUSE_BYTES_MAX = 16_384;
+const TRUST_BYTES_MAX = 65_536;
+const TRUST_VERSIONS_MAX = 1000;
 
 const productName = described(text, 'Id or code of a product');
 const planName = described(text, 'Id or code of a plan');
@@ -154,6 +166,19 @@ const content = {
 const message = described(text, 'Travels in the license, so customers read it').nullable().exactOptional();
 const onlyTargeted: z.ZodType<Targeted> = closed<Targeted>(targeted);
 
+export const namespaceRevision: z.ZodType<NamespaceRevisionBody> = closed<NamespaceRevisionBody>({
+  entry: described(base64Of(ENTRY_BYTES_MAX), 'The exact bytes of the envelope that the authority signed'),
+  document: base64Of(DOCUMENT_BYTES_MAX),
+  cause: closed<NamespaceRevisionBody['cause']>({ salt: base64Of(32), document: base64Of(CAUSE_BYTES_MAX) }),
+});
+
+export const trustPublish: z.ZodType<TrustPublishBody> = closed<TrustPublishBody>({
+  envelopes: described(
+    z.array(base64Of(TRUST_BYTES_MAX)).min(1).max(TRUST_VERSIONS_MAX),
+    'Every version of the trust root, from 1 up',
+  ),
+});
+
 /** The schema of every mutation's body, by the type of its command. */
 export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {
   'product.create': closed<BodyOf['product.create']>({
@@ -238,4 +263,22 @@ export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {
   }),
   'license.rekey': closed<BodyOf['license.rekey']>({ key: licenseKey.exactOptional(), ...targeted }),
   'license.reissue': onlyTargeted,
+  'brake.tighten': closed<BodyOf['brake.tighten']>({
+    lock: oneOf(lockLevels).exactOptional(),
+    minEpoch: natural.exactOptional(),
+    until: z
+      .array(
+        closed<KeyCut>({
+          key: described(text, 'Its id in the namespace, or the 16 digits of its key id'),
+          index: described(natural, 'Left out: from the record of this change on').exactOptional(),
+        }),
+      )
+      .max(CUTS_MAX)
+      .exactOptional(),
+    mayStopIssuing: described(
+      boolean,
+      'True where it is meant that no key is left for some kind of record',
+    ).exactOptional(),
+    ...targeted,
+  }),
 };

@@ -154,8 +154,16 @@ export const hash: z.ZodType<string> = matching(
   /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/,
   '32 bytes in standard base64',
 );
-export const base64: z.ZodType<string> = matching(
-  /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
-  'standard base64 with padding',
-  { contentEncoding: 'base64' },
-);
+const base64Digits = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+export const base64: z.ZodType<string> = matching(base64Digits, 'standard base64 with padding', {
+  contentEncoding: 'base64',
+});
+/** For what is sent: at most so many bytes. */
+export function base64Of(bytesMax: number): z.ZodType<string> {
+  const digitsMax = Math.ceil(bytesMax / 3) * 4;
+  return z
+    .string()
+    .max(digitsMax, `must be at most ${bytesMax} bytes`)
+    .regex(base64Digits, 'must be standard base64 with padding')
+    .meta({ contentEncoding: 'base64' });
+}

@@ -1,7 +1,14 @@
 /** Schemas of license files and of what clients pin. */
 import { bundleLimits } from '@tallystick/core';
 import { z } from 'zod';
-import type { BundleJson, CurrentTrust, EnvelopeJson, KeyList, PublicKeyJson } from '../answers.ts';
+import type {
+  BundleJson,
+  CurrentTrust,
+  EnvelopeJson,
+  KeyList,
+  PublicKeyJson,
+  TrustPublished,
+} from '../answers.ts';
 import { keyAlgorithms } from '../documents.ts';
 import { documents } from './documents.ts';
 import { base64, hash, natural } from './scalars.ts';
@@ -51,6 +58,11 @@ export const envelope: z.ZodType<EnvelopeJson> = closed<EnvelopeJson>({
 export const currentTrust: z.ZodType<CurrentTrust> = open<CurrentTrust>({
   namespace: kept<CurrentTrust['namespace']>({ index: natural, document: documents.namespace }),
   brake: kept<CurrentTrust['brake']>({ index: natural, document: documents.brake }),
+});
+
+export const trustPublished: z.ZodType<TrustPublished> = open<TrustPublished>({
+  version: natural,
+  logged: natural,
 });
 
 export const keyList: z.ZodType<KeyList> = open<KeyList>({ keys: z.array(publicKey).max(KEYS_LISTED_MAX) });

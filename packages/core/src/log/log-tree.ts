@@ -43,6 +43,18 @@ export class LogTree {
     return this.#node(0, index);
   }
 
+  /** Where a leaf hash stands; undefined where the tree does not have it. Looks at every leaf. */
+  indexOf(leaf: Uint8Array): number | undefined {
+    const leaves = this.#levels[0] as Uint8Array;
+    for (let index = 0; index < this.#size; index++) {
+      const at = index * hashLength;
+      let same = 0;
+      while (same < hashLength && leaves[at + same] === leaf[same]) same += 1;
+      if (same === hashLength) return index;
+    }
+    return undefined;
+  }
+
   /** The root of the first `size` leaves. */
   root(size: number = this.#size): Uint8Array {
     this.#checkSize(size);

@@ -73,6 +73,19 @@ export interface BrakeDocument {
   until: { id: string; index: number }[];
 }
 
+/** The parts of the two documents that say which keys may sign. */
+type KeyList = Pick<NamespaceDocument, 'epoch' | 'keys'>;
+type KeyCuts = Pick<BrakeDocument, 'epoch' | 'until'>;
+type Locking = Pick<BrakeDocument, 'epoch' | 'lock'>;
+/** What a brake tightens. */
+type Braking = Pick<BrakeDocument, 'epoch' | 'lock' | 'minEpoch' | 'until'>;
+
+/**
+ * How far the time in a namespace record may lie behind the entries before it, in milliseconds: its authority signs
+ * offline, while the log goes on.
+ */
+export const authorityDelayMaxMs: number = 7 * 86_400_000;
+
 const keysMax = 256;
 
 /** What every document begins with, checked: version, type, and nothing critical that is unknown. */
@@ -158,7 +171,7 @@ export function checkBrakeEpoch(namespace: NamespaceDocument, brake: BrakeDocume
 }
 
 /** The stricter of both: a brake of an earlier epoch is ignored. */
-export function effectiveLock(namespace: NamespaceDocument, brake: BrakeDocument): LockLevel {
+export function effectiveLock(namespace: Locking, brake: Locking): LockLevel {
   if (brake.epoch !== namespace.epoch) return namespace.lock;
   const level = Math.max(lockLevels.indexOf(namespace.lock), lockLevels.indexOf(brake.lock));
   return lockLevels[level] as LockLevel;
@@ -181,12 +194,56 @@ export function entitledKey(
 ): NamespaceKey | undefined {
   const id = keyFingerprintText(key);
   const entry = namespace.keys.find((listed) => listed.alg === key.alg && listed.id === id);
-  if (entry === undefined || !(entry.usages as string[]).includes(usage) || index < entry.from)
-    return undefined;
-  const braked =
-    brake?.epoch === namespace.epoch ? brake.until.find((cut) => cut.id === entry.id)?.index : undefined;
-  const until = Math.min(entry.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
-  return index < until ? entry : undefined;
+  return entry !== undefined && isEntitled(namespace, brake, entry, usage, index) ? entry : undefined;
+}
+
+/**
+ * Every key that may sign records of `usage` at log `index`, in the order of the namespace. A signer takes the first
+ * one of each algorithm: so the public documents alone say which key signs, and ending its range hands over to the next.
+ */
+export function entitledKeys(
+  namespace: KeyList,
+  brake: KeyCuts | null,
+  usage: string,
+  index: number,
+): NamespaceKey[] {
+  return namespace.keys.filter((entry) => isEntitled(namespace, brake, entry, usage, index));
+}
+
+function isEntitled(
+  namespace: KeyList,
+  brake: KeyCuts | null,
+  entry: NamespaceKey,
+  usage: string,
+  index: number,
+): boolean {
+  if (!(entry.usages as string[]).includes(usage) || index < entry.from) return false;
+  return index < effectiveUntil(namespace, brake, entry);
+}
+
+/** The first log index at which a key is no longer valid; infinite while nothing ends it. */
+export function effectiveUntil(
+  { epoch }: Pick<KeyList, 'epoch'>,
+  brake: KeyCuts | null,
+  key: Pick<NamespaceKey, 'id' | 'until'>,
+): number {
+  const braked = brake?.epoch === epoch ? brake.until.find((cut) => cut.id === key.id)?.index : undefined;
+  return Math.min(key.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
+}
+
+/** What brakes of one epoch say together; those of other epochs say nothing about it. */
+export function tightestBrake(epoch: number, brakes: readonly (Braking | null)[]): Omit<Braking, 'epoch'> {
+  let lock = 0;
+  let minEpoch = 0;
+  const until = new Map<string, number>();
+  for (const brake of brakes) {
+    if (brake?.epoch !== epoch) continue;
+    lock = Math.max(lock, lockLevels.indexOf(brake.lock));
+    minEpoch = Math.max(minEpoch, brake.minEpoch);
+    for (const { id, index } of brake.until) until.set(id, Math.min(index, until.get(id) ?? index));
+  }
+  const cuts = [...until].map(([id, index]) => ({ id, index }));
+  return { lock: lockLevels[lock] as LockLevel, minEpoch, until: cuts };
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   closedMembers,
   type JsonValue,
   parseJson,
+  parseJsonText,
   requireVersion1,
 } from '../encoding/json.ts';
 import { parseDuration, parseInstant } from '../encoding/time.ts';
@@ -71,6 +72,7 @@ const members = [
 ] as const;
 const trustRootMultiline = new Set(['quorum']);
 const keysMax = 32;
+const versionsMax = 10_000;
 const requirementsMax = 64;
 
 /** Parses the envelope of a trust root, without checking who signed it. Throws MALFORMED or TOO_NEW. */
@@ -123,6 +125,20 @@ export async function verifyTrustChain(envelopes: readonly Uint8Array[]): Promis
   return chain;
 }
 
+/** `{"v":1,"envelopes":[b64…]}` and a line feed: the file that clients pin, every version from 1 up. */
+export function formatTrustRootFile(envelopes: readonly Uint8Array[]): string {
+  return `${JSON.stringify({ v: 1, envelopes: envelopes.map(base64) })}\n`;
+}
+
+/** The envelopes of a trust root file, unchecked; throws MALFORMED. */
+export function parseTrustRootFile(text: string): Uint8Array[] {
+  const json = closedMembers(parseJsonText(text.trimEnd()), ['v', 'envelopes'], 'trust root file');
+  requireVersion1(json.v, 'trust root file');
+  return asArray(json.envelopes, 'envelopes', versionsMax).map((envelope) =>
+    decodeBase64(asString(envelope, 'envelope')),
+  );
+}
+
 /**
  * Checks that `next` is signed by the threshold of `current` and by its own, and continues it.
  * `current` is null for version 1; `index` is the log index of `next`, where it is known. Throws TRUST_INVALID.
@@ -132,15 +148,23 @@ export async function verifyTrustStep(
   next: TrustRoot,
   index?: number,
 ): Promise<void> {
-  if (next.version !== (current?.version ?? 0) + 1)
-    throw untrusted(`version ${next.version} is out of order`);
+  checkTrustStep(current, next, index);
   if (!(await meetsThreshold(next.envelope, next.root))) {
     throw untrusted(`version ${next.version} is not signed by its own threshold`);
   }
-  if (current === null) return;
-  if (!(await meetsThreshold(next.envelope, current.root))) {
+  if (current !== null && !(await meetsThreshold(next.envelope, current.root))) {
     throw untrusted(`version ${next.version} is not signed by the threshold of version ${current.version}`);
   }
+}
+
+/**
+ * As `verifyTrustStep`, without looking at signatures: whether `next` could follow `current` once enough people have
+ * signed it. Throws TRUST_INVALID.
+ */
+export function checkTrustStep(current: TrustRoot | null, next: TrustRoot, index?: number): void {
+  if (next.version !== (current?.version ?? 0) + 1)
+    throw untrusted(`version ${next.version} is out of order`);
+  if (current === null) return;
   if (next.prev === null || !equalBytes(next.prev, current.hash))
     throw untrusted('prev is not the version before');
   if (!equalBytes(next.genesis, current.genesis)) throw untrusted('genesis changed');

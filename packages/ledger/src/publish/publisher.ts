@@ -14,7 +14,6 @@ import {
   leafHash,
   type NoteSignature,
   parseSignedCheckpoint,
-  type TrustRoot,
   utf8,
   verifyLogSignatures,
   verifyQuorum,
@@ -22,6 +21,7 @@ import {
 import type { LogState } from '../log-state.ts';
 import type { Sequencer } from '../sequence/sequencer.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
+import type { TrustHistory } from '../trust-history.ts';
 
 /** What the publisher asks of the signer. */
 export interface CheckpointSigner {
@@ -56,7 +56,7 @@ export interface PublisherParts {
   sequencer: Sequencer;
   signer: CheckpointSigner;
   cosigners: Cosigners;
-  trust: TrustRoot;
+  trust: TrustHistory;
   /** The size that the signer's mark stands at; null while that is not known for certain. */
   mark: { size: number | null };
   now: () => number;
@@ -202,7 +202,7 @@ export class Publisher {
       if (last === undefined || !isMapRoot(last.entry)) {
         const index = state.size;
         const root = state.advanceMap();
-        const entry = encodeMapRoot({ index, root, trust: trust.hash, at: sequencer.stamp() });
+        const entry = encodeMapRoot({ index, root, trust: trust.current.hash, at: sequencer.stamp() });
         await sequencer.appendQuietly(plainEntry(index, entry));
       }
       return this.#checkpoint(state.size);
@@ -211,7 +211,7 @@ export class Publisher {
 
   #checkpoint(size: number): Checkpoint {
     const { state, trust } = this.#parts;
-    return { origin: trust.log.origin, size, root: state.tree.root(size) };
+    return { origin: trust.current.log.origin, size, root: state.tree.root(size) };
   }
 
   /** Shows the checkpoint once it is cosigned and `settled` is done. */
@@ -236,8 +236,9 @@ export class Publisher {
     const note = formatNote({ text, signatures: [logLine, ...lines] });
     // Checked as a client will check it: what does not verify here is not published.
     const parsed = parseSignedCheckpoint(utf8(note));
-    await verifyLogSignatures(parsed, trust.log.vkeys);
-    const asOf = await verifyQuorum(parsed, trust.quorum);
+    const governing = trust.governing(size);
+    await verifyLogSignatures(parsed, governing.log.vkeys);
+    const asOf = await verifyQuorum(parsed, governing.quorum);
     await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
     this.#settle({ size, root: checkpoint.root, note, asOf });

@@ -6,20 +6,31 @@ import {
   keyIdOf,
   type PastMap,
   type PublicKey,
+  type TrustStep,
 } from '@tallystick/core';
 import { checkEntry } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Published } from '../publish/publisher.ts';
 import type { Store } from '../store/store.ts';
+import type { TrustHistory } from '../trust-history.ts';
 import type { RevisionReader } from './revision-reader.ts';
 
+/** What a bundle is to be proven under, and what its reader has already. */
+export interface BundleRequest {
+  published: Published;
+  isIssued: boolean;
+  /** The newest trust root that the reader has pinned. */
+  trustVersion: number;
+}
+
 export interface BundleParts {
+  trust: TrustHistory;
   store: Store;
   state: LogState;
   reader: RevisionReader;
-  /** Public keys of the namespace's issuing and brake keys. */
-  keys: readonly PublicKey[];
+  /** Public keys of the namespace's issuing and brake keys, which rotate. */
+  keys: { readonly all: readonly PublicKey[] };
 }
 
 /** What all bundles under one checkpoint share. */
@@ -45,11 +56,14 @@ export class BundleMaker {
   }
 
   /**
-   * The bundle of a license, as text; for an id that was never issued, the proof of that. null where the license
+   * The bundle of a license, as text, with the trust roots after `trustVersion`; for an id that was never issued, the proof of that. null where the license
    * exists (`isIssued`) and the checkpoint does not cover it: no proof of absence goes out for it. Throws
    * IntegrityAlarm where stored bytes do not fit the log.
    */
-  async make(licenseId: string, published: Published, isIssued: boolean): Promise<string | null> {
+  async make(
+    licenseId: string,
+    { published, isIssued, trustVersion }: BundleRequest,
+  ): Promise<string | null> {
     const shared = await this.#sharedUnder(published);
     const license = await this.#subject(licenseId, shared.published);
     if (license.subject.state === null && isIssued) return null;
@@ -59,11 +73,20 @@ export class BundleMaker {
       ),
     );
     return encodeBundle({
-      trust: [],
+      trust: this.#trustSteps(trustVersion, published),
       anchor: shared.anchor,
-      keys: this.#parts.keys.filter((key) => keyids.has(keyIdOf(key))),
+      keys: this.#parts.keys.all.filter((key) => keyids.has(keyIdOf(key))),
       subjects: [...shared.singletons.map(({ subject }) => subject), license.subject],
     });
+  }
+
+  /** Cosigners have not changed since: the newest checkpoint proves every version to who knows the one before. */
+  #trustSteps(trustVersion: number, { size, note }: Published): TrustStep[] {
+    const { state, trust } = this.#parts;
+    return trust.after(trustVersion, size).map(({ entry, index }) => ({
+      envelope: entry,
+      proof: formatTlogProof(index, state.tree.inclusionProof(index, size), note),
+    }));
   }
 
   async #sharedUnder(published: Published): Promise<Shared> {

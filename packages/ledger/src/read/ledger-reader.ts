@@ -13,7 +13,7 @@ import {
   type TileName,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { type CauseDocument, type CheckedRevision, checkCause, checkEntry } from '../content.ts';
+import { type CauseDocument, type CheckedRevision, checkCause, checkEntry, timeOfEntry } from '../content.ts';
 import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
@@ -85,6 +85,12 @@ export class LedgerReader {
     await this.current(id);
     const head = state.head(state.keyOf(id));
     return head === undefined ? undefined : reader.revision(id, head.index);
+  }
+
+  /** When an entry was made, in milliseconds, as it says itself; null for one that does not, and for none. */
+  async timeOf(index: number): Promise<number | null> {
+    const stored = await this.#parts.store.entry(index);
+    return stored === undefined ? null : timeOfEntry(stored);
   }
 
   /** The id that a code or reference stands for. */
@@ -173,10 +179,12 @@ export class LedgerReader {
 
   /** An entry with what it is about; undefined where the log has not got it yet. */
   async logEntry(index: number): Promise<LogEntryView | undefined> {
-    const stored = await this.#parts.store.entry(index);
+    const { state, store } = this.#parts;
+    // A commit is in the store a moment before it is in the tree.
+    const stored = index < state.size ? await store.entry(index) : undefined;
     if (stored === undefined) return undefined;
     this.#parts.checkSound();
-    checkEntry(stored, this.#parts.state.tree.leaf(index));
+    checkEntry(stored, state.tree.leaf(index));
     const base = { index, leaf: base64(stored.leaf), entry: base64(stored.entry) };
     if (stored.subject === null) {
       return {
@@ -196,7 +204,8 @@ export class LedgerReader {
   async recordsBetween(from: number, to: number): Promise<RecordEvent[]> {
     const { store, state } = this.#parts;
     this.#parts.checkSound();
-    const stored = await store.entries(from, Math.min(1000, to - from));
+    const limit = Math.min(1000, to - from, state.size - from);
+    const stored = limit > 0 ? await store.entries(from, limit) : [];
     return stored.flatMap((each) => {
       const { index, entry, content } = each;
       checkEntry(each, state.tree.leaf(index));

@@ -2,7 +2,7 @@
  * Builds batches: decides commands on what is committed and in flight, and turns their changes into
  * records that wait for a signature.
  */
-import { base64 } from '@tallystick/core';
+import { base64, effectiveLock } from '@tallystick/core';
 import {
   apply,
   type Change,
@@ -12,6 +12,7 @@ import {
   type Environment,
 } from '@tallystick/license';
 import { sealCause, sealChange } from '../content.ts';
+import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import { nameChanges } from '../names.ts';
 import type { RandomPool } from '../random-pool.ts';
@@ -45,8 +46,9 @@ export interface BatchBuilderParts {
   durableBatch: () => number;
   overlay: Overlay;
   requests: Requests;
-  /** What decisions may use besides the view. */
-  environment: (at: string) => Environment;
+  /** What decisions may use besides the view and where in the log they are made. */
+  environment: (at: string) => DecisionContext;
+  governing: Governing;
   /** The time to write into the log now. */
   stamp: () => string;
   /** Resolves when leaf hashes of a batch in flight are known, or never will be. */
@@ -56,6 +58,8 @@ export interface BatchBuilderParts {
   /** Brings the projections up to everything committed. */
   settle: () => Promise<void>;
 }
+
+export type DecisionContext = Omit<Environment, 'lock' | 'epoch' | 'signedBrake' | 'index'>;
 
 /** The revision that a change continues. */
 interface Prior {
@@ -153,7 +157,9 @@ export class BatchBuilder {
     let view = new SequencingView({ overlay, durableBatch, reader, ...views });
     for (;;) {
       try {
-        const decision = decide(view, submission.command, context);
+        const index = batch.base + batch.records.length;
+        const governed = this.#governed(view);
+        const decision = decide(view, submission.command, { ...context, ...governed, index });
         if (decision.ok || !view.isProvisional) return decision;
         // No refusal on the strength of a change that may yet fail: it waits until that is certain.
         if (batch.records.length > 0) return 'after this batch';
@@ -171,6 +177,14 @@ export class BatchBuilder {
         view.isSettled = true;
       }
     }
+  }
+
+  /** What the newest namespace and brake say. A brake in flight is read through the view, which takes note of that. */
+  #governed(view: SequencingView): Pick<Environment, 'lock' | 'epoch' | 'signedBrake'> {
+    const { namespace, brake, signedBrake } = this.#parts.governing;
+    const isInFlight = this.#parts.overlay.get('brake') !== undefined;
+    const newest = (isInFlight ? view.subject('brake', 'brake')?.document : undefined) ?? brake;
+    return { lock: effectiveLock(namespace, newest), epoch: namespace.epoch, signedBrake };
   }
 
   /** Waits until nothing is in flight; what was taken back meanwhile moves the batch to another index. */

@@ -7,9 +7,12 @@
  * one are taken back, because they were decided on top of it.
  */
 import { equalBytes, formatInstant } from '@tallystick/core';
-import type { Current, Environment } from '@tallystick/license';
+import type { Current } from '@tallystick/license';
 import { LedgerError } from '../errors.ts';
+import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
+import type { PlacedRevision } from '../place-revision.ts';
+import { revisionRows } from '../projections/projections.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
@@ -24,7 +27,7 @@ import {
   type SignedBatch,
   type Submission,
 } from './batch.ts';
-import { BatchBuilder, type Queued } from './batch-builder.ts';
+import { BatchBuilder, type DecisionContext, type Queued } from './batch-builder.ts';
 import { Overlay } from './overlay.ts';
 import { type Outcome, Requests } from './requests.ts';
 import type { ViewSources } from './view.ts';
@@ -41,7 +44,7 @@ export interface BatchSigner {
 
 interface RecordToSign {
   record: PendingRecord['record'];
-  /** The document that a license record commits to. */
+  /** The document that a record commits to, where the signer judges it. */
   content: { salt: Uint8Array; document: Uint8Array } | null;
 }
 
@@ -54,8 +57,9 @@ export interface SequencerParts {
   views: Omit<ViewSources, 'overlay' | 'durableBatch' | 'reader'>;
   /** Milliseconds. */
   now: () => number;
-  /** What decisions may use besides the view. */
-  environment: (at: string) => Environment;
+  /** What decisions may use besides the view and where in the log they are made. */
+  environment: (at: string) => DecisionContext;
+  governing: Governing;
   /** The instant that promises made now name. */
   publishBy: () => string;
   /** Told of every batch once it is durable, in log order. */
@@ -171,6 +175,30 @@ export class Sequencer {
     this.#nextIndex = this.#parts.state.size;
   }
 
+  /** Appends a record that was signed elsewhere; only inside `whileQuiet`. */
+  async appendSigned({ stored, cause, applied }: PlacedRevision): Promise<void> {
+    await this.#append([stored], [cause]);
+    const { size } = this.#parts.state;
+    this.#nextIndex = size;
+    const { document, rev } = applied.current;
+    const { index } = stored;
+    this.#parts.governing.committed(document);
+    this.#parts.onCommitted({
+      batch: this.#committedBatch,
+      size,
+      entries: [stored],
+      revisions: [
+        {
+          ...revisionRows({ index, id: document.id, rev, document, names: new Map() }),
+          type: applied.change.type,
+          cause: index,
+        },
+      ],
+      requests: [],
+      changes: [applied],
+    });
+  }
+
   /** The time to write into the log now: never before anything written earlier. */
   stamp(): string {
     this.#lastAt = Math.max(this.#parts.now(), this.#lastAt);
@@ -246,7 +274,8 @@ export class Sequencer {
   }
 
   async #sign(batch: Batch): Promise<void> {
-    const { signer, publishBy } = this.#parts;
+    const { signer, publishBy, governing } = this.#parts;
+    for (const { applied } of batch.records) governing.signing(applied.current.document);
     const records = batch.records.map(recordToSign);
     assemble(batch, await signer.signBatch({ records, index: batch.base, publishBy: publishBy() }));
   }
@@ -283,6 +312,7 @@ export class Sequencer {
   #remember({ records }: Batch): void {
     for (const { index, applied } of records) {
       const { current, change } = applied;
+      this.#parts.governing.committed(current.document);
       if (change.type !== 'license.issued') this.#parts.reader.remember(index, { ...current, index });
     }
   }
@@ -354,6 +384,6 @@ function asError(error: unknown): Error {
 }
 
 function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
-  const isLimited = record.type.startsWith('license.') && salt !== null && document !== null;
-  return { record, content: isLimited ? { salt, document } : null };
+  const isJudged = /^(?:license|brake)\./.test(record.type) && salt !== null && document !== null;
+  return { record, content: isJudged ? { salt, document } : null };
 }

@@ -148,18 +148,23 @@ export class CrashingSystem {
 
   #signer(alive: { value: boolean }): Parts {
     const { signer } = this.world;
-    const ask = async <T>(operation: keyof Parts, request: unknown, act: () => T): Promise<T> => {
+    const ask = async <T>(
+      operation: keyof Parts,
+      request: unknown,
+      act: () => T | Promise<T>,
+    ): Promise<T> => {
       // A socket lies in between: answers never come in the same turn.
       await after(this.signerDelayMs);
       if (!alive.value) throw new Error('the process is dead');
       this.signerFault?.(operation, 'before', request);
-      const answer = act();
+      const answer = await act();
       this.signerFault?.(operation, 'after', request);
       return answer;
     };
     return {
       markSize: () => ask('markSize', null, () => signer.describe().mark.size),
       signBatch: (batch) => ask('signBatch', batch, () => signer.signBatch(batch)),
+      adopt: (entry, document) => ask('adopt', document, () => signer.adopt(entry, document)),
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),
       signCheckpoint: (checkpoint, proof) =>
         ask('signCheckpoint', checkpoint, () => signer.signCheckpoint(checkpoint, proof)),

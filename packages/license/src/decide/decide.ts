@@ -4,6 +4,7 @@ import type { LockLevel } from '../documents.ts';
 import { ModelError } from '../errors.ts';
 import { parseCommand } from '../parse/command.ts';
 import { amendLicense } from './amend.ts';
+import { tightenBrake } from './brake.ts';
 import { changePlan } from './change-plan.ts';
 import { createCustomer, updateCustomer } from './customers.ts';
 import { type Decision, type Environment, Refused, refuse, type View } from './decision.ts';
@@ -19,6 +20,7 @@ import { reissueLicense, rekeyLicense, transferLicense } from './transfer.ts';
 type Handler<T extends CommandType> = (view: View, command: CommandOf<T>, env: Environment) => Change[];
 
 const HANDLERS: { [T in CommandType]: Handler<T> } = {
+  'brake.tighten': tightenBrake,
   'product.create': createProduct,
   'product.update': updateProduct,
   'product.retire': retireProduct,
@@ -71,6 +73,7 @@ function checkInput(command: Command): Command {
 }
 
 function checkLock(type: CommandType, lock: LockLevel): void {
+  if (type === 'brake.tighten') return;
   if (lock === 'open' || lock === 'heightened') return;
   if (lock === 'read-only' && ALLOWED_WHEN_READ_ONLY.has(type)) return;
   const allowed =

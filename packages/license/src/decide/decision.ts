@@ -1,5 +1,5 @@
 import type { Change, Current } from '../change.ts';
-import type { Instant, LockLevel, SubjectType } from '../documents.ts';
+import type { BrakeDocument, Instant, LockLevel, SubjectType } from '../documents.ts';
 import type { IdPrefix } from '../identifiers.ts';
 import type { Refusal, RefusalCode } from '../refusals.ts';
 
@@ -32,6 +32,10 @@ export interface Environment {
   lock: LockLevel;
   /** The epoch of the namespace. */
   epoch: number;
+  /** The log index that the first record of this command gets. */
+  index: number;
+  /** The newest brake that was ever signed: where its record was never committed, it still binds the signer. */
+  signedBrake: BrakeDocument | null;
 }
 
 /** One to 500 changes that become records together or not at all, or the reason why nothing changes. */

@@ -170,7 +170,8 @@ export function refuseNoChange(document: { type: SubjectType; id: string }): nev
   return refuse('no_change', `The ${document.type} ${document.id} says so already. There is nothing to do.`);
 }
 
-function expected<T extends SubjectType>(
+/** The subject that a command names, in the revision that the caller expects. */
+export function expected<T extends SubjectType>(
   current: Current<T> | undefined,
   type: T,
   named: string,

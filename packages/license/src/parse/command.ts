@@ -1,4 +1,4 @@
-import type { Command, CommandOf, CommandType, LicenseAmend, LicenseRenew } from '../commands.ts';
+import type { Command, CommandOf, CommandType, KeyCut, LicenseAmend, LicenseRenew } from '../commands.ts';
 import {
   addonInput,
   catalogInput,
@@ -30,8 +30,19 @@ import { calendarDuration, code, duration, instant, licenseKey, metadata, text }
 const expectedRev = optional(natural);
 const maybeText = optional(nullable(text));
 const addons = optional(listOf(addonInput, ADDONS_MAX));
+const CUTS_MAX = 64;
+
+const keyCut = closed<KeyCut>({ key: text, index: optional(natural) });
 
 const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
+  'brake.tighten': closed<CommandOf<'brake.tighten'>>({
+    type: oneOf('brake.tighten'),
+    lock: optional(oneOf('open', 'heightened', 'read-only', 'frozen', 'sealed')),
+    minEpoch: optional(natural),
+    until: optional(listOf(keyCut, CUTS_MAX)),
+    mayStopIssuing: optional(boolean),
+    expectedRev,
+  }),
   'product.create': closed<CommandOf<'product.create'>>({
     type: oneOf('product.create'),
     code,
@@ -197,7 +208,7 @@ export const COMMAND_TYPES: readonly CommandType[] = Object.keys(READERS) as Com
 const readCommand: Reader<Command> = (value) => {
   const type = plainObject(value)['type'];
   if (typeof type !== 'string' || !Object.hasOwn(READERS, type)) {
-    throw malformed(`type must be one of: ${COMMAND_TYPES.join(', ')}`);
+    throw malformed('type must be that of a command of this version, such as license.issue');
   }
   return READERS[type as CommandType](value);
 };

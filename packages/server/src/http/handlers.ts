@@ -98,8 +98,12 @@ const reads = {
   'trust.namespace': ({ params }, { ledger }) =>
     ledger.call('publicDocument', { ...params, id: 'namespace' }),
   'trust.brake': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'brake' }),
-  'license.bundle': ({ params }, { ledger }) => ledger.call('bundle', { id: params.id }),
-  'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { licenseKey: body.licenseKey }),
+  'trust.publish': ({ body }, { ledger }) => ledger.call('publishTrust', { ...body }),
+  'namespace.revise': ({ body, query }, { ledger }) =>
+    ledger.ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
+  'license.bundle': ({ params, query }, { ledger }) =>
+    ledger.call('bundle', { id: params.id, trustVersion: query.trustVersion }),
+  'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
     const now = JSON.parse(await ledger.call('status', null)) as LedgerStatus;

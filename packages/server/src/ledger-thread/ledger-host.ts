@@ -2,15 +2,9 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { notes } from '@tallystick/contract';
+import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import {
-  base64,
-  effectiveLock,
-  effectiveMinEpoch,
-  formatInstant,
-  type PublicKey,
-  type TrustRoot,
-} from '@tallystick/core';
-import {
+  envelopesOf,
   Ledger,
   LedgerError,
   type LedgerTimes,
@@ -23,21 +17,26 @@ import { SignerClient, type SignerHello } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
 import { Quorum } from '../quorum/quorum.ts';
-import { readTrustRootFile } from '../trust-root-file.ts';
+import { readTrustRootFile, writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
+import { NamespaceKeys } from './namespace-keys.ts';
+import { type RotationLimits, RotationSchedule } from './rotation-schedule.ts';
 import { LedgerService } from './service.ts';
 import { WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
+const rotationIntervalMs = 60_000;
 
 /** What the ledger stands on. */
 interface Foundation {
+  /** Every version that the trust root file holds. */
+  chain: TrustRoot[];
+  /** The newest of them. */
   trust: TrustRoot;
   signer: SignerClient;
   hello: SignerHello;
-  /** Public keys of the namespace's issuing and brake keys. */
-  keys: PublicKey[];
+  keys: NamespaceKeys;
   quorum: Quorum;
   store: ThreadedStore;
   projectionWriter: ThreadedProjectionWriter;
@@ -52,12 +51,14 @@ export class LedgerHost implements AsyncDisposable {
   readonly #ledger: Ledger;
   readonly #reporter: EventReporter;
   readonly #timer: NodeJS.Timeout;
+  readonly #rotating: NodeJS.Timeout;
 
   private constructor(
     foundation: Foundation,
     store: WatchedStore,
     ledger: Ledger,
     reporter: EventReporter,
+    limits: RotationLimits,
     post: (message: FromLedger) => void,
   ) {
     this.#foundation = foundation;
@@ -71,12 +72,19 @@ export class LedgerHost implements AsyncDisposable {
       () => this.status(),
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
+    const rotation = new RotationSchedule(
+      ledger,
+      limits,
+      () => Date.now(),
+      (message) => reporter.alarm('in_use', message),
+    );
+    this.#rotating = setInterval(() => void rotation.check(), rotationIntervalMs);
   }
 
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
   static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
     const foundation = await layFoundation(config);
-    const { trust, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
+    const { chain, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
     let host: LedgerHost | null = null;
     const reporter = new EventReporter(quorum, (event) => {
       // The status goes first: whoever hears of a checkpoint must find it there.
@@ -96,7 +104,9 @@ export class LedgerHost implements AsyncDisposable {
       signer,
       cosigners: quorum,
       mark: hello.mark,
-      trust,
+      signedBrake: hello.brakes.find((brake) => brake.ns === config.ns) ?? null,
+      trust: chain,
+      saveTrust: async (longer) => writeTrustRootFile(config.trustRoot, envelopesOf(longer)),
       ns: config.ns,
       keys,
       indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
@@ -108,7 +118,7 @@ export class LedgerHost implements AsyncDisposable {
       onEvent: (event) => reporter.report(event),
       onProgress: (progress) => post({ progress }),
     });
-    host = new LedgerHost(foundation, store, ledger, reporter, post);
+    host = new LedgerHost(foundation, store, ledger, reporter, config.rotation, post);
     return host;
   }
 
@@ -124,7 +134,8 @@ export class LedgerHost implements AsyncDisposable {
 
   status(): LedgerStatus {
     const { trust, hello, quorum, times } = this.#foundation;
-    const { size, published, pending, namespace, brake, mutations } = this.#ledger;
+    const { size, published, pending, mutations } = this.#ledger;
+    const { namespace, brake } = this.#ledger.governing;
     const { trouble } = this.#store;
     const failing = trouble && { problem: 'not_committed' as const, message: trouble.message };
     const mark = published !== null && published.size >= hello.mark.size ? published : hello.mark;
@@ -160,6 +171,7 @@ export class LedgerHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { quorum, signer, projections, projectionWriter, store } = this.#foundation;
     clearInterval(this.#timer);
+    clearInterval(this.#rotating);
     await this.#ledger[Symbol.asyncDispose]();
     quorum.close();
     await signer[Symbol.asyncDispose]();
@@ -170,7 +182,8 @@ export class LedgerHost implements AsyncDisposable {
 }
 
 async function layFoundation(config: ServerConfig): Promise<Foundation> {
-  const trust = (await readTrustRootFile(config.trustRoot)).at(-1);
+  const chain = await readTrustRootFile(config.trustRoot);
+  const trust = chain.at(-1);
   if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
   // The lock on the store comes first: a second server must not get as far as asking the signer.
   const store = await ThreadedStore.open(config.store, { synchronous: config.synchronous });
@@ -179,10 +192,11 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
   if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
   const projectionWriter = await ThreadedProjectionWriter.open(config.projections);
   return {
+    chain,
     trust,
     signer,
     hello,
-    keys: hello.keys.filter(({ ns }) => ns === config.ns).map(({ alg, key }) => ({ alg, key })),
+    keys: new NamespaceKeys(signer, config.ns, hello),
     quorum: new Quorum({
       policy: trust.quorum,
       urls: config.cosigners,

@@ -6,7 +6,7 @@ import { LedgerError } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
 import { LedgerHost } from './ledger-host.ts';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
-import { type LedgerService, type MutateInput, statusOfMutation } from './service.ts';
+import { type LedgerService, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { StoreTrouble, troubleOf } from './watched-store.ts';
 
@@ -53,11 +53,10 @@ const host = await LedgerHost.open((workerData as WorkerData).config, post).catc
 async function answer(service: LedgerService, { id, method, input }: Call): Promise<void> {
   try {
     const asked: unknown = JSON.parse(input);
-    if (method === 'mutate') {
-      const mutation = asked as MutateInput;
-      const result = await service.mutate(mutation);
-      const status = statusOfMutation(mutation.command.type, result);
-      reply({ id, status, body: JSON.stringify(result) });
+    if (method === 'mutate' || method === 'reviseNamespace') {
+      const { command } = asked as { command: { type: string } };
+      const result = await service[method](asked as never);
+      reply({ id, status: statusOfMutation(command.type, result), body: JSON.stringify(result) });
       return;
     }
     const result = await (service[method] as (input: unknown) => Promise<unknown>).call(service, asked);

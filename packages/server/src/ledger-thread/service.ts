@@ -4,8 +4,8 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type { NoteCode } from '@tallystick/contract';
-import { base64, decodeUtf8, type KeptPromise, type PublicKey, parseTilePath } from '@tallystick/core';
+import type { NoteCode, TrustPublished } from '@tallystick/contract';
+import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import {
   type CheckedRevision,
   type HistoryItem,
@@ -15,6 +15,7 @@ import {
 } from '@tallystick/ledger';
 import type { Command, TallyDocument } from '@tallystick/license';
 import type { LedgerStatus } from './messages.ts';
+import type { NamespaceKeys } from './namespace-keys.ts';
 import { ServiceProblem } from './service-problem.ts';
 
 type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
@@ -25,6 +26,16 @@ export interface MutateInput {
   why: string | null;
   /** Idempotency key and base64 of the hash of the request. */
   request: { key: string; hash: string } | null;
+  dryRun: boolean;
+  wait: 'durable' | 'published';
+  waitMs: number;
+}
+
+export interface NamespaceRevisionInput {
+  command: { type: 'namespace.update' };
+  entry: string;
+  document: string;
+  cause: { salt: string; document: string };
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
@@ -67,13 +78,13 @@ const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.re
 
 export class LedgerService {
   readonly #ledger: Ledger;
-  readonly #keys: readonly PublicKey[];
+  readonly #keys: NamespaceKeys;
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
   readonly #status: () => LedgerStatus;
 
   constructor(
     ledger: Ledger,
-    keys: readonly PublicKey[],
+    keys: NamespaceKeys,
     note: (code: NoteCode) => { code: NoteCode; detail: string },
     status: () => LedgerStatus,
   ) {
@@ -100,6 +111,22 @@ export class LedgerService {
       const { code, message, path, details } = result.refused;
       throw new ServiceProblem(code, message, path, details);
     }
+    return this.#mutationAnswer(input, result);
+  }
+
+  /** Takes a namespace revision; every member is base64. */
+  async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
+    const { entry, document, cause } = input;
+    await this.#keys.refresh();
+    const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
+    const result = await this.#ledger.reviseNamespace(
+      {
+        entry: bytes(entry),
+        document: bytes(document),
+        cause: { salt: bytes(cause.salt), document: bytes(cause.document) },
+      },
+      input.dryRun,
+    );
     return this.#mutationAnswer(input, result);
   }
 
@@ -141,14 +168,31 @@ export class LedgerService {
   }
 
   /** The license file as text. */
-  async bundle({ id }: { id: string }): Promise<string> {
-    return this.#ledger.bundle(id);
+  async bundle({ id, trustVersion }: { id: string; trustVersion?: number | undefined }): Promise<string> {
+    return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
   }
 
-  async bundleOfKey({ licenseKey }: { licenseKey: string }): Promise<string> {
+  async bundleOfKey({
+    licenseKey,
+    trustVersion,
+  }: {
+    licenseKey: string;
+    trustVersion?: number | undefined;
+  }): Promise<string> {
     const id = await this.#ledger.read.licenseOfKey(licenseKey);
     if (id === undefined) throw new ServiceProblem('license_key_unknown');
-    return this.#ledger.bundle(id);
+    return this.bundle({ id, trustVersion });
+  }
+
+  /** Takes every version of the trust root, as envelopes in base64. */
+  async publishTrust({ envelopes }: { envelopes: string[] }): Promise<TrustPublished> {
+    const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
+      (error: unknown) => {
+        throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));
+      },
+    );
+    const logged = await this.#ledger.publishTrust(chain);
+    return { version: this.#ledger.trust.current.version, logged };
   }
 
   async checkpoint(): Promise<string> {
@@ -196,13 +240,13 @@ export class LedgerService {
 
   async trustKeys({ ns }: { ns: string }): Promise<object> {
     this.#needNamespace(ns);
-    return { keys: this.#keys.map(({ alg, key }) => ({ alg, key: base64(key) })) };
+    return { keys: this.#keys.all.map(({ alg, key }) => ({ alg, key: base64(key) })) };
   }
 
   /** The envelope of a trust root version, as text. */
   async trustRoot({ version }: { version: number }): Promise<object> {
-    const { trust } = this.#ledger;
-    if (version !== trust.version) throw new ServiceProblem('not_found', `there is no trust root ${version}`);
+    const trust = this.#ledger.trust.version(version);
+    if (trust === undefined) throw new ServiceProblem('not_found', `there is no trust root ${version}`);
     const { payload, payloadType, signatures } = trust.envelope;
     const signed = signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) }));
     return { payload: base64(payload), payloadType, signatures: signed };
@@ -221,7 +265,7 @@ export class LedgerService {
   }
 
   async #mutationAnswer(
-    input: MutateInput,
+    input: Pick<MutateInput, 'dryRun' | 'wait' | 'waitMs'> & { command: { type: string } },
     result: Extract<SubmitResult, { changes: unknown }>,
   ): Promise<MutationAnswer> {
     const { changes, repeated } = result;
@@ -308,7 +352,7 @@ export class LedgerService {
   }
 
   #needNamespace(ns: string): void {
-    if (ns !== this.#ledger.namespace.ns)
+    if (ns !== this.#ledger.governing.namespace.ns)
       throw new ServiceProblem('not_found', `there is no namespace ${ns} here`);
   }
 }

@@ -6,9 +6,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import {
   base64,
+  formatTrustRootFile,
   formatVerifierKey,
   type NamespaceDocument,
   parseTrustRoot,
@@ -16,12 +17,12 @@ import {
   type TrustRoot,
 } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
-import { createSealedKeystore, Mark } from '@tallystick/signer';
+import { Mark } from '@tallystick/signer';
 import { createKey, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
-import { formatTrustRootFile } from '../trust-root-file.ts';
 import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
+import { makeSystemKeys, type SystemKeys, type TokenOptions, writeSecret } from './system-keys.ts';
 
 export interface CreateSystemOptions {
   directory: string;
@@ -34,6 +35,8 @@ export interface CreateSystemOptions {
   origin: string;
   ports: SystemPorts;
   offlineMax: string;
+  /** A token that log, root and authority keys are made in; left out for sealed files. */
+  token?: TokenOptions;
   /** Milliseconds. */
   now: number;
 }
@@ -56,6 +59,8 @@ export interface SystemDescription {
   adminTokenHash: string;
   mirrorTokenHash: string;
   ports: SystemPorts;
+  /** Where the log key is in a token: the file with its PIN. */
+  tokenPinFile?: string;
   cosigners: { name: string; folder: string; kind: 'witness' | 'replayer' }[];
 }
 
@@ -77,12 +82,27 @@ const cosigners = [
 /** Years until the first trust root expires. */
 const trustYears = 5;
 
-/** Makes a system; refuses a folder that has anything in it. Returns its layout. */
+/**
+ * Makes a system; refuses a folder that has anything in it. Returns its layout. Throws KeystoreError where its keys
+ * cannot be made.
+ */
 export async function createSystem(options: CreateSystemOptions): Promise<Layout> {
   const final = layoutOf(options.directory);
   if (existsSync(final.root) && readdirSync(final.root).length > 0) {
     throw new Error(`${final.root} is not empty: choose another folder, or start the system that is there`);
   }
+  await using keys = await makeSystemKeys(options);
+  try {
+    await buildSystem(keys, final, options);
+  } catch (error) {
+    // Where the token went away, too, what went wrong first is what counts.
+    await Promise.allSettled([keys.discard()]);
+    throw error;
+  }
+  return final;
+}
+
+async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSystemOptions): Promise<void> {
   const layout = layoutOf(`${final.root}.partial`);
   rmSync(layout.root, { recursive: true, force: true });
   for (const folder of [
@@ -97,16 +117,18 @@ export async function createSystem(options: CreateSystemOptions): Promise<Layout
   }
   const names = cosigners.map(({ folder, kind }) => ({ folder, kind, name: `${options.origin}/${folder}` }));
   const quorum = createCosignerKeys(layout, names);
-  const identity = createIdentity({ ...options, quorum, trustYears });
+  const identity = await createIdentity({ ...options, quorum, trustYears }, keys.keys);
   await writeLedger(layout, identity, options);
   const trust = parseTrustRoot(identity.trustRoot);
   initCosigners(layout, names, trust);
-  writeKeys(layout, identity, options);
+  keys.write(layout);
+  writeSecret(layout.secrets.licenseKeySecret, randomBytes(32).toString('base64'));
+  writeFileSync(layout.trustRoot, formatTrustRootFile([identity.trustRoot]));
+  writeFileSync(`${layout.root}/README.txt`, readme(options));
   writeDescriptions(layout, final, options, trust, names);
   if (existsSync(final.root)) rmdirSync(final.root);
   mkdirSync(dirname(final.root), { recursive: true });
   renameSync(layout.root, final.root);
-  return final;
 }
 
 type NamedCosigner = SystemDescription['cosigners'][number];
@@ -135,18 +157,6 @@ function initCosigners(layout: Layout, names: readonly NamedCosigner[], trust: T
   }
 }
 
-function writeKeys(layout: Layout, identity: Identity, options: CreateSystemOptions): void {
-  const offline = randomBytes(24).toString('base64url');
-  const online = randomBytes(24).toString('base64url');
-  createSealedKeystore(layout.keys.offline, offline, identity.offlineKeys);
-  createSealedKeystore(layout.keys.online, online, identity.onlineKeys);
-  writeSecret(layout.secrets.offlinePassphrase, offline);
-  writeSecret(layout.secrets.onlinePassphrase, online);
-  writeSecret(layout.secrets.licenseKeySecret, randomBytes(32).toString('base64'));
-  writeFileSync(layout.trustRoot, formatTrustRootFile([identity.trustRoot]));
-  writeFileSync(`${layout.root}/README.txt`, readme(options.name));
-}
-
 function writeDescriptions(
   layout: Layout,
   final: Layout,
@@ -166,6 +176,7 @@ function writeDescriptions(
     adminTokenHash: hashToken(adminToken),
     mirrorTokenHash: hashToken(mirrorToken),
     ports: options.ports,
+    ...(options.token && { tokenPinFile: resolve(options.token.pinFile) }),
     cosigners: names.map(({ name, folder, kind }) => ({ name, folder, kind })),
   };
   writeFileSync(layout.system, `${JSON.stringify(system, null, 2)}\n`);
@@ -183,17 +194,19 @@ function clientDescription(layout: Layout, options: CreateSystemOptions, token: 
   };
 }
 
-function writeSecret(file: string, text: string): void {
-  writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
-}
+const sealedReadme = `keys/offline.sealed        root and authority keys: move this file and secrets/offline.passphrase to separate
+                           media that is kept offline; the running system never opens them
+keys/online.sealed         the signer's keys`;
 
-function readme(name: string): string {
+const tokenReadme = `keys/offline-token.json    where the token has root and authority keys; the running system never opens them
+keys/token.json            where it has the log key
+keys/online.sealed         the signer's other keys`;
+
+function readme({ name, token }: CreateSystemOptions): string {
   return `This folder is the licensing system of ${name}.
 
 trust-root.json            what clients pin: build it into your application
-keys/offline.sealed        root and authority keys: move this file and secrets/offline.passphrase to separate
-                           media that is kept offline; the running system never opens them
-keys/online.sealed         the signer's keys
+${token === undefined ? sealedReadme : tokenReadme}
 ledger/                    the log and its projections
 witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence
 client.json                holds the administrator's token

@@ -1,6 +1,6 @@
 /**
- * A new vendor's identity: the keys of all three tiers, trust root version 1, and the first namespace
- * with its brake. Nothing here touches a disk; whoever calls decides where each key goes.
+ * A new vendor's identity: trust root version 1, and the first namespace with its brake, under keys of all three
+ * tiers. Nothing here touches a disk, and no private key: whoever calls decides where each is.
  */
 import {
   type BrakeDocument,
@@ -17,7 +17,7 @@ import {
   type QuorumContent,
 } from '@tallystick/core';
 import { bootstrapLog, RandomPool, type Store } from '@tallystick/ledger';
-import { generateKeySpec, type KeySpec, noLimits, SigningKey } from '@tallystick/signer';
+import { generateKeySpec, type KeySpec, type KeystoreKey, noLimits, SigningKey } from '@tallystick/signer';
 
 export interface IdentityOptions {
   /** Namespace, `[a-z][a-z0-9-]{0,30}`. */
@@ -37,33 +37,77 @@ export interface IdentityOptions {
   offlineMax: string;
 }
 
-export interface Identity {
+/** A new system's keys, by what they are for. */
+export interface IdentityKeys<Key = KeystoreKey> {
   /** Root and authority: used now, then kept where no server reaches. */
-  offlineKeys: KeySpec[];
+  root: Key;
+  authority: Key;
   /** Log, issuing, brake and lease keys, for the signer. */
-  onlineKeys: KeySpec[];
+  log: Key;
+  /** The first signs, the others stand by for rotations. */
+  issuing: Key[];
+  brake: Key;
+  lease: Key;
+}
+
+export interface Identity<Key extends KeystoreKey = KeystoreKey> {
+  keys: IdentityKeys<Key>;
   /** Envelope of trust root version 1: what clients pin. */
   trustRoot: Uint8Array;
   namespace: NamespaceDocument;
   brake: BrakeDocument;
 }
 
+/** One signs, and one stands by for the next rotation: each is listed in every license file. */
+const issuingKeys = 2;
+
+/** A key for all that is sold and issued. */
+export function generateIssuingKey(ns: string): KeySpec {
+  return generateKeySpec(['product', 'plan', 'customer', 'license'], ns);
+}
+
+/** Fresh keys of a namespace, for sealed files. */
+export function generateIdentityKeys(ns: string): IdentityKeys<KeySpec> {
+  return {
+    root: generateKeySpec(['root'], null),
+    authority: generateKeySpec(['authority'], ns),
+    log: generateKeySpec(['log'], null),
+    issuing: Array.from({ length: issuingKeys }, () => generateIssuingKey(ns)),
+    brake: generateKeySpec(['brake'], ns),
+    lease: generateKeySpec(['lease'], ns),
+  };
+}
+
+/** Keys in memory, of their seeds. */
+export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<SigningKey> {
+  return {
+    root: new SigningKey(specs.root),
+    authority: new SigningKey(specs.authority),
+    log: new SigningKey(specs.log),
+    issuing: specs.issuing.map((spec) => new SigningKey(spec)),
+    brake: new SigningKey(specs.brake),
+    lease: new SigningKey(specs.lease),
+  };
+}
+
+/** Those that the signer has: all but root and authority. */
+export function onlineKeys<Key>({ log, issuing, brake, lease }: IdentityKeys<Key>): Key[] {
+  return [log, ...issuing, brake, lease];
+}
+
 /** Log index of the namespace's first record, from which its keys are valid. */
 const namespaceIndex = 1;
 
-export function createIdentity(options: IdentityOptions): Identity {
+/** Signs trust root version 1 with the root key, and describes the namespace that its keys are of. */
+export async function createIdentity<Key extends KeystoreKey>(
+  options: IdentityOptions,
+  keys: IdentityKeys<Key>,
+): Promise<Identity<Key>> {
   const { ns } = options;
-  const root = generateKeySpec(['root'], null);
-  const authority = generateKeySpec(['authority'], ns);
-  const log = generateKeySpec(['log'], null);
-  const issuing = generateKeySpec(['product', 'plan', 'customer', 'license'], ns);
-  const brake = generateKeySpec(['brake'], ns);
-  const lease = generateKeySpec(['lease'], ns);
   return {
-    offlineKeys: [root, authority],
-    onlineKeys: [log, issuing, brake, lease],
-    trustRoot: signTrustRoot(options, { root, authority, log }),
-    namespace: namespaceDocument(options, [issuing, brake, lease]),
+    keys,
+    trustRoot: await signTrustRoot(options, keys),
+    namespace: namespaceDocument(options, [...keys.issuing, keys.brake, keys.lease]),
     brake: {
       v: 1,
       type: 'brake',
@@ -85,9 +129,11 @@ export async function bootstrapIdentity(
   identity: Identity,
   context: { random: (length: number) => Uint8Array; now: number; who: { kind: string; id: string } },
 ): Promise<void> {
-  const authority = keyWith(identity.offlineKeys, 'authority');
-  const brake = keyWith(identity.onlineKeys, 'brake');
-  const signBy = (key: SigningKey) => (message: Uint8Array) => ({ keyid: key.keyid, sig: key.sign(message) });
+  const { authority, brake } = identity.keys;
+  const signBy = (key: KeystoreKey) => async (message: Uint8Array) => ({
+    keyid: key.keyid,
+    sig: await key.sign(message),
+  });
   await bootstrapLog(store, {
     trustRoot: identity.trustRoot,
     ns: identity.namespace.ns,
@@ -101,19 +147,8 @@ export async function bootstrapIdentity(
   });
 }
 
-function keyWith(specs: readonly KeySpec[], usage: KeySpec['usages'][number]): SigningKey {
-  const spec = specs.find((each) => each.usages.includes(usage));
-  if (spec === undefined) throw new Error(`no ${usage} key`);
-  return new SigningKey(spec);
-}
-
-function signTrustRoot(
-  options: IdentityOptions,
-  specs: { root: KeySpec; authority: KeySpec; log: KeySpec },
-): Uint8Array {
-  const root = new SigningKey(specs.root);
-  const authority = new SigningKey(specs.authority).publicKey;
-  const logKey = new SigningKey(specs.log).publicKey;
+async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Promise<Uint8Array> {
+  const { root, authority, log } = keys;
   const expires = new Date(options.now);
   expires.setUTCFullYear(expires.getUTCFullYear() + options.trustYears);
   const payload = encodeTrustRootPayload({
@@ -124,15 +159,15 @@ function signTrustRoot(
     root: { threshold: 1, keys: [root.publicKey] },
     log: {
       origin: options.origin,
-      vkeys: [makeVerifierKey(options.origin, noteSignatureType.ed25519, logKey.key)],
+      vkeys: [makeVerifierKey(options.origin, noteSignatureType.ed25519, log.publicKey.key)],
     },
     quorum: options.quorum,
     freshness: { offlineMax: options.offlineMax },
     namespaces: new Map([
-      [options.ns, { authority: { threshold: 1, keys: [authority] }, require: new Map() }],
+      [options.ns, { authority: { threshold: 1, keys: [authority.publicKey] }, require: new Map() }],
     ]),
   });
-  const sig = root.sign(preAuthEncoding(payloadTypes.trustRoot, payload));
+  const sig = await root.sign(preAuthEncoding(payloadTypes.trustRoot, payload));
   return encodeEnvelope({
     payload,
     payloadType: payloadTypes.trustRoot,
@@ -140,12 +175,12 @@ function signTrustRoot(
   });
 }
 
-function namespaceDocument(options: IdentityOptions, specs: readonly KeySpec[]): NamespaceDocument {
-  const keys = specs.map((spec): NamespaceDocument['keys'][number] => {
-    const { publicKey } = new SigningKey(spec);
-    const usages = spec.usages as NamespaceDocument['keys'][number]['usages'];
-    const id = base64(keyFingerprint(publicKey));
-    return { id, alg: spec.alg, usages, from: namespaceIndex, until: null, limits: noLimits };
+function namespaceDocument(options: IdentityOptions, issuers: readonly KeystoreKey[]): NamespaceDocument {
+  const keys = issuers.map((key): NamespaceDocument['keys'][number] => {
+    const usages = [...key.usages] as NamespaceDocument['keys'][number]['usages'];
+    const id = base64(keyFingerprint(key.publicKey));
+    const { alg } = key.publicKey;
+    return { id, alg, usages, from: namespaceIndex, until: null, limits: noLimits };
   });
   const { ns, name, mode, support } = options;
   const head = { v: 1, type: 'namespace', ns, id: 'namespace', rev: 0, crit: [] } as const;

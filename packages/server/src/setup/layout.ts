@@ -11,7 +11,15 @@ export interface Layout {
   trustRoot: string;
   /** How the command line reaches this system. Holds the administrator's token. */
   client: string;
-  keys: { offline: string; online: string };
+  keys: {
+    /** Root and authority keys, sealed or in a token: a system has one of the two files. */
+    offline: string;
+    offlineToken: string;
+    /** The signer's keys. */
+    online: string;
+    /** Where the log key is, if that is a token. */
+    token: string;
+  };
   secrets: {
     offlinePassphrase: string;
     onlinePassphrase: string;
@@ -36,7 +44,12 @@ export function layoutOf(directory: string): Layout {
     system: at('system.json'),
     trustRoot: at('trust-root.json'),
     client: at('client.json'),
-    keys: { offline: at('keys', 'offline.sealed'), online: at('keys', 'online.sealed') },
+    keys: {
+      offline: at('keys', 'offline.sealed'),
+      offlineToken: at('keys', 'offline-token.json'),
+      online: at('keys', 'online.sealed'),
+      token: at('keys', 'token.json'),
+    },
     secrets: {
       offlinePassphrase: at('secrets', 'offline.passphrase'),
       onlinePassphrase: at('secrets', 'online.passphrase'),

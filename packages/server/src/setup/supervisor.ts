@@ -4,13 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type CellFiles, type Launch, signerLaunch } from '@tallystick/signer';
+import { type CellFiles, type Launch, pinRefusedExitCode, signerLaunch } from '@tallystick/signer';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { Predecessor } from './predecessor.ts';
@@ -36,6 +36,7 @@ const startTimeoutMs = 120_000;
 const stopTimeoutMs = 15_000;
 /** Between two tries to start a process while one of a killed supervisor holds what it needs. */
 const leftoverDelayMs = 200;
+const keystoreIntervalMs = 500;
 const restartDelaysMs = [100, 200, 500, 1000, 2000, 5000];
 /** A process that ran this long before it died starts over with the shortest delay. */
 const healthyMs = 30_000;
@@ -51,6 +52,17 @@ interface Child {
   process: ChildProcess | null;
   startedAt: number;
   failures: number;
+}
+
+/** A process that ended before it listened, with what it said. */
+class StartFailure extends Error {
+  override readonly name = 'StartFailure';
+  readonly code: number | null;
+
+  constructor(message: string, code: number | null) {
+    super(message);
+    this.code = code;
+  }
 }
 
 export class Supervisor {
@@ -91,6 +103,7 @@ export class Supervisor {
   /** Ends every process, the server first. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    unwatchFile(this.layout.keys.online);
     for (const child of [...this.#children].reverse()) await end(child.process);
     this.#predecessor?.leave();
   }
@@ -100,6 +113,7 @@ export class Supervisor {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const chosen = await choosePorts(ports ?? system.ports);
+    this.#followKeystore(layout.keys.online);
     await this.#launch('signer', signerLaunchOf(layout, system));
     const cosigners: Record<string, string> = {};
     const starting = system.cosigners.map(async ({ name, folder, kind }) => {
@@ -120,6 +134,14 @@ export class Supervisor {
     );
     this.#urls = line.listening as typeof this.urls;
     this.#rememberAddresses();
+  }
+
+  /** Keys that are added to the keystore are the signer's a moment later. */
+  #followKeystore(file: string): void {
+    watchFile(file, { interval: keystoreIntervalMs, persistent: false }, () => {
+      const signer = this.#children.find(({ name }) => name === 'signer')?.process;
+      signer?.kill('SIGHUP');
+    });
   }
 
   async #launch(name: string, launch: Launch): Promise<Record<string, unknown>> {
@@ -167,7 +189,7 @@ export class Supervisor {
         clearTimeout(timer);
         child.process = null;
         if (!isListening)
-          reject(new Error(lastLine || `${child.name} ended at its start (${signal ?? code})`));
+          reject(new StartFailure(lastLine || `${child.name} ended at its start (${signal ?? code})`, code));
         else if (!this.#isStopping)
           this.#restart(child, `${signal ?? `code ${code}`}${lastLine && `: ${lastLine}`}`);
       });
@@ -182,7 +204,12 @@ export class Supervisor {
     setTimeout(() => {
       if (this.#isStopping) return;
       this.#spawn(child).catch((error: unknown) => {
-        if (!this.#isStopping) this.#restart(child, error instanceof Error ? error.message : String(error));
+        if (this.#isStopping) return;
+        const why = error instanceof Error ? error.message : String(error);
+        // Each start is a try, and a token locks after a few.
+        if (error instanceof StartFailure && error.code === pinRefusedExitCode)
+          this.#events.onLine(child.name, `not started again by itself: ${why}`);
+        else this.#restart(child, why);
       });
     }, delay);
   }
@@ -227,6 +254,10 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     keystore: layout.keys.online,
     passphraseFile: layout.secrets.onlinePassphrase,
     mark: layout.signer.mark,
+    trustRoot: layout.trustRoot,
+    ...(system.tokenPinFile && {
+      token: { description: layout.keys.token, pinFile: system.tokenPinFile },
+    }),
   };
   mkdirSync(dirname(files.socket), { recursive: true, mode: 0o700 });
   return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin }), files);

@@ -10,23 +10,27 @@ interface Manifest {
   optionalDependencies?: Record<string, string>;
 }
 
-/** Folders of the signer's package and of all that it depends on: as they are found, and as they really are. */
-export function codeFolders(): string[] {
+/**
+ * Folders of the signer's package and of all that it depends on: as they are found, and as they really are. What it
+ * depends on optionally speaks to tokens.
+ */
+export function codeFolders({ withToken }: { withToken: boolean }): string[] {
   const folders = new Set<string>();
   const add = (found: string): void => {
     const folder = realpathSync(found);
     const isKnown = folders.has(folder);
     folders.add(found).add(folder);
-    if (!isKnown) for (const each of dependenciesOf(folder)) add(each);
+    if (!isKnown) for (const each of dependenciesOf(folder, withToken)) add(each);
   };
   add(own);
   return [...folders];
 }
 
 /** Optional dependencies may be missing; the import of another one fails with a better message than this could give. */
-function dependenciesOf(folder: string): string[] {
+function dependenciesOf(folder: string, withOptional: boolean): string[] {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
-  const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  const optional = withOptional ? manifest.optionalDependencies : {};
+  const names = Object.keys({ ...manifest.dependencies, ...optional });
   return names.map((name) => findPackage(folder, name)).filter((found) => found !== null);
 }
 

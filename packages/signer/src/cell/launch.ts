@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { codeFolders } from './code-folders.ts';
 import type { CellFiles } from './files.ts';
-import { type CellOptions, cellFlags } from './flags.ts';
+import { cellFlags } from './flags.ts';
 import { launchEnvironment } from './launch-environment.ts';
 
 /** What to spawn; the process that results is the signer itself, with no other in between. */
@@ -20,15 +20,12 @@ const withoutCores =
   'ulimit -c 0; if [ -w /proc/self/coredump_filter ]; then echo 0 > /proc/self/coredump_filter; fi; exec "$@"';
 
 /** @param main another program than the signer's, for tests of the cell */
-export function signerLaunch(
-  configFile: string,
-  files: CellFiles,
-  options: CellOptions = {},
-  main: string = signerMain,
-): Launch {
+export function signerLaunch(configFile: string, files: CellFiles, main: string = signerMain): Launch {
   // The library of a token may have to reach its device over the network.
-  const isolation = options.addons === true ? [] : networkIsolation();
-  const node = [process.execPath, ...cellFlags(configFile, files, codeFolders(), options), main, configFile];
+  const withToken = files.token !== undefined;
+  const isolation = withToken ? [] : networkIsolation();
+  const flags = cellFlags(configFile, files, codeFolders({ withToken }));
+  const node = [process.execPath, ...flags, main, configFile];
   return {
     command: '/bin/sh',
     args: ['-c', withoutCores, 'sh', ...isolation, ...node],

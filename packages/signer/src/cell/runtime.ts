@@ -20,7 +20,7 @@ export interface RuntimeFacts {
   /** Where a debugger may connect; undefined where none may. */
   inspectorUrl: string | undefined;
   hasPermissionModel: boolean;
-  /** Those of `shutScopes` that are open. */
+  /** Those scopes that must be shut and are open. */
   openScopes: readonly string[];
   /** `/proc/self/limits`; null where it cannot be read, undefined where the system has none. */
   limits: string | null | undefined;
@@ -28,9 +28,9 @@ export interface RuntimeFacts {
   coreFilter: string | null | undefined;
 }
 
-/** Throws CellError where this process is not in a cell. */
-export function demandCell(): void {
-  const problem = runtimeProblem(observeRuntime());
+/** Throws CellError where this process is not in a cell. Native code may get in only where there is a token. */
+export function demandCell({ withToken }: { withToken: boolean }): void {
+  const problem = runtimeProblem(observeRuntime(withToken ? shutScopes : [...shutScopes, 'addon']));
   if (problem !== null) {
     throw new CellError(
       `${problem}; "tally up" starts it rightly, docs/operating/signer-cell.md says how else`,
@@ -88,14 +88,14 @@ function coreProblem({ limits, coreFilter }: RuntimeFacts): string | null {
   return null;
 }
 
-function observeRuntime(): RuntimeFacts {
+function observeRuntime(scopes: readonly string[]): RuntimeFacts {
   const { permission } = process;
   return {
     flags: process.execArgv,
     variables: Object.keys(process.env),
     inspectorUrl: urlOfInspector(),
     hasPermissionModel: permission !== undefined,
-    openScopes: shutScopes.filter((scope) => permission?.has(scope)),
+    openScopes: scopes.filter((scope) => permission?.has(scope)),
     limits: readProc('/proc/self/limits'),
     coreFilter: readProc('/proc/self/coredump_filter'),
   };

@@ -1,22 +1,9 @@
-/** One private key in memory: what it may be used for, and the act of signing. */
+/** A private key in memory. Issuing keys are always these: signing a batch of records must not wait for a token. */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { base64, decodeBase64, type KeyLimits, keyIdOf, type PublicKey } from '@tallystick/core';
+import { type KeystoreKey, noLimits, type SigningUsage } from './keystore-key.ts';
 
-/** `root` and `authority` keys live in a keystore that the server's signer never opens. */
-export const signingUsages = [
-  'root',
-  'authority',
-  'log',
-  'product',
-  'plan',
-  'customer',
-  'license',
-  'brake',
-  'lease',
-] as const;
-export type SigningUsage = (typeof signingUsages)[number];
-
-/** A private key as a keystore holds it. */
+/** A private key as a sealed file holds it. */
 export interface KeySpec {
   alg: 'ed25519';
   usages: SigningUsage[];
@@ -26,8 +13,6 @@ export interface KeySpec {
   seed: string;
   limits: KeyLimits;
 }
-
-export const noLimits: KeyLimits = { offlineMax: null, termMax: null, seatsMax: null, perMinute: null };
 
 /** A fresh key for the given usages. */
 export function generateKeySpec(
@@ -41,7 +26,7 @@ export function generateKeySpec(
 /** PKCS#8 up to the 32-byte seed (RFC 8410). */
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-export class SigningKey {
+export class SigningKey implements KeystoreKey {
   readonly usages: readonly SigningUsage[];
   readonly ns: string | null;
   readonly limits: KeyLimits;

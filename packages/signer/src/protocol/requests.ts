@@ -40,6 +40,7 @@ export interface BatchToSign {
 export type SignerRequest =
   | { op: 'hello' }
   | { op: 'batch'; batch: BatchToSign }
+  | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
   | { op: 'promise'; statement: PromiseStatement }
   | { op: 'checkpoint'; checkpoint: Checkpoint; proof: Uint8Array[] };
 
@@ -47,12 +48,17 @@ export type RefusalReason =
   | 'malformed'
   | 'unknown_request'
   | 'no_key'
+  | 'no_authority'
+  | 'loosened'
   | 'limit'
   | 'commitment'
   | 'fork'
   | 'rollback'
   | 'other_log'
   | 'internal';
+
+/** The answer while the log key cannot sign. No refusal of what was asked: it may be asked again. */
+export const unavailableReason = 'unavailable';
 
 /** A request that the signer does not carry out. Refusals of sound requests are alarms. */
 export class SignerRefusal extends Error {
@@ -76,6 +82,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
       return { op: 'hello' };
     case 'batch':
       return { op: 'batch', batch: parseBatch(json, attachments) };
+    case 'adopt':
+      return { op: 'adopt', ...parseAdopted(json, attachments) };
     case 'promise':
       return { op: 'promise', statement: parseStatement(json.statement) };
     case 'checkpoint':
@@ -141,6 +149,17 @@ function parseRecordContent(json: JsonObject, take: (length: number) => Uint8Arr
   if (!isNamespaceName(record.ns) || !/^[a-z]{1,16}\.[a-z_]{1,24}$/.test(record.type))
     throw malformed('record');
   return record;
+}
+
+/** An entry and behind it the document that it commits to. */
+function parseAdopted(
+  json: JsonObject,
+  attachments: Uint8Array,
+): { entry: Uint8Array; document: Uint8Array } {
+  const length = asCount(json.entryLength, 'entryLength');
+  const document = attachments.subarray(length);
+  if (length > attachments.length || document.length > documentLengthMax) throw malformed('attachments');
+  return { entry: attachments.subarray(0, length), document };
 }
 
 function parseStatement(value: JsonValue | undefined): PromiseStatement {

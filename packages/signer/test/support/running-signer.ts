@@ -3,16 +3,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatTrustRootFile } from '@tallystick/core';
 import type { CellFiles } from '../../src/cell/files.ts';
 import { signerLaunch } from '../../src/cell/launch.ts';
 import { createSealedKeystore } from '../../src/keystore/sealed-file.ts';
 import { Mark } from '../../src/mark.ts';
 import { scratchDirectory } from './scratch.ts';
 import { keySpecs, origin } from './signing.ts';
+import { TestTrust } from './trust.ts';
 
 export const passphrase = 'correct horse battery staple';
 
-/** A keystore, a passphrase, a mark and a configuration that names them, each in a folder of its own. */
+/** A keystore, a passphrase, a mark, a trust root and a configuration that names them, as they lie in a data folder. */
 export class SignerFiles {
   readonly directory: string = scratchDirectory();
   readonly configFile: string = join(this.directory, 'run', 'signer.json');
@@ -27,7 +29,9 @@ export class SignerFiles {
       passphraseFile: file('secrets', 'passphrase'),
       mark: file('signer', 'mark.db'),
       origin,
+      trustRoot: join(this.directory, 'trust-root.json'),
     };
+    writeFileSync(this.config.trustRoot, formatTrustRootFile([new TestTrust().root]), { mode: 0o644 });
     writeFileSync(this.config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });
     createSealedKeystore(this.config.keystore, passphrase, keySpecs());
     Mark.create(this.config.mark, origin);
@@ -68,7 +72,7 @@ export function runSigner(
   { configFile, config }: SignerFiles,
   { main, args = (given) => given, env }: StartChanges = {},
 ): RunningSigner {
-  const launch = signerLaunch(configFile, config, {}, main);
+  const launch = signerLaunch(configFile, config, main);
   const child = spawn(launch.command, args(launch.args), { env: { ...launch.env, ...env } });
   children.push(child);
   const output: Ended = { code: null, stdout: '', stderr: '' };

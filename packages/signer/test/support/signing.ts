@@ -8,7 +8,9 @@ import {
   leafHash,
   utf8,
 } from '@tallystick/core';
-import { generateKeySpec, type KeySpec, noLimits, SigningKey } from '../../src/keystore/signing-key.ts';
+import { Governance } from '../../src/governance.ts';
+import { type KeystoreKey, noLimits } from '../../src/keystore/keystore-key.ts';
+import { generateKeySpec, type KeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
 import type { RecordToSign } from '../../src/protocol/requests.ts';
 import { Signer } from '../../src/signer.ts';
@@ -33,12 +35,30 @@ export function keySpecs(limits: Limits = {}): KeySpec[] {
 export function signerWith(
   specs: readonly KeySpec[] = keySpecs(),
   now: () => number = () => Date.parse(at),
-): { signer: Signer; mark: Mark; keys: SigningKey[]; markFile: string } {
+): SignerParts<SigningKey> {
+  return signerOf(
+    specs.map((spec) => new SigningKey(spec)),
+    now,
+  );
+}
+
+export interface SignerParts<Key> {
+  signer: Signer;
+  mark: Mark;
+  keys: Key[];
+  markFile: string;
+}
+
+/** As `signerWith`, with keys wherever they are. */
+export function signerOf<Key extends KeystoreKey>(
+  keys: Key[],
+  now: () => number = () => Date.parse(at),
+): SignerParts<Key> {
   const markFile = join(scratchDirectory(), 'mark.db');
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
-  const keys = specs.map((spec) => new SigningKey(spec));
-  return { signer: new Signer(keys, mark, now), mark, keys, markFile };
+  const governance = new Governance(mark, new Map());
+  return { signer: new Signer(keys, mark, governance, now), mark, keys, markFile };
 }
 
 /** A well-formed record; 32-byte values are arbitrary. */

@@ -5,11 +5,13 @@
  * `checks`, which run behind. What has to be fetched or is rare is awaited in place.
  */
 import {
+  authorityDelayMaxMs,
   equalBytes,
   formatInstant,
   isMapRoot,
   type LogRecord,
   leafHash,
+  parseInstant,
   parseMapRoot,
   parseRecordEntry,
   type RecordEntry,
@@ -118,10 +120,11 @@ function applyRecord(
   checkTurn(state, record, type, index);
   checkSubject(state, record, kind, index);
   checkChain(state, record, index);
-  checkAt(state, record.at, index, context.latestAt);
+  if (type === 'namespace') checkSignedAt(state, record.at, index, context.latestAt);
+  else checkAt(state, record.at, index, context.latestAt);
   const accept = (): void => {
     state.append({ leaf: known.leaf ?? leafHash(entry), subject: record.subject, rev: record.rev, kind });
-    state.lastAt = record.at;
+    if (record.at > state.lastAt) state.lastAt = record.at;
   };
   if (type === 'namespace' || type === 'brake') {
     return applyPublicDocument(state, { parsed, type, trust, index }, context, accept);
@@ -176,6 +179,13 @@ function checkChain(state: ReplayState, record: LogRecord, index: number): void 
   if (opensChain(record.type) !== (rev === 0)) {
     throw new Violation('record-type', index, `${record.type} at revision ${rev}`);
   }
+}
+
+/** An authority signs offline, while the log goes on. */
+function checkSignedAt(state: ReplayState, at: string, index: number, latestAt: string): void {
+  if (at >= state.lastAt) checkAt(state, at, index, latestAt);
+  else if (parseInstant(at) < parseInstant(state.lastAt) - authorityDelayMaxMs)
+    throw new Violation('at', index, `${at} is more than a week before ${state.lastAt}`);
 }
 
 /** Instants have one length and one form, so that they compare as text. */

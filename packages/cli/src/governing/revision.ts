@@ -1,0 +1,256 @@
+/**
+ * A namespace revision on its way: proposed where the server can be reached, reviewed and signed where the authority's
+ * key is, and handed in again. One file carries it, with the revision that it follows.
+ */
+import {
+  asArray,
+  asObject,
+  asString,
+  base64,
+  causeCommitment,
+  closedMembers,
+  decodeBase64,
+  documentCommitment,
+  type Envelope,
+  encodeEnvelope,
+  encodeRecord,
+  equalBytes,
+  formatInstant,
+  hex,
+  type JsonValue,
+  keyFingerprintText,
+  leafHash,
+  type NamespaceDocument,
+  type NamespaceKey,
+  namespaceStepProblem,
+  type PublicKey,
+  parseJsonText,
+  parseNamespace,
+  parseRecordEntry,
+  payloadTypes,
+  preAuthEncoding,
+  requireVersion1,
+  sha256,
+  utf8,
+  zeroSalt,
+} from '@tallystick/core';
+import { usageError } from '../errors.ts';
+
+export interface Revision {
+  /** The revision that it follows: the logged entry, and its document. */
+  previous: { entry: Uint8Array; document: string };
+  envelope: Envelope;
+  document: string;
+  cause: { salt: Uint8Array; document: string };
+}
+
+/** A key to list, and the first log index at which it is valid. */
+export interface NewKey extends PublicKey {
+  usages: NamespaceKey['usages'];
+  from: number;
+  limits: NamespaceKey['limits'];
+}
+
+export interface RevisionChanges {
+  add: readonly NewKey[];
+  /** By key id or fingerprint. */
+  end: readonly { key: string; index: number }[];
+  lock?: NamespaceDocument['lock'];
+  minEpoch?: number;
+  /** True begins a new epoch, under which the brake counts for nothing until it is used again. */
+  raisesEpoch: boolean;
+}
+
+export interface ProposalInput {
+  previous: Revision['previous'];
+  changes: RevisionChanges;
+  why: string | null;
+  /** Who proposes it, for the log. */
+  who: string;
+  /** Milliseconds. */
+  now: number;
+  salt: Uint8Array;
+}
+
+/** Makes a revision that nobody has signed yet. Throws a usage error where the namespace may not become that. */
+export function proposeRevision({ previous, changes, why, who, now, salt }: ProposalInput): Revision {
+  const before = parseNamespace(utf8(previous.document));
+  const after = changed(before, changes);
+  const problem = namespaceStepProblem(before, after, 0);
+  if (problem !== null)
+    throw usageError(`The namespace cannot become that: ${problem}.`, 'Change the flags.');
+  const document = JSON.stringify(after);
+  if (document === JSON.stringify({ ...before, rev: after.rev }))
+    throw usageError('Nothing would change.', 'Say what is to change.');
+  const at = formatInstant(now);
+  const told = {
+    v: 1,
+    command: 'namespace.update',
+    n: 1,
+    who: { kind: 'person', id: who },
+    why,
+    request: null,
+    at,
+  };
+  const cause = JSON.stringify(told);
+  const { record } = parseRecordEntry(previous.entry);
+  const payload = encodeRecord({
+    ns: before.ns,
+    type: 'namespace.updated',
+    subject: record.subject,
+    rev: after.rev,
+    prev: leafHash(previous.entry),
+    doc: documentCommitment(zeroSalt, utf8(document)),
+    cause: causeCommitment(salt, utf8(cause)),
+    at,
+  });
+  const envelope = { payload, payloadType: payloadTypes.record, signatures: [] };
+  return { previous, envelope, document, cause: { salt, document: cause } };
+}
+
+function changed(before: NamespaceDocument, changes: RevisionChanges): NamespaceDocument {
+  const ended = before.keys.map((key) => {
+    const cut = changes.end.find(({ key: name }) => isNamed(key, name));
+    return cut === undefined ? key : { ...key, until: Math.min(cut.index, key.until ?? cut.index) };
+  });
+  const unknown = changes.end.find(({ key: name }) => !before.keys.some((key) => isNamed(key, name)));
+  if (unknown !== undefined)
+    throw usageError(`The namespace lists no key ${unknown.key}.`, 'See tally keys list.');
+  const added = changes.add.map(({ alg, key, usages, from, limits }): NamespaceKey => {
+    return { id: keyFingerprintText({ alg, key }), alg, usages, from, until: null, limits };
+  });
+  return {
+    ...before,
+    rev: before.rev + 1,
+    epoch: before.epoch + (changes.raisesEpoch ? 1 : 0),
+    lock: changes.lock ?? before.lock,
+    minEpoch: changes.minEpoch ?? before.minEpoch,
+    keys: [...ended, ...added],
+  };
+}
+
+/** True where `name` is the key's fingerprint or its key id. */
+export function isNamed({ id }: Pick<NamespaceKey, 'id'>, name: string): boolean {
+  return id === name || keyIdOfFingerprint(id) === name;
+}
+
+export function keyIdOfFingerprint(id: string): string {
+  return hex(decodeBase64(id).subarray(0, 8));
+}
+
+/** What whoever signs compares: hexadecimal, over the record and through it over everything. */
+export function hashOfRevision({ envelope }: Revision): string {
+  return hex(sha256(envelope.payload));
+}
+
+export function formatRevision({ previous, envelope, document, cause }: Revision): string {
+  const file = {
+    v: 1,
+    previous: { entry: base64(previous.entry), document: previous.document },
+    payload: base64(envelope.payload),
+    signatures: envelope.signatures.map(({ keyid, sig }) => ({ keyid, sig: base64(sig) })),
+    document,
+    cause: { salt: base64(cause.salt), document: cause.document },
+  };
+  return `${JSON.stringify(file)}\n`;
+}
+
+/** Reads a revision and checks that its parts belong together. Throws a usage error. */
+export function parseRevision(text: string, path: string): Revision {
+  let revision: Revision;
+  try {
+    revision = readRevision(parseJsonText(text.trimEnd()));
+    checkParts(revision);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw usageError(
+      `${path} is no namespace revision: ${why}.`,
+      'Propose it anew with tally namespace propose.',
+    );
+  }
+  return revision;
+}
+
+function readRevision(value: JsonValue): Revision {
+  const names = ['v', 'previous', 'payload', 'signatures', 'document', 'cause'] as const;
+  const json = closedMembers(value, names, 'revision');
+  requireVersion1(json.v, 'revision');
+  const previous = asObject(json.previous, 'previous');
+  const cause = asObject(json.cause, 'cause');
+  const bytes = (member: JsonValue | undefined, what: string): Uint8Array =>
+    decodeBase64(asString(member, what));
+  return {
+    previous: {
+      entry: bytes(previous.entry, 'previous.entry'),
+      document: asString(previous.document, 'previous.document'),
+    },
+    envelope: {
+      payload: bytes(json.payload, 'payload'),
+      payloadType: payloadTypes.record,
+      signatures: asArray(json.signatures, 'signatures', 32).map((item) => {
+        const { keyid, sig } = asObject(item, 'signature');
+        return { keyid: asString(keyid, 'keyid'), sig: bytes(sig, 'sig') };
+      }),
+    },
+    document: asString(json.document, 'document'),
+    cause: { salt: bytes(cause.salt, 'cause.salt'), document: asString(cause.document, 'cause.document') },
+  };
+}
+
+/** What is shown must be what is signed: document, cause and predecessor are those that the record names. */
+function checkParts({ previous, envelope, document, cause }: Revision): void {
+  const { record } = parseRecordEntry(encodeEnvelope({ ...envelope, signatures: [anySignature] }));
+  const { record: before } = parseRecordEntry(previous.entry);
+  const fits =
+    equalBytes(record.doc, documentCommitment(zeroSalt, utf8(document))) &&
+    equalBytes(record.cause, causeCommitment(cause.salt, utf8(cause.document))) &&
+    equalBytes(record.prev ?? zeroSalt, leafHash(previous.entry)) &&
+    equalBytes(before.doc, documentCommitment(zeroSalt, utf8(previous.document)));
+  if (!fits) throw new Error('its parts do not belong together');
+  parseNamespace(utf8(document));
+}
+
+/** Envelopes need one; which does not matter where only the payload is read. */
+const anySignature = { keyid: '0'.repeat(16), sig: new Uint8Array(64) };
+
+/** The bytes that a signature is over. */
+export function messageOfRevision({ envelope }: Revision): Uint8Array {
+  return preAuthEncoding(envelope.payloadType, envelope.payload);
+}
+
+/** What changes, a sentence a line. */
+export function describeRevision(revision: Revision): string[] {
+  const before = parseNamespace(utf8(revision.previous.document));
+  const after = parseNamespace(utf8(revision.document));
+  const keys = after.keys.flatMap((key) =>
+    describeKey(
+      before.keys.find(({ id }) => id === key.id),
+      key,
+    ),
+  );
+  const told = (what: string, from: unknown, to: unknown): string[] =>
+    from === to ? [] : [`${what} becomes ${String(to)} (was ${String(from)})`];
+  return [
+    `Namespace ${after.ns}, revision ${after.rev}, as of ${parseCauseText(revision)}`,
+    ...keys,
+    ...told('the epoch', before.epoch, after.epoch),
+    ...told('the lock', before.lock, after.lock),
+    ...told('the smallest epoch of licenses', before.minEpoch, after.minEpoch),
+    ...told('the name', before.name, after.name),
+    ...told('the support address', JSON.stringify(before.support), JSON.stringify(after.support)),
+    `hash ${hashOfRevision(revision)}`,
+    `signed by ${revision.envelope.signatures.map(({ keyid }) => keyid).join(', ') || 'nobody yet'}`,
+  ];
+}
+
+function describeKey(before: NamespaceKey | undefined, after: NamespaceKey): string[] {
+  const name = `key ${keyIdOfFingerprint(after.id)} (${after.usages.join(', ')})`;
+  if (before === undefined) return [`${name} is added: ${after.alg}, valid from log index ${after.from}`];
+  if (before.until === after.until) return [];
+  return [`${name} ends: it signs nothing from log index ${after.until} on`];
+}
+
+function parseCauseText({ cause }: Revision): string {
+  const { at, why } = asObject(parseJsonText(cause.document), 'cause');
+  return `${asString(at, 'at')}${typeof why === 'string' ? `: ${why}` : ''}`;
+}

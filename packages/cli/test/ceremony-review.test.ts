@@ -1,0 +1,90 @@
+import { formatVerifierKey, makeVerifierKey, noteSignatureType } from '@tallystick/core';
+import { describe, expect, it } from 'vitest';
+import { newestOf } from '../src/ceremony/chain-file.ts';
+import { progressOf } from '../src/ceremony/collect.ts';
+import { parseHolders } from '../src/ceremony/key-line.ts';
+import { type Review, reviewOf } from '../src/ceremony/review.ts';
+import { type Change, firstChain, logKey, now, Person, people, proposed } from './support/ceremony.ts';
+
+const [alice, bob, carol, dave] = people('alice', 'bob', 'carol', 'dave') as [Person, Person, Person, Person];
+const three = [alice, bob, carol];
+const heir = new Person('heir', 'authority');
+const witness = (name: string): string => {
+  const key = new Person(name).key.publicKey.key;
+  return `    - vkey: ${formatVerifierKey(makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key))}\n`;
+};
+
+async function review(change: Change, list = ''): Promise<Review> {
+  const chain = await firstChain(three, 2);
+  const { proposal, current, next } = proposed(chain, change);
+  expect(current).toBe(newestOf(chain));
+  const progress = progressOf(current, next, [alice.key.publicKey]);
+  return reviewOf(current, next, { proposal, holders: parseHolders(list), progress, now });
+}
+
+const codes = ({ warnings }: Review): string[] => warnings.map(({ code }) => code);
+const usual = ['single_key'];
+
+describe('the review of a proposal', () => {
+  it('says who comes, goes and stays, by the names of the reader alone', async () => {
+    const change = { add: [dave], remove: [carol], expires: '2028-06-01' };
+    const { root, expires, signatures } = await review(change, `${dave.line}\n\n# mine\n${alice.line}\n`);
+    expect(root).toMatchObject({
+      threshold: { before: 2, after: 2 },
+      count: { before: 3, after: 3 },
+      added: [{ id: dave.id, holder: 'dave' }],
+      removed: [{ id: carol.id, holder: null }],
+      kept: [
+        { id: alice.id, holder: 'alice' },
+        { id: bob.id, holder: null },
+      ],
+      canBeLost: 1,
+      mustCollude: 2,
+    });
+    expect(expires).toMatchObject({ after: '2028-06-01T00:00:00.000Z', daysLeft: 517 });
+    expect(signatures.map(({ signed, missing, met }) => [signed.length, missing.length, met])).toEqual([
+      [1, 2, false],
+      [1, 2, false],
+    ]);
+  });
+
+  it('says how many cosigners may collude and how many may be absent', async () => {
+    const add = ['w3', 'w4'].map(witness).join('');
+    const { witnesses, replayers } = await review({ more: `witnesses:\n  threshold: 4\n  add:\n${add}` });
+    expect(witnesses).toMatchObject({ threshold: { before: 2, after: 4 }, count: { before: 3, after: 5 } });
+    expect([witnesses.colluding, witnesses.absent, witnesses.added.length]).toEqual([2, 1, 2]);
+    expect([replayers.colluding, replayers.absent, replayers.kept.length]).toEqual([0, 0, 1]);
+  });
+
+  it.each<[string, Change, string[]]>([
+    ['a year ahead', { expires: '2028-01-02' }, []],
+    ['an expiry far away', { expires: '2031-01-01' }, ['expires_late']],
+    ['an expiry that is near', { expires: '2027-03-01' }, ['expires_soon']],
+    ['a threshold of one', { threshold: 1 }, ['threshold_one']],
+    ['one key', { remove: [bob, carol], threshold: 1 }, ['single_key']],
+    ['no key to lose', { threshold: 3 }, ['no_key_to_lose']],
+    [
+      'nobody who stays',
+      { add: [dave, new Person('erin')], remove: three },
+      ['no_key_to_lose', 'nobody_stays'],
+    ],
+    ['witnesses who all have to answer', { more: 'witnesses: { threshold: 3 }\n' }, ['quorum_nobody_absent']],
+    ['witnesses of whom few are enough', { more: 'witnesses: { threshold: 1 }\n' }, ['quorum_splits']],
+    [
+      'another authority',
+      { more: `authority:\n  acme:\n    threshold: 2\n    add: [${heir.line}]\n` },
+      ['no_key_to_lose', 'authority_changes'],
+    ],
+  ])('warns of what is allowed and unwise: %s', async (_, change, expected) => {
+    const found = codes(await review(change));
+    const ofAuthority = 'more' in change && change.more?.startsWith('authority') === true ? [] : usual;
+    expect(found.toSorted()).toEqual([...expected, ...ofAuthority].toSorted());
+  });
+
+  it('warns of new log keys', async () => {
+    const vkey = formatVerifierKey(logKey('tally.example/log'));
+    const { log, warnings } = await review({ more: `log:\n  add:\n    - ${vkey}\n` });
+    expect([log.added, log.kept.length]).toEqual([[vkey], 1]);
+    expect(warnings.map(({ code }) => code)).toContain('log_key_changes');
+  });
+});

@@ -1,0 +1,112 @@
+/** Routes of what governs a namespace: its own document, which the authority signs elsewhere, and its brake. */
+import type { MutationResult, TrustPublished } from '../answers.ts';
+import type { NamespaceRevisionBody, TrustPublishBody } from '../bodies.ts';
+import type { MutationQuery, Nothing } from '../inputs.ts';
+import type { ProblemCode } from '../problems.ts';
+import {
+  authProblems,
+  bodyProblems,
+  commonProblems,
+  jsonMediaType,
+  type Operation,
+  type Route,
+} from '../route.ts';
+import { results } from '../schemas/answers.ts';
+import { namespaceRevision, trustPublish } from '../schemas/bodies.ts';
+import { mutationQuery, noHeaders, nothing } from '../schemas/inputs.ts';
+import { trustPublished } from '../schemas/trust.ts';
+import { type Mutation, mutation } from './mutations.ts';
+
+/** What the authority signed goes into the log as it is; sending it twice changes nothing more. */
+export interface ReviseNamespace extends Operation {
+  params: Nothing;
+  query: MutationQuery;
+  headers: Nothing;
+  body: NamespaceRevisionBody;
+  answer: MutationResult<'namespace'>;
+}
+
+export interface PublishTrust extends Operation {
+  params: Nothing;
+  query: Nothing;
+  headers: Nothing;
+  body: TrustPublishBody;
+  answer: TrustPublished;
+}
+
+export interface GoverningRoutes {
+  'trust.publish': Route<PublishTrust>;
+  'namespace.revise': Route<ReviseNamespace>;
+  'brake.tighten': Route<Mutation<'brake.tighten'>>;
+}
+
+const BODY_BYTES_MAX = 1_048_576;
+const answer = (description: string) => ({
+  description,
+  mediaType: jsonMediaType,
+  schema: results.namespace,
+});
+
+const committing: readonly ProblemCode[] = [
+  ...commonProblems,
+  ...authProblems,
+  ...bodyProblems,
+  'not_committed',
+  'outcome_unknown',
+  'publication_stalled',
+  'log_behind',
+  'integrity',
+];
+
+export const governingRoutes: GoverningRoutes = {
+  'trust.publish': {
+    name: 'trust.publish',
+    method: 'POST',
+    path: '/v1/trust/roots',
+    zones: ['admin'],
+    auth: 'admin',
+    tag: 'trust',
+    summary: 'Log new versions of the trust root, so that they govern from there on',
+    params: nothing,
+    query: nothing,
+    headers: noHeaders,
+    body: trustPublish,
+    bodyLimit: BODY_BYTES_MAX,
+    answers: {
+      200: {
+        description: 'The versions are in the log, from now on or from before',
+        mediaType: jsonMediaType,
+        schema: trustPublished,
+      },
+    },
+    problems: [...committing, 'trust_refused'],
+    mutation: false,
+    command: null,
+  },
+  'namespace.revise': {
+    name: 'namespace.revise',
+    method: 'POST',
+    path: '/v1/namespace/revisions',
+    zones: ['admin'],
+    auth: 'admin',
+    tag: 'trust',
+    summary: 'Log a revision of the namespace that its authority has signed',
+    params: nothing,
+    query: mutationQuery,
+    headers: noHeaders,
+    body: namespaceRevision,
+    bodyLimit: BODY_BYTES_MAX,
+    answers: {
+      200: answer('The revision is durable, or was before; or a dry run, and nothing was changed'),
+      202: answer('The revision is durable; publishing took longer than the request wanted to wait'),
+    },
+    problems: [...committing, 'namespace_refused', 'signer_unavailable', 'signer_refused'],
+    mutation: false,
+    command: null,
+  },
+  'brake.tighten': mutation('brake.tighten', {
+    summary: 'Lock the namespace further, raise its smallest epoch, or end the range of keys',
+    verb: 'tighten',
+    problems: ['may_only_tighten', 'in_use'],
+  }),
+};

@@ -1,0 +1,59 @@
+/** The versions of the trust root that a log has been under, and where in it each stands. */
+import { encodeEnvelope, leafHash, type TrustRoot } from '@tallystick/core';
+import type { LogState } from './log-state.ts';
+
+interface LoggedTrust {
+  trust: TrustRoot;
+  /** The entry's bytes. */
+  entry: Uint8Array;
+  index: number;
+}
+
+export class TrustHistory {
+  readonly #logged: LoggedTrust[];
+
+  private constructor(logged: LoggedTrust[]) {
+    this.#logged = logged;
+  }
+
+  /** Of a verified chain, from version 1 up, those that the log holds. Throws where that is not even the first. */
+  static find(chain: readonly TrustRoot[], state: LogState): TrustHistory {
+    const logged: LoggedTrust[] = [];
+    for (const trust of chain) {
+      const entry = encodeEnvelope(trust.envelope);
+      const index = state.tree.indexOf(leafHash(entry));
+      if (index === undefined) break;
+      logged.push({ trust, entry, index });
+    }
+    if (logged.length === 0) throw new Error('the log does not begin with this trust root');
+    return new TrustHistory(logged);
+  }
+
+  /** The version that governs the end of the log. */
+  get current(): TrustRoot {
+    return this.#newest.trust;
+  }
+
+  get #newest(): LoggedTrust {
+    return this.#logged[this.#logged.length - 1] as LoggedTrust;
+  }
+
+  version(version: number): TrustRoot | undefined {
+    return this.#logged[version - 1]?.trust;
+  }
+
+  /** The version that governs a checkpoint of `size` entries. */
+  governing(size: number): TrustRoot {
+    return (this.#logged.findLast(({ index }) => index < size) ?? this.#newest).trust;
+  }
+
+  /** The versions above `version` that stand among the first `size` entries. */
+  after(version: number, size: number): readonly LoggedTrust[] {
+    return this.#logged.filter(({ trust, index }) => trust.version > version && index < size);
+  }
+
+  /** Takes in a version that was just logged. */
+  logged(trust: TrustRoot, entry: Uint8Array, index: number): void {
+    this.#logged.push({ trust, entry, index });
+  }
+}

@@ -1,0 +1,229 @@
+/** Revisions of the namespace that its authority signed elsewhere: what is taken into the log, and what never is. */
+import {
+  causeCommitment,
+  documentCommitment,
+  encodeEnvelope,
+  encodeRecord,
+  keyFingerprintText,
+  type LogRecord,
+  leafHash,
+  type NamespaceDocument,
+  parseRecordEntry,
+  payloadTypes,
+  preAuthEncoding,
+  utf8,
+  verifyBundle,
+  zeroSalt,
+} from '@tallystick/core';
+import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
+import { generateIssuingKey } from '@tallystick/server';
+import { type KeystoreKey, SigningKey } from '@tallystick/signer';
+import { FaultyStore, TestSystem } from '@tallystick/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkLog } from './support/check-log.ts';
+
+const dayMs = 86_400_000;
+let system: TestSystem;
+let store: FaultyStore;
+let authority: KeystoreKey;
+
+beforeEach(async () => {
+  store = new FaultyStore(new MemoryStore());
+  system = await TestSystem.start({ store });
+  await system.sellPro();
+  authority = system.world.identity.keys.authority;
+});
+
+afterEach(async () => {
+  await system[Symbol.asyncDispose]();
+});
+
+interface Changes {
+  document?: Partial<NamespaceDocument>;
+  record?: Partial<LogRecord>;
+  by?: KeystoreKey;
+  /** Milliseconds from now. */
+  at?: number;
+}
+
+/** A sound revision with one thing changed. */
+async function revision({ document, record, by = authority, at = 0 }: Changes = {}): Promise<SignedRevision> {
+  const { namespace } = system.ledger.governing;
+  const newest = await system.ledger.read.revision('namespace');
+  if (newest === undefined) throw new Error('no namespace');
+  const next = { ...namespace, rev: namespace.rev + 1, name: 'Acme Inc', ...document };
+  const bytes = utf8(JSON.stringify(next));
+  const instant = new Date(Date.now() + at).toISOString();
+  const who = { kind: 'person', id: 'ada' };
+  const told = { v: 1, command: 'namespace.update', n: 1, who, why: null, request: null, at: instant };
+  const cause = { salt: new Uint8Array(32).fill(3), document: utf8(JSON.stringify(told)) };
+  const payload = encodeRecord({
+    ns: 'acme',
+    type: 'namespace.updated',
+    subject: newest.record.record.subject,
+    rev: next.rev,
+    prev: leafHash(newest.entry),
+    doc: documentCommitment(zeroSalt, bytes),
+    cause: causeCommitment(cause.salt, cause.document),
+    at: instant,
+    ...record,
+  });
+  const sig = await by.sign(preAuthEncoding(payloadTypes.record, payload));
+  const signatures = [{ keyid: by.keyid, sig }];
+  const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures });
+  return { entry, document: bytes, cause };
+}
+
+function submit(signed: SignedRevision, dryRun = false): ReturnType<TestSystem['ledger']['reviseNamespace']> {
+  return system.ledger.reviseNamespace(signed, dryRun);
+}
+
+describe('a revision that its authority signed', () => {
+  it('is logged with a promise, governs, and outlives a restart', async () => {
+    const { changes, promises, repeated } = await submit(await revision());
+    expect(changes).toMatchObject([{ change: { type: 'namespace.updated' }, current: { rev: 1 } }]);
+    expect(promises).toHaveLength(1);
+    expect(repeated).toBe(false);
+    await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    await system.restart();
+    await system.ready();
+    expect(system.ledger.governing.namespace).toMatchObject({ rev: 1, name: 'Acme Inc' });
+    expect(await system.ledger.read.history('namespace', 99, 1)).toMatchObject([
+      { cause: { who: { kind: 'person', id: 'ada' }, command: 'namespace.update' } },
+    ]);
+    await checkLog(store.inner);
+  });
+
+  it('is found again when it is submitted twice, also at the same time', async () => {
+    const signed = await revision();
+    const outcomes = await Promise.all([submit(signed), submit(signed)]);
+    expect(outcomes.map(({ repeated }) => repeated)).toEqual([false, true]);
+    expect(outcomes[0]?.changes[0]?.index).toBe(outcomes[1]?.changes[0]?.index);
+  });
+
+  it('may have been signed a week before the newest entry, and not earlier', async () => {
+    await expect(submit(await revision({ at: -7 * dayMs - 60_000 }))).rejects.toThrow(/more than a week ago/);
+    await submit(await revision({ at: -7 * dayMs + 60_000 }));
+    await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+  });
+
+  it('changes nothing as a dry run', async () => {
+    const size = await store.inner.size();
+    expect((await submit(await revision(), true)).changes).toMatchObject([{ index: null, leaf: null }]);
+    expect(system.ledger.governing.namespace.rev).toBe(0);
+    expect((await store.inner.size()) - size).toBeLessThanOrEqual(1);
+  });
+
+  it('lets a key sign from its index on, whose licenses verify', async () => {
+    const [, first] = system.ledger.governing.namespace.keys;
+    expect(first?.usages).toContain('license');
+    const until = system.ledger.size + 10;
+    const keys = system.ledger.governing.namespace.keys.map((key, nth) =>
+      nth === 0 ? { ...key, until } : key,
+    );
+    await submit(await revision({ document: { keys } }));
+    const signers = new Map<number, string | undefined>();
+    for (let count = 0; count < 15; count++) {
+      const { changes } = await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+      const [change] = changes;
+      await system.ledger.whenPublished((change?.index ?? 0) + 1, 5000);
+      const bundle = utf8(await system.ledger.bundle(change?.change.subject.id ?? ''));
+      await verifyBundle(bundle, { pin: [system.world.trust], namespace: 'acme' });
+      const stored = await store.inner.entry(change?.index ?? 0);
+      const entry = parseRecordEntry(stored?.entry ?? new Uint8Array(0));
+      signers.set(change?.index ?? 0, entry.envelope.signatures[0]?.keyid);
+    }
+    const of = (isLate: boolean) =>
+      new Set([...signers].filter(([index]) => index >= until === isLate).map(([, keyid]) => keyid));
+    expect([of(false).size, of(true).size]).toEqual([1, 1]);
+    expect(of(false)).not.toEqual(of(true));
+  });
+});
+
+describe('a revision is refused, and nothing changes,', () => {
+  const keys = () => system.ledger.governing.namespace.keys;
+  const stranger = () => new SigningKey(generateIssuingKey('acme'));
+  const cases: [string, RegExp, () => Promise<SignedRevision>][] = [
+    ['signed by somebody else', /not signed by the authority/, () => revision({ by: stranger() })],
+    ['of another namespace', /not a revision of the namespace/, () => revision({ record: { ns: 'other' } })],
+    ['that opens a chain', /not a revision/, () => revision({ record: { type: 'namespace.created' } })],
+    ['about another subject', /not a revision/, () => revision({ record: { subject: new Uint8Array(32) } })],
+    ['that skips a revision', /follow another revision/, () => revision({ document: { rev: 2 } })],
+    [
+      'that follows another entry',
+      /follow another revision/,
+      () => revision({ record: { prev: new Uint8Array(32).fill(1) } }),
+    ],
+    ['that drops a key', /left the list/, () => revision({ document: { keys: keys().slice(1) } })],
+    [
+      'that moves the beginning of a key',
+      /changed its range/,
+      () => revision({ document: { keys: keys().map((key) => ({ ...key, from: 0 })) } }),
+    ],
+    ['of a lower epoch', /epoch|safe integer|count/, () => revision({ document: { epoch: -1 } })],
+    ['from the future', /five minutes ahead/, () => revision({ at: 6 * 60_000 })],
+    [
+      'with a key that nobody holds',
+      /which the signer does not hold/,
+      () => {
+        const id = keyFingerprintText(stranger().publicKey);
+        return revision({ document: { keys: [...keys(), { ...keys()[0]!, id, from: 10_000 }] } });
+      },
+    ],
+    [
+      'with a key that is valid from the past',
+      /from an index that has passed/,
+      () => {
+        const id = keyFingerprintText(stranger().publicKey);
+        return revision({ document: { keys: [...keys(), { ...keys()[0]!, id, from: 2 }] } });
+      },
+    ],
+    [
+      'whose document was exchanged',
+      /not the one that was signed/,
+      async () => ({
+        ...(await revision()),
+        document: (await revision({ document: { name: 'Evil' } })).document,
+      }),
+    ],
+    [
+      'whose cause was exchanged',
+      /the cause is not the one/,
+      async () => ({ ...(await revision()), cause: { salt: new Uint8Array(32), document: utf8('{}') } }),
+    ],
+    ['that is no record', /record/, async () => ({ ...(await revision()), entry: utf8('{}') })],
+    ['without a document', /document/, async () => ({ ...(await revision()), document: new Uint8Array(0) })],
+  ];
+  it.each(cases)('%s', async (_what, why, make) => {
+    const signed = await make();
+    await expect(submit(signed)).rejects.toMatchObject({
+      problem: 'namespace_refused',
+      message: expect.stringMatching(why) as string,
+    });
+    expect(system.ledger.governing.namespace.rev).toBe(0);
+    await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    await checkLog(store.inner);
+  });
+
+  it('that was superseded by another one', async () => {
+    const old = await revision();
+    await submit(await revision({ document: { name: 'Acme Corp' } }));
+    await expect(submit(old)).rejects.toThrow(/follow another revision/);
+  });
+});
+
+describe('a disk that fails under a revision', () => {
+  it.each(['did nothing', 'did everything'] as const)('and %s leaves one truth', async (kind) => {
+    const signed = await revision();
+    store.fail('append', kind);
+    const outcome = await submit(signed).then(
+      () => 'logged',
+      () => 'failed',
+    );
+    expect(outcome).toBe(kind === 'did everything' ? 'logged' : 'failed');
+    expect(system.ledger.governing.namespace.rev).toBe(kind === 'did everything' ? 1 : 0);
+    await submit(signed);
+    expect(system.ledger.governing.namespace.rev).toBe(1);
+    await checkLog(store.inner);
+  });
+});

@@ -1,0 +1,119 @@
+import { decodeBase64, entitledKeys, hex, tightestBrake } from '@tallystick/core';
+import type { Change } from '../change.ts';
+import { LOCK_LEVELS } from '../check-transition.ts';
+import type { BrakeTighten, KeyCut } from '../commands.ts';
+import type { BrakeDocument, LockLevel, NamespaceDocument, NamespaceKey } from '../documents.ts';
+import { type Environment, refuse, type View } from './decision.ts';
+import { expected, refuseNoChange } from './subjects.ts';
+
+/** The brake: what may be tightened without the authority, by whoever runs the system or watches it. */
+
+const NEEDED_USAGES = ['product', 'plan', 'customer', 'license'] as const;
+
+/** Locks the namespace further, raises its smallest epoch, or ends the range of keys. */
+export function tightenBrake(view: View, command: BrakeTighten, env: Environment): Change[] {
+  const named = view.subject('namespace', 'namespace');
+  const namespace = expected(named, 'namespace', 'namespace', undefined).document;
+  const current = expected(view.subject('brake', 'brake'), 'brake', 'brake', command.expectedRev);
+  const before = tightestBrake(namespace.epoch, [current.document, env.signedBrake]);
+  const tightened = {
+    lock: tighterLock(before.lock, command.lock),
+    minEpoch: higherEpoch(before.minEpoch, command.minEpoch, namespace),
+    until: lowerCuts(before.until, command.until ?? [], namespace, env.index),
+  };
+  const document: BrakeDocument = {
+    ...current.document,
+    rev: current.rev + 1,
+    epoch: namespace.epoch,
+    ...tightened,
+  };
+  if (saysTheSame(current.document, document)) refuseNoChange(document);
+  if (command.mayStopIssuing !== true) checkStillIssuing(namespace, current.document, document, env.index);
+  const subject = { type: 'brake', id: 'brake' } as const;
+  return [{ type: 'brake.updated', subject, rev: document.rev, document, companion: null }];
+}
+
+function tighterLock(before: LockLevel, wanted: LockLevel | undefined): LockLevel {
+  if (wanted === undefined) return before;
+  if (LOCK_LEVELS.indexOf(wanted) < LOCK_LEVELS.indexOf(before)) {
+    refuse('may_only_tighten', `The brake is at ${before}, and it cannot be loosened to ${wanted}.`, {
+      path: '$.lock',
+    });
+  }
+  return wanted;
+}
+
+function higherEpoch(before: number, wanted: number | undefined, { epoch }: NamespaceDocument): number {
+  if (wanted === undefined) return before;
+  if (wanted < before) {
+    refuse('may_only_tighten', `The brake asks for epoch ${before} at least.`, { path: '$.minEpoch' });
+  }
+  if (wanted > epoch) {
+    refuse('input_invalid', `The namespace is at epoch ${epoch}: no license could be of a later one.`, {
+      path: '$.minEpoch',
+    });
+  }
+  return wanted;
+}
+
+function lowerCuts(
+  before: BrakeDocument['until'],
+  cuts: readonly KeyCut[],
+  namespace: NamespaceDocument,
+  now: number,
+): BrakeDocument['until'] {
+  const until = new Map(before.map(({ id, index }) => [id, index]));
+  for (const [at, cut] of cuts.entries()) {
+    const { id } = keyNamed(namespace, cut.key, `$.until[${at}].key`);
+    const known = until.get(id);
+    // Asked for without an index, it may have ended before: then it stays so.
+    const index = cut.index ?? Math.min(now, known ?? now);
+    if (known !== undefined && index > known) {
+      refuse('may_only_tighten', `The key ends at index ${known} already.`, { path: `$.until[${at}].index` });
+    }
+    until.set(id, index);
+  }
+  return [...until].map(([id, index]) => ({ id, index }));
+}
+
+function keyNamed(namespace: NamespaceDocument, name: string, path: string): NamespaceKey {
+  const found = namespace.keys.find(({ id }) => id === name || shortId(id) === name);
+  if (found === undefined) {
+    refuse('input_invalid', `The namespace lists no key ${name}.`, { path });
+  }
+  if (found.usages.includes('brake')) {
+    refuse('input_invalid', 'The brake cannot end its own key: that takes a namespace revision.', { path });
+  }
+  return found;
+}
+
+function shortId(id: string): string {
+  return hex(decodeBase64(id).subarray(0, 8));
+}
+
+/** Whoever ends a key in the course of a rotation does not mean to stop the business. */
+function checkStillIssuing(
+  namespace: NamespaceDocument,
+  before: BrakeDocument,
+  after: BrakeDocument,
+  index: number,
+): void {
+  const next = index + 1;
+  const stopped = NEEDED_USAGES.find(
+    (usage) =>
+      entitledKeys(namespace, before, usage, index).length > 0 &&
+      entitledKeys(namespace, after, usage, next).length === 0,
+  );
+  if (stopped === undefined) return;
+  refuse(
+    'in_use',
+    `No key would be left that signs ${stopped} records. List another one in the namespace first, or say that this is meant.`,
+    { path: '$.until' },
+  );
+}
+
+function saysTheSame(before: BrakeDocument, after: BrakeDocument): boolean {
+  const told = ({ epoch, lock, minEpoch, until }: BrakeDocument): string =>
+    JSON.stringify({ epoch, lock, minEpoch, until });
+  return told(before) === told(after);
+}

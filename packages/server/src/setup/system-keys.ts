@@ -1,0 +1,103 @@
+/** The keys of a new system, and where they stay: in two sealed files, or the weightier ones in a PKCS#11 token. */
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  createSealedKeystore,
+  type KeySpec,
+  Pkcs11Keystore,
+  readPinFile,
+  type SigningUsage,
+  writeTokenDescription,
+} from '@tallystick/signer';
+import { generateIdentityKeys, type IdentityKeys, keysInMemory } from './identity.ts';
+import type { Layout } from './layout.ts';
+
+/** A token that is there and has a user PIN. */
+export interface TokenOptions {
+  /** Path of the PKCS#11 module. */
+  module: string;
+  label: string;
+  /** Holds the user PIN, mode 0600; the running signer reads it, too. */
+  pinFile: string;
+}
+
+export interface SystemKeys extends AsyncDisposable {
+  keys: IdentityKeys;
+  /** Writes what opens them again. */
+  write(layout: Layout): void;
+  /** Takes back what was made outside the system's folder. */
+  discard(): Promise<void>;
+}
+
+/** Makes all keys of a system; throws KeystoreError. */
+export function makeSystemKeys({
+  ns,
+  origin,
+  token,
+}: {
+  ns: string;
+  origin: string;
+  token?: TokenOptions;
+}): Promise<SystemKeys> {
+  return token === undefined ? makeSealedKeys(ns) : makeTokenKeys(ns, origin, token);
+}
+
+async function makeSealedKeys(ns: string): Promise<SystemKeys> {
+  const specs = generateIdentityKeys(ns);
+  const { root, authority, log, issuing, brake, lease } = specs;
+  return {
+    keys: keysInMemory(specs),
+    write({ keys, secrets }) {
+      seal(keys.offline, secrets.offlinePassphrase, [root, authority]);
+      seal(keys.online, secrets.onlinePassphrase, [log, ...issuing, brake, lease]);
+    },
+    async discard() {},
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Root, authority and log keys in the token. Issuing keys are in memory when they sign, and so sealed here. */
+async function makeTokenKeys(
+  ns: string,
+  origin: string,
+  { module, label, pinFile }: TokenOptions,
+): Promise<SystemKeys> {
+  const pin = readPinFile(pinFile);
+  const keystore = await Pkcs11Keystore.open({ module: resolve(module), token: label, keys: [] }, pin);
+  const generate = (usage: SigningUsage, keyNs: string | null): ReturnType<Pkcs11Keystore['generateKey']> =>
+    keystore.generateKey({ label: `tally ${usage} ${origin}`, alg: 'ed25519', usages: [usage], ns: keyNs });
+  try {
+    const root = await generate('root', null);
+    const authority = await generate('authority', ns);
+    const log = await generate('log', null);
+    const specs = generateIdentityKeys(ns);
+    const { issuing, brake, lease } = specs;
+    return {
+      keys: { ...keysInMemory(specs), root, authority, log },
+      write({ keys, secrets }) {
+        writeTokenDescription(keys.offlineToken, keystore.describe([root, authority]));
+        writeTokenDescription(keys.token, keystore.describe([log]));
+        seal(keys.online, secrets.onlinePassphrase, [...issuing, brake, lease]);
+      },
+      discard: () => keystore.destroyKeys(),
+      [Symbol.asyncDispose]: () => keystore[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await Promise.allSettled([keystore.destroyKeys()]);
+    await keystore[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A keystore under a passphrase of its own, which lies beside. */
+function seal(keystoreFile: string, passphraseFile: string, keys: readonly KeySpec[]): void {
+  const passphrase = randomBytes(24).toString('base64url');
+  createSealedKeystore(keystoreFile, passphrase, keys);
+  writeSecret(passphraseFile, passphrase);
+}
+
+/** Writes a new file for its owner alone. */
+export function writeSecret(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
+}

@@ -1,0 +1,17 @@
+/** A keystore that cannot be opened, written or used, with a sentence for the operator. */
+export class KeystoreError extends Error {
+  override readonly name: string = 'KeystoreError';
+}
+
+/** The token with the key is not there now. Nothing is lost: the next request looks for it again. */
+export class TokenUnavailable extends KeystoreError {
+  override readonly name = 'TokenUnavailable';
+}
+
+/** With which a signer's process ends at a PinRefused, so that nobody starts it again by itself. */
+export const pinRefusedExitCode = 77; // EX_NOPERM
+
+/** The token does not take the PIN. Only people may try again, because a token locks after a few wrong ones. */
+export class PinRefused extends KeystoreError {
+  override readonly name = 'PinRefused';
+}

@@ -1,0 +1,130 @@
+/** Keys in a PKCS#11 token. The private halves never leave it; what is known of them here is their description. */
+import { randomBytes } from 'node:crypto';
+import { type KeyLimits, keyIdOf, type PublicKey } from '@tallystick/core';
+import type { Handle } from 'pkcs11js';
+import { type KeystoreKey, noLimits, type SigningUsage } from './keystore-key.ts';
+import { pkcs11Algorithm, type TokenAlgorithm } from './pkcs11-algorithms.ts';
+import { destroyKey, findKey, generateKey } from './pkcs11-objects.ts';
+import { Pkcs11Token, type TokenAccess } from './pkcs11-token.ts';
+import type { TokenDescription, TokenKeyDescription } from './token-description.ts';
+
+export interface NewTokenKey {
+  /** CKA_LABEL: for people, who see it in the token's own tools. */
+  label: string;
+  alg: TokenAlgorithm;
+  usages: readonly SigningUsage[];
+  ns: string | null;
+}
+
+/** A key in a token, by its description. */
+export class Pkcs11Key implements KeystoreKey {
+  readonly publicKey: PublicKey;
+  readonly keyid: string;
+  readonly usages: readonly SigningUsage[];
+  readonly ns: string | null;
+  /** Limits are of issuing keys, which are never in a token. */
+  readonly limits: KeyLimits = noLimits;
+  readonly #sign: (message: Uint8Array) => Promise<Uint8Array>;
+
+  constructor(description: TokenKeyDescription, sign: (message: Uint8Array) => Promise<Uint8Array>) {
+    this.publicKey = description.publicKey;
+    this.keyid = keyIdOf(description.publicKey);
+    this.usages = description.usages;
+    this.ns = description.ns;
+    this.#sign = sign;
+  }
+
+  sign(message: Uint8Array): Promise<Uint8Array> {
+    return this.#sign(message);
+  }
+}
+
+/** Signatures of both algorithms. */
+const signatureLength = 64;
+
+export class Pkcs11Keystore {
+  readonly #module: string;
+  readonly #label: string;
+  readonly #descriptions: TokenKeyDescription[];
+  readonly #keys: Pkcs11Key[] = [];
+  /** Private keys on the current connection, by CKA_ID. */
+  readonly #handles = new Map<string, Handle>();
+  #token: Pkcs11Token | null = null;
+
+  private constructor({ module, token, keys }: TokenDescription) {
+    this.#module = module;
+    this.#label = token;
+    this.#descriptions = [...keys];
+    for (const description of keys) this.#keys.push(this.#keyOf(description));
+  }
+
+  /**
+   * Logs in to the token of a description and finds its keys. Throws KeystoreError saying what to do:
+   * TokenUnavailable where the token is not there, PinRefused where it does not take the PIN.
+   */
+  static async open(description: TokenDescription, pin: string): Promise<Pkcs11Keystore> {
+    const keystore = new Pkcs11Keystore(description);
+    const { module, token } = description;
+    const prepare = (access: TokenAccess): void => keystore.#findKeys(access);
+    keystore.#token = await Pkcs11Token.open({ module, token, pin, prepare });
+    return keystore;
+  }
+
+  /** In the order of the description, and then as they were generated. */
+  get keys(): readonly Pkcs11Key[] {
+    return this.#keys;
+  }
+
+  /** What `open` takes to find these keys again. */
+  describe(keys: readonly Pkcs11Key[] = this.#keys): TokenDescription {
+    const descriptions = this.#descriptions.filter((_, at) => keys.includes(this.#keys[at] as Pkcs11Key));
+    return { module: this.#module, token: this.#label, keys: descriptions };
+  }
+
+  /** Makes a key in the token that cannot be taken out of it. Throws KeystoreError. */
+  async generateKey({ label, alg, usages, ns }: NewTokenKey): Promise<Pkcs11Key> {
+    const id = randomBytes(16);
+    const { key, handle } = await this.#connection().change((access) => generateKey(access, label, id, alg));
+    const description = { label, id: id.toString('hex'), publicKey: { alg, key }, usages, ns };
+    const made = this.#keyOf(description);
+    this.#handles.set(description.id, handle);
+    this.#descriptions.push(description);
+    this.#keys.push(made);
+    return made;
+  }
+
+  /** Destroys keys for ever, both halves: those that were generated for something that did not come about. */
+  async destroyKeys(): Promise<void> {
+    await this.#connection().change((access) => {
+      for (const description of this.#descriptions) destroyKey(access, description);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#token?.[Symbol.asyncDispose]();
+  }
+
+  #connection(): Pkcs11Token {
+    if (this.#token === null) throw new Error('the keystore is not open');
+    return this.#token;
+  }
+
+  #keyOf(description: TokenKeyDescription): Pkcs11Key {
+    const { sign, digest } = pkcs11Algorithm(description.publicKey.alg);
+    return new Pkcs11Key(description, (message) =>
+      this.#connection().use(async ({ module, session }) => {
+        const handle = this.#handles.get(description.id);
+        if (handle === undefined) throw new Error(`key ${description.label} was not found`);
+        module.C_SignInit(session, { mechanism: sign }, handle);
+        const signature = await module.C_SignAsync(session, digest(message), Buffer.alloc(signatureLength));
+        return new Uint8Array(signature);
+      }),
+    );
+  }
+
+  #findKeys(access: TokenAccess): void {
+    this.#handles.clear();
+    for (const description of this.#descriptions)
+      this.#handles.set(description.id, findKey(access, description));
+  }
+}

@@ -1,0 +1,188 @@
+import { join } from 'node:path';
+import { keyFingerprintText, parseTrustRoot } from '@tallystick/core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Governance } from '../src/governance.ts';
+import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
+import { Mark } from '../src/mark.ts';
+import { Signer } from '../src/signer.ts';
+import { scratchDirectory } from './support/scratch.ts';
+import { at, licenseToSign, origin, record } from './support/signing.ts';
+import { brakeWith, listed, namespaceWith, TestTrust, toSign } from './support/trust.ts';
+
+const issuing = ['product', 'plan', 'customer', 'license'] as const;
+const refusal = (reason: string): unknown => expect.objectContaining({ name: 'SignerRefusal', reason });
+
+let trust: TestTrust;
+let file: string;
+let first: SigningKey;
+let second: SigningKey;
+let brakeKey: SigningKey;
+let keys: SigningKey[];
+
+beforeEach(() => {
+  trust = new TestTrust();
+  file = join(scratchDirectory(), 'mark.db');
+  Mark.create(file, origin);
+  first = new SigningKey(generateKeySpec([...issuing], 'acme'));
+  second = new SigningKey(generateKeySpec([...issuing], 'acme'));
+  brakeKey = new SigningKey(generateKeySpec(['brake'], 'acme'));
+  // The keystore's order is not the namespace's.
+  keys = [new SigningKey(generateKeySpec(['log'], null)), second, brakeKey, first];
+});
+
+/** Runs with a signer that was started anew on what the one before left behind. */
+async function withSigner<T>(work: (signer: Signer) => T | Promise<T>): Promise<T> {
+  using mark = Mark.open(file, origin);
+  const governance = new Governance(mark, parseTrustRoot(trust.root).namespaces);
+  return await work(new Signer(keys, mark, governance, () => Date.parse(at)));
+}
+
+const both = () =>
+  namespaceWith([
+    listed(first.publicKey),
+    listed(second.publicKey, { from: 50 }),
+    listed(brakeKey.publicKey, { usages: ['brake'] }),
+  ]);
+
+async function adoptBoth(): Promise<void> {
+  const { entry, document } = await trust.logged(both());
+  await withSigner((signer) => signer.adopt(entry, document));
+}
+
+function keysOf(signer: Signer, index: number): string[] {
+  return signer.signRecords([licenseToSign()], index)[0]!.signatures.map(({ keyid }) => keyid);
+}
+
+describe('a signer that knows its namespace', () => {
+  it('signs with the first listed key that is valid at the index, also after a restart', async () => {
+    await adoptBoth();
+    await withSigner((signer) => {
+      expect(keysOf(signer, 60)).toEqual([first.keyid]);
+      expect(() => signer.signRecords([licenseToSign()], 0)).toThrow(refusal('no_key'));
+    });
+  });
+
+  it('hands over to the next key at the index where a brake ends the first, within one batch', async () => {
+    await adoptBoth();
+    const until = [{ id: keyFingerprintText(first.publicKey), index: 61 }];
+    const batch = [licenseToSign(), toSign(brakeWith({ rev: 1, until })), licenseToSign()];
+    const signed = await withSigner((signer) => signer.signRecords(batch, 60));
+    expect(signed.map(({ signatures }) => signatures.map(({ keyid }) => keyid))).toEqual([
+      [first.keyid],
+      [brakeKey.keyid],
+      [second.keyid],
+    ]);
+    await withSigner((signer) => {
+      expect(keysOf(signer, 61)).toEqual([second.keyid]);
+      expect(signer.describe().brakes).toMatchObject([{ rev: 1, until }]);
+    });
+  });
+
+  it('signs nothing where no listed key is left, or the one that is listed is not here', async () => {
+    const gone = [{ ...listed(first.publicKey), until: 40 }, listed(trust.authority.publicKey)];
+    const { entry, document } = await trust.logged(namespaceWith(gone));
+    await withSigner(async (signer) => {
+      await signer.adopt(entry, document);
+      expect(keysOf(signer, 39)).toEqual([first.keyid]);
+      expect(() => signer.signRecords([licenseToSign()], 40)).toThrow(refusal('no_key'));
+    });
+  });
+
+  it('takes the namespace from its authority alone', async () => {
+    const forged = await trust.logged(both(), brakeKey);
+    await withSigner(async (signer) => {
+      await expect(signer.adopt(forged.entry, forged.document)).rejects.toThrow(refusal('no_authority'));
+      const { entry } = await trust.logged(both());
+      const other = await trust.logged(namespaceWith([]));
+      await expect(signer.adopt(entry, other.document)).rejects.toThrow(refusal('commitment'));
+    });
+  });
+
+  it.each([
+    ['drops a key', () => namespaceWith([listed(second.publicKey, { from: 50 })], { rev: 1 })],
+    ['moves the beginning of one', () => namespaceWith([listed(first.publicKey, { from: 2 })], { rev: 1 })],
+    ['lowers the epoch', () => namespaceWith(both().keys, { rev: 1, epoch: 0 })],
+  ])('refuses a namespace that %s', async (_what, next) => {
+    const { entry, document } = await trust.logged({ ...both(), epoch: 1 });
+    const later = await trust.logged(next());
+    await withSigner(async (signer) => {
+      await signer.adopt(entry, document);
+      await expect(signer.adopt(later.entry, later.document)).rejects.toThrow(refusal('loosened'));
+    });
+  });
+
+  it('does not go back to an older namespace that it is shown again', async () => {
+    await adoptBoth();
+    const ended = both().keys.map((key) =>
+      key.from === 1 && key.usages.length > 1 ? { ...key, until: 55 } : key,
+    );
+    const later = await trust.logged(namespaceWith(ended, { rev: 1 }));
+    await withSigner((signer) => signer.adopt(later.entry, later.document));
+    await adoptBoth();
+    await withSigner((signer) => expect(keysOf(signer, 55)).toEqual([second.keyid]));
+  });
+});
+
+describe('a brake', () => {
+  const cut = () => ({ id: keyFingerprintText(first.publicKey), index: 70 });
+
+  it('is signed only where the namespace is known', async () => {
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([toSign(brakeWith({ rev: 1, lock: 'frozen' }))], 9)).toThrow(
+        refusal('no_key'),
+      );
+    });
+  });
+
+  it.each([
+    ['a looser lock', () => brakeWith({ rev: 2, lock: 'open', until: [cut()] })],
+    ['a smaller minimum', () => brakeWith({ rev: 2, lock: 'frozen', until: [cut()], minEpoch: 0 })],
+    [
+      'a later end',
+      () => brakeWith({ rev: 2, lock: 'frozen', until: [{ ...cut(), index: 71 }], minEpoch: 0 }),
+    ],
+    ['no end', () => brakeWith({ rev: 2, lock: 'frozen' })],
+    ['another epoch', () => brakeWith({ rev: 2, epoch: 7, lock: 'frozen', until: [cut()] })],
+  ])('with %s than one signed before is refused, also after a restart', async (_what, looser) => {
+    await adoptBoth();
+    const tight = brakeWith({ rev: 1, lock: 'frozen', minEpoch: 0, until: [cut()] });
+    const isAboutMinimum = looser().until.length === 1 && looser().lock === 'frozen' && looser().epoch === 0;
+    const before = isAboutMinimum && looser().until[0]!.index === 70 ? { ...tight, minEpoch: 1 } : tight;
+    await withSigner((signer) => signer.signRecords([toSign(before)], 69));
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([toSign(looser())], 71)).toThrow(refusal('loosened'));
+      expect(() => signer.signRecords([toSign({ ...before, rev: 2 })], 71)).not.toThrow();
+    });
+  });
+
+  it('that the server brings can only add to what binds', async () => {
+    await adoptBoth();
+    await withSigner((signer) => signer.signRecords([toSign(brakeWith({ rev: 1, until: [cut()] }))], 69));
+    const brought = await trust.logged(brakeWith({ rev: 2, lock: 'heightened' }), brakeKey);
+    await withSigner(async (signer) => {
+      await signer.adopt(brought.entry, brought.document);
+      expect(signer.describe().brakes).toMatchObject([{ rev: 2, lock: 'heightened', until: [cut()] }]);
+    });
+  });
+
+  it('without its document, or with another one, is not signed', async () => {
+    await adoptBoth();
+    const item = toSign(brakeWith({ rev: 1, lock: 'frozen' }));
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([{ ...item, content: null }], 9)).toThrow(refusal('commitment'));
+      const other = toSign(brakeWith({ rev: 1, lock: 'sealed' })).content;
+      expect(() => signer.signRecords([{ ...item, content: other }], 9)).toThrow(refusal('commitment'));
+      const { record: asked, content } = toSign(brakeWith({ rev: 2, lock: 'frozen' }));
+      expect(() => signer.signRecords([{ record: { ...asked, rev: 1 }, content }], 9)).toThrow(
+        refusal('malformed'),
+      );
+    });
+  });
+
+  it('of a namespace that the trust root does not name is refused', async () => {
+    const other = record('brake.updated', { ns: 'other', rev: 1, prev: new Uint8Array(32) });
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([{ record: other, content: null }], 9)).toThrow(refusal('no_key'));
+    });
+  });
+});
