@@ -13,7 +13,7 @@ import { openPin, verify } from '@tallystick/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
 import { RealSystem } from './support/real-system.ts';
-import { eventually } from './support/waiting.ts';
+import { eventually, sleep } from './support/waiting.ts';
 
 let system: RealSystem;
 /** Key ids of the issuing keys, in the order of the namespace. */
@@ -90,6 +90,7 @@ describe('a rotation', () => {
   let before: Issued;
 
   it('hands over under load without a failed request, and the old files stay good', async () => {
+    for (let count = 0; count < 20; count++) await issue();
     before = await issue();
     const earlier = Array.from({ length: 150 }, () => issue());
     const rotating = tighten({ until: [{ key: issuing[0]! }] });
@@ -137,6 +138,29 @@ describe('a rotation', () => {
     await system.must('POST', `/v1/licenses/${inHole}/reissue`, {});
     expect(await verdictOf(await fileOf(inHole))).toBe('valid');
     expect(await verdictOf(await fileOf(victim.id))).toBe('valid');
+  });
+
+  it('is whole or has not happened when the signer dies in the middle of it', async () => {
+    const from = before.index;
+    for (let round = 1; round <= 5; round++) {
+      const load = Array.from({ length: 20 }, () => issue().catch(() => null));
+      const asked = tighten({ until: [{ key: issuing[0]!, index: from - round }] });
+      await sleep(Math.random() * 12);
+      system.kill('signer');
+      const first = await asked;
+      await Promise.all(load);
+      const done = await eventually('the brake is tightened', async () => {
+        const again = await tighten({ until: [{ key: issuing[0]!, index: from - round }] });
+        const { code } = again.json as { code?: string };
+        if (code === 'may_only_tighten') throw new Error('a lower end was called a higher one');
+        return again.status === 200 || code === 'no_change';
+      });
+      expect(done && [200, 503].includes(first.status)).toBe(true);
+      const { json } = await system.public('GET', '/trust/acme');
+      const { until } = (json as { brake: { document: { until: { index: number }[] } } }).brake.document;
+      expect(until.map(({ index }) => index)).toEqual([from - round]);
+    }
+    await eventually('it issues again', () => issue().catch(() => null));
   });
 
   it('of the last key, where that is meant, stops issuing and nothing else', async () => {

@@ -60,14 +60,8 @@ describe.skipIf(softHsmModule === null)('a system whose log, root and authority 
     expect(existsSync(keys.offline)).toBe(false);
     expect(existsSync(secrets.offlinePassphrase)).toBe(false);
     const sealed = openSealedKeystore(keys.online, readFileSync(secrets.onlinePassphrase, 'utf8'));
-    expect(sealed.flatMap(({ usages }) => usages)).toEqual([
-      'product',
-      'plan',
-      'customer',
-      'license',
-      'brake',
-      'lease',
-    ]);
+    const issuing = ['product', 'plan', 'customer', 'license'];
+    expect(sealed.map(({ usages }) => usages)).toEqual([issuing, issuing, ['brake'], ['lease']]);
     expect(objectsInToken()).toBe(6);
     await system.down();
     expect(tally('fsck', '--data', root).code).toBe(0);

@@ -25,7 +25,8 @@ export class TrustHistory {
       if (index === undefined) break;
       logged.push({ trust, entry, index });
     }
-    if (logged.length === 0) throw new Error('the log does not begin with this trust root');
+    if (logged.length === 0)
+      throw new Error('the store holds another log: it does not begin with this trust root');
     return new TrustHistory(logged);
   }
 

@@ -16,8 +16,8 @@ import {
   zeroSalt,
 } from '@tallystick/core';
 import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
-import { generateIssuingKey } from '@tallystick/server';
-import { type KeystoreKey, SigningKey } from '@tallystick/signer';
+
+import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
 import { FaultyStore, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkLog } from './support/check-log.ts';
@@ -142,7 +142,7 @@ describe('a revision that its authority signed', () => {
 
 describe('a revision is refused, and nothing changes,', () => {
   const keys = () => system.ledger.governing.namespace.keys;
-  const stranger = () => new SigningKey(generateIssuingKey('acme'));
+  const stranger = () => new SigningKey(generateKeySpec(['license'], 'acme'));
   const cases: [string, RegExp, () => Promise<SignedRevision>][] = [
     ['signed by somebody else', /not signed by the authority/, () => revision({ by: stranger() })],
     ['of another namespace', /not a revision of the namespace/, () => revision({ record: { ns: 'other' } })],
