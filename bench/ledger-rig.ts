@@ -26,12 +26,18 @@ import {
   newSubjectId,
   onlineKeys,
 } from '@tallystick/server';
-import { createSealedKeystore, type KeySpec, Mark, SignerClient } from '@tallystick/signer';
+import {
+  type CellFiles,
+  createSealedKeystore,
+  type KeySpec,
+  Mark,
+  SignerClient,
+  signerLaunch,
+} from '@tallystick/signer';
 import { LocalCosigners } from '@tallystick/testkit';
-import { type ServerProcess, startServer } from './processes.ts';
+import { type ServerProcess, startLaunch } from './processes.ts';
 
 const origin = 'bench.example/log';
-const signerMain = import.meta.resolve('@tallystick/signer/main');
 
 /** A ledger with what it stands on. */
 interface Opened {
@@ -45,7 +51,7 @@ interface RigFiles {
   store: string;
   projections: string;
   signerConfig: string;
-  socket: string;
+  signer: CellFiles;
 }
 
 export class LedgerRig implements AsyncDisposable {
@@ -73,7 +79,7 @@ export class LedgerRig implements AsyncDisposable {
   }
 
   static async start(directory: string): Promise<LedgerRig> {
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     const cosigners = new LocalCosigners(() => Date.now());
     const specs = generateIdentityKeys('acme');
     const content = {
@@ -96,8 +102,8 @@ export class LedgerRig implements AsyncDisposable {
       who: { kind: 'bench', id: 'bench' },
     });
     await store[Symbol.asyncDispose]();
-    const process = await startServer(new URL(signerMain), [files.signerConfig]);
-    const signer = new SignerClient(files.socket);
+    const process = await startLaunch(signerLaunch(files.signerConfig, files.signer), 'the signer');
+    const signer = new SignerClient(files.signer.socket);
     const opened = await open(files, identity, cosigners, signer);
     const rig = new LedgerRig({ files, identity, cosigners, process, signer, opened });
     await rig.#sell();
@@ -190,12 +196,12 @@ function writeFiles(directory: string, keys: readonly KeySpec[], trustRoot: Uint
     trustRoot: at('trust-root.json'),
   };
   writeFileSync(signer.trustRoot, formatTrustRootFile([trustRoot]));
-  writeFileSync(at('signer.json'), JSON.stringify(signer));
+  writeFileSync(at('signer.json'), JSON.stringify(signer), { mode: 0o600 });
   return {
     store: at('ledger.db'),
     projections: at('projections.db'),
     signerConfig: at('signer.json'),
-    socket: signer.socket,
+    signer,
   };
 }
 

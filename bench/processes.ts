@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Launch } from '@tallystick/signer';
 import type { LoadResult } from './load-generator.ts';
 import type { TargetName } from './targets.ts';
 
@@ -72,14 +73,16 @@ export async function startServer(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<ServerProcess> {
   const path = fileURLToPath(script);
-  const child = spawn(process.execPath, [path, ...scriptArguments], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  return startLaunch({ command: process.execPath, args: [path, ...scriptArguments], env }, path);
+}
+
+/** Starts a process that prints a line when it is ready; `name` is for people. */
+export async function startLaunch({ command, args, env }: Launch, name: string): Promise<ServerProcess> {
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child, 'spawn');
   const stop = (): Promise<void> => stopProcess(child);
   try {
-    const ready = await firstLine(child, path);
+    const ready = await firstLine(child, name);
     return { pid: child.pid as number, ready, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();

@@ -1,4 +1,4 @@
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { LogTree } from '@tallystick/core';
 import { SignerClient, SignerRefused } from '@tallystick/signer';
@@ -29,6 +29,8 @@ class Backups {
   putBack(day: string, part: 'ledger' | 'signer'): void {
     const { root } = this.#system.layout;
     rmSync(`${root}/${part}`, { recursive: true });
+    // A copy is open to everybody, and the signer's folder must not be.
+    mkdirSync(`${root}/${part}`, { mode: 0o700 });
     cpSync(`${root}.${day}/${part}`, `${root}/${part}`, { recursive: true });
   }
 }

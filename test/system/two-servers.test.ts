@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Supervisor } from '@tallystick/server';
+import { type CellFiles, type Launch, signerLaunch } from '@tallystick/signer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { walkLog } from './support/log-walk.ts';
 import { RealSystem } from './support/real-system.ts';
 
 const mains = {
   server: fileURLToPath(import.meta.resolve('@tallystick/server/main')),
-  signer: fileURLToPath(import.meta.resolve('@tallystick/signer/main')),
   cosigner: fileURLToPath(import.meta.resolve('@tallystick/witness/main')),
 };
 
@@ -26,10 +26,12 @@ afterAll(async () => {
 
 /** Runs a process to its end; it must end by itself. */
 function run(args: string[]): Promise<{ code: number | null; errors: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: 30_000,
-  });
+  const { execPath: command, env } = process;
+  return runLaunch({ command, args: ['--disable-warning=ExperimentalWarning', ...args], env });
+}
+
+function runLaunch({ command, args, env }: Launch): Promise<{ code: number | null; errors: string }> {
+  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'], timeout: 30_000 });
   let errors = '';
   child.stderr.on('data', (part: Buffer) => {
     errors += part.toString();
@@ -41,7 +43,7 @@ function run(args: string[]): Promise<{ code: number | null; errors: string }> {
 function configLike(name: string, members: object): string {
   const file = `${system.directory}/${name}.second.json`;
   const config = JSON.parse(readFileSync(`${system.layout.run}/${name}.json`, 'utf8')) as object;
-  writeFileSync(file, JSON.stringify({ ...config, ...members }));
+  writeFileSync(file, JSON.stringify({ ...config, ...members }), { mode: 0o600 });
   return file;
 }
 
@@ -81,7 +83,8 @@ describe('a second writer', () => {
   it('of the mark is refused: a second signer, on the same socket and on its own', async () => {
     const own = configLike('signer', { socket: `${system.directory}/second.sock` });
     for (const config of [`${system.layout.run}/signer.json`, own]) {
-      const { code, errors } = await run([mains.signer, config]);
+      const files = JSON.parse(readFileSync(config, 'utf8')) as CellFiles;
+      const { code, errors } = await runLaunch(signerLaunch(config, files));
       expect(code).toBe(1);
       expect(errors).toMatch(/another signer is using .*mark\.db/);
     }

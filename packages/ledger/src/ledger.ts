@@ -260,9 +260,12 @@ export class Ledger {
     return text;
   }
 
-  /** A promise for an entry that waits for its checkpoint; null for a published one, and where none can be signed. */
+  /**
+   * A promise for an entry that waits for its checkpoint; null for a published one, for one that is not there yet, and
+   * where none can be signed.
+   */
   async promiseOf(index: number): Promise<KeptPromise | null> {
-    if (index < (this.published?.size ?? 0)) return null;
+    if (index < (this.published?.size ?? 0) || index >= this.size) return null;
     const promise = await this.#promises.make(index, [this.#state.tree.leaf(index)]);
     return promise && keptPromise(promise, index);
   }

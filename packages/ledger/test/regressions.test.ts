@@ -1,7 +1,7 @@
 /** Behavior that was once missing; each of these failed before it was mended. */
 import { setTimeout as after } from 'node:timers/promises';
 import { isMapRoot } from '@tallystick/core';
-import { Projections } from '@tallystick/ledger';
+import { type AppendBatch, MemoryStore, Projections } from '@tallystick/ledger';
 import { openLedger } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkLog } from './support/check-log.ts';
@@ -42,6 +42,39 @@ describe('a refusal', () => {
     const isLie =
       told !== null && 'refused' in told && JSON.stringify(current!.document).includes('"active"');
     expect(isLie).toBe(false);
+  });
+});
+
+describe('an entry that is in the store, and not in the tree yet', () => {
+  class LateStore extends MemoryStore {
+    told: Promise<void> = Promise.resolve();
+
+    override async append(batch: AppendBatch): Promise<void> {
+      await super.append(batch);
+      await this.told;
+    }
+  }
+
+  it('is not there yet for readers', async () => {
+    const store = new LateStore();
+    await using late = await CrashingSystem.start({ store });
+    await late.sell();
+    await late.published();
+    const index = late.ledger.size;
+    const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+    store.told = told;
+    const issued = late.make({ type: 'license.issue', plan: 'pro' });
+    while ((await store.entry(index)) === undefined) await after(1);
+    expect(late.ledger.size).toBe(index);
+    const { read } = late.ledger;
+    expect(await read.logEntry(index)).toBeUndefined();
+    expect(await late.ledger.promiseOf(index)).toBeNull();
+    expect(await read.recordsBetween(index, index + 10)).toEqual([]);
+    expect(await read.recordsBetween(index + 5, index + 10)).toEqual([]);
+    tell();
+    await issued;
+    expect(await read.logEntry(index)).toMatchObject({ index, kind: 'record' });
+    expect(await read.recordsBetween(index, index + 10)).toHaveLength(1);
   });
 });
 

@@ -1,3 +1,5 @@
+export type { CellFiles } from './cell/files.ts';
+export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export {

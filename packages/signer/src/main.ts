@@ -1,11 +1,16 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, and {"token":{"description","pinFile"}} where the log
- * key is in a PKCS#11 token. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP opens the keystore anew.
+ * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, {"token":{"description","pinFile"}} where
+ * the log key is in a PKCS#11 token, and "socketFor":"group" where the server runs as another user of the signer's group.
+ * Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP
+ * opens the keystore anew.
  */
 import { readFileSync } from 'node:fs';
 import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
+import { closeCell } from './cell/close-cell.ts';
+import { type CellFiles, demandOwnFiles, demandReopenedFiles } from './cell/files.ts';
+import { demandCell } from './cell/runtime.ts';
 import { Governance } from './governance.ts';
 import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
@@ -15,37 +20,34 @@ import { openSealedKeystore } from './keystore/sealed-file.ts';
 import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
-import { listen } from './socket-server.ts';
+import { listen, type ReportAlarm } from './socket-server.ts';
 
-interface SignerConfig {
-  socket: string;
-  keystore: string;
-  passphraseFile: string;
-  mark: string;
+interface SignerConfig extends CellFiles {
   origin: string;
-  /** File of the trust root: it names the authorities that the namespaces are taken from. */
-  trustRoot: string;
-  token?: { description: string; pinFile: string };
 }
 
 async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: signer <config.json>');
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
+  demandCell({ withToken: config.token !== undefined });
+  demandOwnFiles(file, config);
   const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
   const sealed = openSealedKeystore(config.keystore, passphrase);
-  await using token = await openToken(config.token);
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
-  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map());
+  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
+  await using token = await openToken(config.token);
   const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
   const signer = new Signer(withToken(sealed), mark, governance, () => Date.now());
   process.on('SIGHUP', () => reload(signer, config, withToken));
-  const server = await listen(signer, config.socket, (alarm) => {
+  const alarmLine: ReportAlarm = (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
     );
-  });
+  };
+  const server = await listen(signer, config.socket, alarmLine, config.socketFor);
+  closeCell(config);
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();
   server.close();
@@ -58,11 +60,12 @@ function reload(
   withToken: (keys: readonly KeystoreKey[]) => KeystoreKey[],
 ): void {
   try {
+    demandReopenedFiles(config);
     const sealed = openSealedKeystore(config.keystore, readPassphraseFile(config.passphraseFile));
     signer.replaceKeys(withToken(sealed));
     process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const line = { alarm: 'keystore_not_reloaded', message, at: new Date().toISOString() };
     process.stderr.write(`${JSON.stringify(line)}\n`);
   }
@@ -86,10 +89,20 @@ function stopRequested(): Promise<void> {
   });
 }
 
+/** What the walls of the cell deny is named: their own message does not. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const denied = [error, error.cause].find(
+    (each) => (each as { permission?: string })?.permission !== undefined,
+  );
+  const { permission, resource } = (denied ?? {}) as { permission?: string; resource?: string };
+  return permission === undefined ? error.message : `its cell denies ${permission} of ${resource}`;
+}
+
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`signer: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`signer: ${messageOf(error)}\n`);
     process.exit(error instanceof PinRefused ? pinRefusedExitCode : 1);
   },
 );

@@ -6,7 +6,7 @@
  * A small SQLite file: its transaction makes the mark durable before a signature leaves, and its
  * exclusive lock keeps a second signer off the same mark, also after kill -9.
  */
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type Checkpoint, emptyRoot, formatCheckpoint } from '@tallystick/core';
 
@@ -29,6 +29,8 @@ export class Mark {
   /** Makes the mark of a log that has no entries yet; refuses where there is one. */
   static create(file: string, origin: string): void {
     if (existsSync(file)) throw new MarkError(`${file} exists: a log has one mark for its whole life`);
+    // SQLite would make it readable by everybody, and gives its journal the mode that it finds.
+    closeSync(openSync(file, 'wx', 0o600));
     const database = new DatabaseSync(file);
     database.exec('PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA');
     database.exec(

@@ -1,7 +1,9 @@
-/** The signer's door: a local socket that only its owner can open, one frame per request. */
+/** The signer's door: a local socket that only its owner, or also its group, can open; one frame per request. */
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
+import type { SocketAudience } from './cell/files.ts';
+import { SocketGuard } from './cell/socket-guard.ts';
 import { KeystoreError } from './keystore/keystore-error.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
 import { parseRequest, SignerRefusal, unavailableReason } from './protocol/requests.ts';
@@ -14,20 +16,35 @@ const connectionsMax = 16;
 /** Requests of one connection that are carried out at the same time, give or take those of one read. */
 const unansweredMax = 64;
 
-export async function listen(signer: Signer, socketPath: string, alarm: ReportAlarm): Promise<Server> {
+export async function listen(
+  signer: Signer,
+  socketPath: string,
+  alarm: ReportAlarm,
+  audience: SocketAudience = 'owner',
+): Promise<Server> {
   await removeStaleSocket(socketPath);
-  const server = createServer((socket) => serve(signer, socket, alarm));
+  let guard: SocketGuard | undefined;
+  const server = createServer((socket) => {
+    const change = guard?.change() ?? null;
+    if (change === null) {
+      serve(signer, socket, alarm);
+      return;
+    }
+    alarm({ reason: 'socket_changed', message: change, op: 'connect' });
+    socket.destroy();
+  });
   server.maxConnections = connectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    // The socket is bound within the call, and is its owner's alone from its first moment on.
-    const umask = process.umask(0o177);
+    // The socket is bound within the call, and is open to nobody else from its first moment on.
+    const umask = process.umask(audience === 'group' ? 0o117 : 0o177);
     try {
       server.listen(socketPath, resolve);
     } finally {
       process.umask(umask);
     }
   });
+  guard = SocketGuard.watch(socketPath, audience);
   return server;
 }
 

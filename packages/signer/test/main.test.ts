@@ -1,71 +1,39 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { formatTrustRootFile } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import { createSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { generateKeySpec } from '../src/keystore/signing-key.ts';
-import { Mark } from '../src/mark.ts';
-import { scratchDirectory } from './support/scratch.ts';
-import { at, GrowingLog, keySpecs, origin, record } from './support/signing.ts';
-import { TestTrust } from './support/trust.ts';
+import {
+  endSigners,
+  passphrase,
+  type RunningSigner,
+  runSigner,
+  SignerFiles,
+} from './support/running-signer.ts';
+import { at, GrowingLog, keySpecs, record } from './support/signing.ts';
 
-const passphrase = 'correct horse battery staple';
+let files: SignerFiles;
 let directory: string;
-type ConfigMember = 'socket' | 'keystore' | 'passphraseFile' | 'mark' | 'origin' | 'trustRoot';
-let config: Record<ConfigMember, string>;
+let config: SignerFiles['config'];
 let configFile: string;
-const children: ChildProcess[] = [];
 
 beforeEach(() => {
-  directory = scratchDirectory();
-  const file = (name: string): string => join(directory, name);
-  config = {
-    socket: file('signer.sock'),
-    keystore: file('keystore.json'),
-    passphraseFile: file('passphrase'),
-    mark: file('mark.db'),
-    origin,
-    trustRoot: file('trust-root.json'),
-  };
-  writeFileSync(config.trustRoot, formatTrustRootFile([new TestTrust().root]));
-  configFile = file('signer.json');
-  writeFileSync(configFile, JSON.stringify(config));
-  writeFileSync(config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });
-  createSealedKeystore(config.keystore, passphrase, keySpecs());
-  Mark.create(config.mark, origin);
+  files = new SignerFiles();
+  ({ directory, config, configFile } = files);
 });
 
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-});
+afterEach(endSigners);
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
+function run(): RunningSigner {
+  return runSigner(files);
 }
 
-function run(args: string[] = [configFile]): { child: ChildProcess; output: Ended; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../src/main.ts'), ...args]);
-  children.push(child);
-  const output: Ended = { code: null, stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => {
-    output.stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    output.stderr += chunk;
-  });
-  const ended = once(child, 'close').then(([code]) => ({ ...output, code: code as number | null }));
-  return { child, output, ended };
-}
-
-async function runUntilListening(): Promise<ReturnType<typeof run>> {
+async function runUntilListening(): Promise<RunningSigner> {
   const running = run();
-  await Promise.race([once(running.child.stdout!, 'data'), running.ended]);
+  await running.listening();
   return running;
 }
 
@@ -106,7 +74,7 @@ describe('the signer process', () => {
 
   it('does not start twice on one mark', async () => {
     await runUntilListening();
-    writeFileSync(configFile, JSON.stringify({ ...config, socket: join(directory, 'other.sock') }));
+    files.configure({ socket: join(directory, 'other.sock') });
     const { code, stderr } = await run().ended;
     expect(code).toBe(1);
     expect(stderr).toMatch(/^signer: another signer is using .*\n$/);
@@ -130,6 +98,12 @@ describe('the signer process', () => {
       () => chmodSync(config.passphraseFile, 0o620),
       /passphrase has mode 620.*run chmod 600/,
     ],
+    [
+      'a trust root that its group can write',
+      () => chmodSync(config.trustRoot, 0o664),
+      /trust-root.json has mode 664, so that others than its owner can change it: run chmod 644/,
+    ],
+    ['no trust root', () => rmSync(config.trustRoot), /ENOENT.*trust-root/],
     ['no keystore', () => rmSync(config.keystore), /there is no keystore/],
     ['a keystore that is none', () => writeFileSync(config.keystore, '{}'), /is not a keystore/],
     ['no mark', () => rmSync(config.mark), /mark .* is missing/],
@@ -143,13 +117,13 @@ describe('the signer process', () => {
     [
       'a socket path that does not exist',
       () => write({ socket: join(directory, 'none/signer.sock') }),
-      /listen/,
+      /there is no folder .*none: run mkdir/,
     ],
     ['a config that is not JSON', () => writeFileSync(configFile, '{'), /JSON/],
     ['no config', () => rmSync(configFile), /ENOENT/],
   ];
   function write(changes: Partial<typeof config>): void {
-    writeFileSync(configFile, JSON.stringify({ ...config, ...changes }));
+    files.configure(changes);
   }
   function rekey(specs: Parameters<typeof createSealedKeystore>[2]): void {
     rmSync(config.keystore);
@@ -167,7 +141,10 @@ describe('the signer process', () => {
   });
 
   it('without arguments says how it is used', async () => {
-    expect(await run([]).ended).toMatchObject({ code: 1, stderr: 'signer: usage: signer <config.json>\n' });
+    expect(await runSigner(files, { args: (args) => args.slice(0, -1) }).ended).toMatchObject({
+      code: 1,
+      stderr: 'signer: usage: signer <config.json>\n',
+    });
   });
 
   it('beside a socket that is served refuses to take it', async () => {

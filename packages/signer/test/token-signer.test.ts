@@ -1,13 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import {
   base64,
   formatCheckpoint,
   formatNote,
-  formatTrustRootFile,
   LogTree,
   leafHash,
   makeVerifierKey,
@@ -18,20 +15,26 @@ import {
   verifyPromise,
 } from '@tallystick/core';
 import { SoftHsm, softHsmModule } from '@tallystick/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import type { SigningUsage } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
 import { type Pkcs11Key, Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
-import { createSealedKeystore } from '../src/keystore/sealed-file.ts';
+import { addToSealedKeystore, createSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { SigningKey } from '../src/keystore/signing-key.ts';
 import { writeTokenDescription } from '../src/keystore/token-description.ts';
-import { Mark } from '../src/mark.ts';
+import type { Mark } from '../src/mark.ts';
 import type { BatchToSign } from '../src/protocol/requests.ts';
 import { listen } from '../src/socket-server.ts';
+import {
+  endSigners,
+  passphrase,
+  type RunningSigner,
+  runSigner,
+  SignerFiles,
+} from './support/running-signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
 import { at, GrowingLog, keySpecs, licenseToSign, origin, record, signerOf } from './support/signing.ts';
-import { TestTrust } from './support/trust.ts';
 
 const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
@@ -153,74 +156,72 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
   });
 
   describe('as a process', () => {
-    const children: ChildProcess[] = [];
-    let config: Record<string, unknown>;
+    let files: SignerFiles;
+    let token: { description: string; pinFile: string };
 
     beforeEach(() => {
-      const file = (name: string): string => join(directory, name);
-      const token = { description: file('token.json'), pinFile: file('token.pin') };
-      config = {
-        socket: file('s.sock'),
-        keystore: file('online.sealed'),
-        passphraseFile: file('passphrase'),
-        mark: file('mark.db'),
-        origin,
-        trustRoot: file('trust-root.json'),
-        token,
+      files = new SignerFiles();
+      token = {
+        description: join(files.directory, 'keys', 'token.json'),
+        pinFile: join(directory, 'token.pin'),
       };
-      writeFileSync(file('trust-root.json'), formatTrustRootFile([new TestTrust().root]));
-      writeFileSync(file('passphrase'), 'correct horse battery staple', { mode: 0o600 });
-      createSealedKeystore(file('online.sealed'), 'correct horse battery staple', keySpecs().slice(1));
+      rmSync(files.config.keystore);
+      createSealedKeystore(files.config.keystore, passphrase, keySpecs().slice(1));
       writeTokenDescription(token.description, keystore.describe([logKey]));
       writeFileSync(token.pinFile, hsm.pin, { mode: 0o600 });
-      Mark.create(file('mark.db'), origin);
-      writeFileSync(file('signer.json'), JSON.stringify(config));
+      files.configure({ token });
     });
 
-    afterEach(() => {
-      for (const child of children.splice(0)) child.kill('SIGKILL');
-    });
+    afterEach(endSigners);
 
-    async function run(): Promise<{ child: ChildProcess; listens: boolean; stderr: () => string }> {
-      const main = join(import.meta.dirname, '../src/main.ts');
-      const child = spawn(process.execPath, [main, join(directory, 'signer.json')]);
-      children.push(child);
-      let stderr = '';
-      child.stderr.on('data', (chunk) => {
-        stderr += chunk;
-      });
-      const ended = once(child, 'close').then(() => false);
-      const listens = await Promise.race([once(child.stdout, 'data').then(() => true), ended]);
-      return { child, listens, stderr: () => stderr };
+    async function runUntilListening(): Promise<RunningSigner> {
+      const running = runSigner(files);
+      await running.listening();
+      return running;
     }
 
     it('signs, and ends on SIGTERM with status 0', async () => {
-      const { child } = await run();
-      const client = new SignerClient(join(directory, 's.sock'));
+      const { child, ended } = await runUntilListening();
+      const client = new SignerClient(files.config.socket);
       await checkPromise(await client.signBatch(batch));
       await checkLine(5, await client.signCheckpoint(log.checkpoint(5), []));
       await client[Symbol.asyncDispose]();
-      const ended = once(child, 'exit');
       child.kill('SIGTERM');
-      expect(await ended).toEqual([0, null]);
+      expect((await ended).code).toBe(0);
+    });
+
+    it('goes on in its closed cell when the token was away, and with keys that were added', async () => {
+      const { child, output } = await runUntilListening();
+      await using client = new SignerClient(files.config.socket);
+      await checkPromise(await client.signBatch(batch));
+      hsm.takeAway();
+      await expect(client.signBatch(batch)).rejects.toMatchObject({ name: 'SignerUnavailable' });
+      hsm.putBack();
+      await checkPromise(await client.signBatch(batch));
+      addToSealedKeystore(files.config.keystore, passphrase, keySpecs().slice(1, 2));
+      child.kill('SIGHUP');
+      await vi.waitFor(() => expect(output.stderr).toMatch(/"reloaded":.*"keys":5}/), { timeout: 10_000 });
+      expect((await client.hello()).keys).toHaveLength(6);
+      await checkPromise(await client.signBatch(batch));
     });
 
     it.each([
-      [
-        'a wrong PIN',
-        () => writeFileSync(join(directory, 'token.pin'), '161803'),
-        /does not take the PIN/,
-        77,
-      ],
+      ['a wrong PIN', () => writeFileSync(token.pinFile, '161803'), /does not take the PIN/, 77],
       ['no token', () => hsm.takeAway(), /no token labeled "tally".*connect it/, 1],
+      ['a PIN that others can read', () => chmodSync(token.pinFile, 0o644), /token.pin has mode 644/, 1],
+      [
+        'a description that others can write',
+        () => chmodSync(token.description, 0o666),
+        /others .* change/,
+        1,
+      ],
     ])('does not start with %s, and says so in one sentence', async (_what, spoil, words, code) => {
       spoil();
-      const { child, listens, stderr } = await run();
-      expect(listens).toBe(false);
-      expect(stderr()).toMatch(/^signer: [^\n]+\n$/);
-      expect(stderr()).toMatch(words);
-      expect(stderr()).not.toContain('161803');
-      expect(child.exitCode).toBe(code);
+      const ended = await runSigner(files).ended;
+      expect(ended).toMatchObject({ code, stdout: '' });
+      expect(ended.stderr).toMatch(/^signer: [^\n]+\n$/);
+      expect(ended.stderr).toMatch(words);
+      expect(ended.stderr).not.toContain('161803');
     });
   });
 });

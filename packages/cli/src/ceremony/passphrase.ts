@@ -6,6 +6,7 @@ import {
   openSealedKeystore,
   Pkcs11Keystore,
   readPassphraseFile,
+  readPinFile,
   readTokenDescription,
 } from '@tallystick/signer';
 import type { Context } from '../context.ts';
@@ -15,8 +16,15 @@ const withoutTerminal =
   'Run it in a terminal to type it, or name a file of mode 0600 with --passphrase-file.';
 
 /** Throws a usage error where there is neither. */
-async function askPassphrase(context: Context, file: string | undefined, path: string): Promise<string> {
-  if (file !== undefined) return readFile(file);
+async function askPassphrase(
+  context: Context,
+  file: string | undefined,
+  path: string,
+): Promise<string | Uint8Array> {
+  return file === undefined ? askTyped(context, path) : readSecret(file, readPassphraseFile);
+}
+
+async function askTyped(context: Context, path: string): Promise<string> {
   const typed = await context.ask(`Passphrase of ${path}: `, { hidden: true });
   if (typed === null) throw usageError(`The passphrase of ${path} is missing.`, withoutTerminal);
   return typed;
@@ -27,7 +35,7 @@ export async function askNewPassphrase(
   context: Context,
   file: string | undefined,
   path: string,
-): Promise<string> {
+): Promise<string | Uint8Array> {
   const first = await askPassphrase(context, file, path);
   if (file !== undefined) return first;
   const second = await context.ask('The same again: ', { hidden: true });
@@ -61,7 +69,10 @@ export async function openKeys(
 
 async function openToken(context: Context, path: string, pinFile: string | undefined): Promise<OpenKeys> {
   const description = readTokenDescription(path);
-  const pin = await askPassphrase(context, pinFile, `token ${description.token}`);
+  const pin =
+    pinFile === undefined
+      ? await askTyped(context, `token ${description.token}`)
+      : readSecret(pinFile, readPinFile);
   return Pkcs11Keystore.open(description, pin);
 }
 
@@ -75,9 +86,9 @@ function isTokenDescription(path: string): boolean {
   }
 }
 
-function readFile(file: string): string {
+function readSecret<T>(file: string, read: (file: string) => T): T {
   try {
-    return readPassphraseFile(file);
+    return read(file);
   } catch (error) {
     throw usageError(`The passphrase cannot be read: ${messageOf(error)}.`, 'Correct that, or type it.');
   }

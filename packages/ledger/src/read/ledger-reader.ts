@@ -179,10 +179,12 @@ export class LedgerReader {
 
   /** An entry with what it is about; undefined where the log has not got it yet. */
   async logEntry(index: number): Promise<LogEntryView | undefined> {
-    const stored = await this.#parts.store.entry(index);
+    const { state, store } = this.#parts;
+    // A commit is in the store a moment before it is in the tree.
+    const stored = index < state.size ? await store.entry(index) : undefined;
     if (stored === undefined) return undefined;
     this.#parts.checkSound();
-    checkEntry(stored, this.#parts.state.tree.leaf(index));
+    checkEntry(stored, state.tree.leaf(index));
     const base = { index, leaf: base64(stored.leaf), entry: base64(stored.entry) };
     if (stored.subject === null) {
       return {
@@ -202,7 +204,8 @@ export class LedgerReader {
   async recordsBetween(from: number, to: number): Promise<RecordEvent[]> {
     const { store, state } = this.#parts;
     this.#parts.checkSound();
-    const stored = await store.entries(from, Math.min(1000, to - from));
+    const limit = Math.min(1000, to - from, state.size - from);
+    const stored = limit > 0 ? await store.entries(from, limit) : [];
     return stored.flatMap((each) => {
       const { index, entry, content } = each;
       checkEntry(each, state.tree.leaf(index));

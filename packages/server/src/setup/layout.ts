@@ -63,10 +63,13 @@ export function layoutOf(directory: string): Layout {
   };
 }
 
-/** In the data folder, or in the folder for temporary files where that path would be too long for a socket. */
+/**
+ * In the data folder, or in a folder of its own among the temporary files where that path would be too long for a
+ * socket.
+ */
 function socketPath(root: string): string {
   const inside = join(root, 'signer', 'signer.sock');
   if (Buffer.byteLength(inside) <= socketPathMax) return inside;
   const name = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  return join(tmpdir(), `tally-signer-${name}.sock`);
+  return join(tmpdir(), `tally-signer-${name}`, 'signer.sock');
 }

@@ -4,12 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { pinRefusedExitCode } from '@tallystick/signer';
+import { type CellFiles, type Launch, pinRefusedExitCode, signerLaunch } from '@tallystick/signer';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { Predecessor } from './predecessor.ts';
@@ -41,14 +42,13 @@ const restartDelaysMs = [100, 200, 500, 1000, 2000, 5000];
 const healthyMs = 30_000;
 
 const mains = {
-  signer: fileURLToPath(import.meta.resolve('@tallystick/signer/main')),
   cosigner: fileURLToPath(import.meta.resolve('@tallystick/witness/main')),
   server: fileURLToPath(new URL('../main.ts', import.meta.url)),
 } as const;
 
 interface Child {
   name: string;
-  args: string[];
+  launch: Launch;
   process: ChildProcess | null;
   startedAt: number;
   failures: number;
@@ -114,7 +114,7 @@ export class Supervisor {
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const chosen = await choosePorts(ports ?? system.ports);
     this.#followKeystore(layout.keys.online);
-    await this.#launch('signer', [mains.signer, writeConfig(layout, 'signer', signerConfig(layout, system))]);
+    await this.#launch('signer', signerLaunchOf(layout, system));
     const cosigners: Record<string, string> = {};
     const starting = system.cosigners.map(async ({ name, folder, kind }) => {
       const port = await freePort();
@@ -123,12 +123,15 @@ export class Supervisor {
         folder,
         cosignerConfig(layout, system, { name, folder, kind, port }, chosen.public),
       );
-      await this.#launch(folder, [mains.cosigner, kind, 'serve', '--config', config]);
+      await this.#launch(folder, nodeLaunch(mains.cosigner, kind, 'serve', '--config', config));
       cosigners[name] = `http://127.0.0.1:${port}`;
     });
     await Promise.all(starting);
     const config = { ...serverConfig(layout, system, chosen), cosigners, ...server };
-    const line = await this.#launch('server', [mains.server, writeConfig(layout, 'server', config)]);
+    const line = await this.#launch(
+      'server',
+      nodeLaunch(mains.server, writeConfig(layout, 'server', config)),
+    );
     this.#urls = line.listening as typeof this.urls;
     this.#rememberAddresses();
   }
@@ -141,8 +144,8 @@ export class Supervisor {
     });
   }
 
-  async #launch(name: string, args: string[]): Promise<Record<string, unknown>> {
-    const child: Child = { name, args, process: null, startedAt: 0, failures: 0 };
+  async #launch(name: string, launch: Launch): Promise<Record<string, unknown>> {
+    const child: Child = { name, launch, process: null, startedAt: 0, failures: 0 };
     this.#children.push(child);
     for (;;) {
       try {
@@ -156,9 +159,8 @@ export class Supervisor {
 
   /** Starts a process and resolves with the line in which it says that it listens. */
   #spawn(child: Child): Promise<Record<string, unknown>> {
-    const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...child.args], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
+    const { command, args, env } = child.launch;
+    const started = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     child.process = started;
     child.startedAt = Date.now();
     if (started.pid !== undefined) this.#events.onStart?.(child.name, started.pid);
@@ -240,18 +242,25 @@ function writeConfig(layout: Layout, name: string, config: object): string {
   return file;
 }
 
-function signerConfig(layout: Layout, system: SystemDescription): object {
-  return {
+function nodeLaunch(...args: string[]): Launch {
+  const command = process.execPath;
+  return { command, args: ['--disable-warning=ExperimentalWarning', ...args], env: process.env };
+}
+
+/** The signer is started into a cell of its own. */
+function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
+  const files: CellFiles = {
     socket: layout.signer.socket,
     keystore: layout.keys.online,
     passphraseFile: layout.secrets.onlinePassphrase,
     mark: layout.signer.mark,
-    origin: system.origin,
     trustRoot: layout.trustRoot,
     ...(system.tokenPinFile && {
       token: { description: layout.keys.token, pinFile: system.tokenPinFile },
     }),
   };
+  mkdirSync(dirname(files.socket), { recursive: true, mode: 0o700 });
+  return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin }), files);
 }
 
 function cosignerConfig(

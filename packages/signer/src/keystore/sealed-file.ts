@@ -10,6 +10,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, wri
 import { dirname } from 'node:path';
 import { base64, decodeBase64, utf8 } from '@tallystick/core';
 import { KeystoreError } from './keystore-error.ts';
+import { takeSeeds } from './sealed-seeds.ts';
 import { type KeySpec, SigningKey } from './signing-key.ts';
 import { open, seal } from './xaes-256-gcm.ts';
 
@@ -17,57 +18,92 @@ import { open, seal } from './xaes-256-gcm.ts';
 const kdfDefaults = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const;
 const passphraseLengthMin = 12;
 
+/** Bytes are zero after they were used, however that ends; a string cannot be overwritten. */
+export type Passphrase = string | Uint8Array;
+
 /** Writes a new keystore with mode 0600; refuses to overwrite one. */
-export function createSealedKeystore(file: string, passphrase: string, keys: readonly KeySpec[]): void {
-  if (passphrase.length < passphraseLengthMin) {
-    throw new KeystoreError(`the passphrase needs at least ${passphraseLengthMin} characters`);
-  }
-  const text = sealedText(passphrase, keys);
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    throw new KeystoreError(`${file} exists already, or its folder does not`, { cause: error });
-  }
-  writeInPlace(file, text);
+export function createSealedKeystore(file: string, passphrase: Passphrase, keys: readonly KeySpec[]): void {
+  usingUp(passphrase, () => {
+    if (normalized(passphrase).length < passphraseLengthMin) {
+      throw new KeystoreError(`the passphrase needs at least ${passphraseLengthMin} characters`);
+    }
+    const text = sealedText(passphrase, keys);
+    try {
+      closeSync(openSync(file, 'wx', 0o600));
+    } catch (error) {
+      throw new KeystoreError(`${file} exists already, or its folder does not`, { cause: error });
+    }
+    writeInPlace(file, text);
+  });
 }
 
 /** Adds keys behind those that a keystore holds. It holds either all of them afterwards, or what it held before. */
-export function addToSealedKeystore(file: string, passphrase: string, keys: readonly KeySpec[]): void {
-  const held = readSpecs(file, passphrase);
-  writeInPlace(file, sealedText(passphrase, [...held, ...keys]));
+export function addToSealedKeystore(file: string, passphrase: Passphrase, keys: readonly KeySpec[]): void {
+  usingUp(passphrase, () => {
+    const held = readContent(file, passphrase, parseKeys);
+    writeInPlace(file, sealedText(passphrase, [...held, ...keys]));
+  });
 }
 
-function sealedText(passphrase: string, keys: readonly KeySpec[]): string {
+function sealedText(passphrase: Passphrase, keys: readonly KeySpec[]): string {
   const salt = randomBytes(32);
   const header = JSON.stringify({ v: 1, kdf: { ...kdfDefaults, salt: base64(salt) } });
   const key = deriveKey(passphrase, salt, kdfDefaults);
-  const sealed = seal(key, utf8(JSON.stringify({ keys })), utf8(header));
+  const content = utf8(JSON.stringify({ keys }));
+  const sealed = seal(key, content, utf8(header));
   key.fill(0);
+  content.fill(0);
   return `${header.slice(0, -1)},"sealed":"${base64(sealed)}"}\n`;
 }
 
-/** Opens a keystore; throws KeystoreError for loose file modes, a wrong passphrase or damage. */
-export function openSealedKeystore(file: string, passphrase: string): SigningKey[] {
-  return readSpecs(file, passphrase).map((spec) => new SigningKey(spec));
+/**
+ * Opens a keystore; throws KeystoreError for loose file modes, a wrong passphrase or damage. Every buffer that held what
+ * it opened is zero afterwards.
+ */
+export function openSealedKeystore(file: string, passphrase: Passphrase): SigningKey[] {
+  return usingUp(passphrase, () => readContent(file, passphrase, openKeys));
 }
 
-function readSpecs(file: string, passphrase: string): KeySpec[] {
+function usingUp<T>(passphrase: Passphrase, work: () => T): T {
+  try {
+    return work();
+  } finally {
+    if (typeof passphrase !== 'string') passphrase.fill(0);
+  }
+}
+
+/** What `read` makes of the content, which it may overwrite. */
+function readContent<T>(file: string, passphrase: Passphrase, read: (content: Uint8Array) => T): T {
   const { mode } = statOf(file);
   if ((mode & 0o077) !== 0) {
     throw new KeystoreError(`${file} can be read by others than its owner: run chmod 600 on it`);
   }
   const { header, kdf, salt, sealed } = parseFile(file);
   const key = deriveKey(passphrase, salt, kdf);
+  let content: Uint8Array | undefined;
   try {
-    const content = open(key, sealed, utf8(header));
-    const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
-    content.fill(0);
-    return keys;
+    content = open(key, sealed, utf8(header));
+    return read(content);
   } catch (error) {
     throw new KeystoreError(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
   } finally {
     key.fill(0);
+    content?.fill(0);
   }
+}
+
+function openKeys(content: Uint8Array): SigningKey[] {
+  const seeds = takeSeeds(content);
+  try {
+    return parseKeys(content).map((spec, index) => new SigningKey(spec, seeds[index]));
+  } finally {
+    for (const seed of seeds) seed.fill(0);
+  }
+}
+
+function parseKeys(content: Uint8Array): KeySpec[] {
+  const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
+  return keys;
 }
 
 interface Kdf {
@@ -107,9 +143,17 @@ function statOf(file: string): { mode: number } {
   }
 }
 
-function deriveKey(passphrase: string, salt: Uint8Array, kdf: Kdf): Uint8Array {
+function deriveKey(passphrase: Passphrase, salt: Uint8Array, kdf: Kdf): Uint8Array {
   const { n, r, p } = kdf;
-  return scryptSync(passphrase.normalize('NFKC'), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
+  return scryptSync(normalized(passphrase), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
+}
+
+/** NFKC leaves ASCII as it is; only another passphrase has to become a string, which cannot be overwritten. */
+function normalized(passphrase: Passphrase): Passphrase {
+  if (typeof passphrase === 'string') return passphrase.normalize('NFKC');
+  if (passphrase.every((byte) => byte < 0x80)) return passphrase;
+  const { buffer, byteOffset, byteLength } = passphrase;
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8').normalize('NFKC');
 }
 
 /** Whole or not at all: written beside, synced, then renamed. */

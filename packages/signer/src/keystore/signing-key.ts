@@ -34,8 +34,8 @@ export class SigningKey implements KeystoreKey {
   readonly keyid: string;
   readonly #privateKey: KeyObject;
 
-  constructor(spec: KeySpec) {
-    const seed = decodeBase64(spec.seed, 32);
+  /** @param seed 32 bytes that count instead of the specification's; they are zero afterwards */
+  constructor(spec: KeySpec, seed: Uint8Array = decodeBase64(spec.seed, 32)) {
     const der = Buffer.concat([pkcs8Prefix, seed]);
     this.#privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     der.fill(0);

@@ -4,10 +4,17 @@
  * The subkey is CMAC-based (NIST SP 800-108r1 with one block of input): see c2sp.org/XAES-256-GCM,
  * whose vectors are the tests of this file.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  type DecipherGCM,
+  randomBytes,
+} from 'node:crypto';
 
 const nonceLength = 24;
 const tagLength = 16;
+const blockLength = 16;
 const keyLength = 32;
 
 /** Encrypts; returns `nonce || ciphertext || tag`. The key is 32 bytes. */
@@ -31,12 +38,35 @@ export function sealWithNonce(
 export function open(key: Uint8Array, sealed: Uint8Array, additionalData: Uint8Array): Uint8Array {
   if (sealed.length < nonceLength + tagLength) throw new Error('sealed data is cut short');
   const nonce = sealed.subarray(0, nonceLength);
-  const subkey = createSecretKey(deriveSubkey(key, nonce));
-  const decipher = createDecipheriv('aes-256-gcm', subkey, nonce.subarray(12), { authTagLength: tagLength });
+  const subkey = deriveSubkey(key, nonce);
+  const decipher = createDecipheriv('aes-256-gcm', createSecretKey(subkey), nonce.subarray(12), {
+    authTagLength: tagLength,
+  });
   decipher.setAAD(additionalData);
   decipher.setAuthTag(sealed.subarray(sealed.length - tagLength));
   const ciphertext = sealed.subarray(nonceLength, sealed.length - tagLength);
-  return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+  subkey.fill(0);
+  const plaintext = new Uint8Array(ciphertext.length);
+  try {
+    decryptInto(plaintext, decipher, ciphertext);
+    decipher.final();
+    return plaintext;
+  } catch (error) {
+    plaintext.fill(0);
+    throw error;
+  }
+}
+
+/**
+ * Block by block, because Node decrypts into memory of its own that it leaves as it is: this way it has a block of the
+ * plaintext, and never all of it.
+ */
+function decryptInto(plaintext: Uint8Array, decipher: DecipherGCM, ciphertext: Uint8Array): void {
+  for (let at = 0; at < ciphertext.length; at += blockLength) {
+    const block = decipher.update(ciphertext.subarray(at, at + blockLength));
+    plaintext.set(block, at);
+    block.fill(0);
+  }
 }
 
 function deriveSubkey(key: Uint8Array, nonce: Uint8Array): Uint8Array {

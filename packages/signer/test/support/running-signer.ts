@@ -1,0 +1,93 @@
+/** The signer as a process of its own, started into its cell as it should be, or wrongly on purpose. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatTrustRootFile } from '@tallystick/core';
+import type { CellFiles } from '../../src/cell/files.ts';
+import { signerLaunch } from '../../src/cell/launch.ts';
+import { createSealedKeystore } from '../../src/keystore/sealed-file.ts';
+import { Mark } from '../../src/mark.ts';
+import { scratchDirectory } from './scratch.ts';
+import { keySpecs, origin } from './signing.ts';
+import { TestTrust } from './trust.ts';
+
+export const passphrase = 'correct horse battery staple';
+
+/** A keystore, a passphrase, a mark, a trust root and a configuration that names them, as they lie in a data folder. */
+export class SignerFiles {
+  readonly directory: string = scratchDirectory();
+  readonly configFile: string = join(this.directory, 'run', 'signer.json');
+  config: CellFiles & { origin: string };
+
+  constructor() {
+    const file = (folder: string, name: string): string => join(this.directory, folder, name);
+    for (const folder of ['run', 'keys', 'secrets', 'signer']) mkdirSync(file(folder, ''), { mode: 0o700 });
+    this.config = {
+      socket: file('signer', 'signer.sock'),
+      keystore: file('keys', 'keystore.json'),
+      passphraseFile: file('secrets', 'passphrase'),
+      mark: file('signer', 'mark.db'),
+      origin,
+      trustRoot: join(this.directory, 'trust-root.json'),
+    };
+    writeFileSync(this.config.trustRoot, formatTrustRootFile([new TestTrust().root]), { mode: 0o644 });
+    writeFileSync(this.config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });
+    createSealedKeystore(this.config.keystore, passphrase, keySpecs());
+    Mark.create(this.config.mark, origin);
+    this.configure({});
+  }
+
+  configure(changes: Partial<SignerFiles['config']>): void {
+    this.config = { ...this.config, ...changes };
+    writeFileSync(this.configFile, JSON.stringify(this.config), { mode: 0o600 });
+  }
+}
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningSigner {
+  child: ChildProcess;
+  output: Ended;
+  ended: Promise<Ended>;
+  /** Resolves when it has printed something, or has ended instead. */
+  listening(): Promise<unknown>;
+}
+
+export interface StartChanges {
+  /** Another program than the signer's. */
+  main?: string;
+  /** What to put in the place of the arguments that start it rightly: shell words, Node, flags, program, config. */
+  args?: (args: string[]) => string[];
+  env?: Record<string, string>;
+}
+
+const children: ChildProcess[] = [];
+
+export function runSigner(
+  { configFile, config }: SignerFiles,
+  { main, args = (given) => given, env }: StartChanges = {},
+): RunningSigner {
+  const launch = signerLaunch(configFile, config, main);
+  const child = spawn(launch.command, args(launch.args), { env: { ...launch.env, ...env } });
+  children.push(child);
+  const output: Ended = { code: null, stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ ...output, code: code as number | null }));
+  const listening = (): Promise<unknown> => Promise.race([once(child.stdout, 'data'), ended]);
+  return { child, output, ended, listening };
+}
+
+/** To be called after each test. */
+export function endSigners(): void {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+}
