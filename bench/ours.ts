@@ -2,12 +2,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { type ClientDescription, createSystem, Supervisor } from '@tallystick/server';
+import {
+  type ClientDescription,
+  type CreateSystemOptions,
+  createSystem,
+  Supervisor,
+} from '@tallystick/server';
 
 export interface OursOptions {
   directory: string;
   customers: number;
   synchronous: 'full' | 'off';
+  /** Where log, root and authority keys are; sealed files where it is left out. */
+  token?: CreateSystemOptions['token'];
 }
 
 const plan = 'pro';
@@ -22,7 +29,7 @@ export class Ours {
   }
 
   /** Makes a system, starts it and creates its product, plan and customers. */
-  static async start({ directory, customers, synchronous }: OursOptions): Promise<Ours> {
+  static async start({ directory, customers, synchronous, token }: OursOptions): Promise<Ours> {
     mkdirSync(directory, { recursive: true });
     const data = join(directory, 'data');
     await createSystem({
@@ -35,6 +42,7 @@ export class Ours {
       ports: { public: 0, admin: 0, ops: 0 },
       offlineMax: 'P90D',
       now: Date.now(),
+      ...(token === undefined ? {} : { token }),
     });
     // Cosigners are paused for whole rounds: that must not stop the taking of changes.
     const server = { synchronous, times: { stallMs: 3_600_000 } };
