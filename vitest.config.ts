@@ -22,6 +22,8 @@ const executablePath = findChromium();
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    // Most tests wait for processes and disks: a worker less than cores, the default, leaves those idle.
+    maxWorkers: '100%',
     projects: [
       {
         test: {

@@ -5,13 +5,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type CellFiles, type Launch, pinRefusedExitCode, signerLaunch } from '@tallystick/signer';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
+import { freePort } from './free-port.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { Predecessor } from './predecessor.ts';
 
@@ -309,18 +309,4 @@ async function choosePorts(ports: SystemPorts): Promise<SystemPorts> {
     admin: ports.admin === 0 ? await freePort() : ports.admin,
     ops: ports.ops === 0 ? await freePort() : ports.ops,
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no free port'));
-        else resolve(address.port);
-      });
-    });
-  });
 }
