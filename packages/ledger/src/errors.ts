@@ -39,3 +39,7 @@ export class IntegrityAlarm extends LedgerError {
     this.index = index;
   }
 }
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -115,6 +115,7 @@ export class Ledger {
       reader,
       governing: this.#governing,
       sequencer: this.#sequencer,
+      present: () => this.#present('namespace'),
     });
     this.#trustPublication = new TrustPublication({
       state,
@@ -222,7 +223,6 @@ export class Ledger {
     if (closed !== null && !dryRun) throw closed;
     const { change, isNew } = await this.#revisions.take(signed, dryRun);
     if (dryRun || !isNew) return { changes: [change], promises: null, repeated: !isNew };
-    await this.#present('namespace');
     const promise = await this.promiseOf(change.index ?? 0);
     return { changes: [change], promises: promise && [promise], repeated: false };
   }

@@ -1,6 +1,8 @@
 /** Takes namespace revisions into the log, each once. */
+import { setTimeout as after } from 'node:timers/promises';
 import { equalBytes } from '@tallystick/core';
 import type { Change } from '@tallystick/license';
+import { asError, LedgerError } from './errors.ts';
 import type { Governing } from './governing.ts';
 import { placeRevision, type RevisionContext, type SignedRevision } from './place-revision.ts';
 import type { RevisionReader } from './read/revision-reader.ts';
@@ -17,7 +19,11 @@ export interface RevisionParts {
   governing: Governing;
   reader: RevisionReader;
   sequencer: Sequencer;
+  /** Hands the newest namespace to the signer. */
+  present: () => Promise<void>;
 }
+
+const presentAgainMs = 500;
 
 const subject = { type: 'namespace', id: 'namespace' } as const;
 
@@ -45,8 +51,28 @@ export class NamespaceRevisions {
       const placed = await placeRevision(signed, context);
       if (dryRun) return { change: { ...placed.applied, index: null, leaf: null }, isNew: true };
       await sequencer.appendSigned(placed);
+      await this.#handOver();
       return { change: placed.applied, isNew: true };
     });
+  }
+
+  /**
+   * Nothing may be signed under the namespace of before, so commands wait until the signer has the new one. Where it
+   * will not take it, the log stops; where this process ends first, the next one begins with it.
+   */
+  async #handOver(): Promise<void> {
+    const { sequencer, present } = this.#parts;
+    for (;;) {
+      const failure = await present().then(() => null, asError);
+      if (failure === null) return;
+      if (failure.name !== 'SignerUnavailable') {
+        const message = `the signer does not take the namespace that was logged: ${failure.message}`;
+        sequencer.halt(new LedgerError('signer_refused', message, { cause: failure }));
+        return;
+      }
+      if (sequencer.isStopping) return;
+      await after(presentAgainMs);
+    }
   }
 
   async #newest(): Promise<{ entry: Uint8Array; change: AppliedChange } | null> {

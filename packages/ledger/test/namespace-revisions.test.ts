@@ -1,4 +1,5 @@
 /** Revisions of the namespace that its authority signed elsewhere: what is taken into the log, and what never is. */
+import { setTimeout as after } from 'node:timers/promises';
 import {
   causeCommitment,
   documentCommitment,
@@ -19,7 +20,7 @@ import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
 
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
 import { FaultyStore, TestSystem } from '@tallystick/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
 
 const dayMs = 86_400_000;
@@ -209,6 +210,69 @@ describe('a revision is refused, and nothing changes,', () => {
     const old = await revision();
     await submit(await revision({ document: { name: 'Acme Corp' } }));
     await expect(submit(old)).rejects.toThrow(/follow another revision/);
+  });
+});
+
+describe('a signer that is away when a revision is logged', () => {
+  it('signs nothing more before it has the new namespace', async () => {
+    let isAway = false;
+    const order: string[] = [];
+    const other = await TestSystem.start({
+      store: new MemoryStore(),
+      wrapSigner: (signer) => ({
+        markSize: () => signer.markSize(),
+        signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+        signPromise: (statement) => signer.signPromise(statement),
+        signBatch: async (batch) => {
+          order.push('sign');
+          return signer.signBatch(batch);
+        },
+        adopt: async (entry, document) => {
+          order.push(isAway ? 'away' : 'adopt');
+          if (isAway) throw Object.assign(new Error('away'), { name: 'SignerUnavailable' });
+          await signer.adopt(entry, document);
+        },
+      }),
+    });
+    await other.sellPro();
+    await system[Symbol.asyncDispose]();
+    system = other;
+    authority = other.world.identity.keys.authority;
+    isAway = true;
+    order.length = 0;
+    const revised = submit(await revision());
+    await vi.waitUntil(() => order.length >= 2);
+    const issued = other.run({ type: 'license.issue', plan: 'pro-yearly' });
+    await after(100);
+    expect(order.every((what) => what === 'away')).toBe(true);
+    isAway = false;
+    await Promise.all([revised, issued]);
+    expect(order.slice(order.indexOf('adopt'))).toEqual(['adopt', 'sign']);
+  });
+
+  it('and then refuses it stops the log, which says so', async () => {
+    let refuses = false;
+    const other = await TestSystem.start({
+      wrapSigner: (signer) => ({
+        markSize: () => signer.markSize(),
+        signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+        signPromise: (statement) => signer.signPromise(statement),
+        signBatch: (batch) => signer.signBatch(batch),
+        adopt: (entry, document) =>
+          refuses ? Promise.reject(new Error('another authority')) : signer.adopt(entry, document),
+      }),
+    });
+    await other.sellPro();
+    await system[Symbol.asyncDispose]();
+    system = other;
+    authority = other.world.identity.keys.authority;
+    refuses = true;
+    await submit(await revision());
+    expect(other.ledger.mutations).toMatchObject({
+      problem: 'signer_refused',
+      message: expect.stringMatching(/does not take the namespace/) as string,
+    });
+    await expect(other.run({ type: 'license.issue', plan: 'pro-yearly' })).rejects.toThrow(/does not take/);
   });
 });
 

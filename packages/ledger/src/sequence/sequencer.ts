@@ -8,7 +8,7 @@
  */
 import { equalBytes, formatInstant } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { LedgerError } from '../errors.ts';
+import { asError, LedgerError } from '../errors.ts';
 import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import type { PlacedRevision } from '../place-revision.ts';
@@ -126,6 +126,11 @@ export class Sequencer {
     this.#nextIndex = parts.state.size;
     this.#lastAt = lastAt;
     this.#loop = this.#run();
+  }
+
+  /** True once it was told to stop. */
+  get isStopping(): boolean {
+    return this.#isStopping;
   }
 
   /** Commands that wait for their turn. */
@@ -364,23 +369,20 @@ export class Sequencer {
       if (last && found && now === size + entries.length && equalBytes(found.leaf, last.leaf)) return true;
     } catch (error) {
       const message = 'the disk does not answer, so it is unknown what was written: restart when it does';
-      this.#halt(new LedgerError('not_committed', message, { cause: error }));
+      this.halt(new LedgerError('not_committed', message, { cause: error }));
       return false;
     }
-    this.#halt(new LedgerError('integrity', 'the store holds entries that this server did not write'));
+    this.halt(new LedgerError('integrity', 'the store holds entries that this server did not write'));
     return false;
   }
 
-  #halt(error: LedgerError): void {
+  /** From here on every command is refused with this. */
+  halt(error: LedgerError): void {
     this.#halted = error;
     // Emptied in place: a batch may be in the building from it.
     for (const queued of [...this.#again.splice(0), ...this.#queue.splice(0)]) queued.reject(error);
     this.#parts.onHalted(error);
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
