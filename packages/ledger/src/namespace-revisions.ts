@@ -47,6 +47,7 @@ export class NamespaceRevisions {
         current: governing.namespace,
         keys: keys.all,
         now: now(),
+        lastAt: sequencer.lastAt,
       };
       const placed = await placeRevision(signed, context);
       if (dryRun) return { change: { ...placed.applied, index: null, leaf: null }, isNew: true };
@@ -70,7 +71,10 @@ export class NamespaceRevisions {
         sequencer.halt(new LedgerError('signer_refused', message, { cause: failure }));
         return;
       }
-      if (sequencer.isStopping) return;
+      if (sequencer.isStopping) {
+        sequencer.refuseQueued(new LedgerError('stopping', 'the server is stopping'));
+        return;
+      }
       await after(presentAgainMs);
     }
   }

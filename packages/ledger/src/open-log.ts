@@ -148,9 +148,12 @@ async function publicDocument(reader: RevisionReader, id: string): Promise<Curre
 
 /** The newest time that was written into the log: what an authority signed offline may be older than what is before. */
 async function newestTime(store: Store, size: number): Promise<number> {
+  let newest = 0;
   for (let index = size - 1; ; index--) {
     const last = await store.entry(index);
-    if (last === undefined) return 0;
-    if (last.content?.id !== 'namespace') return timeOfEntry(last) ?? 0;
+    if (last === undefined) return newest;
+    const at = timeOfEntry(last);
+    newest = Math.max(newest, at ?? 0);
+    if (at !== null && last.content?.id !== 'namespace') return newest;
   }
 }

@@ -6,6 +6,7 @@ import {
   authorityDelayMaxMs,
   causeCommitment,
   documentCommitment,
+  entryLengthMax,
   equalBytes,
   keyFingerprintText,
   leafHash,
@@ -52,6 +53,8 @@ export interface RevisionContext {
   keys: readonly PublicKey[];
   /** Milliseconds. */
   now: number;
+  /** The newest time in the log, in milliseconds. */
+  lastAt: number;
 }
 
 /** The clocks of authority and server may differ by so much, in milliseconds. */
@@ -63,6 +66,7 @@ export async function placeRevision(
   context: RevisionContext,
 ): Promise<PlacedRevision> {
   const { state, trust, current } = context;
+  if (signed.entry.length > entryLengthMax) throw refused(`its entry has more than ${entryLengthMax} bytes`);
   const parsed = read('record', () => parseRecordEntry(signed.entry));
   const { record, envelope } = parsed;
   checkRecord(parsed, signed, context);
@@ -104,7 +108,7 @@ export async function placeRevision(
 function checkRecord(
   { record }: RecordEntry,
   { document }: SignedRevision,
-  { state, current, now }: RevisionContext,
+  { state, current, now, lastAt }: RevisionContext,
 ): void {
   const key = state.keyOf('namespace');
   if (record.type !== 'namespace.updated' || record.ns !== current.ns || !equalBytes(record.subject, key))
@@ -119,7 +123,7 @@ function checkRecord(
     throw refused('the document is not the one that was signed');
   const at = parseInstant(record.at);
   if (at > now + aheadMaxMs) throw refused(`it says ${record.at}, which is more than five minutes ahead`);
-  if (at < now - authorityDelayMaxMs)
+  if (at < Math.max(now, lastAt) - authorityDelayMaxMs)
     throw refused(`it was signed at ${record.at}, more than a week ago: propose it anew`);
 }
 

@@ -39,6 +39,11 @@ export class TrustHistory {
     return this.#logged[this.#logged.length - 1] as LoggedTrust;
   }
 
+  /** Those that the log holds, from 1 up. */
+  get versions(): TrustRoot[] {
+    return this.#logged.map(({ trust }) => trust);
+  }
+
   version(version: number): TrustRoot | undefined {
     return this.#logged[version - 1]?.trust;
   }

@@ -1,6 +1,7 @@
 /** Takes new versions of the trust root into the log. */
 import {
   encodeEnvelope,
+  entryLengthMax,
   equalBytes,
   formatVerifierKey,
   leafHash,
@@ -46,7 +47,8 @@ export class TrustPublication {
       if (chain.length < known) throw refused(`it ends before version ${known}, which the log holds`);
       const fresh = chain.slice(known);
       for (const [nth, next] of fresh.entries()) await this.#check(fresh[nth - 1] ?? history.current, next);
-      if (fresh.length > 0) await save(chain);
+      // What the log holds is kept as it is logged: the caller's may bear other signatures.
+      if (fresh.length > 0) await save([...history.versions, ...fresh]);
       for (const next of fresh) await this.#log(next);
       return fresh.length;
     });
@@ -58,6 +60,8 @@ export class TrustPublication {
     } catch (error) {
       throw refused(error instanceof Error ? error.message : String(error));
     }
+    if (encodeEnvelope(next.envelope).length > entryLengthMax)
+      throw refused(`version ${next.version} has more than ${entryLengthMax} bytes`);
     if (parseInstant(next.expires) <= this.#parts.now())
       throw refused(`version ${next.version} expired at ${next.expires}`);
     const changed = unsupportedChange(current, next);

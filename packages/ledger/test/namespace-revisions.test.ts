@@ -108,6 +108,18 @@ describe('a revision that its authority signed', () => {
     await system.run({ type: 'license.issue', plan: 'pro-yearly' });
   });
 
+  it('by a clock that is ahead leaves no time that runs backwards, also over a restart', async () => {
+    await submit(await revision({ at: 4 * 60_000 }));
+    await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    await system.ledger.whenPublished(system.ledger.size, 5000);
+    await checkLog(store.inner);
+    await submit(await revision({ at: 4.5 * 60_000, document: { name: 'Acme Corp' } }));
+    await system.restart();
+    await system.ready();
+    await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    await checkLog(store.inner);
+  });
+
   it('changes nothing as a dry run', async () => {
     const size = await store.inner.size();
     expect((await submit(await revision(), true)).changes).toMatchObject([{ index: null, leaf: null }]);
@@ -192,6 +204,17 @@ describe('a revision is refused, and nothing changes,', () => {
       /the cause is not the one/,
       async () => ({ ...(await revision()), cause: { salt: new Uint8Array(32), document: utf8('{}') } }),
     ],
+    [
+      'that fits no tile',
+      /65535 bytes/,
+      async () => {
+        const signed = await revision();
+        const { envelope } = parseRecordEntry(signed.entry);
+        const padding = { keyid: 'x', sig: new Uint8Array(50_000) };
+        const entry = encodeEnvelope({ ...envelope, signatures: [...envelope.signatures, padding] });
+        return { ...signed, entry };
+      },
+    ],
     ['that is no record', /record/, async () => ({ ...(await revision()), entry: utf8('{}') })],
     ['without a document', /document/, async () => ({ ...(await revision()), document: new Uint8Array(0) })],
   ];
@@ -248,6 +271,42 @@ describe('a signer that is away when a revision is logged', () => {
     isAway = false;
     await Promise.all([revised, issued]);
     expect(order.slice(order.indexOf('adopt'))).toEqual(['adopt', 'sign']);
+  });
+
+  it('signs nothing either where the log is stopped before it is back', async () => {
+    let isAway = false;
+    let signed = 0;
+    const other = await TestSystem.start({
+      wrapSigner: (signer) => ({
+        markSize: () => signer.markSize(),
+        signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+        signPromise: (statement) => signer.signPromise(statement),
+        signBatch: async (batch) => {
+          signed += 1;
+          return signer.signBatch(batch);
+        },
+        adopt: (entry, document) =>
+          isAway
+            ? Promise.reject(Object.assign(new Error('away'), { name: 'SignerUnavailable' }))
+            : signer.adopt(entry, document),
+      }),
+    });
+    await other.sellPro();
+    await system[Symbol.asyncDispose]();
+    system = other;
+    authority = other.world.identity.keys.authority;
+    isAway = true;
+    const before = signed;
+    const revised = submit(await revision());
+    const issued = other.run({ type: 'license.issue', plan: 'pro-yearly' });
+    const outcome = issued.then(
+      () => 'issued',
+      () => 'refused',
+    );
+    await after(20);
+    await Promise.all([other.ledger[Symbol.asyncDispose](), revised.catch(() => null)]);
+    expect(await outcome).toBe('refused');
+    expect(signed).toBe(before);
   });
 
   it('and then refuses it stops the log, which says so', async () => {

@@ -116,6 +116,25 @@ describe('a trust root that is published', () => {
     });
   });
 
+  it('is kept as the log holds it, whatever other signatures it is submitted with', async () => {
+    let saved: readonly TrustRoot[] = [];
+    await system.restart({
+      saveTrust: async (chain) => {
+        saved = chain;
+      },
+    });
+    await system.ready();
+    const message = preAuthEncoding(payloadTypes.trustRoot, first.envelope.payload);
+    const stranger = person();
+    const extra = { keyid: stranger.keyid, sig: stranger.sign(message) };
+    const padded = { ...first.envelope, signatures: [...first.envelope.signatures, extra] };
+    const again = parseTrustRoot(encodeEnvelope(padded));
+    await system.ledger.publishTrust([again, await next(first, [root])]);
+    await system.restart({ trust: saved });
+    await system.ready();
+    expect(await trustOf(await system.ledger.bundle(await issue()))).toBe(2);
+  });
+
   it('that is in the file and not in the log does not govern', async () => {
     const second = await next(first, [root]);
     await system.restart({ trust: [first, second] });

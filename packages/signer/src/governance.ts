@@ -148,9 +148,12 @@ export class Governance {
   #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array): void {
     const next = parseBrake(bytes);
     checkNames(next, record);
-    const known = governed.brake;
-    if (known !== null && next.rev <= known.rev) return;
-    const merged: BrakeDocument = { ...next, ...tightestBrake(next.epoch, [known, next]) };
+    const { namespace, brake: known } = governed;
+    // Of another epoch than the namespace's it says nothing, and must not replace what does.
+    if (namespace === null || next.epoch !== namespace.epoch) return;
+    const tightest = tightestBrake(namespace.epoch, [known, next]);
+    const until = tightest.until.filter(({ id }) => namespace.keys.some((key) => key.id === id));
+    const merged: BrakeDocument = { ...next, ...tightest, until };
     this.#keepBrake(governed, merged, utf8(JSON.stringify(merged)));
   }
 

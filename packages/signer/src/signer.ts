@@ -129,6 +129,9 @@ export class Signer {
 
   /** The entries of a batch and the promise over them; all or none. Rejects with SignerRefusal. */
   async signBatch({ records, index, publishBy }: BatchToSign): Promise<SignedBatch> {
+    const { size } = this.#mark.checkpoint;
+    if (index < size)
+      throw new SignerRefusal('rollback', `the log has ${size} entries: none is to come at ${index}`);
     const entries = this.signRecords(records, index).map(encodeEnvelope);
     const { origin } = this.#mark.checkpoint;
     const { root } = allPaths(entries.map(leafHash));

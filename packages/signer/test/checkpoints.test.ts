@@ -21,7 +21,7 @@ import { describe, expect, it } from 'vitest';
 import { Governance } from '../src/governance.ts';
 import { Mark } from '../src/mark.ts';
 import { Signer } from '../src/signer.ts';
-import { GrowingLog, origin, signerWith } from './support/signing.ts';
+import { GrowingLog, licenseToSign, origin, signerWith } from './support/signing.ts';
 
 const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
@@ -175,6 +175,14 @@ describe('a promise', () => {
       const verified = await verifyPromise(promise, origin, [keys[0]!.publicKey]);
       expect(decodeUtf8(encodePromise(verified))).toBe(decodeUtf8(encodePromise(statement)));
     }
+  });
+
+  it('is not made for entries that a checkpoint covers already', async () => {
+    const { signer } = signerWith();
+    await signer.signCheckpoint(log.checkpoint(20), []);
+    const batch = { records: [licenseToSign()], publishBy: statement.publishBy };
+    await expect(signer.signBatch({ ...batch, index: 19 })).rejects.toMatchObject({ reason: 'rollback' });
+    expect((await signer.signBatch({ ...batch, index: 20 })).entries).toHaveLength(1);
   });
 
   it('is refused for another log', async () => {

@@ -165,6 +165,29 @@ describe('a brake', () => {
     });
   });
 
+  it('of another epoch, or about keys that nobody listed, that the server brings changes nothing', async () => {
+    await adoptBoth();
+    await withSigner((signer) =>
+      signer.signRecords([toSign(brakeWith({ rev: 1, lock: 'sealed', until: [cut()] }))], 69),
+    );
+    const strangers = Array.from({ length: 250 }, () => new SigningKey(generateKeySpec(['license'], 'acme')));
+    const unlisted = strangers.map(({ publicKey }) => ({ id: keyFingerprintText(publicKey), index: 1 }));
+    for (const forged of [
+      brakeWith({ rev: 2, epoch: 999 }),
+      brakeWith({ rev: 9_007_199_254_740_991 }),
+      brakeWith({ rev: 3, until: unlisted }),
+    ]) {
+      const { entry, document } = await trust.logged(forged, second);
+      await withSigner((signer) => signer.adopt(entry, document));
+    }
+    await withSigner((signer) => {
+      expect(signer.describe().brakes).toMatchObject([{ lock: 'sealed', until: [cut()] }]);
+      expect(keysOf(signer, 1000)).toEqual([second.keyid]);
+      const open = toSign(brakeWith({ rev: 2, lock: 'open', until: [] }));
+      expect(() => signer.signRecords([open], 1001)).toThrow(refusal('loosened'));
+    });
+  });
+
   it('without its document, or with another one, is not signed', async () => {
     await adoptBoth();
     const item = toSign(brakeWith({ rev: 1, lock: 'frozen' }));

@@ -6,7 +6,7 @@
  * return: before it nothing has happened, after it nothing can be lost. When a batch fails, it and every later
  * one are taken back, because they were decided on top of it.
  */
-import { equalBytes, formatInstant } from '@tallystick/core';
+import { entryLengthMax, equalBytes, formatInstant } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { asError, LedgerError } from '../errors.ts';
 import type { Governing } from '../governing.ts';
@@ -128,6 +128,11 @@ export class Sequencer {
     this.#loop = this.#run();
   }
 
+  /** The newest time that was written into the log, in milliseconds. */
+  get lastAt(): number {
+    return this.#lastAt;
+  }
+
   /** True once it was told to stop. */
   get isStopping(): boolean {
     return this.#isStopping;
@@ -185,6 +190,8 @@ export class Sequencer {
     await this.#append([stored], [cause]);
     const { size } = this.#parts.state;
     this.#nextIndex = size;
+    // The authority's clock may be ahead of ours: nothing that follows may be earlier.
+    this.#lastAt = Math.max(this.#lastAt, Date.parse(applied.at));
     const { document, rev } = applied.current;
     const { index } = stored;
     this.#parts.governing.committed(document);
@@ -351,6 +358,9 @@ export class Sequencer {
     // Decisions see to it; a mistake in them must not become a second history of a subject.
     if (!state.isContinuedBy(entries))
       throw notCommitted(new Error('a record does not continue its subject'));
+    const long = entries.find(({ entry }) => entry.length > entryLengthMax);
+    if (long !== undefined)
+      throw notCommitted(new Error(`an entry of ${long.entry.length} bytes fits no tile`));
     try {
       await store.append({ size, entries, causes });
     } catch (error) {
@@ -376,11 +386,16 @@ export class Sequencer {
     return false;
   }
 
+  /** Refuses what waits for its turn. */
+  refuseQueued(error: LedgerError): void {
+    // Emptied in place: a batch may be in the building from it.
+    for (const queued of [...this.#again.splice(0), ...this.#queue.splice(0)]) queued.reject(error);
+  }
+
   /** From here on every command is refused with this. */
   halt(error: LedgerError): void {
     this.#halted = error;
-    // Emptied in place: a batch may be in the building from it.
-    for (const queued of [...this.#again.splice(0), ...this.#queue.splice(0)]) queued.reject(error);
+    this.refuseQueued(error);
     this.#parts.onHalted(error);
   }
 }
