@@ -40,7 +40,7 @@ const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
 const batch: BatchToSign = {
   records: [licenseToSign(), { record: record('plan.created'), content: null }, licenseToSign({ seats: 1 })],
-  index: 7,
+  index: 9,
   publishBy: at,
 };
 

@@ -174,3 +174,15 @@ export function notCommitted(cause?: unknown): LedgerError {
   const why = cause instanceof Error ? cause.message : 'a change before it failed';
   return new LedgerError('not_committed', `nothing was changed: ${why}`, { cause });
 }
+
+/** What the signer is given of a record. */
+export interface RecordToSign {
+  record: PendingRecord['record'];
+  /** The document that a record commits to, where the signer judges it. */
+  content: { salt: Uint8Array; document: Uint8Array } | null;
+}
+
+export function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
+  const isJudged = /^(?:license|brake)\./.test(record.type) && salt !== null && document !== null;
+  return { record, content: isJudged ? { salt, document } : null };
+}

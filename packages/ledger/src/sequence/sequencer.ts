@@ -23,7 +23,8 @@ import {
   type Committed,
   committedOf,
   notCommitted,
-  type PendingRecord,
+  type RecordToSign,
+  recordToSign,
   type SignedBatch,
   type Submission,
 } from './batch.ts';
@@ -40,12 +41,6 @@ export interface BatchSigner {
     index: number;
     publishBy: string;
   }): Promise<SignedBatch>;
-}
-
-interface RecordToSign {
-  record: PendingRecord['record'];
-  /** The document that a record commits to, where the signer judges it. */
-  content: { salt: Uint8Array; document: Uint8Array } | null;
 }
 
 export interface SequencerParts {
@@ -398,9 +393,4 @@ export class Sequencer {
     this.refuseQueued(error);
     this.#parts.onHalted(error);
   }
-}
-
-function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
-  const isJudged = /^(?:license|brake)\./.test(record.type) && salt !== null && document !== null;
-  return { record, content: isJudged ? { salt, document } : null };
 }
