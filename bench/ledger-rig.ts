@@ -28,9 +28,9 @@ import {
 } from '@tallystick/server';
 import {
   type CellFiles,
+  createMark,
   createSealedKeystore,
   type KeySpec,
-  Mark,
   SignerClient,
   signerLaunch,
 } from '@tallystick/signer';
@@ -96,12 +96,13 @@ export class LedgerRig implements AsyncDisposable {
     const identity = await createIdentity(content, keysInMemory(specs));
     const files = writeFiles(directory, onlineKeys(specs), identity.trustRoot);
     const store = SqliteStore.create(files.store);
-    await bootstrapIdentity(store, identity, {
+    const documents = await bootstrapIdentity(store, identity, {
       random: randomBytes,
       now: Date.now(),
       who: { kind: 'bench', id: 'bench' },
     });
     await store[Symbol.asyncDispose]();
+    await createMark(files.signer.mark, parseTrustRoot(identity.trustRoot), documents);
     const process = await startLaunch(signerLaunch(files.signerConfig, files.signer), 'the signer');
     const signer = new SignerClient(files.signer.socket);
     const opened = await open(files, identity, cosigners, signer);
@@ -186,7 +187,6 @@ function writeFiles(directory: string, keys: readonly KeySpec[], trustRoot: Uint
   const passphrase = randomBytes(24).toString('base64url');
   createSealedKeystore(at('online.sealed'), passphrase, keys);
   writeFileSync(at('passphrase'), passphrase, { mode: 0o600 });
-  Mark.create(at('mark.db'), origin);
   const signer = {
     socket: at('s.sock'),
     keystore: at('online.sealed'),

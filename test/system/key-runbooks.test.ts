@@ -1,14 +1,12 @@
 /** The runbooks for keys, as an operator follows them: the command line, on a running system. */
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
 import { RealSystem } from './support/real-system.ts';
+import { tally } from './support/tally.ts';
 import { eventually } from './support/waiting.ts';
 
-const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 let system: RealSystem;
 
 beforeAll(async () => {
@@ -21,24 +19,8 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs `tally` in the system's scratch folder. */
-function tally(...args: string[]): Promise<Ended> {
-  const env = { ...process.env, TALLY_DATA: system.layout.root };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], { cwd: system.directory, env }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
-}
-
 async function must<T>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await tally(...args, '--json');
+  const { code, stdout, stderr } = await tally(system, ...args, '--json');
   if (code !== 0) throw new Error(`tally ${args.join(' ')}: ${code} ${stderr}`);
   return JSON.parse(stdout) as T;
 }
@@ -68,7 +50,7 @@ async function verdict(id: string): Promise<string> {
   const file = join(system.directory, `${id}.tally`);
   await must('bundle', id, '--out', file);
   const pin = ['--trust-root', system.layout.trustRoot, '--namespace', 'acme', '--product', 'pro'];
-  const { stdout } = await tally('verify', file, ...pin);
+  const { stdout } = await tally(system, 'verify', file, ...pin);
   return stdout.split(/\s/)[0] ?? '';
 }
 
@@ -80,7 +62,7 @@ async function revise(...changes: string[]): Promise<void> {
   const opening = ['--keystore', offline, '--passphrase-file', passphrase];
   await must('namespace', 'sign', 'revision.json', ...opening, '--hash', hash.slice(0, 8));
   await eventually('the signer has the key', async () => {
-    const { code, stderr } = await tally('namespace', 'submit', 'revision.json');
+    const { code, stderr } = await tally(system, 'namespace', 'submit', 'revision.json');
     if (code !== 0 && !stderr.includes('does not hold')) throw new Error(stderr);
     return code === 0;
   });
@@ -91,7 +73,7 @@ describe('rotating keys', () => {
     expect(await states()).toEqual(['signs', 'stands by']);
     await must('keys', 'rotate', '--reason', 'monthly');
     expect(await states()).toEqual(['ended', 'signs']);
-    const refused = await tally('keys', 'rotate');
+    const refused = await tally(system, 'keys', 'rotate');
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toMatch(/in_use/);
   });
@@ -102,21 +84,23 @@ describe('rotating keys', () => {
     await revise('--add-keys', 'new-keys.json', '--from', '40', '--reason', 'a spare');
     const listed = await issuingKeys();
     expect(listed.at(-1)).toMatchObject({ key: keys[0], state: 'not yet' });
-    expect((await tally('namespace', 'submit', 'revision.json')).code).toBe(0);
+    expect((await tally(system, 'namespace', 'submit', 'revision.json')).code).toBe(0);
   });
 
   it('signs only what was reviewed, and submits only what was signed', async () => {
     await must('namespace', 'propose', '--out', 'other.json', '--lock', 'heightened');
     const { offline } = system.layout.keys;
     const opening = ['--keystore', offline, '--passphrase-file', system.layout.secrets.offlinePassphrase];
-    expect((await tally('namespace', 'sign', 'other.json', ...opening, '--hash', '00000000')).code).toBe(3);
-    expect((await tally('namespace', 'submit', 'other.json')).code).toBe(3);
+    expect(
+      (await tally(system, 'namespace', 'sign', 'other.json', ...opening, '--hash', '00000000')).code,
+    ).toBe(3);
+    expect((await tally(system, 'namespace', 'submit', 'other.json')).code).toBe(3);
     const altered = readFileSync(join(system.directory, 'other.json'), 'utf8').replace(
       'heightened',
       'frozen',
     );
     writeFileSync(join(system.directory, 'altered.json'), altered);
-    const shown = await tally('namespace', 'show', 'altered.json');
+    const shown = await tally(system, 'namespace', 'show', 'altered.json');
     expect(shown.code).toBe(3);
     expect(shown.stderr).toMatch(/do not belong together/);
   });
@@ -158,8 +142,10 @@ describe('a stolen key', () => {
 
   it('can be met by locking everything, which only the authority undoes', async () => {
     await must('brake', 'tighten', '--lock', 'frozen');
-    expect((await tally('issue', '--plan', 'pro-yearly')).stderr).toMatch(/namespace_locked/);
-    expect((await tally('brake', 'tighten', '--lock', 'heightened')).stderr).toMatch(/may_only_tighten/);
+    expect((await tally(system, 'issue', '--plan', 'pro-yearly')).stderr).toMatch(/namespace_locked/);
+    expect((await tally(system, 'brake', 'tighten', '--lock', 'heightened')).stderr).toMatch(
+      /may_only_tighten/,
+    );
     await revise('--raise-epoch', '--lock', 'open');
     expect(await verdict(await issue())).toBe('VALID');
   });

@@ -5,6 +5,7 @@ import { SignerClient, SignerRefused } from '@tallystick/signer';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { walkLog } from './support/log-walk.ts';
 import { RealSystem } from './support/real-system.ts';
+import { tally } from './support/tally.ts';
 import { eventually } from './support/waiting.ts';
 
 interface Readiness {
@@ -96,7 +97,7 @@ async function expectClosed(code: string, detail: RegExp): Promise<void> {
   });
   expect(readiness.mutations.ready).toBe(false);
   expect(readiness.mutations.reasons[0]?.detail).toMatch(detail);
-  expect(readiness.reads.ready).toBe(code === 'log_behind');
+  expect(readiness.reads.ready).toBe(code !== 'integrity');
   const size = await system.size();
   const attempts = [
     system.admin('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' }),
@@ -113,7 +114,7 @@ async function expectClosed(code: string, detail: RegExp): Promise<void> {
   expect(system.lines.some((line) => line.startsWith('server: ') && line.includes(`"alarm":"${code}"`))).toBe(
     true,
   );
-  if (code === 'log_behind')
+  if (code !== 'integrity')
     expect((await system.admin('GET', `/v1/licenses/${license.id}`)).status).toBe(200);
 }
 
@@ -140,6 +141,21 @@ describe("yesterday's database put back", () => {
       'log_behind',
       new RegExp(`publishes ${yesterday}.*entries ${yesterday} to ${today - 1};`),
     );
+    await afterwards();
+  });
+
+  it('is noticed where the mark alone was put back: it does not know what was published', async () => {
+    backups.putBack('yesterday', 'signer');
+    const { yesterday, today } = sizes;
+    await expectClosed(
+      'signer_behind',
+      new RegExp(`checkpoint of ${today} entries .* mark stands at ${yesterday}: the mark was put back`),
+    );
+    await system.down();
+    const forward = async (): Promise<unknown> =>
+      JSON.parse((await tally(system, 'signer', 'forward-mark', '--json')).stdout);
+    expect(await forward()).toMatchObject({ before: yesterday, published: today, moved: true });
+    expect(await forward()).toMatchObject({ before: today, published: today, moved: false });
     await afterwards();
   });
 

@@ -17,7 +17,7 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-const integrityProblems: ReadonlySet<string> = new Set(['integrity', 'log_behind']);
+const integrityProblems: ReadonlySet<string> = new Set(['integrity', 'log_behind', 'signer_behind']);
 /** The request itself was wrong, whatever the state of the server. */
 const usageProblems: ReadonlySet<string> = new Set([
   'malformed_request',

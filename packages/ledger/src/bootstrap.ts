@@ -14,7 +14,9 @@ import {
   payloadTypes,
   preAuthEncoding,
   subjectKey,
+  utf8,
 } from '@tallystick/core';
+import { encodeDocument } from '@tallystick/license';
 import { type CauseInput, sealCause, sealChange } from './content.ts';
 import type { RandomPool } from './random-pool.ts';
 
@@ -37,8 +39,11 @@ export interface Bootstrap {
   random: RandomPool;
 }
 
-/** Writes the first entries into an empty store, in one transaction. */
-export async function bootstrapLog(store: Store, bootstrap: Bootstrap): Promise<void> {
+/** Writes the first entries into an empty store, in one transaction. Returns its public documents as they were logged. */
+export async function bootstrapLog(
+  store: Store,
+  bootstrap: Bootstrap,
+): Promise<{ entry: Uint8Array; document: Uint8Array }[]> {
   const { genesis } = parseTrustRoot(bootstrap.trustRoot);
   const root: StoredEntry = {
     index: 0,
@@ -55,6 +60,7 @@ export async function bootstrapLog(store: Store, bootstrap: Bootstrap): Promise<
     entries: [root, namespace.entry, brake.entry],
     causes: [namespace.cause, brake.cause],
   });
+  return [namespace, brake].map(({ entry: { entry }, document }) => ({ entry, document }));
 }
 
 async function firstRecord(
@@ -63,7 +69,7 @@ async function firstRecord(
   index: number,
   type: 'namespace.created' | 'brake.created',
   document: NamespaceDocument | BrakeDocument,
-): Promise<{ entry: StoredEntry; cause: StoredCause }> {
+): Promise<{ entry: StoredEntry; document: Uint8Array; cause: StoredCause }> {
   const { ns, at, random } = bootstrap;
   const subject = { type: document.type, id: document.id };
   const sealed = sealChange({ type, subject, rev: 0, document, companion: null }, index, random);
@@ -85,6 +91,7 @@ async function firstRecord(
   const content = sealed.content;
   return {
     entry: { index, leaf: leafHash(entry), subject: record.subject, rev: 0, entry, content },
+    document: utf8(encodeDocument(document)),
     cause: {
       index,
       records: 1,

@@ -8,6 +8,8 @@ export type LedgerProblem =
   | 'publication_stalled'
   /** This log is behind what the signer or a witness has seen: it was rolled back. */
   | 'log_behind'
+  /** The signer does not know what it signed: its mark was put back. */
+  | 'signer_behind'
   /** Stored bytes do not match their commitment. */
   | 'integrity'
   /** Durable, and no checkpoint covers it yet. */

@@ -15,7 +15,7 @@ import {
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { checkEntry, timeOfEntry } from './content.ts';
-import { IntegrityAlarm, LedgerError } from './errors.ts';
+import { asError, IntegrityAlarm, LedgerError } from './errors.ts';
 import type { LedgerParts } from './ledger.ts';
 import { LogState } from './log-state.ts';
 import { ProjectionFeeder } from './projections/feeder.ts';
@@ -64,6 +64,7 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   } catch (error) {
     closed ??= asIntegrityProblem(error);
   }
+  closed ??= await markBehind(parts.signer, published);
   const namespace = await publicDocument(reader, 'namespace');
   const brake = await publicDocument(reader, 'brake');
   const lastAt = await newestTime(store, state.size);
@@ -97,6 +98,18 @@ function markProblem(mark: LedgerParts['mark'], state: LogState): LedgerError | 
     );
   }
   return null;
+}
+
+/** Shows the signer what was published last: a mark that was put back must not be signed on from. */
+async function markBehind(
+  signer: LedgerParts['signer'],
+  published: Published | null,
+): Promise<LedgerError | null> {
+  if (published === null) return null;
+  const failure = await signer.witnessed(published.note).then(() => null, asError);
+  if (failure === null) return null;
+  if (failure.name === 'SignerUnavailable') throw failure;
+  return new LedgerError('signer_behind', failure.message);
 }
 
 async function openCheckpoint(note: string, state: LogState, history: TrustHistory): Promise<Published> {

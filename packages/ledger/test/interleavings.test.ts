@@ -17,11 +17,7 @@ type Signer = LedgerParts['signer'];
 /** A signer with some of its answers replaced. */
 function wrapped(signer: Signer, changes: Partial<Signer>): Signer {
   return {
-    markSize: () => signer.markSize(),
-    signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
-    adopt: (entry, document) => signer.adopt(entry, document),
-    signPromise: (statement) => signer.signPromise(statement),
-    signBatch: (batch) => signer.signBatch(batch),
+    ...signer,
     ...changes,
   };
 }

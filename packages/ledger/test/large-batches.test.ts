@@ -10,10 +10,7 @@ it('never asks the signer for more than one command beyond two mebibytes at once
   const asked: number[] = [];
   await using system = await TestSystem.start({
     wrapSigner: (signer) => ({
-      markSize: () => signer.markSize(),
-      signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
-      adopt: (entry, document) => signer.adopt(entry, document),
-      signPromise: (statement) => signer.signPromise(statement),
+      ...signer,
       signBatch: (batch) => {
         asked.push(batch.records.reduce((sum, { content }) => sum + (content?.document.length ?? 0), 0));
         return signer.signBatch(batch);

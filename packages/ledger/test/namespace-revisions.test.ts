@@ -243,9 +243,7 @@ describe('a signer that is away when a revision is logged', () => {
     const other = await TestSystem.start({
       store: new MemoryStore(),
       wrapSigner: (signer) => ({
-        markSize: () => signer.markSize(),
-        signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
-        signPromise: (statement) => signer.signPromise(statement),
+        ...signer,
         signBatch: async (batch) => {
           order.push('sign');
           return signer.signBatch(batch);
@@ -278,9 +276,7 @@ describe('a signer that is away when a revision is logged', () => {
     let signed = 0;
     const other = await TestSystem.start({
       wrapSigner: (signer) => ({
-        markSize: () => signer.markSize(),
-        signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
-        signPromise: (statement) => signer.signPromise(statement),
+        ...signer,
         signBatch: async (batch) => {
           signed += 1;
           return signer.signBatch(batch);
@@ -313,10 +309,7 @@ describe('a signer that is away when a revision is logged', () => {
     let refuses = false;
     const other = await TestSystem.start({
       wrapSigner: (signer) => ({
-        markSize: () => signer.markSize(),
-        signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
-        signPromise: (statement) => signer.signPromise(statement),
-        signBatch: (batch) => signer.signBatch(batch),
+        ...signer,
         adopt: (entry, document) =>
           refuses ? Promise.reject(new Error('another authority')) : signer.adopt(entry, document),
       }),

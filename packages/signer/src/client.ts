@@ -100,6 +100,11 @@ export class SignerClient {
     await this.#ask({ op: 'adopt', entryLength: entry.length }, [entry, document]);
   }
 
+  /** Shows it a published checkpoint, with the signatures of the log and its cosigners. */
+  async witnessed(note: string): Promise<void> {
+    await this.#ask({ op: 'witnessed' }, [utf8(note)]);
+  }
+
   /** The log's signature on a promise. */
   async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     const frame = await this.#ask({

@@ -84,15 +84,14 @@ export class Governance {
   }
 
   /**
-   * Ids of the keys that sign records of `usage` at log `index`: the first one listed of each algorithm; null where
-   * the namespace has never been seen.
+   * Ids of the keys that sign records of `usage` at log `index`: the first one listed of each algorithm. Throws
+   * SignerRefusal where the namespace has never been seen.
    */
-  signing(ns: string, usage: string, index: number): readonly string[] | null {
-    const governed = this.#governed.get(ns);
-    if (governed?.namespace == null) return null;
+  signing(ns: string, usage: string, index: number): readonly string[] {
+    const governed = this.#governedBy(ns);
+    const namespace = namespaceOf(governed, ns);
     const known = governed.signing.get(usage);
     if (known !== undefined && index >= known.from && index < known.to) return known.ids;
-    const { namespace } = governed;
     const brake = usage === 'brake' ? null : governed.brake;
     const byAlgorithm = new Map<KeyAlgorithm, string>();
     for (const { alg, id } of entitledKeys(namespace, brake, usage, index))
@@ -105,15 +104,13 @@ export class Governance {
   /** Throws SignerRefusal unless the brake to sign only tightens; from then on it binds. */
   tighten({ record, content }: RecordToSign): void {
     const governed = this.#governedBy(record.ns);
-    const { namespace, brake } = governed;
-    if (namespace === null)
-      throw new SignerRefusal('no_key', `the signer has not seen the namespace ${record.ns} yet`);
+    const namespace = namespaceOf(governed, record.ns);
     if (content === null || !equalBytes(documentCommitment(zeroSalt, content.document), record.doc))
       throw new SignerRefusal('commitment', 'brakes are signed only with their document');
     const next = parseBrake(content.document);
     if (next.ns !== record.ns || next.rev !== record.rev)
       throw new SignerRefusal('malformed', 'the brake names another namespace or revision');
-    const problem = brakeStepProblem(namespace, brake, next);
+    const problem = brakeStepProblem(namespace, governed.brake, next);
     if (problem !== null) throw new SignerRefusal('loosened', problem);
     this.#keepBrake(governed, next, content.document);
   }
@@ -162,6 +159,12 @@ export class Governance {
     governed.brake = brake;
     governed.signing.clear();
   }
+}
+
+function namespaceOf({ namespace }: Governed, ns: string): NamespaceDocument {
+  if (namespace === null)
+    throw new SignerRefusal('no_key', `the signer has not seen the namespace ${ns} yet`);
+  return namespace;
 }
 
 function checkNames(document: NamespaceDocument | BrakeDocument, { ns, rev }: LogRecord): void {

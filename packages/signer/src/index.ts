@@ -1,6 +1,7 @@
 export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
+export { createMark, type LoggedDocument } from './create-mark.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export {
   KeystoreError,
@@ -33,3 +34,4 @@ export {
 } from './protocol/requests.ts';
 export { type SignedBatch, Signer, type SignerDescription } from './signer.ts';
 export { listen as listenOnSocket, type ReportAlarm } from './socket-server.ts';
+export { type Clock, WitnessWatch } from './witness-watch.ts';

@@ -21,6 +21,7 @@ import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
 import { listen, type ReportAlarm } from './socket-server.ts';
+import { WitnessWatch } from './witness-watch.ts';
 
 interface SignerConfig extends CellFiles {
   origin: string;
@@ -36,16 +37,17 @@ async function main(): Promise<void> {
   using mark = Mark.open(config.mark, config.origin);
   const sealed = openSealedKeystore(config.keystore, passphrase);
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
+  mark.pinTrust(versions);
   const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
   await using token = await openToken(config.token);
   const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
-  const signer = new Signer(withToken(sealed), mark, governance, () => Date.now());
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+  const witnesses = new WitnessWatch(versions, mark.checkpoint, clock, (message) =>
+    printAlarm('clock_differs', { message }),
+  );
+  const signer = new Signer(withToken(sealed), { mark, governance, witnesses }, clock.now);
   process.on('SIGHUP', () => reload(signer, config, withToken));
-  const alarmLine: ReportAlarm = (alarm) => {
-    process.stderr.write(
-      `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
-    );
-  };
+  const alarmLine: ReportAlarm = (refusal) => printAlarm('signer_refused', refusal);
   const server = await listen(signer, config.socket, alarmLine, config.socketFor);
   closeCell(config);
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
@@ -65,10 +67,12 @@ function reload(
     signer.replaceKeys(withToken(sealed));
     process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
   } catch (error) {
-    const message = messageOf(error);
-    const line = { alarm: 'keystore_not_reloaded', message, at: new Date().toISOString() };
-    process.stderr.write(`${JSON.stringify(line)}\n`);
+    printAlarm('keystore_not_reloaded', { message: messageOf(error) });
   }
+}
+
+function printAlarm(alarm: string, about: object): void {
+  process.stderr.write(`${JSON.stringify({ alarm, ...about, at: new Date().toISOString() })}\n`);
 }
 
 /** Looked at last, because a wrong PIN counts: whatever else is wrong is found before. */

@@ -1,6 +1,6 @@
 /**
- * The signer's memory: the newest checkpoint that its log key signed, and the public documents that govern its other
- * keys. Kept outside the main database, so that no restored database can make it sign a second history, or with a
+ * The signer's memory: the newest checkpoint that its log key signed, the trust root that it is under, and the public
+ * documents that govern its other keys. Kept outside the main database, so that no restored database can make it sign a second history, or with a
  * key whose range was ended.
  *
  * A small SQLite file: its transaction makes the mark durable before a signature leaves, and its
@@ -8,7 +8,7 @@
  */
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { type Checkpoint, emptyRoot, formatCheckpoint } from '@tallystick/core';
+import { type Checkpoint, emptyRoot, equalBytes, formatCheckpoint, type TrustRoot } from '@tallystick/core';
 
 export class MarkError extends Error {
   override readonly name = 'MarkError';
@@ -73,6 +73,31 @@ export class Mark {
   }
 
   /**
+   * Remembers the newest version of a verified chain, on disk before it returns. Throws MarkError where the chain does
+   * not hold the version that was remembered before: then it is another trust root, or an older state of this one.
+   */
+  pinTrust(versions: readonly TrustRoot[]): void {
+    const sql = 'SELECT version, hash FROM trust';
+    const known = this.#database.prepare(sql).get() as { version: number; hash: Uint8Array } | undefined;
+    const newest = versions.at(-1);
+    if (newest === undefined) throw new MarkError('there is no trust root');
+    if (known !== undefined) {
+      const same = versions.find(({ version }) => version === known.version);
+      if (same === undefined || !equalBytes(same.hash, known.hash)) {
+        throw new MarkError(
+          `the trust root file is not the one that this signer is under: it does not hold version ${known.version} ` +
+            'as the signer knows it. Put the file with all versions back; if nobody here replaced it, somebody did',
+        );
+      }
+      if (known.version === newest.version) return;
+    }
+    this.#database.exec('BEGIN');
+    this.#database.exec('DELETE FROM trust');
+    this.#database.prepare('INSERT INTO trust VALUES (?, ?)').run(newest.version, newest.hash);
+    this.#database.exec('COMMIT');
+  }
+
+  /**
    * Moves the mark; on disk before it returns. Throws MarkError where the disk does not confirm it: then the mark may
    * stand at either place, which is harmless, since nothing may be signed.
    */
@@ -114,7 +139,8 @@ function hold(database: DatabaseSync, file: string, origin: string): Checkpoint 
     database.exec(
       `CREATE TABLE IF NOT EXISTS documents (
          ns TEXT NOT NULL, type TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (ns, type)
-       ) STRICT`,
+       ) STRICT;
+       CREATE TABLE IF NOT EXISTS trust (version INTEGER NOT NULL, hash BLOB NOT NULL) STRICT`,
     );
     row = database.prepare('SELECT origin, size, root FROM mark').get() as unknown as Checkpoint | undefined;
   } catch (error) {

@@ -42,22 +42,22 @@ export class RateLimiter {
 }
 
 /**
- * The keys that sign records of a type in a namespace; throws SignerRefusal where there is none. `signing` names them
- * where the namespace is known; until then it is all that have the usage.
+ * The keys that sign records of a type in a namespace, which `signing` names; throws SignerRefusal where one of them is
+ * not here.
  */
 export function keysFor(
   keys: readonly SigningKey[],
-  { ns, type, signing }: { ns: string; type: string; signing: readonly string[] | null },
+  { ns, type, signing }: { ns: string; type: string; signing: readonly string[] },
 ): SigningKey[] {
   const usage = subjectTypeOf(type);
   const found = keys.filter(
     (key) =>
       key.ns === ns &&
       (key.usages as readonly string[]).includes(usage) &&
-      (signing === null || signing.includes(keyFingerprintText(key.publicKey))),
+      signing.includes(keyFingerprintText(key.publicKey)),
   );
   // One of several algorithms alone would be refused by every verifier. Leases are not records.
-  if (found.length < (signing?.length ?? 1) || found.length === 0 || usage === 'lease')
+  if (found.length < signing.length || found.length === 0 || usage === 'lease')
     throw new SignerRefusal('no_key', `no key here may sign ${type} in namespace ${ns}`);
   return found;
 }

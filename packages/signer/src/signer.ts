@@ -32,6 +32,7 @@ import { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, keysFor, RateLimiter } from './policy.ts';
 import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
+import type { WitnessWatch } from './witness-watch.ts';
 
 /** Envelopes, as bytes: one entry per record in order, and the promise over all of them. */
 export interface SignedBatch {
@@ -56,14 +57,20 @@ export class Signer {
   readonly #logKey: KeystoreKey;
   readonly #mark: Mark;
   readonly #governance: Governance;
+  readonly #witnesses: WitnessWatch;
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
   /** @param now milliseconds, for rates and limits */
-  constructor(keys: readonly KeystoreKey[], mark: Mark, governance: Governance, now: () => number) {
+  constructor(
+    keys: readonly KeystoreKey[],
+    { mark, governance, witnesses }: { mark: Mark; governance: Governance; witnesses: WitnessWatch },
+    now: () => number,
+  ) {
     this.#logKey = this.#take(keys);
     this.#mark = mark;
     this.#governance = governance;
+    this.#witnesses = witnesses;
     this.#rate = new RateLimiter(now);
     this.#now = now;
   }
@@ -104,6 +111,11 @@ export class Signer {
     return this.#governance.adopt(entry, document);
   }
 
+  /** A published checkpoint, as WitnessWatch.take. */
+  witnessed(note: Uint8Array): Promise<void> {
+    return this.#witnesses.take(note, () => this.#mark.checkpoint);
+  }
+
   /**
    * Each record with its signatures, in order; all or none. They become the entries from log index `index` on. A brake
    * among them binds what comes after it. Throws SignerRefusal.
@@ -129,6 +141,8 @@ export class Signer {
 
   /** The entries of a batch and the promise over them; all or none. Rejects with SignerRefusal. */
   async signBatch({ records, index, publishBy }: BatchToSign): Promise<SignedBatch> {
+    this.#witnesses.demandMark();
+    this.#witnesses.demandClock();
     const { size } = this.#mark.checkpoint;
     if (index < size)
       throw new SignerRefusal('rollback', `the log has ${size} entries: none is to come at ${index}`);
@@ -146,6 +160,7 @@ export class Signer {
 
   /** The log key's signature on a promise. Rejects with SignerRefusal. */
   async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
+    this.#witnesses.demandMark();
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
@@ -171,6 +186,7 @@ export class Signer {
    * second is held against the mark that the first one moved, whether or not that is signed yet.
    */
   #moveMark(checkpoint: Checkpoint, proof: readonly Uint8Array[]): void {
+    this.#witnesses.demandMark();
     const mark = this.#mark.checkpoint;
     if (checkpoint.origin !== mark.origin) throw new SignerRefusal('other_log', 'checkpoint of another log');
     if (checkpoint.size < mark.size) {
@@ -180,7 +196,11 @@ export class Signer {
       throw new SignerRefusal('fork', `another history of size ${mark.size} was signed before`);
     }
     this.#checkGrowth(mark, checkpoint, proof);
-    if (checkpoint.size > mark.size) this.#mark.advance(checkpoint);
+    if (checkpoint.size > mark.size) {
+      this.#witnesses.demandConfirmed(mark);
+      this.#mark.advance(checkpoint);
+    }
+    this.#witnesses.signing(checkpoint);
   }
 
   #checkGrowth(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {

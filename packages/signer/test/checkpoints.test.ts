@@ -18,10 +18,9 @@ import {
 } from '@tallystick/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Governance } from '../src/governance.ts';
 import { Mark } from '../src/mark.ts';
-import { Signer } from '../src/signer.ts';
-import { GrowingLog, licenseToSign, origin, signerWith } from './support/signing.ts';
+import type { Signer } from '../src/signer.ts';
+import { GrowingLog, licenseToSign, origin, signerOn, signerWith } from './support/signing.ts';
 
 const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
@@ -55,12 +54,14 @@ describe('the log key', () => {
     await signer.signCheckpoint(log.checkpoint(20), []);
     mark[Symbol.dispose]();
     using reopened = Mark.open(markFile, origin);
-    const restarted = new Signer(keys, reopened, new Governance(reopened, new Map()), () => 0);
+    const restarted = signerOn(reopened, keys);
     await expect(restarted.signCheckpoint(log.checkpoint(19), [])).rejects.toThrow(
       /had 20 entries and now has 19/,
     );
     await expect(restarted.signCheckpoint(other.checkpoint(20), [])).rejects.toThrow(/another history/);
-    await restarted.signCheckpoint(log.checkpoint(21), log.proof(20, 21));
+    await expect(restarted.signCheckpoint(log.checkpoint(21), log.proof(20, 21))).rejects.toMatchObject({
+      reason: 'unconfirmed',
+    });
   });
 
   it('signs nothing when the mark cannot be moved', async () => {

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import { keyFingerprintText, parseTrustRoot } from '@tallystick/core';
+import { keyFingerprintText } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Governance } from '../src/governance.ts';
 import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
-import { Signer } from '../src/signer.ts';
+import type { Signer } from '../src/signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { at, licenseToSign, origin, record } from './support/signing.ts';
+import { licenseToSign, origin, record, signerOn } from './support/signing.ts';
 import { brakeWith, listed, namespaceWith, TestTrust, toSign } from './support/trust.ts';
 
 const issuing = ['product', 'plan', 'customer', 'license'] as const;
@@ -33,8 +32,7 @@ beforeEach(() => {
 /** Runs with a signer that was started anew on what the one before left behind. */
 async function withSigner<T>(work: (signer: Signer) => T | Promise<T>): Promise<T> {
   using mark = Mark.open(file, origin);
-  const governance = new Governance(mark, parseTrustRoot(trust.root).namespaces);
-  return await work(new Signer(keys, mark, governance, () => Date.parse(at)));
+  return await work(signerOn(mark, keys, { trust }));
 }
 
 const both = () =>

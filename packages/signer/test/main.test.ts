@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { formatTrustRootFile } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import { createSealedKeystore } from '../src/keystore/sealed-file.ts';
@@ -14,6 +15,7 @@ import {
   SignerFiles,
 } from './support/running-signer.ts';
 import { at, GrowingLog, keySpecs, record } from './support/signing.ts';
+import { TestTrust } from './support/trust.ts';
 
 let files: SignerFiles;
 let directory: string;
@@ -102,6 +104,11 @@ describe('the signer process', () => {
       'a trust root that its group can write',
       () => chmodSync(config.trustRoot, 0o664),
       /trust-root.json has mode 664, so that others than its owner can change it: run chmod 644/,
+    ],
+    [
+      'a trust root that another root key signed',
+      () => writeFileSync(config.trustRoot, formatTrustRootFile([new TestTrust().root])),
+      /trust root file is not the one that this signer is under/,
     ],
     ['no trust root', () => rmSync(config.trustRoot), /ENOENT.*trust-root/],
     ['no keystore', () => rmSync(config.keystore), /there is no keystore/],

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Checkpoint, emptyRoot, hex } from '@tallystick/core';
+import { type Checkpoint, emptyRoot, hex, type TrustRoot } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Mark } from '../src/mark.ts';
+import { Mark, MarkError } from '../src/mark.ts';
 import { scratchDirectory } from './support/scratch.ts';
 
 const origin = 'tally.example/log';
@@ -45,6 +45,21 @@ describe('a mark', () => {
     }
     using mark = Mark.open(file, origin);
     expect(shown(mark)).toEqual(expected(90));
+  });
+
+  it('remembers the newest trust root, and is under no other and no older one from then on', () => {
+    const root = (version: number, filled = version) =>
+      ({ version, hash: new Uint8Array(32).fill(filled) }) as unknown as TrustRoot;
+    {
+      using mark = Mark.open(file, origin);
+      mark.pinTrust([root(1)]);
+      mark.pinTrust([root(1), root(2), root(3)]);
+    }
+    using mark = Mark.open(file, origin);
+    for (const chain of [[], [root(1)], [root(1), root(2)], [root(1), root(2), root(3, 9)]])
+      expect(() => mark.pinTrust(chain)).toThrow(MarkError);
+    mark.pinTrust([root(1), root(2), root(3), root(4)]);
+    expect(() => mark.pinTrust([root(1), root(2), root(3)])).toThrow(/does not hold version 4/);
   });
 
   it('never goes back', () => {

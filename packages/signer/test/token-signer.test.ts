@@ -23,7 +23,7 @@ import { type Pkcs11Key, Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.
 import { addToSealedKeystore, createSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { SigningKey } from '../src/keystore/signing-key.ts';
 import { writeTokenDescription } from '../src/keystore/token-description.ts';
-import type { Mark } from '../src/mark.ts';
+import { Mark } from '../src/mark.ts';
 import type { BatchToSign } from '../src/protocol/requests.ts';
 import { listen } from '../src/socket-server.ts';
 import {
@@ -34,7 +34,16 @@ import {
   SignerFiles,
 } from './support/running-signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { at, GrowingLog, keySpecs, licenseToSign, origin, record, signerOf } from './support/signing.ts';
+import {
+  at,
+  GrowingLog,
+  keySpecs,
+  knowKeys,
+  licenseToSign,
+  origin,
+  record,
+  signerOf,
+} from './support/signing.ts';
 
 const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
@@ -166,7 +175,13 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
         pinFile: join(directory, 'token.pin'),
       };
       rmSync(files.config.keystore);
-      createSealedKeystore(files.config.keystore, passphrase, keySpecs().slice(1));
+      const specs = keySpecs().slice(1);
+      createSealedKeystore(files.config.keystore, passphrase, specs);
+      using mark = Mark.open(files.config.mark, origin);
+      knowKeys(
+        mark,
+        specs.map((spec) => new SigningKey(spec)),
+      );
       writeTokenDescription(token.description, keystore.describe([logKey]));
       writeFileSync(token.pinFile, hsm.pin, { mode: 0o600 });
       files.configure({ token });

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { parseTrustRoot, type TrustRoot } from '@tallystick/core';
+import { parseTrustRoot, type TrustRoot, utf8 } from '@tallystick/core';
 import {
   Ledger,
   type LedgerEvent,
@@ -30,7 +30,7 @@ import {
   newSubjectId,
   onlineKeys,
 } from '@tallystick/server';
-import { Governance, Mark, Signer, type SigningKey } from '@tallystick/signer';
+import { createMark, Governance, Mark, Signer, type SigningKey, WitnessWatch } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
 export interface TestSystemOptions {
@@ -76,14 +76,14 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   } as const;
   const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns)));
   const store = options.store ?? new MemoryStore();
-  await bootstrapIdentity(store, identity, {
+  const documents = await bootstrapIdentity(store, identity, {
     random: randomBytes,
     now: now(),
     who: { kind: 'test', id: 'test' },
   });
   const directory = mkdtempSync(join(tmpdir(), 'tally-test-'));
   const markFile = join(directory, 'mark.db');
-  Mark.create(markFile, origin);
+  await createMark(markFile, parseTrustRoot(identity.trustRoot), documents);
   const mark = Mark.open(markFile, origin);
   return {
     identity,
@@ -93,8 +93,17 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     projections: options.projections ?? new Projections(':memory:'),
     signer: new Signer(
       onlineKeys(identity.keys),
-      mark,
-      new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
+      {
+        mark,
+        governance: new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
+        // A test's clock never steps, it only runs unevenly.
+        witnesses: new WitnessWatch(
+          [parseTrustRoot(identity.trustRoot)],
+          mark.checkpoint,
+          { now, monotonic: now },
+          () => {},
+        ),
+      },
       now,
     ),
     mark,
@@ -117,6 +126,7 @@ export async function openLedger(
     adopt: (entry, document) => signer.adopt(entry, document),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+    witnessed: (note) => signer.witnessed(utf8(note)),
   };
   const ledger = await Ledger.open({
     store,

@@ -28,7 +28,7 @@ const DELAY_MS_MIN = 250;
 const DELAY_MS_MAX = 15_000;
 
 /** Retryable after somebody has repaired something, which takes longer than anybody waits here. */
-const notWorthWaiting: ReadonlySet<ProblemCode> = new Set(['log_behind', 'internal']);
+const notWorthWaiting: ReadonlySet<ProblemCode> = new Set(['log_behind', 'signer_behind', 'internal']);
 
 /** Milliseconds to wait before the next try; null where there should be none. */
 export function retryDelayMs(

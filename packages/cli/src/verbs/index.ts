@@ -13,6 +13,7 @@ import { registerLicenses } from './licenses.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRoot } from './root/index.ts';
+import { registerSigner } from './signer.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
@@ -35,5 +36,6 @@ export const registrations: readonly Registration[] = [
   registerInspect,
   registerFsck,
   registerRebuild,
+  registerSigner,
   registerRoot,
 ];

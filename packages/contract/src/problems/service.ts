@@ -118,6 +118,13 @@ export const serviceProblems = {
       'Nothing was changed. The change exceeds what the policy of the key allows; detail says which limit.',
     retryable: false,
   },
+  clock_differs: {
+    status: 503,
+    title: "The signer's clock and the cosigners' differ",
+    remedy:
+      'Nothing was changed. Set the clock of the host of the signer right, then send the request again.',
+    retryable: true,
+  },
   namespace_refused: {
     status: 409,
     title: 'The namespace revision was refused',
@@ -135,6 +142,13 @@ export const serviceProblems = {
     title: 'The log of this server is behind what was signed before',
     remedy:
       'Nothing was changed. The log was rolled back or restored from an old copy: restore the entries that details names.',
+    retryable: true,
+  },
+  signer_behind: {
+    status: 503,
+    title: 'The memory of the signer is behind what was signed before',
+    remedy:
+      'Nothing was changed. The mark of the signer was put back, or its log key is used elsewhere: put the newest mark back.',
     retryable: true,
   },
   not_published_yet: {

@@ -65,6 +65,17 @@ export function parsePolicy(text: string): Policy {
  * and where a known cosigner's signature is wrong. A cosignature of time 0 never counts.
  */
 export async function verifyQuorum(checkpoint: SignedCheckpoint, policy: Policy): Promise<number> {
+  return quorumTimeOf(policy, await cosignatureTimes(checkpoint, policy));
+}
+
+/**
+ * When each cosigner of the policy that signed a checkpoint says that it did, in seconds, by name; those of time 0 are
+ * left out. Throws QUORUM_UNMET where a known cosigner's signature is wrong.
+ */
+export async function cosignatureTimes(
+  checkpoint: SignedCheckpoint,
+  policy: Policy,
+): Promise<Map<string, number>> {
   const times = new Map<string, number>();
   for (const witness of policy.witnesses) {
     const check = await checkCosignature(checkpoint, witness.vkey);
@@ -73,6 +84,11 @@ export async function verifyQuorum(checkpoint: SignedCheckpoint, policy: Policy)
     }
     if (check.is === 'valid' && check.seconds > 0) times.set(witness.name, check.seconds);
   }
+  return times;
+}
+
+/** As `quorumTime`; throws QUORUM_UNMET where there is none. */
+export function quorumTimeOf(policy: Policy, times: ReadonlyMap<string, number>): number {
   const asOf = quorumTime(policy, times);
   if (asOf === undefined) {
     throw new IntegrityError(

@@ -31,6 +31,8 @@ export interface CheckpointSigner {
     checkpoint: Checkpoint,
     proof: readonly Uint8Array[],
   ): Promise<{ id: Uint8Array; signature: Uint8Array }>;
+  /** Shows it what the cosigners signed, which it holds its mark and its clock against. */
+  witnessed(note: string): Promise<void>;
 }
 
 /** Gathers cosignatures until the policy is met. Rejects where it is not; rejects with LedgerError log_behind where
@@ -239,6 +241,7 @@ export class Publisher {
     const governing = trust.governing(size);
     await verifyLogSignatures(parsed, governing.log.vkeys);
     const asOf = await verifyQuorum(parsed, governing.quorum);
+    await signer.witnessed(note);
     await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
     this.#settle({ size, root: checkpoint.root, note, asOf });

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as after } from 'node:timers/promises';
+import { utf8 } from '@tallystick/core';
 import {
   type Ledger,
   type LedgerEvent,
@@ -168,6 +169,7 @@ export class CrashingSystem {
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),
       signCheckpoint: (checkpoint, proof) =>
         ask('signCheckpoint', checkpoint, () => signer.signCheckpoint(checkpoint, proof)),
+      witnessed: (note) => ask('witnessed', note, () => signer.witnessed(utf8(note))),
     };
   }
 }

@@ -36,7 +36,10 @@ function problemOf(error: unknown): ProblemMessage {
   if (error instanceof LedgerError) {
     const cause: unknown = error.cause;
     if (cause instanceof SignerUnavailable) return { code: 'signer_unavailable' };
-    if (cause instanceof SignerRefused) return { code: 'signer_refused', detail: cause.message };
+    if (cause instanceof SignerRefused) {
+      const code = cause.reason === 'clock' ? 'clock_differs' : 'signer_refused';
+      return { code, detail: cause.message };
+    }
     if (cause instanceof StoreTrouble && cause.isOutcomeUnknown)
       return { code: 'outcome_unknown', detail: cause.message };
     if (error.problem === 'stopping') return { code: 'overloaded', detail: error.message };

@@ -17,7 +17,7 @@ import {
   type TrustRoot,
 } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
-import { Mark } from '@tallystick/signer';
+import { createMark } from '@tallystick/signer';
 import { createKey, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
 import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
@@ -147,8 +147,8 @@ function createCosignerKeys(layout: Layout, names: readonly NamedCosigner[]): Qu
 async function writeLedger(layout: Layout, identity: Identity, options: CreateSystemOptions): Promise<void> {
   await using store = SqliteStore.create(layout.ledger.store);
   const who = { kind: 'system', id: 'init' };
-  await bootstrapIdentity(store, identity, { random: randomBytes, now: options.now, who });
-  Mark.create(layout.signer.mark, options.origin);
+  const documents = await bootstrapIdentity(store, identity, { random: randomBytes, now: options.now, who });
+  await createMark(layout.signer.mark, parseTrustRoot(identity.trustRoot), documents);
 }
 
 function initCosigners(layout: Layout, names: readonly NamedCosigner[], trust: TrustRoot): void {

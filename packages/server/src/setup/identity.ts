@@ -17,7 +17,14 @@ import {
   type QuorumContent,
 } from '@tallystick/core';
 import { bootstrapLog, RandomPool, type Store } from '@tallystick/ledger';
-import { generateKeySpec, type KeySpec, type KeystoreKey, noLimits, SigningKey } from '@tallystick/signer';
+import {
+  generateKeySpec,
+  type KeySpec,
+  type KeystoreKey,
+  type LoggedDocument,
+  noLimits,
+  SigningKey,
+} from '@tallystick/signer';
 
 export interface IdentityOptions {
   /** Namespace, `[a-z][a-z0-9-]{0,30}`. */
@@ -123,18 +130,18 @@ export async function createIdentity<Key extends KeystoreKey>(
   };
 }
 
-/** Writes an identity's first entries into an empty store. */
+/** Writes an identity's first entries into an empty store. Returns its public documents as they were logged. */
 export async function bootstrapIdentity(
   store: Store,
   identity: Identity,
   context: { random: (length: number) => Uint8Array; now: number; who: { kind: string; id: string } },
-): Promise<void> {
+): Promise<LoggedDocument[]> {
   const { authority, brake } = identity.keys;
   const signBy = (key: KeystoreKey) => async (message: Uint8Array) => ({
     keyid: key.keyid,
     sig: await key.sign(message),
   });
-  await bootstrapLog(store, {
+  return bootstrapLog(store, {
     trustRoot: identity.trustRoot,
     ns: identity.namespace.ns,
     namespace: identity.namespace,

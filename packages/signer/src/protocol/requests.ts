@@ -41,6 +41,7 @@ export type SignerRequest =
   | { op: 'hello' }
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
+  | { op: 'witnessed'; note: Uint8Array }
   | { op: 'promise'; statement: PromiseStatement }
   | { op: 'checkpoint'; checkpoint: Checkpoint; proof: Uint8Array[] };
 
@@ -55,6 +56,10 @@ export type RefusalReason =
   | 'fork'
   | 'rollback'
   | 'other_log'
+  | 'mark_behind'
+  | 'unconfirmed'
+  | 'no_quorum'
+  | 'clock'
   | 'internal';
 
 /** The answer while the log key cannot sign. No refusal of what was asked: it may be asked again. */
@@ -84,6 +89,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
       return { op: 'batch', batch: parseBatch(json, attachments) };
     case 'adopt':
       return { op: 'adopt', ...parseAdopted(json, attachments) };
+    case 'witnessed':
+      return { op: 'witnessed', note: attachments };
     case 'promise':
       return { op: 'promise', statement: parseStatement(json.statement) };
     case 'checkpoint':

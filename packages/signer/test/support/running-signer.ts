@@ -3,13 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatTrustRootFile } from '@tallystick/core';
+import { formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
 import type { CellFiles } from '../../src/cell/files.ts';
 import { signerLaunch } from '../../src/cell/launch.ts';
 import { createSealedKeystore } from '../../src/keystore/sealed-file.ts';
+import { SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
 import { scratchDirectory } from './scratch.ts';
-import { keySpecs, origin } from './signing.ts';
+import { keySpecs, knowKeys, origin } from './signing.ts';
 import { TestTrust } from './trust.ts';
 
 export const passphrase = 'correct horse battery staple';
@@ -31,10 +32,18 @@ export class SignerFiles {
       origin,
       trustRoot: join(this.directory, 'trust-root.json'),
     };
-    writeFileSync(this.config.trustRoot, formatTrustRootFile([new TestTrust().root]), { mode: 0o644 });
+    const trust = new TestTrust().root;
+    writeFileSync(this.config.trustRoot, formatTrustRootFile([trust]), { mode: 0o644 });
     writeFileSync(this.config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });
-    createSealedKeystore(this.config.keystore, passphrase, keySpecs());
+    const specs = keySpecs();
+    createSealedKeystore(this.config.keystore, passphrase, specs);
     Mark.create(this.config.mark, origin);
+    using mark = Mark.open(this.config.mark, origin);
+    mark.pinTrust([parseTrustRoot(trust)]);
+    knowKeys(
+      mark,
+      specs.map((spec) => new SigningKey(spec)),
+    );
     this.configure({});
   }
 

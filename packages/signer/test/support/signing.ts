@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import {
   type Checkpoint,
   documentCommitment,
+  keyUsages,
   type LogRecord,
   LogTree,
   leafHash,
+  parseTrustRoot,
   utf8,
 } from '@tallystick/core';
 import { Governance } from '../../src/governance.ts';
@@ -14,10 +16,12 @@ import { generateKeySpec, type KeySpec, SigningKey } from '../../src/keystore/si
 import { Mark } from '../../src/mark.ts';
 import type { RecordToSign } from '../../src/protocol/requests.ts';
 import { Signer } from '../../src/signer.ts';
+import { type Clock, WitnessWatch } from '../../src/witness-watch.ts';
+import { at, origin, record } from './record.ts';
 import { scratchDirectory } from './scratch.ts';
+import { listed, namespaceWith, TestTrust } from './trust.ts';
 
-export const origin = 'tally.example/log';
-export const at = '2026-03-01T12:00:00.000Z';
+export { at, origin, record } from './record.ts';
 
 export type Limits = Partial<KeySpec['limits']>;
 
@@ -57,25 +61,38 @@ export function signerOf<Key extends KeystoreKey>(
   const markFile = join(scratchDirectory(), 'mark.db');
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
-  const governance = new Governance(mark, new Map());
-  return { signer: new Signer(keys, mark, governance, now), mark, keys, markFile };
+  knowKeys(mark, keys);
+  return { signer: signerOn(mark, keys, { clock: { now, monotonic: now } }), mark, keys, markFile };
 }
 
-/** A well-formed record; 32-byte values are arbitrary. */
-export function record(type: string, changes: Partial<LogRecord> = {}): LogRecord {
-  const bytes = (value: number): Uint8Array => new Uint8Array(32).fill(value);
-  const base = {
-    ns: 'acme',
-    type,
-    subject: bytes(1),
-    rev: 0,
-    prev: null,
-    doc: bytes(2),
-    cause: bytes(3),
-    at,
-  };
-  return { ...base, ...changes };
+/** Lets the signer of a mark know a namespace that lists those of the keys that are of `acme`. */
+export function knowKeys(mark: Mark, keys: readonly KeystoreKey[]): void {
+  const listing = keys.flatMap(({ ns, publicKey, usages: all }) => {
+    const usages = keyUsages.filter((usage) => (all as readonly string[]).includes(usage));
+    return ns === 'acme' && usages.length > 0 ? listed(publicKey, { usages, from: 0 }) : [];
+  });
+  mark.saveDocument('acme', 'namespace', utf8(JSON.stringify(namespaceWith(listing))));
 }
+
+/** A signer that goes on where one before it stopped. */
+export function signerOn(
+  mark: Mark,
+  keys: readonly KeystoreKey[],
+  { clock = stoppedClock, trust = new TestTrust(), report = () => {} }: SignerContext = {},
+): Signer {
+  const versions = [parseTrustRoot(trust.root)];
+  const governance = new Governance(mark, versions[0]?.namespaces ?? new Map<string, never>());
+  const witnesses = new WitnessWatch(versions, mark.checkpoint, clock, report);
+  return new Signer(keys, { mark, governance, witnesses }, () => clock.now());
+}
+
+export interface SignerContext {
+  clock?: Clock;
+  trust?: TestTrust;
+  report?: (message: string) => void;
+}
+
+const stoppedClock: Clock = { now: () => Date.parse(at), monotonic: () => 0 };
 
 /** What the limits of a license key look at. */
 export interface LicenseTerms {

@@ -13,35 +13,37 @@ import {
   type PublicKey,
   payloadTypes,
   preAuthEncoding,
+  type QuorumContent,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
 import { noLimits } from '../../src/keystore/keystore-key.ts';
 import { generateKeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import type { RecordToSign } from '../../src/protocol/requests.ts';
-import { at, origin, record } from './signing.ts';
+import { at, origin, record } from './record.ts';
 
 export class TestTrust {
   readonly authority: SigningKey = new SigningKey(generateKeySpec(['authority'], 'acme'));
   /** Envelope of version 1. */
   readonly root: Uint8Array;
 
-  constructor() {
+  /** What it says of the log matters only to those who show a signer checkpoints. */
+  constructor({ logKey, quorum }: { logKey?: PublicKey; quorum?: QuorumContent } = {}) {
     const root = new SigningKey(generateKeySpec(['root'], null));
     const cosigner = (name: string) => {
       const { key } = new SigningKey(generateKeySpec(['log'], null)).publicKey;
       const vkey = makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key);
       return { name, vkey, url: null };
     };
-    const logKey = new SigningKey(generateKeySpec(['log'], null)).publicKey.key;
+    const { key } = logKey ?? new SigningKey(generateKeySpec(['log'], null)).publicKey;
     const payload = encodeTrustRootPayload({
       version: 1,
       genesis: null,
       prev: null,
       expires: '2036-01-01T00:00:00.000Z',
       root: { threshold: 1, keys: [root.publicKey] },
-      log: { origin, vkeys: [makeVerifierKey(origin, noteSignatureType.ed25519, logKey)] },
-      quorum: {
+      log: { origin, vkeys: [makeVerifierKey(origin, noteSignatureType.ed25519, key)] },
+      quorum: quorum ?? {
         witnesses: { threshold: 1, members: [cosigner('w.example')] },
         replayers: { threshold: 1, members: [cosigner('r.example')] },
       },

@@ -1,0 +1,151 @@
+/**
+ * What the cosigners of the log tell about this signer: whether its mark is the newest that there is, and how far its
+ * clock is from theirs.
+ *
+ * A cosigner signs a checkpoint after the log key did and before the signer sees its cosignature. So, whoever carries
+ * it and however slowly, a time before the first or after the second shows that the clocks differ.
+ */
+import {
+  type Checkpoint,
+  cosignatureTimes,
+  equalBytes,
+  parseSignedCheckpoint,
+  quorumTimeOf,
+  type SignedCheckpoint,
+  type TrustRoot,
+  verifyLogSignatures,
+} from '@tallystick/core';
+import { SignerRefusal } from './protocol/requests.ts';
+
+export interface Clock {
+  /** Milliseconds of the day's time, which people and daemons set. */
+  now(): number;
+  /** Milliseconds that only run. */
+  monotonic(): number;
+}
+
+/** Something that an operator must see, and that no request is to blame for. */
+export type ReportClock = (message: string) => void;
+
+const alarmMs = 1000;
+const refuseMs = 5000;
+/** Cosignatures have whole seconds. */
+const secondMs = 1000;
+/** A change of the quorum is cosigned by the one before. */
+const versionsHeard = 2;
+
+export class WitnessWatch {
+  readonly #versions: readonly TrustRoot[];
+  readonly #clock: Clock;
+  readonly #report: ReportClock;
+  /** Monotonic, as all that is remembered: it stays right when the clock is put right. */
+  readonly #startedAt: number;
+  #signed: { checkpoint: Checkpoint; at: number } | null = null;
+  #isConfirmed: boolean;
+  #apartMs = 0;
+  #contradiction: string | null = null;
+
+  /**
+   * @param versions of the trust root, from 1 up
+   * @param mark as it was found: an empty one is of a log that begins, and has nothing to be confirmed
+   */
+  constructor(versions: readonly TrustRoot[], mark: Checkpoint, clock: Clock, report: ReportClock) {
+    this.#versions = versions;
+    this.#isConfirmed = mark.size === 0;
+    this.#clock = clock;
+    this.#report = report;
+    this.#startedAt = clock.monotonic();
+  }
+
+  /** Takes note of a checkpoint that is being signed. */
+  signing(checkpoint: Checkpoint): void {
+    const known = this.#signed?.checkpoint;
+    if (known?.size === checkpoint.size && equalBytes(known.root, checkpoint.root)) return;
+    this.#signed = { checkpoint, at: this.#clock.monotonic() };
+  }
+
+  /** Throws SignerRefusal once this signer has been shown a history that its mark does not know. */
+  demandMark(): void {
+    if (this.#contradiction !== null) throw new SignerRefusal('mark_behind', this.#contradiction);
+  }
+
+  /** Throws SignerRefusal until a quorum has cosigned the mark since the start: only then is it the newest there is. */
+  demandConfirmed(mark: Checkpoint): void {
+    if (this.#isConfirmed) return;
+    throw new SignerRefusal(
+      'unconfirmed',
+      `nothing after entry ${mark.size} is signed before a quorum of cosigners has confirmed, since this start, that it knows nothing newer`,
+    );
+  }
+
+  /** Throws SignerRefusal while the clocks differ too much to sign anything that has a time in it. */
+  demandClock(): void {
+    if (this.#apartMs > refuseMs) throw new SignerRefusal('clock', describeClock(this.#apartMs));
+  }
+
+  /**
+   * Takes a cosigned checkpoint in. Throws SignerRefusal where no quorum signed it, and where it is one that `mark`
+   * should know and does not.
+   *
+   * @param mark read once the signatures were checked
+   */
+  async take(note: Uint8Array, mark: () => Checkpoint): Promise<void> {
+    const checkpoint = parseSignedCheckpoint(note);
+    if (checkpoint.origin !== mark().origin)
+      throw new SignerRefusal('other_log', 'checkpoint of another log');
+    const { times, asOf } = await this.#heard(checkpoint);
+    const { size, root } = mark();
+    const isSame = checkpoint.size === size && equalBytes(checkpoint.root, root);
+    if (checkpoint.size > size || (checkpoint.size === size && !isSame)) {
+      this.#contradiction =
+        `a checkpoint of ${checkpoint.size} entries has this log's signature and its cosigners', and the signer's mark ` +
+        `stands at ${size}: the mark was put back, or the log key is used elsewhere. Nothing is signed until the ` +
+        'newest mark is back';
+      throw new SignerRefusal('mark_behind', this.#contradiction);
+    }
+    this.#compareClocks(checkpoint, median(times));
+    if (isSame && asOf * secondMs >= this.#wallTime(this.#startedAt) - refuseMs) this.#isConfirmed = true;
+  }
+
+  async #heard(checkpoint: SignedCheckpoint): Promise<{ times: number[]; asOf: number }> {
+    let failure: unknown;
+    for (const { log, quorum } of this.#versions.slice(-versionsHeard).reverse()) {
+      try {
+        await verifyLogSignatures(checkpoint, log.vkeys);
+        const times = await cosignatureTimes(checkpoint, quorum);
+        return { times: [...times.values()], asOf: quorumTimeOf(quorum, times) };
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    throw new SignerRefusal('no_quorum', failure instanceof Error ? failure.message : String(failure));
+  }
+
+  /** @param seconds when the cosigners signed, in the middle of what they say */
+  #compareClocks(checkpoint: Checkpoint, seconds: number): void {
+    const behind = seconds * secondMs - this.#clock.now();
+    const signed = this.#signed;
+    const isOurs = signed !== null && equalBytes(signed.checkpoint.root, checkpoint.root);
+    const ahead = isOurs ? this.#wallTime(signed.at) - (seconds + 1) * secondMs : 0;
+    const apart = Math.max(behind, ahead, 0);
+    if (apart > alarmMs && this.#apartMs <= alarmMs) this.#report(describeClock(apart));
+    this.#apartMs = apart;
+  }
+
+  /** What the clock would show now for a moment that is remembered. */
+  #wallTime(monotonic: number): number {
+    return this.#clock.now() - (this.#clock.monotonic() - monotonic);
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function describeClock(apartMs: number): string {
+  return (
+    `this signer's clock and the cosigners' differ by ${(apartMs / 1000).toFixed(1)} seconds: set the clock of this ` +
+    `host right, or find out whose is wrong. Above ${refuseMs / 1000} seconds no records are signed`
+  );
+}

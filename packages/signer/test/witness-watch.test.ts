@@ -1,0 +1,192 @@
+/** Attacks with a mark that was put back, and clocks that went wrong. */
+import { join } from 'node:path';
+import { type Checkpoint, formatCheckpoint, formatNote, utf8 } from '@tallystick/core';
+import { LocalCosigners } from '@tallystick/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { SigningKey } from '../src/keystore/signing-key.ts';
+import { Mark } from '../src/mark.ts';
+import type { Signer } from '../src/signer.ts';
+import { scratchDirectory } from './support/scratch.ts';
+import { at, GrowingLog, keySpecs, knowKeys, licenseToSign, origin, signerOn } from './support/signing.ts';
+import { TestTrust } from './support/trust.ts';
+
+const log = new GrowingLog(40);
+const other = new GrowingLog(40, 'other');
+const start = Date.parse(at);
+const batch = { records: [licenseToSign()], index: 39, publishBy: at };
+
+let keys: SigningKey[];
+let cosigners: LocalCosigners;
+let trust: TestTrust;
+let alarms: string[];
+/** Milliseconds; what is true, and what the signer's clock adds to it. */
+let time: number;
+let error: number;
+
+beforeEach(() => {
+  keys = keySpecs().map((spec) => new SigningKey(spec));
+  cosigners = new LocalCosigners(() => time);
+  trust = new TestTrust({ logKey: keys[0]!.publicKey, quorum: cosigners.quorum });
+  alarms = [];
+  time = start;
+  error = 0;
+});
+
+function newMark(): Mark {
+  const file = join(scratchDirectory(), 'mark.db');
+  Mark.create(file, origin);
+  const mark = Mark.open(file, origin);
+  knowKeys(mark, keys);
+  return mark;
+}
+
+function startOn(mark: Mark): Signer {
+  const clock = { now: () => time + error, monotonic: () => time - start };
+  return signerOn(mark, keys, { clock, trust, report: (message) => alarms.push(message) });
+}
+
+/** Has a checkpoint signed and cosigned; the note as it is published. */
+async function publish(signer: Signer, checkpoint: Checkpoint, from: number): Promise<Uint8Array> {
+  const proof = from === checkpoint.size ? [] : log.proof(from, checkpoint.size);
+  const line = { name: origin, ...(await signer.signCheckpoint(checkpoint, proof)) };
+  const text = formatCheckpoint(checkpoint);
+  const lines = await cosigners.cosign(formatNote({ text, signatures: [line] }), checkpoint.size, (oldSize) =>
+    log.proof(oldSize, checkpoint.size),
+  );
+  return utf8(formatNote({ text, signatures: [line, ...lines] }));
+}
+
+async function publishAndShow(signer: Signer, size: number, from: number): Promise<Uint8Array> {
+  const note = await publish(signer, log.checkpoint(size), from);
+  await signer.witnessed(note);
+  return note;
+}
+
+const refused = (reason: string): unknown => expect.objectContaining({ name: 'SignerRefusal', reason });
+
+describe('a signer that starts on a mark that is not empty', () => {
+  it('signs no growth before a quorum has cosigned that mark since the start', async () => {
+    const mark = newMark();
+    const before = await publishAndShow(startOn(mark), 10, 0);
+    time += 60_000;
+    const signer = startOn(mark);
+    const grow = () => signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
+    await expect(grow()).rejects.toEqual(refused('unconfirmed'));
+    // What was cosigned before it started may be all that an attacker has kept.
+    await signer.witnessed(before);
+    await expect(grow()).rejects.toEqual(refused('unconfirmed'));
+    await publishAndShow(signer, 10, 10);
+    await expect(grow()).resolves.toHaveProperty('signature.length', 64);
+  });
+
+  it('that was put back signs no second history, though mark and database fit each other', async () => {
+    const put = newMark();
+    put.advance(log.checkpoint(10));
+    await publishAndShow(startOn(newMark()), 20, 0);
+    const signer = startOn(put);
+    // The cosigners know more, so nobody gets a fresh cosignature for the old state.
+    await expect(publish(signer, log.checkpoint(10), 10)).rejects.toThrow(/has seen 20 entries/);
+    await expect(signer.signCheckpoint(other.checkpoint(20), other.proof(10, 20))).rejects.toBeDefined();
+    expect(put.checkpoint.size).toBe(10);
+  });
+
+  it('that was put back signs nothing at all once it is shown what was published', async () => {
+    const note = await publishAndShow(startOn(newMark()), 20, 0);
+    const put = newMark();
+    put.advance(log.checkpoint(10));
+    const signer = startOn(put);
+    await expect(signer.witnessed(note)).rejects.toEqual(refused('mark_behind'));
+    await expect(signer.signCheckpoint(log.checkpoint(10), [])).rejects.toEqual(refused('mark_behind'));
+    await expect(signer.signBatch(batch)).rejects.toEqual(refused('mark_behind'));
+  });
+
+  it('with another history of the same size than what was published signs nothing', async () => {
+    const note = await publishAndShow(startOn(newMark()), 20, 0);
+    const forked = newMark();
+    forked.advance(other.checkpoint(20));
+    await expect(startOn(forked).witnessed(note)).rejects.toEqual(refused('mark_behind'));
+  });
+});
+
+describe('what a signer is shown', () => {
+  it.each([
+    [
+      'with a cosigner less than a quorum',
+      (lines: string[]) => lines.filter((line) => !/replayer/.test(line)),
+    ],
+    ['without the signature of the log', (lines: string[]) => lines.filter((line) => !/— tally/.test(line))],
+    ['with a cosignature that was changed', (lines: string[]) => lines.map(spoil)],
+  ])('%s is refused and confirms nothing', async (_what, change) => {
+    const mark = newMark();
+    await publishAndShow(startOn(mark), 10, 0);
+    const signer = startOn(mark);
+    const note = Buffer.from(await publish(signer, log.checkpoint(10), 10)).toString('utf8');
+    const changed = utf8(change(note.split('\n')).join('\n'));
+    await expect(signer.witnessed(changed)).rejects.toEqual(refused('no_quorum'));
+    await expect(signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12))).rejects.toEqual(
+      refused('unconfirmed'),
+    );
+  });
+
+  it.each([[''], ['nothing of the kind'], ['tally.example/log\n12\n']])(
+    'as %j is malformed',
+    async (text) => {
+      await expect(startOn(newMark()).witnessed(utf8(text))).rejects.toMatchObject({ code: 'MALFORMED' });
+    },
+  );
+});
+
+/** Another last character before the padding of a witness' line. */
+function spoil(line: string): string {
+  if (!/— witness/.test(line)) return line;
+  const place = line.length - 6;
+  return `${line.slice(0, place)}${line[place] === 'A' ? 'B' : 'A'}${line.slice(place + 1)}`;
+}
+
+describe("a signer's clock", () => {
+  it.each([
+    ['right', 0, 0, true],
+    ['two seconds slow', -2000, 1, true],
+    ['six seconds slow', -7000, 1, false],
+    ['a day slow', -86_400_000, 1, false],
+    ['three seconds fast', 3000, 1, true],
+    ['seven seconds fast', 7000, 1, false],
+    ['a day fast', 86_400_000, 1, false],
+  ])('that is %s', async (_what, wrong, alarmed, signs) => {
+    error = wrong;
+    const signer = startOn(newMark());
+    await publishAndShow(signer, 10, 0);
+    expect(alarms).toHaveLength(alarmed);
+    const asked = signer.signBatch(batch);
+    if (signs) await expect(asked).resolves.toBeDefined();
+    else await expect(asked).rejects.toEqual(refused('clock'));
+  });
+
+  it('is not taken for wrong because somebody was slow to show what was cosigned', async () => {
+    const signer = startOn(newMark());
+    const note = await publish(signer, log.checkpoint(10), 0);
+    time += 3_600_000;
+    await signer.witnessed(note);
+    expect(alarms).toEqual([]);
+    await expect(signer.signBatch(batch)).resolves.toBeDefined();
+  });
+
+  it('that is put right lets it sign again, by what is cosigned next', async () => {
+    error = 60_000;
+    const signer = startOn(newMark());
+    await publishAndShow(signer, 10, 0);
+    await expect(signer.signBatch(batch)).rejects.toEqual(refused('clock'));
+    error = 0;
+    time += 1000;
+    await publishAndShow(signer, 10, 10);
+    await expect(signer.signBatch(batch)).resolves.toBeDefined();
+    expect(alarms).toHaveLength(1);
+  });
+
+  it('is held against the middle of what the cosigners say, not against one of them', async () => {
+    cosigners.witnesses[0]!.skew = 3600;
+    const signer = startOn(newMark());
+    await publishAndShow(signer, 10, 0);
+    expect(alarms).toEqual([]);
+  });
+});
