@@ -18,6 +18,7 @@ import {
   verifyLogSignatures,
   verifyQuorum,
 } from '@tallystick/core';
+import { asError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Sequencer } from '../sequence/sequencer.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
@@ -93,6 +94,8 @@ export class Publisher {
   #trouble: Error | null = null;
   /** False until signer and cosigners have confirmed, since the start, that they saw nothing newer. */
   #isConfirmed = false;
+  /** True while a signer that started anew has to be shown first that cosigners know nothing newer than its mark. */
+  #owesConfirmation = false;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #isStopped = false;
@@ -162,13 +165,18 @@ export class Publisher {
       const markSize = await this.#markSize();
       // Looked at after the wait: what was committed during it is not under a map root yet.
       const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
-      if (!this.#isConfirmed && markSize > 0) await this.#publish(this.#checkpoint(markSize));
+      const confirms = !this.#isConfirmed || this.#owesConfirmation;
+      if (confirms && markSize > 0) await this.#publish(this.#checkpoint(markSize));
       else if (isBehind) await this.#extend();
       else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
       this.#isConfirmed = this.#published !== null;
+      this.#owesConfirmation = false;
       this.#setTrouble(null);
     } catch (error) {
-      this.#setTrouble(error instanceof Error ? error : new Error(String(error)));
+      const isFirst = !this.#owesConfirmation;
+      this.#owesConfirmation ||= isUnconfirmed(error);
+      if (isFirst && this.#owesConfirmation) return this.#schedule(0);
+      this.#setTrouble(asError(error));
     }
     const pause = this.#trouble === null ? this.#times.intervalMs : this.#times.retryMs;
     this.#schedule(Math.max(0, pause - (this.#parts.now() - started)));
@@ -269,6 +277,10 @@ export class Publisher {
 /** A change is durable, and its checkpoint did not come within the time asked for. */
 export class PublicationTimeout extends Error {
   override readonly name = 'PublicationTimeout';
+}
+
+function isUnconfirmed(error: unknown): boolean {
+  return error instanceof Error && 'reason' in error && error.reason === 'unconfirmed';
 }
 
 /** An entry that is not a record. */
