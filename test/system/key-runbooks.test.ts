@@ -87,6 +87,17 @@ describe('rotating keys', () => {
     expect((await tally(system, 'namespace', 'submit', 'revision.json')).code).toBe(0);
   });
 
+  it('sets a key limits, which its signer holds it to, and takes them away', async () => {
+    const [{ key } = { key: '' }] = (await issuingKeys()).filter(({ state }) => state === 'signs');
+    await revise('--limit', `${key}:term-max=P30D`, '--limit', `${key}:offline-max=P40D`);
+    const refused = await tally(system, 'issue', '--plan', 'pro-yearly');
+    expect(refused.stderr).toMatch(/limit of P30D.*signer_refused/s);
+    const wrong = await tally(system, 'namespace', 'propose', '--out', 'x', '--limit', `${key}:terms=1`);
+    expect(wrong).toMatchObject({ code: 3, stderr: expect.stringMatching(/limits are .*term-max/) });
+    await revise('--limit', `${key}:term-max=none`, '--limit', `${key}:offline-max=none`);
+    await must('issue', '--plan', 'pro-yearly');
+  });
+
   it('signs only what was reviewed, and submits only what was signed', async () => {
     await must('namespace', 'propose', '--out', 'other.json', '--lock', 'heightened');
     const { offline } = system.layout.keys;

@@ -180,7 +180,7 @@ describe('answers', () => {
 describe('exit codes', () => {
   it('exist for every problem, and stay as they are', () => {
     const byCode = Map.groupBy(problemCodes, exitCodeOfProblem);
-    expect(byCode.get(2)).toEqual(['log_behind', 'integrity']);
+    expect(byCode.get(2)).toEqual(['log_behind', 'signer_behind', 'integrity']);
     expect(byCode.get(3)).toEqual([
       'malformed_request',
       'unknown_member',
@@ -197,6 +197,7 @@ describe('exit codes', () => {
       'outcome_unknown',
       'publication_stalled',
       'signer_unavailable',
+      'clock_differs',
       'not_published_yet',
       'internal',
     ]);

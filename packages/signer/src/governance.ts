@@ -16,6 +16,7 @@ import {
   type LogRecord,
   meetsThreshold,
   type NamespaceDocument,
+  type NamespaceKey,
   namespaceStepProblem,
   parseBrake,
   parseNamespace,
@@ -40,8 +41,8 @@ interface Governed {
   authority: KeyThreshold;
   namespace: NamespaceDocument | null;
   brake: BrakeDocument | null;
-  /** Ids of the keys that sign, by usage; holds for indexes from `from` up to `to`. */
-  readonly signing: Map<string, { ids: readonly string[]; from: number; to: number }>;
+  /** The keys that sign, by usage; holds for indexes from `from` up to `to`. */
+  readonly signing: Map<string, { keys: readonly NamespaceKey[]; from: number; to: number }>;
 }
 
 export class Governance {
@@ -84,21 +85,21 @@ export class Governance {
   }
 
   /**
-   * Ids of the keys that sign records of `usage` at log `index`: the first one listed of each algorithm. Throws
+   * The keys that sign records of `usage` at log `index`: the first one listed of each algorithm. Throws
    * SignerRefusal where the namespace has never been seen.
    */
-  signing(ns: string, usage: string, index: number): readonly string[] {
+  signing(ns: string, usage: string, index: number): readonly NamespaceKey[] {
     const governed = this.#governedBy(ns);
     const namespace = namespaceOf(governed, ns);
     const known = governed.signing.get(usage);
-    if (known !== undefined && index >= known.from && index < known.to) return known.ids;
+    if (known !== undefined && index >= known.from && index < known.to) return known.keys;
     const brake = usage === 'brake' ? null : governed.brake;
-    const byAlgorithm = new Map<KeyAlgorithm, string>();
-    for (const { alg, id } of entitledKeys(namespace, brake, usage, index))
-      if (!byAlgorithm.has(alg)) byAlgorithm.set(alg, id);
-    const ids = [...byAlgorithm.values()];
-    governed.signing.set(usage, { ids, from: index, to: nextBoundary(namespace, governed.brake, index) });
-    return ids;
+    const byAlgorithm = new Map<KeyAlgorithm, NamespaceKey>();
+    for (const key of entitledKeys(namespace, brake, usage, index))
+      if (!byAlgorithm.has(key.alg)) byAlgorithm.set(key.alg, key);
+    const keys = [...byAlgorithm.values()];
+    governed.signing.set(usage, { keys, from: index, to: nextBoundary(namespace, governed.brake, index) });
+    return keys;
   }
 
   /** Throws SignerRefusal unless the brake to sign only tightens; from then on it binds. */

@@ -5,7 +5,9 @@ import {
   asString,
   documentCommitment,
   equalBytes,
+  type KeyLimits,
   keyFingerprintText,
+  type NamespaceKey,
   parseDuration,
   parseInstant,
   parseJson,
@@ -16,6 +18,12 @@ import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 
 /** Usages whose documents the key limits speak of. */
 const limitedUsage = 'license';
+
+/** A key that is to sign, within the tighter of the limits that its keystore and its namespace set. */
+export interface SigningRight {
+  key: SigningKey;
+  limits: KeyLimits;
+}
 
 /** Counts signatures per key over the current minute. */
 export class RateLimiter {
@@ -28,8 +36,8 @@ export class RateLimiter {
   }
 
   /** Takes `count` signatures from the key's allowance; throws SignerRefusal above it. */
-  take(key: SigningKey, count: number): void {
-    const allowance = key.limits.perMinute;
+  take({ key, limits }: SigningRight, count: number): void {
+    const allowance = limits.perMinute;
     if (allowance === null) return;
     const minute = Math.floor(this.#now() / 60_000);
     const known = this.#counts.get(key.keyid);
@@ -42,31 +50,46 @@ export class RateLimiter {
 }
 
 /**
- * The keys that sign records of a type in a namespace, which `signing` names; throws SignerRefusal where one of them is
- * not here.
+ * What signs records of a type in a namespace, in keys that its namespace names in `signing`; throws SignerRefusal
+ * where one of them is not here.
  */
-export function keysFor(
+export function rightsFor(
   keys: readonly SigningKey[],
-  { ns, type, signing }: { ns: string; type: string; signing: readonly string[] },
-): SigningKey[] {
+  { ns, type, signing }: { ns: string; type: string; signing: readonly NamespaceKey[] },
+): SigningRight[] {
   const usage = subjectTypeOf(type);
-  const found = keys.filter(
-    (key) =>
-      key.ns === ns &&
-      (key.usages as readonly string[]).includes(usage) &&
-      signing.includes(keyFingerprintText(key.publicKey)),
-  );
+  const found = keys.flatMap((key): SigningRight[] => {
+    if (key.ns !== ns || !(key.usages as readonly string[]).includes(usage)) return [];
+    const fingerprint = keyFingerprintText(key.publicKey);
+    const named = signing.find(({ id }) => id === fingerprint);
+    return named === undefined ? [] : [{ key, limits: tighterLimits(key.limits, named.limits) }];
+  });
   // One of several algorithms alone would be refused by every verifier. Leases are not records.
   if (found.length < signing.length || found.length === 0 || usage === 'lease')
     throw new SignerRefusal('no_key', `no key here may sign ${type} in namespace ${ns}`);
   return found;
 }
 
+function tighterLimits(a: KeyLimits, b: KeyLimits): KeyLimits {
+  return {
+    offlineMax: tighter(a.offlineMax, b.offlineMax, parseDuration),
+    termMax: tighter(a.termMax, b.termMax, parseDuration),
+    seatsMax: tighter(a.seatsMax, b.seatsMax, Number),
+    perMinute: tighter(a.perMinute, b.perMinute, Number),
+  };
+}
+
+/** null sets no limit. */
+function tighter<T>(a: T | null, b: T | null, measure: (limit: T) => number): T | null {
+  if (a === null || b === null) return a ?? b;
+  return measure(a) <= measure(b) ? a : b;
+}
+
 /**
  * Throws SignerRefusal unless the content is the one committed to and inside the key's limits. `now`
  * is the signer's own time in milliseconds: what the asker writes into a record moves no limit.
  */
-export function checkContent(key: SigningKey, { record, content }: RecordToSign, now: number): void {
+export function checkContent(limits: KeyLimits, { record, content }: RecordToSign, now: number): void {
   if (subjectTypeOf(record.type) !== limitedUsage) return;
   if (content === null) {
     throw new SignerRefusal('commitment', 'license records are signed only with their document');
@@ -74,7 +97,7 @@ export function checkContent(key: SigningKey, { record, content }: RecordToSign,
   if (!equalBytes(documentCommitment(content.salt, content.document), record.doc)) {
     throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
   }
-  const { offlineMax, termMax, seatsMax } = key.limits;
+  const { offlineMax, termMax, seatsMax } = limits;
   if (offlineMax === null && termMax === null && seatsMax === null) return;
   const license = readLimited(content.document);
   const begin = Math.min(now, parseInstant(record.at));

@@ -30,7 +30,7 @@ import type { Governance } from './governance.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
-import { checkContent, keysFor, RateLimiter } from './policy.ts';
+import { checkContent, RateLimiter, rightsFor, type SigningRight } from './policy.ts';
 import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 import type { WitnessWatch } from './witness-watch.ts';
 
@@ -124,18 +124,19 @@ export class Signer {
     const plans = records.map((item, nth) => {
       const { ns, type } = item.record;
       const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
-      const keys = keysFor(this.#issuingKeys, { ns, type, signing });
-      for (const key of keys) checkContent(key, item, this.#now());
+      const rights = rightsFor(this.#issuingKeys, { ns, type, signing });
+      for (const { limits } of rights) checkContent(limits, item, this.#now());
       if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item);
-      return { item, keys };
+      return { item, rights };
     });
-    for (const [key, count] of countByKey(plans.flatMap(({ keys }) => keys))) this.#rate.take(key, count);
-    return plans.map(({ item, keys }) => {
+    for (const [right, count] of countByKey(plans.flatMap(({ rights }) => rights)))
+      this.#rate.take(right, count);
+    return plans.map(({ item, rights }) => {
       const payloadType = payloadTypes.record;
       const payload = encodeRecord(item.record);
       const message = preAuthEncoding(payloadType, payload);
       if (message.length > recordMessageMax) throw new SignerRefusal('malformed', 'record too long');
-      return { payload, payloadType, signatures: keys.map((key) => signature(key, message)) };
+      return { payload, payloadType, signatures: rights.map(({ key }) => signature(key, message)) };
     });
   }
 
@@ -217,8 +218,13 @@ function signature(key: SigningKey, message: Uint8Array): EnvelopeSignature {
   return { keyid: key.keyid, sig: key.sign(message) };
 }
 
-function countByKey(keys: SigningKey[]): Map<SigningKey, number> {
-  const counts = new Map<SigningKey, number>();
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return counts;
+/** How many signatures each key is to make, with a right of it. */
+function countByKey(rights: readonly SigningRight[]): [SigningRight, number][] {
+  const counts = new Map<SigningKey, [SigningRight, number]>();
+  for (const right of rights) {
+    const counted = counts.get(right.key);
+    if (counted === undefined) counts.set(right.key, [right, 1]);
+    else counted[1] += 1;
+  }
+  return [...counts.values()];
 }

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
-import { keyFingerprintText } from '@tallystick/core';
+import {
+  type KeyLimits,
+  keyFingerprintText,
+  type NamespaceDocument,
+  type NamespaceKey,
+} from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { noLimits } from '../src/keystore/keystore-key.ts';
 import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
 import type { Signer } from '../src/signer.ts';
@@ -47,6 +53,8 @@ async function adoptBoth(): Promise<void> {
   await withSigner((signer) => signer.adopt(entry, document));
 }
 
+const endedAt55 = (key: NamespaceKey): NamespaceKey => ({ ...key, until: 55 });
+
 function keysOf(signer: Signer, index: number): string[] {
   return signer.signRecords([licenseToSign()], index)[0]!.signatures.map(({ keyid }) => keyid);
 }
@@ -83,6 +91,39 @@ describe('a signer that knows its namespace', () => {
       await signer.adopt(entry, document);
       expect(keysOf(signer, 39)).toEqual([first.keyid]);
       expect(() => signer.signRecords([licenseToSign()], 40)).toThrow(refusal('no_key'));
+    });
+  });
+
+  it('keeps a key within the limits that the namespace sets it, and those of its keystore', async () => {
+    const limited = (limits: Partial<KeyLimits>, rev: number) =>
+      namespaceWith(
+        both().keys.map((key) => ({ ...key, limits: { ...noLimits, ...limits } })),
+        { rev },
+      );
+    const adopt = async (document: NamespaceDocument): Promise<void> => {
+      const logged = await trust.logged(document);
+      await withSigner((signer) => signer.adopt(logged.entry, logged.document));
+    };
+    const refused = refusal('limit');
+    await adopt(limited({ seatsMax: 4, perMinute: 2 }, 0));
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([licenseToSign({ seats: 5 })], 60)).toThrow(refused);
+      const four = licenseToSign({ seats: 4 });
+      signer.signRecords([four, four], 60);
+      expect(() => signer.signRecords([four], 62)).toThrow(refused);
+    });
+    await adopt(limited({ termMax: 'P10D' }, 1));
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([licenseToSign()], 60)).toThrow(refused);
+    });
+    const [logKey, , , firstKey] = keys;
+    const strict = generateKeySpec([...issuing], 'acme', { ...noLimits, seatsMax: 3 });
+    keys = [logKey!, new SigningKey({ ...strict }), firstKey!];
+    const listing = [listed(keys[1]!.publicKey, { from: 0, limits: { ...noLimits, seatsMax: 9 } })];
+    await adopt(namespaceWith([...limited({}, 2).keys.map(endedAt55), ...listing], { rev: 2 }));
+    await withSigner((signer) => {
+      expect(() => signer.signRecords([licenseToSign({ seats: 4 })], 60)).toThrow(refused);
+      expect(signer.signRecords([licenseToSign({ seats: 3 })], 60)).toHaveLength(1);
     });
   });
 

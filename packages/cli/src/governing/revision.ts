@@ -35,6 +35,7 @@ import {
   zeroSalt,
 } from '@tallystick/core';
 import { usageError } from '../errors.ts';
+import { describeLimits, type LimitChange } from './limits.ts';
 
 export interface Revision {
   /** The revision that it follows: the logged entry, and its document. */
@@ -55,6 +56,7 @@ export interface RevisionChanges {
   add: readonly NewKey[];
   /** By key id or fingerprint. */
   end: readonly { key: string; index: number }[];
+  limits: readonly LimitChange[];
   lock?: NamespaceDocument['lock'];
   minEpoch?: number;
   /** True begins a new epoch, under which the brake counts for nothing until it is used again. */
@@ -113,19 +115,25 @@ function changed(before: NamespaceDocument, changes: RevisionChanges): Namespace
     const cut = changes.end.find(({ key: name }) => isNamed(key, name));
     return cut === undefined ? key : { ...key, until: Math.min(cut.index, key.until ?? cut.index) };
   });
-  const unknown = changes.end.find(({ key: name }) => !before.keys.some((key) => isNamed(key, name)));
-  if (unknown !== undefined)
-    throw usageError(`The namespace lists no key ${unknown.key}.`, 'See tally keys list.');
   const added = changes.add.map(({ alg, key, usages, from, limits }): NamespaceKey => {
     return { id: keyFingerprintText({ alg, key }), alg, usages, from, until: null, limits };
   });
+  const keys = [...ended, ...added].map((key): NamespaceKey => {
+    const limits = { ...key.limits };
+    for (const { key: name, limit } of changes.limits) if (isNamed(key, name)) Object.assign(limits, limit);
+    return { ...key, limits };
+  });
+  const named = [...changes.end, ...changes.limits];
+  const unknown = named.find(({ key: name }) => !keys.some((key) => isNamed(key, name)));
+  if (unknown !== undefined)
+    throw usageError(`The namespace lists no key ${unknown.key}.`, 'See tally keys list.');
   return {
     ...before,
     rev: before.rev + 1,
     epoch: before.epoch + (changes.raisesEpoch ? 1 : 0),
     lock: changes.lock ?? before.lock,
     minEpoch: changes.minEpoch ?? before.minEpoch,
-    keys: [...ended, ...added],
+    keys,
   };
 }
 
@@ -245,9 +253,11 @@ export function describeRevision(revision: Revision): string[] {
 
 function describeKey(before: NamespaceKey | undefined, after: NamespaceKey): string[] {
   const name = `key ${keyIdOfFingerprint(after.id)} (${after.usages.join(', ')})`;
-  if (before === undefined) return [`${name} is added: ${after.alg}, valid from log index ${after.from}`];
-  if (before.until === after.until) return [];
-  return [`${name} ends: it signs nothing from log index ${after.until} on`];
+  const limits = describeLimits(before?.limits, after.limits).map((what) => `${name} ${what}`);
+  if (before === undefined)
+    return [`${name} is added: ${after.alg}, valid from log index ${after.from}`, ...limits];
+  if (before.until === after.until) return limits;
+  return [`${name} ends: it signs nothing from log index ${after.until} on`, ...limits];
 }
 
 function parseCauseText({ cause }: Revision): string {

@@ -10,6 +10,7 @@ import { readInput, writeFileAtomic } from '../files.ts';
 import { asKeyCut, asNatural } from '../flags/values.ts';
 import { currentTrust, newestRevision } from '../governing/current.ts';
 import { readKeyFile } from '../governing/key-file.ts';
+import { asLimitChange, type LimitChange } from '../governing/limits.ts';
 import {
   describeRevision,
   formatRevision,
@@ -31,6 +32,7 @@ interface ProposeFlags {
   addKeys?: string[];
   from?: number;
   endKey?: { key: string; index?: number }[];
+  limit?: LimitChange[];
   lock?: NamespaceDocument['lock'];
   minEpoch?: number;
   raiseEpoch?: boolean;
@@ -72,6 +74,11 @@ function registerPropose(parent: Command, context: Context): void {
       'this key signs nothing from that log index on (repeatable)',
       list(asKeyCut),
     )
+    .option(
+      '--limit <key:limit=value>',
+      'what this key may sign at most: term-max, offline-max, seats-max or per-minute, or none (repeatable)',
+      list(asLimitChange),
+    )
     .option('--lock <level>', 'open, heightened, read-only, frozen or sealed')
     .option('--min-epoch <number>', 'licenses of an earlier epoch must be fetched anew', asNatural)
     .option('--raise-epoch', 'begin a new epoch: what the brake says of this one counts no more')
@@ -100,6 +107,7 @@ async function propose(session: Session, flags: ProposeFlags): Promise<Revision>
     changes: {
       add: files.flat().map((key) => ({ ...key, from })),
       end: (flags.endKey ?? []).map(({ key, index }) => ({ key, index: index ?? current.size })),
+      limits: flags.limit ?? [],
       ...(flags.lock === undefined ? {} : { lock: flags.lock }),
       ...(flags.minEpoch === undefined ? {} : { minEpoch: flags.minEpoch }),
       raisesEpoch: flags.raiseEpoch === true,

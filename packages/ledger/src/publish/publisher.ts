@@ -175,7 +175,10 @@ export class Publisher {
     } catch (error) {
       const isFirst = !this.#owesConfirmation;
       this.#owesConfirmation ||= isUnconfirmed(error);
-      if (isFirst && this.#owesConfirmation) return this.#schedule(0);
+      if (isFirst && this.#owesConfirmation) {
+        this.#schedule(0);
+        return;
+      }
       this.#setTrouble(asError(error));
     }
     const pause = this.#trouble === null ? this.#times.intervalMs : this.#times.retryMs;
