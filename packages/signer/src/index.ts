@@ -4,6 +4,15 @@ export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from
 export { createMark, type LoggedDocument } from './create-mark.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export {
+  type AwsKmsPlace,
+  type CloudDescription,
+  type CloudPlace,
+  readCloudDescription,
+  type VaultTransitPlace,
+  writeCloudDescription,
+} from './keystore/cloud-description.ts';
+export { CloudKeystore, type CloudSecrets, describeCloudKey } from './keystore/cloud-keystore.ts';
+export {
   KeystoreError,
   PinRefused,
   pinRefusedExitCode,
@@ -15,7 +24,7 @@ export {
   type SigningUsage,
   signingUsages,
 } from './keystore/keystore-key.ts';
-export { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+export { readPassphraseFile, readPinFile, readVaultTokenFile } from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';
