@@ -92,7 +92,7 @@ export class VaultServer implements AsyncDisposable {
     if (this.isSealed) return failed(503, 'Vault is sealed');
     const isKnown = headers['x-vault-token'] === this.token;
     if (!isKnown || (headers['x-vault-namespace'] ?? null) !== this.namespace)
-      return failed(403, '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n');
+      return failed(403, 'permission denied');
     const [, operation = '', name = ''] =
       new RegExp(`^/v1/${this.mount}/(keys|sign)/([^/?]+)$`).exec(path) ?? [];
     if (operation === '')
@@ -102,17 +102,17 @@ export class VaultServer implements AsyncDisposable {
     if (operation === 'keys' && method === 'GET')
       return held === undefined ? failed(404) : showKey(name, held);
     if (operation !== 'sign' || method !== 'POST') return failed(405, 'unsupported operation');
-    if (held === undefined) return failed(400, 'signing key not found');
+    if (held === undefined) return failed(400, 'encryption key not found');
     return this.#sign(held, JSON.parse(body.toString('utf8')) as SignRequest);
   }
 
   #sign({ versions, settings }: HeldKey, given: SignRequest): GivenAnswer {
     const version = (given.key_version ?? 0) || versions.length;
     const key = versions[version - 1];
-    if (version < Number(settings['min_encryption_version']))
-      return failed(400, 'requested version for signing is less than the minimum encryption key version');
-    if (key === undefined)
-      return failed(400, 'requested version for signing is higher than the latest key version');
+    const problem = versionProblem(version, key, Number(settings['min_encryption_version']));
+    // Vault takes these for faults of its own.
+    if (key === undefined || problem !== null)
+      return failed(500, `1 error occurred:\n\t* requested version for signing is ${problem}\n\n`);
     const input = Buffer.from(given.input ?? '', 'base64');
     const jws = given.marshaling_algorithm === 'jws';
     const signature =
@@ -120,6 +120,11 @@ export class VaultServer implements AsyncDisposable {
     const encoded = this.tamper(signature).toString(jws ? 'base64url' : 'base64');
     return answered({ key_version: version, signature: `vault:v${version}:${encoded}` });
   }
+}
+
+function versionProblem(version: number, key: CloudTestKey | undefined, versionMin: number): string | null {
+  if (key === undefined) return 'higher than the latest key version';
+  return version < versionMin ? 'less than the minimum encryption key version' : null;
 }
 
 function signEcdsa(key: CloudTestKey, input: Buffer, isHash: boolean, jws: boolean): Buffer {

@@ -16,14 +16,17 @@ export function cloudAlgorithm(name: string): CloudAlgorithm {
   throw new KeystoreError(`keys in a service are ed25519 or ecdsa-p256-sha256, not ${name}`);
 }
 
-/** A public key from SubjectPublicKeyInfo (DER or PEM). Throws KeystoreError for one that is not of that algorithm. */
-export function publicKeyFromSpki(alg: CloudAlgorithm, spki: Uint8Array | string): CloudPublicKey {
-  const jwk = importSpki(spki).export({ format: 'jwk' });
-  const wanted = alg === 'ed25519' ? 'Ed25519' : 'P-256';
-  if (jwk.crv !== wanted) throw new KeystoreError(`the service shows a public key that is not ${wanted}`);
-  const part = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64url');
-  const point = [Buffer.from([4]), part(jwk.x), part(jwk.y)];
-  return checkedKey(alg, alg === 'ed25519' ? part(jwk.x) : Buffer.concat(point));
+/** A public key from SubjectPublicKeyInfo (DER or PEM). Throws KeystoreError for one of another algorithm. */
+export function publicKeyFromSpki(spki: Uint8Array | string): CloudPublicKey {
+  const key = importSpki(spki);
+  const { crv, x = '', y = '' } = key.export({ format: 'jwk' });
+  const part = (text: string): Buffer => Buffer.from(text, 'base64url');
+  if (crv === 'Ed25519') return checkedKey('ed25519', part(x));
+  if (crv === 'P-256')
+    return checkedKey('ecdsa-p256-sha256', Buffer.concat([Buffer.from([4]), part(x), part(y)]));
+  throw new KeystoreError(
+    `the key is of type ${crv ?? key.asymmetricKeyType}: make one of Ed25519 or P-256, for signing`,
+  );
 }
 
 /** Throws KeystoreError for a key that nobody may use. */
@@ -64,7 +67,7 @@ function readScalar([tag, length = 0, ...rest]: readonly number[]): [number[], n
   const digits = rest.slice(0, length);
   const isShort = digits.length === length && length >= 1 && length <= scalarLength + 1;
   // A positive number begins with a zero byte exactly where its sign bit would be set without.
-  const [first = 0x80, second = 0x80] = digits;
+  const [first = 0x80, second = 0] = digits;
   const isPositive = first < 0x80 && (first !== 0 || second >= 0x80);
   const significant = first === 0 ? digits.slice(1) : digits;
   if (tag !== 0x02 || !isShort || !isPositive || significant.length > scalarLength) throw unknownForm();

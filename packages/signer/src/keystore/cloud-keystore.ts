@@ -43,6 +43,11 @@ export class CloudKeystore implements Disposable {
     }
   }
 
+  /** The service, for people. */
+  get name(): string {
+    return this.#service.name;
+  }
+
   /** Signs something that means nothing with each key: whether it may be used is told by using it. */
   async tryKeys(): Promise<void> {
     for (const key of this.keys) await key.sign(trialMessage);

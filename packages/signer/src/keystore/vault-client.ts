@@ -89,7 +89,12 @@ export class VaultClient implements Disposable {
       try {
         return await sent.answer;
       } catch (error) {
-        if (!sent.isOnKeptConnection() || signal.aborted || codeOf(error) !== 'ECONNRESET') throw error;
+        if (
+          !sent.isOnKeptConnection() ||
+          signal.aborted ||
+          !/^(?:ECONNRESET|EPIPE)$/.test(codeOf(error) ?? '')
+        )
+          throw error;
       }
     }
   }
@@ -169,7 +174,9 @@ function refusedBy(name: string, what: string, answer: Answer): KeystoreError {
     );
   }
   if (status === 404)
-    return new KeystoreError(`${name} has no ${what}${said}: see mount, namespace and name of the key`);
+    return new KeystoreError(
+      `${name} does not know ${what}${said}: see mount, namespace and name of the key`,
+    );
   if (status >= 300 && status < 400)
     return new KeystoreError(
       `${name} sends ${what} elsewhere (${status}), which is not followed: give the active address`,

@@ -7,11 +7,6 @@ import type { CloudService, PublicKeyInService } from './cloud-service.ts';
 import { KeystoreError } from './keystore-error.ts';
 import { VaultClient } from './vault-client.ts';
 
-const algorithmOfType: Readonly<Record<string, CloudAlgorithm>> = {
-  ed25519: 'ed25519',
-  'ecdsa-p256': 'ecdsa-p256-sha256',
-};
-
 export class VaultTransit implements CloudService {
   readonly name: string;
   readonly #client: VaultClient;
@@ -31,20 +26,19 @@ export class VaultTransit implements CloudService {
     checkSettings(name, data);
     const version = given ?? textOf(data['latest_version']);
     const type = textOf(data['type']);
-    const alg = algorithmOfType[type];
-    if (alg === undefined) {
+    if (type !== 'ed25519' && type !== 'ecdsa-p256')
       throw new KeystoreError(
-        `the key "${name}" in Vault is of type ${type}: make one of type ed25519 or ecdsa-p256`,
+        `the key "${name}" in Vault is of type ${type}: make one of ed25519 or ecdsa-p256`,
       );
-    }
     const shown = membersOf(membersOf(data['keys'])[version])['public_key'];
     if (typeof shown !== 'string' || isTooOld(data, version)) {
       throw new KeystoreError(
         `version ${version} of the key "${name}" in Vault does not sign any more, or never did: see min_encryption_version`,
       );
     }
+    // Ed25519 keys are shown bare, others in PEM.
     const key =
-      alg === 'ed25519' ? checkedKey(alg, Buffer.from(shown, 'base64')) : publicKeyFromSpki(alg, shown);
+      type === 'ed25519' ? checkedKey('ed25519', Buffer.from(shown, 'base64')) : publicKeyFromSpki(shown);
     return { id: `${name}:${version}`, ...key };
   }
 
