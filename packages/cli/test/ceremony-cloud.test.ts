@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('tally keys describe', () => {
-  it('writes nothing in a rehearsal of itself, and nothing over a file', async () => {
+  it('writes nothing with --dry-run, and nothing over a file', async () => {
     const key = ['--key', aws.createKey('ed25519'), '--usage', 'log', ...inAws];
     const rehearsed = await describeKey(...key, '--out', at('dry.json'), '--dry-run', '--json');
     expect(rehearsed.json()).toMatchObject({ file: null, alg: 'ed25519', usage: 'log' });
@@ -50,6 +50,12 @@ describe('tally keys describe', () => {
     aws.allowed = new Set(['GetPublicKey', 'Sign']);
     expect(refused.err).toMatch(/not described: .*AccessDenied.*allow kms:GetPublicKey and kms:Sign/);
     expect(existsSync(at('mute.json'))).toBe(false);
+  });
+
+  it('does not describe a P-256 key for a log, which knows none', async () => {
+    const key = ['--key', aws.createKey('ecdsa-p256-sha256'), '--usage', 'log', ...inAws];
+    expect((await describeKey(...key, '--out', at('p256.json'))).err).toMatch(/a log key is Ed25519/);
+    expect(existsSync(at('p256.json'))).toBe(false);
   });
 
   it('asks for the token of Vault where no file is named, and says it to nobody', async () => {

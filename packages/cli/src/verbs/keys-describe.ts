@@ -5,6 +5,7 @@ import {
   type CloudDescription,
   type CloudPlace,
   describeCloudKey,
+  KeystoreError,
   type SigningUsage,
   writeCloudDescription,
 } from '@tallystick/signer';
@@ -82,6 +83,9 @@ async function describe(session: Session, flags: DescribeFlags): Promise<void> {
       { id: flags.key, usages, ns: namespace ?? null },
       { vaultToken },
     );
+    // Lines on checkpoints know no other algorithm of a log.
+    if (usage === 'log' && found.keys[0]?.publicKey.alg !== 'ed25519')
+      throw new KeystoreError('a log key is Ed25519, and this one is not: make another one');
     if (flags.dryRun !== true) writeCloudDescription(out, found);
     return found;
   });
