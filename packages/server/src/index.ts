@@ -22,5 +22,5 @@ export {
 } from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';
-export type { TokenOptions } from './setup/system-keys.ts';
+export type { CloudLogKey, TokenOptions } from './setup/system-keys.ts';
 export { readTrustRootFile } from './trust-root-file.ts';

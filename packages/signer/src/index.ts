@@ -1,8 +1,18 @@
+export { awsCredentialFiles } from './cell/aws-files.ts';
 export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
 export { createMark, type LoggedDocument } from './create-mark.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
+export {
+  type AwsKmsPlace,
+  type CloudDescription,
+  type CloudPlace,
+  readCloudDescription,
+  type VaultTransitPlace,
+  writeCloudDescription,
+} from './keystore/cloud-description.ts';
+export { CloudKeystore, type CloudSecrets, describeCloudKey } from './keystore/cloud-keystore.ts';
 export {
   KeystoreError,
   PinRefused,
@@ -15,7 +25,7 @@ export {
   type SigningUsage,
   signingUsages,
 } from './keystore/keystore-key.ts';
-export { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+export { readPassphraseFile, readPinFile, readVaultTokenFile } from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';

@@ -2,7 +2,8 @@
  * The signer's process: `node main.ts <config.json>`.
  *
  * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, {"token":{"description","pinFile"}} where
- * the log key is in a PKCS#11 token, and "socketFor":"group" where the server runs as another user of the signer's group.
+ * the log key is in a PKCS#11 token, {"cloud":{"description","credentialFiles"}} where it is in a service (for Vault the
+ * one file is its token's), and "socketFor":"group" where the server runs as another user of the signer's group.
  * Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP
  * opens the keystore anew.
  */
@@ -12,9 +13,11 @@ import { closeCell } from './cell/close-cell.ts';
 import { type CellFiles, demandOwnFiles, demandReopenedFiles } from './cell/files.ts';
 import { demandCell } from './cell/runtime.ts';
 import { Governance } from './governance.ts';
+import { readCloudDescription } from './keystore/cloud-description.ts';
+import { CloudKeystore } from './keystore/cloud-keystore.ts';
 import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
-import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
+import { readPassphraseFile, readPinFile, readVaultTokenFile } from './keystore/passphrase-file.ts';
 import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openSealedKeystore } from './keystore/sealed-file.ts';
 import { readTokenDescription } from './keystore/token-description.ts';
@@ -40,13 +43,15 @@ async function main(): Promise<void> {
   mark.pinTrust(versions);
   const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
   await using token = await openToken(config.token);
-  const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
+  using cloud = await openCloud(config.cloud);
+  const held = [...(token?.keys ?? []), ...(cloud?.keys ?? [])];
+  const withHeld = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...held];
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
   const witnesses = new WitnessWatch(versions, mark.checkpoint, clock, (message) =>
     printAlarm('clock_differs', { message }),
   );
-  const signer = new Signer(withToken(sealed), { mark, governance, witnesses }, clock.now);
-  process.on('SIGHUP', () => reload(signer, config, withToken));
+  const signer = new Signer(withHeld(sealed), { mark, governance, witnesses }, clock.now);
+  process.on('SIGHUP', () => reload(signer, config, withHeld));
   const alarmLine: ReportAlarm = (refusal) => printAlarm('signer_refused', refusal);
   const server = await listen(signer, config.socket, alarmLine, config.socketFor);
   closeCell(config);
@@ -59,12 +64,12 @@ async function main(): Promise<void> {
 function reload(
   signer: Signer,
   config: SignerConfig,
-  withToken: (keys: readonly KeystoreKey[]) => KeystoreKey[],
+  withHeld: (keys: readonly KeystoreKey[]) => KeystoreKey[],
 ): void {
   try {
     demandReopenedFiles(config);
     const sealed = openSealedKeystore(config.keystore, readPassphraseFile(config.passphraseFile));
-    signer.replaceKeys(withToken(sealed));
+    signer.replaceKeys(withHeld(sealed));
     process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
   } catch (error) {
     printAlarm('keystore_not_reloaded', { message: messageOf(error) });
@@ -80,6 +85,17 @@ async function openToken(config: SignerConfig['token']): Promise<Pkcs11Keystore 
   if (config === undefined) return null;
   const pin = readPinFile(config.pinFile);
   return Pkcs11Keystore.open(readTokenDescription(config.description), pin);
+}
+
+/** Says on standard error what the cell lacks then. */
+async function openCloud(config: SignerConfig['cloud']): Promise<CloudKeystore | null> {
+  if (config === undefined) return null;
+  const [tokenFile] = config.credentialFiles;
+  const vaultToken = tokenFile === undefined ? null : () => readVaultTokenFile(tokenFile);
+  const cloud = await CloudKeystore.open(readCloudDescription(config.description), { vaultToken });
+  const message = `the log key is in ${cloud.name}, so that this process keeps the network: bind it from outside`;
+  process.stderr.write(`${JSON.stringify({ notice: 'network_open', message })}\n`);
+  return cloud;
 }
 
 /** A signal, or the end of the supervisor that started this process and holds its channel. */

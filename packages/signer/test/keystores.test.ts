@@ -1,6 +1,13 @@
 import { join } from 'node:path';
-import { SoftHsm, softHsmModule } from '@tallystick/testkit';
-import { describe } from 'vitest';
+import { AwsKmsServer, SoftHsm, softHsmModule, VaultServer } from '@tallystick/testkit';
+import { afterEach, describe, vi } from 'vitest';
+import {
+  type CloudPlace,
+  readCloudDescription,
+  writeCloudDescription,
+} from '../src/keystore/cloud-description.ts';
+import { CloudKeystore, describeCloudKey } from '../src/keystore/cloud-keystore.ts';
+import type { SigningUsage } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
 import { Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
@@ -52,7 +59,79 @@ function tokenOf(alg: TokenAlgorithm): KeystoreUnderTest {
   };
 }
 
+const servers: AsyncDisposable[] = [];
+
+/** Keys that a service has already are described one by one, and the descriptions put together. */
+async function describeAll(
+  place: CloudPlace,
+  wanted: readonly { id: string; usages: SigningUsage[]; ns: string | null }[],
+  vaultToken: (() => string) | null,
+): Promise<string> {
+  const keys = [];
+  for (const each of wanted) keys.push(...(await describeCloudKey(place, each, { vaultToken })).keys);
+  const file = join(scratchDirectory(), 'cloud.json');
+  writeCloudDescription(file, { ...place, keys });
+  return file;
+}
+
+async function openCloud(file: string, vaultToken: (() => string) | null): Promise<OpenKeystore> {
+  const keystore = await CloudKeystore.open(readCloudDescription(file), { vaultToken });
+  return { keys: keystore.keys, close: async () => keystore[Symbol.dispose]() };
+}
+
+function awsKms(alg: TokenAlgorithm): KeystoreUnderTest {
+  let file: string;
+  return {
+    async create(wanted) {
+      const server = await AwsKmsServer.start();
+      servers.push(server);
+      for (const [name, value] of Object.entries(server.environment)) vi.stubEnv(name, value);
+      const place = { service: 'aws-kms', region: server.region, endpoint: server.http.url } as const;
+      const named = wanted.map((each) => ({ ...each, id: server.createKey(alg) }));
+      file = await describeAll(place, named, null);
+    },
+    open: () => openCloud(file, null),
+    openWithWrongSecret() {
+      vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'another secret');
+      return openCloud(file, null);
+    },
+    ...(alg === 'ed25519' && { messageMax: 4096 }),
+  };
+}
+
+function vault(alg: TokenAlgorithm): KeystoreUnderTest {
+  let file: string;
+  return {
+    async create(wanted) {
+      const server = await VaultServer.start();
+      servers.push(server);
+      const { mount, http } = server;
+      const place = {
+        service: 'vault-transit',
+        address: http.url,
+        mount,
+        namespace: null,
+        ca: null,
+      } as const;
+      const named = wanted.map((each) => ({ ...each, id: `tally-${each.usages.join('-')}` }));
+      for (const { id } of named) server.createKey(id, alg);
+      file = await describeAll(place, named, () => server.token);
+    },
+    open: () => openCloud(file, () => 'hvs.tests'),
+    openWithWrongSecret: () => openCloud(file, () => 'hvs.other'),
+  };
+}
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  for (const server of servers.splice(0)) await server[Symbol.asyncDispose]();
+});
+
 describeKeystore('a sealed file', sealedFile);
+describeKeystore('AWS KMS with Ed25519 keys', () => awsKms('ed25519'));
+describeKeystore('AWS KMS with P-256 keys', () => awsKms('ecdsa-p256-sha256'));
+describeKeystore('Vault with Ed25519 keys', () => vault('ed25519'));
+describeKeystore('Vault with P-256 keys', () => vault('ecdsa-p256-sha256'));
 
 describe.skipIf(softHsmModule === null)('in SoftHSM', () => {
   describeKeystore('a token with Ed25519 keys', () => tokenOf('ed25519'));

@@ -5,8 +5,9 @@ import { base64, utf8 } from '@tallystick/core';
 import { SoftHsm, softHsmModule } from '@tallystick/testkit';
 import pkcs11, { type Handle, type PKCS11 } from 'pkcs11js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DescribedKey } from '../src/keystore/described-key.ts';
 import { readPinFile } from '../src/keystore/passphrase-file.ts';
-import { type Pkcs11Key, Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
+import { Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
 import {
   readTokenDescription,
   type TokenDescription,
@@ -88,7 +89,7 @@ function changePinElsewhere(pin: string): void {
 }
 
 describe.skipIf(softHsmModule === null)('a PKCS#11 keystore', () => {
-  let key: Pkcs11Key;
+  let key: DescribedKey;
 
   beforeEach(async () => {
     directory = scratchDirectory();
@@ -163,7 +164,7 @@ describe.skipIf(softHsmModule === null)('a PKCS#11 keystore', () => {
   it('tries no PIN again that the token stopped taking', async () => {
     await close();
     const logins = countLogins();
-    const [again] = (await openKeystore()).keys as [Pkcs11Key];
+    const [again] = (await openKeystore()).keys as [DescribedKey];
     hsm.takeAway();
     await expect(again.sign(message)).rejects.toMatchObject({ name: 'TokenUnavailable' });
     hsm.putBack();

@@ -40,7 +40,9 @@ describe('the units for systemd', () => {
       mark: '/var/lib/tallystick-signer/mark.db',
       trustRoot: '/etc/tallystick-signer/trust-root.json',
     };
-    const code = codeFolders({ withToken: false }).map((each) => each.replace(repository, '/srv/tallystick'));
+    const code = codeFolders({ withToken: false, withCloud: false }).map((each) =>
+      each.replace(repository, '/srv/tallystick'),
+    );
     // The unit is for the Node that the project brings.
     const wanted = cellFlags(config, files, code).filter((flag) => flag !== '--allow-net');
     expect(given).toEqual(wanted);

@@ -17,9 +17,10 @@ import {
 import { SoftHsm, softHsmModule } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
+import type { DescribedKey } from '../src/keystore/described-key.ts';
 import type { SigningUsage } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
-import { type Pkcs11Key, Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
+import { Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
 import { addToSealedKeystore, createSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { SigningKey } from '../src/keystore/signing-key.ts';
 import { writeTokenDescription } from '../src/keystore/token-description.ts';
@@ -56,7 +57,7 @@ const batch: BatchToSign = {
 let hsm: SoftHsm;
 let keystore: Pkcs11Keystore;
 
-async function generate(usage: SigningUsage, alg: TokenAlgorithm = 'ed25519'): Promise<Pkcs11Key> {
+async function generate(usage: SigningUsage, alg: TokenAlgorithm = 'ed25519'): Promise<DescribedKey> {
   return keystore.generateKey({ label: `tally ${usage}`, alg, usages: [usage], ns: null });
 }
 
@@ -68,7 +69,7 @@ function issuingKeys(): SigningKey[] {
 
 describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', () => {
   let directory: string;
-  let logKey: Pkcs11Key;
+  let logKey: DescribedKey;
 
   beforeEach(async () => {
     directory = scratchDirectory();

@@ -1,5 +1,7 @@
+export { AwsKmsServer } from './aws-kms-server.ts';
 export { type FaultKind, FaultyStore, StoreFault, type StoreOperation } from './faulty-store.ts';
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
+export { localhostCertificate } from './localhost-certificate.ts';
 export { SoftHsm, softHsmModule } from './soft-hsm.ts';
 export {
   closeWorld,
@@ -9,3 +11,4 @@ export {
   type TestSystemOptions,
   type TestWorld,
 } from './system.ts';
+export { VaultServer } from './vault-server.ts';

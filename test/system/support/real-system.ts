@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type ClientDescription,
+  type CloudLogKey,
   createSystem,
   type Layout,
   Supervisor,
@@ -19,6 +20,8 @@ export interface RealSystemOptions {
   server?: Record<string, unknown>;
   /** Where its log, root and authority keys are made. */
   token?: TokenOptions;
+  /** Where its log key is. */
+  cloud?: CloudLogKey;
 }
 
 export class RealSystem {
@@ -55,6 +58,7 @@ export class RealSystem {
       offlineMax: 'P90D',
       now: Date.now(),
       ...(options.token && { token: options.token }),
+      ...(options.cloud && { cloud: options.cloud }),
     });
     return new RealSystem(directory, layout, options);
   }

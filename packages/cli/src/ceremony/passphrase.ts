@@ -1,13 +1,16 @@
 /** The passphrase of a key: from a file that only its owner can read, or typed where nobody can read along. */
 import { readFileSync } from 'node:fs';
 import {
+  CloudKeystore,
   KeystoreError,
   type KeystoreKey,
   openSealedKeystore,
   Pkcs11Keystore,
+  readCloudDescription,
   readPassphraseFile,
   readPinFile,
   readTokenDescription,
+  readVaultTokenFile,
 } from '@tallystick/signer';
 import type { Context } from '../context.ts';
 import { messageOf, usageError } from '../errors.ts';
@@ -49,8 +52,8 @@ export interface OpenKeys extends AsyncDisposable {
 }
 
 /**
- * Opens a sealed file, or the token that a description names: version 1 may have its root key there. Throws a usage
- * error where that fails.
+ * Opens a sealed file, or the token or service that a description names: version 1 may have its root key there. Throws
+ * a usage error where that fails.
  */
 export async function openKeys(
   context: Context,
@@ -58,7 +61,8 @@ export async function openKeys(
   secretFile: string | undefined,
 ): Promise<OpenKeys> {
   try {
-    if (isTokenDescription(path)) return await openToken(context, path, secretFile);
+    if (isDescription(path, 'token')) return await openToken(context, path, secretFile);
+    if (isDescription(path, 'service')) return await openCloud(context, path, secretFile);
     const keys = openSealedKeystore(path, await askPassphrase(context, secretFile, path));
     return { keys, [Symbol.asyncDispose]: async () => undefined };
   } catch (error) {
@@ -76,10 +80,31 @@ async function openToken(context: Context, path: string, pinFile: string | undef
   return Pkcs11Keystore.open(description, pin);
 }
 
-function isTokenDescription(path: string): boolean {
+async function openCloud(context: Context, path: string, tokenFile: string | undefined): Promise<OpenKeys> {
+  const description = readCloudDescription(path);
+  const vaultToken =
+    description.service === 'aws-kms'
+      ? null
+      : await askVaultToken(context, tokenFile, `a token of Vault at ${description.address}`);
+  const keystore = await CloudKeystore.open(description, { vaultToken });
+  return { keys: keystore.keys, [Symbol.asyncDispose]: async () => keystore[Symbol.dispose]() };
+}
+
+/** Read or typed once: a ceremony is over before a token is. */
+export async function askVaultToken(
+  context: Context,
+  file: string | undefined,
+  path: string,
+): Promise<() => string> {
+  const token = file === undefined ? await askTyped(context, path) : readSecret(file, readVaultTokenFile);
+  return () => token;
+}
+
+/** Whether a file is a description with that member, and no sealed file. */
+function isDescription(path: string, member: 'token' | 'service'): boolean {
   try {
-    const json = JSON.parse(readFileSync(path, 'utf8')) as { token?: unknown };
-    return json.token !== undefined;
+    const json = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    return json[member] !== undefined;
   } catch {
     // Whatever it is, the reader of sealed files says what is wrong with it.
     return false;

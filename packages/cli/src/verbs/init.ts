@@ -1,5 +1,5 @@
 /** `tally init`: makes a system in a folder. */
-import { createSystem, type TokenOptions } from '@tallystick/server';
+import { type CloudLogKey, createSystem, type TokenOptions } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
@@ -20,6 +20,8 @@ export interface InitFlags {
   pkcs11Module?: string;
   pkcs11Token?: string;
   pkcs11PinFile?: string;
+  logKey?: string;
+  vaultTokenFile?: string;
 }
 
 export function registerInit(program: Command, context: Context): void {
@@ -57,6 +59,11 @@ export function addInitFlags(command: Command): Command {
     .option(
       '--pkcs11-pin-file <path>',
       'file with its user PIN, mode 0600; "tally up" reads it at each start',
+    )
+    .option('--log-key <file>', 'a log key in AWS KMS or Vault, as tally keys describe wrote it')
+    .option(
+      '--vault-token-file <path>',
+      'file with the token for Vault, mode 0600; a running signer reads it',
     );
 }
 
@@ -87,6 +94,7 @@ export async function runInit(
     );
   }
   const token = tokenOf(flags);
+  const cloud = cloudOf(flags);
   const layout = await createSystem({
     directory: data,
     ns: flags.namespace,
@@ -98,6 +106,7 @@ export async function runInit(
     offlineMax: flags.offlineMax,
     now: context.now(),
     ...(token && { token }),
+    ...(cloud && { cloud }),
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     throw usageError(
@@ -146,4 +155,16 @@ function tokenOf({
     );
   }
   return { module, label, pinFile };
+}
+
+/** The log key in a service that the flags name. */
+function cloudOf(flags: InitFlags): CloudLogKey | null {
+  const { logKey: description, vaultTokenFile, pkcs11Module } = flags;
+  if (description === undefined) {
+    if (vaultTokenFile === undefined) return null;
+    throw usageError('A token for Vault needs a key there.', 'Give --log-key with the description of one.');
+  }
+  if (pkcs11Module !== undefined)
+    throw usageError('The log key is in a token or in a service.', 'Give --log-key or --pkcs11-module.');
+  return { description, ...(vaultTokenFile !== undefined && { vaultTokenFile }) };
 }

@@ -13,12 +13,14 @@ import { formatKeyFile } from '../governing/key-file.ts';
 import { isNamed, keyIdOfFingerprint } from '../governing/revision.ts';
 import { describeResult } from '../output/results.ts';
 import { Session } from '../session.ts';
+import { registerDescribe } from './keys-describe.ts';
 import { registerAffected, registerReissue } from './keys-hole.ts';
 
 export function registerKeys(program: Command, context: Context): void {
-  const keys = program.command('keys').summary('list, generate, rotate and end signing keys');
+  const keys = program.command('keys').summary('list, generate, describe, rotate and end signing keys');
   registerList(keys, context);
   registerGenerate(keys, context);
+  registerDescribe(keys, context);
   registerRotate(keys, context);
   registerRevoke(keys, context);
   registerAffected(keys, context);

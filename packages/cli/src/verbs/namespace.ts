@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { base64, encodeEnvelope, type NamespaceDocument, utf8 } from '@tallystick/core';
-import { openSealedKeystore, readPassphraseFile } from '@tallystick/signer';
 import type { Command } from 'commander';
+import { openKeys } from '../ceremony/passphrase.ts';
 import type { Context } from '../context.ts';
-import { messageOf, usageError } from '../errors.ts';
+import { usageError } from '../errors.ts';
 import { readInput, writeFileAtomic } from '../files.ts';
 import { asKeyCut, asNatural } from '../flags/values.ts';
 import { currentTrust, newestRevision } from '../governing/current.ts';
@@ -143,12 +143,18 @@ function registerSign(parent: Command, context: Context): void {
     .description(
       'Sign a revision with the key of the authority, after reviewing it: --hash takes the first digits of the hash that tally namespace show prints.',
     )
-    .requiredOption('--keystore <file>', 'the sealed file that holds the authority key')
-    .requiredOption('--passphrase-file <file>', 'its passphrase, mode 0600')
+    .requiredOption(
+      '--keystore <file>',
+      'the sealed file, or the description of the token or service, that has the authority key',
+    )
+    .option(
+      '--passphrase-file <file>',
+      'read its passphrase, PIN or Vault token from a file of mode 0600 (default: ask for it)',
+    )
     .requiredOption('--hash <digits>', `at least ${hashDigitsMin} digits of the hash that was reviewed`);
   command.action(async (file: string) => {
     const session = new Session(context, command);
-    const flags = command.opts<{ keystore: string; passphraseFile: string; hash: string }>();
+    const flags = command.opts<AuthorityFlags & { hash: string }>();
     const revision = await readRevisionFile(session, file);
     const hash = hashOfRevision(revision);
     if (flags.hash.length < hashDigitsMin || !hash.startsWith(flags.hash)) {
@@ -157,7 +163,7 @@ function registerSign(parent: Command, context: Context): void {
         'See tally namespace show, and sign only what you have reviewed.',
       );
     }
-    const signed = sign(revision, flags);
+    const signed = await sign(session.context, revision, flags);
     await writeFileAtomic(file, formatRevision(signed));
     session.print.answer({ file, hash, signatures: signed.envelope.signatures.length }, () => [
       ...describeRevision(signed),
@@ -167,22 +173,21 @@ function registerSign(parent: Command, context: Context): void {
   });
 }
 
-function sign(revision: Revision, flags: { keystore: string; passphraseFile: string }): Revision {
-  const keys = openKeystore(flags).filter(({ usages }) => usages.includes('authority'));
+interface AuthorityFlags {
+  keystore: string;
+  passphraseFile?: string;
+}
+
+async function sign(context: Context, revision: Revision, flags: AuthorityFlags): Promise<Revision> {
+  await using opened = await openKeys(context, flags.keystore, flags.passphraseFile);
+  const keys = opened.keys.filter(({ usages }) => usages.includes('authority'));
   if (keys.length === 0)
     throw usageError(`${flags.keystore} holds no authority key.`, 'Name the offline keystore.');
   const message = messageOfRevision(revision);
   const known = revision.envelope.signatures.filter(({ keyid }) => !keys.some((key) => key.keyid === keyid));
-  const made = keys.map((key) => ({ keyid: key.keyid, sig: key.sign(message) }));
-  return { ...revision, envelope: { ...revision.envelope, signatures: [...known, ...made] } };
-}
-
-function openKeystore({ keystore, passphraseFile }: { keystore: string; passphraseFile: string }) {
-  try {
-    return openSealedKeystore(keystore, readPassphraseFile(passphraseFile));
-  } catch (error) {
-    throw usageError(`The keystore cannot be opened: ${messageOf(error)}.`, 'Check file and passphrase.');
-  }
+  const made = keys.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) }));
+  const signatures = [...known, ...(await Promise.all(made))];
+  return { ...revision, envelope: { ...revision.envelope, signatures } };
 }
 
 function registerSubmit(parent: Command, context: Context): void {

@@ -22,7 +22,13 @@ import { createKey, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
 import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
-import { makeSystemKeys, type SystemKeys, type TokenOptions, writeSecret } from './system-keys.ts';
+import {
+  type CloudLogKey,
+  makeSystemKeys,
+  type SystemKeys,
+  type TokenOptions,
+  writeSecret,
+} from './system-keys.ts';
 
 export interface CreateSystemOptions {
   directory: string;
@@ -37,6 +43,8 @@ export interface CreateSystemOptions {
   offlineMax: string;
   /** A token that log, root and authority keys are made in; left out for sealed files. */
   token?: TokenOptions;
+  /** A log key in a service, in place of a token. */
+  cloud?: CloudLogKey;
   /** Milliseconds. */
   now: number;
 }
@@ -61,6 +69,8 @@ export interface SystemDescription {
   ports: SystemPorts;
   /** Where the log key is in a token: the file with its PIN. */
   tokenPinFile?: string;
+  /** Where it is in a service: the file with the token of Vault, null where it is AWS. */
+  cloudLogKey?: { vaultTokenFile: string | null };
   cosigners: { name: string; folder: string; kind: 'witness' | 'replayer' }[];
 }
 
@@ -177,10 +187,15 @@ function writeDescriptions(
     mirrorTokenHash: hashToken(mirrorToken),
     ports: options.ports,
     ...(options.token && { tokenPinFile: resolve(options.token.pinFile) }),
+    ...(options.cloud && { cloudLogKey: { vaultTokenFile: resolvedOrNull(options.cloud.vaultTokenFile) } }),
     cosigners: names.map(({ name, folder, kind }) => ({ name, folder, kind })),
   };
   writeFileSync(layout.system, `${JSON.stringify(system, null, 2)}\n`);
   writeSecret(layout.client, `${JSON.stringify(clientDescription(final, options, adminToken), null, 2)}\n`);
+}
+
+function resolvedOrNull(path: string | undefined): string | null {
+  return path === undefined ? null : resolve(path);
 }
 
 function clientDescription(layout: Layout, options: CreateSystemOptions, token: string): ClientDescription {
@@ -202,11 +217,12 @@ const tokenReadme = `keys/offline-token.json    where the token has root and aut
 keys/token.json            where it has the log key
 keys/online.sealed         the signer's other keys`;
 
-function readme({ name, token }: CreateSystemOptions): string {
+function readme({ name, token, cloud }: CreateSystemOptions): string {
+  const inService = cloud === undefined ? '' : '\nkeys/cloud.json            where a service has the log key';
   return `This folder is the licensing system of ${name}.
 
 trust-root.json            what clients pin: build it into your application
-${token === undefined ? sealedReadme : tokenReadme}
+${token === undefined ? sealedReadme : tokenReadme}${inService}
 ledger/                    the log and its projections
 witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence
 client.json                holds the administrator's token

@@ -19,6 +19,8 @@ export interface Layout {
     online: string;
     /** Where the log key is, if that is a token. */
     token: string;
+    /** The same for a service. */
+    cloud: string;
   };
   secrets: {
     offlinePassphrase: string;
@@ -49,6 +51,7 @@ export function layoutOf(directory: string): Layout {
       offlineToken: at('keys', 'offline-token.json'),
       online: at('keys', 'online.sealed'),
       token: at('keys', 'token.json'),
+      cloud: at('keys', 'cloud.json'),
     },
     secrets: {
       offlinePassphrase: at('secrets', 'offline.passphrase'),

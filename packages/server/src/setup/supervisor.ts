@@ -9,7 +9,13 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type CellFiles, type Launch, pinRefusedExitCode, signerLaunch } from '@tallystick/signer';
+import {
+  awsCredentialFiles,
+  type CellFiles,
+  type Launch,
+  pinRefusedExitCode,
+  signerLaunch,
+} from '@tallystick/signer';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { freePort } from './free-port.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -258,9 +264,16 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     ...(system.tokenPinFile && {
       token: { description: layout.keys.token, pinFile: system.tokenPinFile },
     }),
+    ...(system.cloudLogKey && {
+      cloud: { description: layout.keys.cloud, credentialFiles: credentialFilesOf(system.cloudLogKey) },
+    }),
   };
   mkdirSync(dirname(files.socket), { recursive: true, mode: 0o700 });
   return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin }), files);
+}
+
+function credentialFilesOf({ vaultTokenFile }: NonNullable<SystemDescription['cloudLogKey']>): string[] {
+  return vaultTokenFile === null ? awsCredentialFiles(process.env) : [vaultTokenFile];
 }
 
 function cosignerConfig(

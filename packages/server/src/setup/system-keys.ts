@@ -1,13 +1,21 @@
-/** The keys of a new system, and where they stay: in two sealed files, or the weightier ones in a PKCS#11 token. */
+/**
+ * The keys of a new system, and where they stay: in two sealed files, or the weightier ones in a PKCS#11 token, or the
+ * log key alone in a service.
+ */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  CloudKeystore,
   createSealedKeystore,
   type KeySpec,
+  KeystoreError,
   Pkcs11Keystore,
+  readCloudDescription,
   readPinFile,
+  readVaultTokenFile,
   type SigningUsage,
+  writeCloudDescription,
   writeTokenDescription,
 } from '@tallystick/signer';
 import { generateIdentityKeys, type IdentityKeys, keysInMemory } from './identity.ts';
@@ -20,6 +28,14 @@ export interface TokenOptions {
   label: string;
   /** Holds the user PIN, mode 0600; the running signer reads it, too. */
   pinFile: string;
+}
+
+/** A log key that a service has already. */
+export interface CloudLogKey {
+  /** File that describes it. */
+  description: string;
+  /** For Vault: holds a token, mode 0600; the running signer reads it, too. */
+  vaultTokenFile?: string;
 }
 
 export interface SystemKeys extends AsyncDisposable {
@@ -35,11 +51,14 @@ export function makeSystemKeys({
   ns,
   origin,
   token,
+  cloud,
 }: {
   ns: string;
   origin: string;
   token?: TokenOptions;
+  cloud?: CloudLogKey;
 }): Promise<SystemKeys> {
+  if (cloud !== undefined) return makeKeysBesideCloud(ns, cloud);
   return token === undefined ? makeSealedKeys(ns) : makeTokenKeys(ns, origin, token);
 }
 
@@ -86,6 +105,38 @@ async function makeTokenKeys(
   } catch (error) {
     await Promise.allSettled([keystore.destroyKeys()]);
     await keystore[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** All but the log key, sealed. The log key is tried, since nothing is signed with it before the first change. */
+async function makeKeysBesideCloud(
+  ns: string,
+  { description: file, vaultTokenFile }: CloudLogKey,
+): Promise<SystemKeys> {
+  const description = readCloudDescription(file);
+  const vaultToken = vaultTokenFile === undefined ? null : () => readVaultTokenFile(vaultTokenFile);
+  const keystore = await CloudKeystore.open(description, { vaultToken });
+  try {
+    const [log, ...others] = keystore.keys;
+    const isLogKey = log?.publicKey.alg === 'ed25519' && log.usages.join() === 'log';
+    if (log === undefined || !isLogKey || others.length > 0)
+      throw new KeystoreError(`${file} does not describe one Ed25519 key for --usage log: describe it again`);
+    await keystore.tryKeys();
+    const specs = generateIdentityKeys(ns);
+    const { root, authority, issuing, brake, lease } = specs;
+    return {
+      keys: { ...keysInMemory(specs), log },
+      write({ keys, secrets }) {
+        writeCloudDescription(keys.cloud, description);
+        seal(keys.offline, secrets.offlinePassphrase, [root, authority]);
+        seal(keys.online, secrets.onlinePassphrase, [...issuing, brake, lease]);
+      },
+      async discard() {},
+      [Symbol.asyncDispose]: async () => keystore[Symbol.dispose](),
+    };
+  } catch (error) {
+    keystore[Symbol.dispose]();
     throw error;
   }
 }

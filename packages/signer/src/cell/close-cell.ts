@@ -9,8 +9,8 @@ interface DroppablePermission {
 
 /**
  * From here on this process opens no connection and no file but its keystore and its passphrase, which it reads anew when
- * keys were added. It keeps what it has open, a library of a token too, and may look at its socket. Called when the
- * signer listens.
+ * keys were added. It keeps what it has open, a library of a token too, and may look at its socket. A log key in a service
+ * leaves it the network, and the files that credentials are in. Called when the signer listens.
  */
 export function closeCell(files: CellFiles): void {
   const permission = process.permission as DroppablePermission | undefined;
@@ -21,6 +21,6 @@ export function closeCell(files: CellFiles): void {
     .map((flag) => flag.slice(readFlag.length));
   for (const path of granted) if (!kept.has(path)) permission.drop('fs.read', path);
   permission.drop('fs.write');
-  permission.drop('net');
+  if (files.cloud === undefined) permission.drop('net');
   permission.drop('addon');
 }

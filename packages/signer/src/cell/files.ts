@@ -13,6 +13,8 @@ export interface CellFiles {
   trustRoot: string;
   /** Where the log key is in a PKCS#11 token. */
   token?: { description: string; pinFile: string };
+  /** Where it is in a service: its description, and what credentials are read from, anew as they change. */
+  cloud?: { description: string; credentialFiles: string[] };
   /** Who may connect: the signer's own user, or also the group that it runs as. */
   socketFor?: SocketAudience;
 }
@@ -55,10 +57,10 @@ export function guardedFiles(configFile: string, files: CellFiles): string[] {
 }
 
 /** Files that may lie anywhere. */
-export function scatteredFiles({ trustRoot, token }: CellFiles): string[] {
-  return [trustRoot, ...(token === undefined ? [] : [token.description, token.pinFile])].map((path) =>
-    resolve(path),
-  );
+export function scatteredFiles({ trustRoot, token, cloud }: CellFiles): string[] {
+  const ofToken = token === undefined ? [] : [token.description, token.pinFile];
+  const ofCloud = cloud === undefined ? [] : [cloud.description, ...cloud.credentialFiles];
+  return [trustRoot, ...ofToken, ...ofCloud].map((path) => resolve(path));
 }
 
 /** What is asked of each file of the signer, and of the folders that most of them lie in. */
@@ -67,8 +69,8 @@ export function fileDemands(configFile: string, files: CellFiles): FileDemand[] 
   const folders = new Set(own.map((path) => dirname(path)));
   const socketFolder = dirname(resolve(files.socket));
   const shared = files.socketFor === 'group' && !folders.has(socketFolder) ? 0o050 : 0;
-  const { trustRoot, token } = files;
-  const open = [trustRoot, ...(token === undefined ? [] : [token.description])];
+  const { trustRoot, token, cloud } = files;
+  const open = [trustRoot, token?.description, cloud?.description].filter((path) => path !== undefined);
   return [
     ...own.map(ownFile),
     ...(token === undefined ? [] : [ownFile(token.pinFile)]),

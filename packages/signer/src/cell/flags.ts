@@ -26,7 +26,7 @@ export function isFlagOfCell(flag: string): boolean {
  * the keys are open. Native code is let in where a token needs its library; Node's permissions do not bind it.
  *
  * Where Node can deny the network, its permission covers local sockets too: so it is allowed here, and given up once
- * the signer listens.
+ * the signer listens, but for a log key in a service.
  */
 export function cellFlags(configFile: string, files: CellFiles, code: readonly string[]): string[] {
   const socketFolder = dirname(resolve(files.socket));
@@ -51,7 +51,9 @@ export function cellFlags(configFile: string, files: CellFiles, code: readonly s
 /** What of the above is kept when all else is given up: a look at the socket, and what is opened anew. */
 export function keptPaths(files: CellFiles): string[] {
   const socketFolder = dirname(resolve(files.socket));
-  return [socketFolder, ...reopenedFiles(files).filter((path) => !liesIn(socketFolder, path))];
+  const credentials = (files.cloud?.credentialFiles ?? []).map((path) => resolve(path));
+  const reopened = [...reopenedFiles(files), ...credentials];
+  return [socketFolder, ...reopened.filter((path) => !liesIn(socketFolder, path))];
 }
 
 function liesIn(folder: string, path: string): boolean {

@@ -21,10 +21,11 @@ const withoutCores =
 
 /** @param main another program than the signer's, for tests of the cell */
 export function signerLaunch(configFile: string, files: CellFiles, main: string = signerMain): Launch {
-  // The library of a token may have to reach its device over the network.
   const withToken = files.token !== undefined;
-  const isolation = withToken ? [] : networkIsolation();
-  const flags = cellFlags(configFile, files, codeFolders({ withToken }));
+  const withCloud = files.cloud !== undefined;
+  // The library of a token may have to reach its device over the network, and a service is there.
+  const isolation = withToken || withCloud ? [] : networkIsolation();
+  const flags = cellFlags(configFile, files, codeFolders({ withToken, withCloud }));
   const node = [process.execPath, ...flags, main, configFile];
   return {
     command: '/bin/sh',

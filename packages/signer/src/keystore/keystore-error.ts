@@ -3,7 +3,7 @@ export class KeystoreError extends Error {
   override readonly name: string = 'KeystoreError';
 }
 
-/** The token with the key is not there now. Nothing is lost: the next request looks for it again. */
+/** The token or the service with the key is not there now. Nothing is lost: the next request looks for it again. */
 export class TokenUnavailable extends KeystoreError {
   override readonly name = 'TokenUnavailable';
 }

@@ -1,4 +1,4 @@
-/** Files that a secret is read from at a start: a keystore's passphrase, a token's PIN. */
+/** Files that a secret is read from: a keystore's passphrase, a token's PIN, a token of Vault. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { KeystoreError } from './keystore-error.ts';
 
@@ -16,12 +16,20 @@ export function readPassphraseFile(file: string): Uint8Array {
 
 /** The PIN of a token in a file, as the token takes it; throws as `readPassphraseFile`, and where it is empty. */
 export function readPinFile(file: string): string {
-  const bytes = readSecretFile(file, 'PIN');
-  const pin = Buffer.from(bytes).toString('utf8');
+  return readSecretText(file, 'PIN', "write the token's user PIN into it");
+}
+
+/** The token that Vault or OpenBao is asked with; throws as `readPassphraseFile`, and where it is empty. */
+export function readVaultTokenFile(file: string): string {
+  return readSecretText(file, 'Vault token', 'write a token into it, or see what should');
+}
+
+function readSecretText(file: string, what: string, advice: string): string {
+  const bytes = readSecretFile(file, what);
+  const text = Buffer.from(bytes).toString('utf8');
   bytes.fill(0);
-  if (pin === '')
-    throw new KeystoreError(`the PIN file ${file} is empty: write the token's user PIN into it`);
-  return pin;
+  if (text === '') throw new KeystoreError(`the ${what} file ${file} is empty: ${advice}`);
+  return text;
 }
 
 function readSecretFile(file: string, what: string): Uint8Array {

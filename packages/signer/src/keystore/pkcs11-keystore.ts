@@ -1,8 +1,8 @@
 /** Keys in a PKCS#11 token. The private halves never leave it; what is known of them here is their description. */
 import { randomBytes } from 'node:crypto';
-import { type KeyLimits, keyIdOf, type PublicKey } from '@tallystick/core';
 import type { Handle } from 'pkcs11js';
-import { type KeystoreKey, noLimits, type SigningUsage } from './keystore-key.ts';
+import { DescribedKey } from './described-key.ts';
+import type { SigningUsage } from './keystore-key.ts';
 import { pkcs11Algorithm, type TokenAlgorithm } from './pkcs11-algorithms.ts';
 import { destroyKey, findKey, generateKey } from './pkcs11-objects.ts';
 import { Pkcs11Token, type TokenAccess } from './pkcs11-token.ts';
@@ -16,29 +16,6 @@ export interface NewTokenKey {
   ns: string | null;
 }
 
-/** A key in a token, by its description. */
-export class Pkcs11Key implements KeystoreKey {
-  readonly publicKey: PublicKey;
-  readonly keyid: string;
-  readonly usages: readonly SigningUsage[];
-  readonly ns: string | null;
-  /** Limits are of issuing keys, which are never in a token. */
-  readonly limits: KeyLimits = noLimits;
-  readonly #sign: (message: Uint8Array) => Promise<Uint8Array>;
-
-  constructor(description: TokenKeyDescription, sign: (message: Uint8Array) => Promise<Uint8Array>) {
-    this.publicKey = description.publicKey;
-    this.keyid = keyIdOf(description.publicKey);
-    this.usages = description.usages;
-    this.ns = description.ns;
-    this.#sign = sign;
-  }
-
-  sign(message: Uint8Array): Promise<Uint8Array> {
-    return this.#sign(message);
-  }
-}
-
 /** Signatures of both algorithms. */
 const signatureLength = 64;
 
@@ -46,7 +23,7 @@ export class Pkcs11Keystore {
   readonly #module: string;
   readonly #label: string;
   readonly #descriptions: TokenKeyDescription[];
-  readonly #keys: Pkcs11Key[] = [];
+  readonly #keys: DescribedKey[] = [];
   /** Private keys on the current connection, by CKA_ID. */
   readonly #handles = new Map<string, Handle>();
   #token: Pkcs11Token | null = null;
@@ -71,18 +48,18 @@ export class Pkcs11Keystore {
   }
 
   /** In the order of the description, and then as they were generated. */
-  get keys(): readonly Pkcs11Key[] {
+  get keys(): readonly DescribedKey[] {
     return this.#keys;
   }
 
   /** What `open` takes to find these keys again. */
-  describe(keys: readonly Pkcs11Key[] = this.#keys): TokenDescription {
-    const descriptions = this.#descriptions.filter((_, at) => keys.includes(this.#keys[at] as Pkcs11Key));
+  describe(keys: readonly DescribedKey[] = this.#keys): TokenDescription {
+    const descriptions = this.#descriptions.filter((_, at) => keys.includes(this.#keys[at] as DescribedKey));
     return { module: this.#module, token: this.#label, keys: descriptions };
   }
 
   /** Makes a key in the token that cannot be taken out of it. Throws KeystoreError. */
-  async generateKey({ label, alg, usages, ns }: NewTokenKey): Promise<Pkcs11Key> {
+  async generateKey({ label, alg, usages, ns }: NewTokenKey): Promise<DescribedKey> {
     const id = randomBytes(16);
     const { key, handle } = await this.#connection().change((access) => generateKey(access, label, id, alg));
     const description = { label, id: id.toString('hex'), publicKey: { alg, key }, usages, ns };
@@ -109,9 +86,9 @@ export class Pkcs11Keystore {
     return this.#token;
   }
 
-  #keyOf(description: TokenKeyDescription): Pkcs11Key {
+  #keyOf(description: TokenKeyDescription): DescribedKey {
     const { sign, digest } = pkcs11Algorithm(description.publicKey.alg);
-    return new Pkcs11Key(description, (message) =>
+    return new DescribedKey(description, (message) =>
       this.#connection().use(async ({ module, session }) => {
         const handle = this.#handles.get(description.id);
         if (handle === undefined) throw new Error(`key ${description.label} was not found`);

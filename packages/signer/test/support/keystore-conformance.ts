@@ -14,8 +14,10 @@ export interface KeystoreUnderTest {
   /** Makes one with these keys, and leaves it closed. */
   create(keys: readonly { usages: SigningUsage[]; ns: string | null }[]): Promise<void>;
   open(): Promise<OpenKeystore>;
-  /** With another passphrase or PIN than the right one. */
+  /** With another passphrase, PIN, token or credentials than the right one. */
   openWithWrongSecret(): Promise<OpenKeystore>;
+  /** Bytes of the longest message that it signs, where there is a limit. */
+  messageMax?: number;
 }
 
 const wanted: { usages: SigningUsage[]; ns: string | null }[] = [
@@ -81,10 +83,16 @@ export function describeKeystore(name: string, make: () => KeystoreUnderTest): v
       expect(new Set(shown.map(({ keyid }) => keyid)).size).toBe(wanted.length);
     });
 
-    it.each([1, 63, 1000, 100_000])('signs %d bytes, valid under that key alone', async (length) => {
+    it.each([1, 63, 1000, 4095, 100_000])('signs %d bytes, valid under that key alone', async (length) => {
       const keys = await open();
       const message = new Uint8Array(length).fill(7);
       for (const key of keys) {
+        if (length > (keystore.messageMax ?? Number.POSITIVE_INFINITY)) {
+          const refused = (async () => key.sign(message))();
+          await expect(refused).rejects.toMatchObject({ name: 'KeystoreError' });
+          await expect(refused).rejects.toThrow(/at most [\d,]+ bytes/);
+          continue;
+        }
         const signature = await key.sign(message);
         expect(signature).toHaveLength(64);
         for (const other of keys) expect(await isValid(other, message, signature)).toBe(other === key);

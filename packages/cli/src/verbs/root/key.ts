@@ -34,7 +34,7 @@ export function registerKey(root: Command, context: Context): void {
       .addOption(
         new Option(
           '--of <file>',
-          'print the public lines of a key that exists, sealed or in a token',
+          'print the public lines of a key that exists: sealed, in a token or in a service',
         ).conflicts('out'),
       )
       .requiredOption('--name <holder>', 'whose key it is: letters, digits, dots, underscores and hyphens')
@@ -47,7 +47,7 @@ export function registerKey(root: Command, context: Context): void {
       .addOption(new Option('--rehearsal', 'a key for rehearsals, which can stand in no real trust root'))
       .option(
         '--passphrase-file <file>',
-        'read the passphrase or PIN from a file of mode 0600 (default: ask for it)',
+        'read the passphrase, PIN or Vault token from a file of mode 0600 (default: ask for it)',
       ),
   );
   command.action(async () => {

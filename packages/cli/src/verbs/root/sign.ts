@@ -50,10 +50,10 @@ export function registerSign(root: Command, context: Context): void {
             'file beside it. Nothing is written over.',
         )
         .argument('<proposal>', 'file that tally root propose wrote')
-        .requiredOption('--key <file>', 'your sealed key, or the description of a token')
+        .requiredOption('--key <file>', 'your sealed key, or the description of one in a token or a service')
         .option(
           '--passphrase-file <file>',
-          'read its passphrase or PIN from a file of mode 0600 (default: ask for it)',
+          'read its passphrase, PIN or Vault token from a file of mode 0600 (default: ask for it)',
         )
         .option('--yes-i-reviewed <hash>', 'the whole payload hash that you reviewed, in place of typing')
         .option('--out <file>', 'where to write the signature (default: beside the proposal)'),
