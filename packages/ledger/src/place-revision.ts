@@ -46,6 +46,8 @@ export interface PlacedRevision {
 }
 
 export interface RevisionContext {
+  /** Where it is to stand in the log. */
+  index: number;
   state: LogState;
   trust: TrustRoot;
   current: NamespaceDocument;
@@ -65,7 +67,7 @@ export async function placeRevision(
   signed: SignedRevision,
   context: RevisionContext,
 ): Promise<PlacedRevision> {
-  const { state, trust, current } = context;
+  const { index, trust, current } = context;
   if (signed.entry.length > entryLengthMax) throw refused(`its entry has more than ${entryLengthMax} bytes`);
   const parsed = read('record', () => parseRecordEntry(signed.entry));
   const { record, envelope } = parsed;
@@ -74,7 +76,6 @@ export async function placeRevision(
   if (authority === undefined || !(await meetsThreshold(envelope, authority)))
     throw refused('it is not signed by the authority that the trust root names');
   const document = read('document', () => parseNamespace(signed.document));
-  const index = state.size;
   const problem = namespaceStepProblem(current, document, index);
   if (problem !== null) throw refused(problem);
   checkKeys(document, context.keys);

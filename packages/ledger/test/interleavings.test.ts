@@ -20,6 +20,7 @@ function wrapped(signer: Signer, changes: Partial<Signer>): Signer {
     markSize: () => signer.markSize(),
     signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
     adopt: (entry, document) => signer.adopt(entry, document),
+    adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
     signPromise: (statement) => signer.signPromise(statement),
     signBatch: (batch) => signer.signBatch(batch),
     ...changes,

@@ -13,6 +13,7 @@ it('never asks the signer for more than one command beyond two mebibytes at once
       markSize: () => signer.markSize(),
       signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
       adopt: (entry, document) => signer.adopt(entry, document),
+      adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
       signPromise: (statement) => signer.signPromise(statement),
       signBatch: (batch) => {
         asked.push(batch.records.reduce((sum, { content }) => sum + (content?.document.length ?? 0), 0));

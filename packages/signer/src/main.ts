@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   using mark = Mark.open(config.mark, config.origin);
   const sealed = openSealedKeystore(config.keystore, passphrase);
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
-  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
+  const governance = new Governance(mark, versions);
   await using token = await openToken(config.token);
   const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
   const signer = new Signer(withToken(sealed), mark, governance, () => Date.now());

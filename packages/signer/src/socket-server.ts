@@ -132,6 +132,9 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
     case 'adopt':
       await signer.adopt(request.entry, request.document);
       return encodeFrame({ id });
+    case 'trust':
+      await signer.adoptTrustRoot(request.envelopes);
+      return encodeFrame({ id });
     case 'promise': {
       const { keyid, sig } = await signer.signPromise(request.statement);
       return encodeFrame({ id, keyid }, [sig]);

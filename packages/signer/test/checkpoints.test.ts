@@ -55,7 +55,7 @@ describe('the log key', () => {
     await signer.signCheckpoint(log.checkpoint(20), []);
     mark[Symbol.dispose]();
     using reopened = Mark.open(markFile, origin);
-    const restarted = new Signer(keys, reopened, new Governance(reopened, new Map()), () => 0);
+    const restarted = new Signer(keys, reopened, new Governance(reopened, []), () => 0);
     await expect(restarted.signCheckpoint(log.checkpoint(19), [])).rejects.toThrow(
       /had 20 entries and now has 19/,
     );

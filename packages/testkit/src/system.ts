@@ -94,7 +94,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     signer: new Signer(
       onlineKeys(identity.keys),
       mark,
-      new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
+      new Governance(mark, [parseTrustRoot(identity.trustRoot)]),
       now,
     ),
     mark,
@@ -115,6 +115,7 @@ export async function openLedger(
     markSize: async () => signer.describe().mark.size,
     signBatch: async (batch) => signer.signBatch(batch),
     adopt: (entry, document) => signer.adopt(entry, document),
+    adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
   };

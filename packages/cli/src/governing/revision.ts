@@ -59,6 +59,8 @@ export interface RevisionChanges {
   minEpoch?: number;
   /** True begins a new epoch, under which the brake counts for nothing until it is used again. */
   raisesEpoch: boolean;
+  /** True is reason enough for a revision that changes nothing: another authority is to sign it. */
+  signsAnew: boolean;
 }
 
 export interface ProposalInput {
@@ -80,7 +82,7 @@ export function proposeRevision({ previous, changes, why, who, now, salt }: Prop
   if (problem !== null)
     throw usageError(`The namespace cannot become that: ${problem}.`, 'Change the flags.');
   const document = JSON.stringify(after);
-  if (document === JSON.stringify({ ...before, rev: after.rev }))
+  if (!changes.signsAnew && document === JSON.stringify({ ...before, rev: after.rev }))
     throw usageError('Nothing would change.', 'Say what is to change.');
   const at = formatInstant(now);
   const told = {

@@ -57,7 +57,7 @@ export function signerOf<Key extends KeystoreKey>(
   const markFile = join(scratchDirectory(), 'mark.db');
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
-  const governance = new Governance(mark, new Map());
+  const governance = new Governance(mark, []);
   return { signer: new Signer(keys, mark, governance, now), mark, keys, markFile };
 }
 
