@@ -1,47 +1,31 @@
 /** The runbooks for keys, as an operator follows them: the command line, on a running system. */
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { decodeBase64, parseRecordEntry } from '@tallystick/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
+import { type Ended, Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
-import { eventually } from './support/waiting.ts';
 
-const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 let system: RealSystem;
+let operator: Operator;
 
 beforeAll(async () => {
   system = await RealSystem.start();
   await system.ready();
   await system.sellPro();
+  operator = new Operator(system);
 });
 
 afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs `tally` in the system's scratch folder. */
-function tally(...args: string[]): Promise<Ended> {
-  const env = { ...process.env, TALLY_DATA: system.layout.root };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], { cwd: system.directory, env }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
-}
-
-async function must<T>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await tally(...args, '--json');
-  if (code !== 0) throw new Error(`tally ${args.join(' ')}: ${code} ${stderr}`);
-  return JSON.parse(stdout) as T;
-}
+const tally = (...args: string[]): Promise<Ended> => operator.tally(...args);
+const must = <T>(...args: string[]): Promise<T> => operator.must<T>(...args);
+const issue = (): Promise<string> => operator.issue();
+const verdict = (id: string): Promise<string> => operator.verdict(id);
+const revise = (...changes: string[]): Promise<void> => operator.revise(...changes);
 
 interface KeyRow {
   key: string;
@@ -57,33 +41,6 @@ async function issuingKeys(): Promise<KeyRow[]> {
 
 async function states(): Promise<string[]> {
   return (await issuingKeys()).map(({ state }) => state);
-}
-
-async function issue(): Promise<string> {
-  const { document } = await must<{ document: { id: string } }>('issue', '--plan', 'pro-yearly', '--wait');
-  return document.id;
-}
-
-async function verdict(id: string): Promise<string> {
-  const file = join(system.directory, `${id}.tally`);
-  await must('bundle', id, '--out', file);
-  const pin = ['--trust-root', system.layout.trustRoot, '--namespace', 'acme', '--product', 'pro'];
-  const { stdout } = await tally('verify', file, ...pin);
-  return stdout.split(/\s/)[0] ?? '';
-}
-
-/** Proposes, signs with the authority's keystore, and submits. */
-async function revise(...changes: string[]): Promise<void> {
-  const { hash } = await must<{ hash: string }>('namespace', 'propose', '--out', 'revision.json', ...changes);
-  const { offline } = system.layout.keys;
-  const passphrase = system.layout.secrets.offlinePassphrase;
-  const opening = ['--keystore', offline, '--passphrase-file', passphrase];
-  await must('namespace', 'sign', 'revision.json', ...opening, '--hash', hash.slice(0, 8));
-  await eventually('the signer has the key', async () => {
-    const { code, stderr } = await tally('namespace', 'submit', 'revision.json');
-    if (code !== 0 && !stderr.includes('does not hold')) throw new Error(stderr);
-    return code === 0;
-  });
 }
 
 describe('rotating keys', () => {
@@ -103,6 +60,57 @@ describe('rotating keys', () => {
     const listed = await issuingKeys();
     expect(listed.at(-1)).toMatchObject({ key: keys[0], state: 'not yet' });
     expect((await tally('namespace', 'submit', 'revision.json')).code).toBe(0);
+  });
+
+  it('hands brake and lease over to keys that were generated', async () => {
+    const usages = ['brake', 'lease'];
+    const listed = async (): Promise<KeyRow[]> => {
+      const { keys } = await must<{ keys: KeyRow[] }>('keys', 'list');
+      return keys.filter((key) => usages.includes(key.usages.join()));
+    };
+    const before = await listed();
+    const made: string[] = [];
+    const from = (await system.size()) + 4;
+    const changes = ['--from', String(from), ...before.flatMap(({ key }) => ['--end-key', key])];
+    for (const usage of usages) {
+      const { keys } = await must<{ keys: string[] }>(
+        'keys',
+        'generate',
+        '--usage',
+        usage,
+        '--out',
+        `${usage}.json`,
+      );
+      made.push(...keys);
+      changes.push('--add-keys', `${usage}.json`);
+    }
+    await revise(...changes);
+    while ((await system.size()) < from) await system.must('POST', '/v1/licenses', { plan: 'pro-yearly' });
+    expect(await listed()).toMatchObject([
+      ...before.map(({ key }) => ({ key, state: 'ended', until: from })),
+      ...made.map((key) => ({ key, state: 'in force' })),
+    ]);
+    await must('brake', 'tighten', '--lock', 'heightened');
+    const { json } = await system.public('GET', '/trust/acme');
+    const { index } = (json as { brake: { index: number } }).brake;
+    const { entry } = await system.must<{ entry: string }>('GET', `/v1/log/entries/${index}`);
+    const { envelope } = parseRecordEntry(decodeBase64(entry));
+    expect(envelope.signatures.map(({ keyid }) => keyid)).toEqual([made[0]]);
+    expect(await verdict(await issue())).toBe('VALID');
+  });
+
+  it('warns of a revision after which nobody could tighten the brake', async () => {
+    const { keys } = await must<{ keys: KeyRow[] }>('keys', 'list');
+    const brake = keys.find(({ usages, state }) => usages.includes('brake') && state === 'in force');
+    const { changes } = await must<{ changes: string[] }>(
+      'namespace',
+      'propose',
+      '--out',
+      'gap.json',
+      '--end-key',
+      brake!.key,
+    );
+    expect(changes.join('\n')).toMatch(/WARNING: from log index \d+ on, no key signs brake records/);
   });
 
   it('signs only what was reviewed, and submits only what was signed', async () => {

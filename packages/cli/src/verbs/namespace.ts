@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { NamespaceRevisionBody } from '@tallystick/contract';
 import { base64, encodeEnvelope, type NamespaceDocument, utf8 } from '@tallystick/core';
-import { openSealedKeystore, readPassphraseFile } from '@tallystick/signer';
 import type { Command } from 'commander';
+import { openKeys } from '../ceremony/passphrase.ts';
 import type { Context } from '../context.ts';
-import { messageOf, usageError } from '../errors.ts';
+import { usageError } from '../errors.ts';
 import { readInput, writeFileAtomic } from '../files.ts';
 import { asKeyCut, asNatural } from '../flags/values.ts';
 import { currentTrust, newestRevision } from '../governing/current.ts';
@@ -70,8 +70,8 @@ function registerPropose(parent: Command, context: Context): void {
       asNatural,
     )
     .option(
-      '--end-key <key@index>',
-      'this key signs nothing from that log index on (repeatable)',
+      '--end-key <key[@index]>',
+      'this key signs nothing from that log index on; without one, from where its successor in the same revision begins, else from now on (repeatable)',
       list(asKeyCut),
     )
     .option('--lock <level>', 'open, heightened, read-only, frozen or sealed')
@@ -105,7 +105,8 @@ async function propose(session: Session, flags: ProposeFlags): Promise<Revision>
     previous: await newestRevision(session, current),
     changes: {
       add: files.flat().map((key) => ({ ...key, from })),
-      end: (flags.endKey ?? []).map(({ key, index }) => ({ key, index: index ?? current.size })),
+      end: (flags.endKey ?? []).map(({ key, index }) => ({ key, index: index ?? null })),
+      size: current.size,
       ...(flags.lock === undefined ? {} : { lock: flags.lock }),
       ...(flags.minEpoch === undefined ? {} : { minEpoch: flags.minEpoch }),
       raisesEpoch: flags.raiseEpoch === true,
@@ -142,12 +143,15 @@ function registerSign(parent: Command, context: Context): void {
     .description(
       'Sign a revision with the key of the authority, after reviewing it: --hash takes the first digits of the hash that tally namespace show prints.',
     )
-    .requiredOption('--keystore <file>', 'the sealed file that holds the authority key')
-    .requiredOption('--passphrase-file <file>', 'its passphrase, mode 0600')
+    .requiredOption(
+      '--keystore <file>',
+      'the sealed file with the authority key, or the description of its token',
+    )
+    .option('--passphrase-file <file>', 'its passphrase or PIN, mode 0600 (default: ask for it)')
     .requiredOption('--hash <digits>', `at least ${hashDigitsMin} digits of the hash that was reviewed`);
   command.action(async (file: string) => {
     const session = new Session(context, command);
-    const flags = command.opts<{ keystore: string; passphraseFile: string; hash: string }>();
+    const flags = command.opts<{ keystore: string; passphraseFile?: string; hash: string }>();
     const revision = await readRevisionFile(session, file);
     const hash = hashOfRevision(revision);
     if (flags.hash.length < hashDigitsMin || !hash.startsWith(flags.hash)) {
@@ -156,7 +160,7 @@ function registerSign(parent: Command, context: Context): void {
         'See tally namespace show, and sign only what you have reviewed.',
       );
     }
-    const signed = sign(revision, flags);
+    const signed = await sign(session, revision, flags);
     await writeFileAtomic(file, formatRevision(signed));
     session.print.answer({ file, hash, signatures: signed.envelope.signatures.length }, () => [
       ...describeRevision(signed),
@@ -166,22 +170,21 @@ function registerSign(parent: Command, context: Context): void {
   });
 }
 
-function sign(revision: Revision, flags: { keystore: string; passphraseFile: string }): Revision {
-  const keys = openKeystore(flags).filter(({ usages }) => usages.includes('authority'));
+async function sign(
+  { context }: Session,
+  revision: Revision,
+  flags: { keystore: string; passphraseFile?: string },
+): Promise<Revision> {
+  await using opened = await openKeys(context, flags.keystore, flags.passphraseFile);
+  const keys = opened.keys.filter(({ usages }) => usages.includes('authority'));
   if (keys.length === 0)
     throw usageError(`${flags.keystore} holds no authority key.`, 'Name the offline keystore.');
   const message = messageOfRevision(revision);
   const known = revision.envelope.signatures.filter(({ keyid }) => !keys.some((key) => key.keyid === keyid));
-  const made = keys.map((key) => ({ keyid: key.keyid, sig: key.sign(message) }));
+  const made = await Promise.all(
+    keys.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })),
+  );
   return { ...revision, envelope: { ...revision.envelope, signatures: [...known, ...made] } };
-}
-
-function openKeystore({ keystore, passphraseFile }: { keystore: string; passphraseFile: string }) {
-  try {
-    return openSealedKeystore(keystore, readPassphraseFile(passphraseFile));
-  } catch (error) {
-    throw usageError(`The keystore cannot be opened: ${messageOf(error)}.`, 'Check file and passphrase.');
-  }
 }
 
 function registerSubmit(parent: Command, context: Context): void {
