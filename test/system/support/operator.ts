@@ -69,7 +69,7 @@ export class Operator {
   /** As `tally`, which must succeed; its answer. */
   async must<T>(...args: string[]): Promise<T> {
     const { code, stdout, stderr } = await this.tally(...args, '--json');
-    if (code !== 0) throw new Error(`tally ${args.join(' ')}: ${code} ${stderr}`);
+    if (code !== 0) throw new Error(`tally ${args.join(' ')}: ${code} ${stderr}${stdout}`);
     return JSON.parse(stdout) as T;
   }
 
@@ -116,6 +116,27 @@ export class Operator {
     });
   }
 
+  /** What opens the key that `makeKey` made. */
+  holder(name: string): Opening {
+    return { keystore: this.path(`${name}.sealed`), secret: this.path('passphrase.txt') };
+  }
+
+  /** Somebody makes a key of their own; its public line. */
+  async makeKey(name: string, ...flags: string[]): Promise<string> {
+    const { keystore, secret } = this.holder(name);
+    this.write('passphrase.txt', 'a passphrase for all of them\n', 0o600);
+    const opening = ['--out', keystore, '--passphrase-file', secret];
+    const made = await this.must<{ keys: { line: string }[] }>(
+      'root',
+      'key',
+      '--name',
+      name,
+      ...opening,
+      ...flags,
+    );
+    return made.keys[0]?.line ?? '';
+  }
+
   /**
    * A root ceremony in one go: proposes what `changes` says, each of the holders signs, and the signatures are joined into
    * `trust-root-<version>.json`, whose path it returns.
@@ -135,6 +156,8 @@ export class Operator {
       ...trust,
       '--changes',
       `changes-${version}.yaml`,
+      '--out',
+      proposal,
     );
     const signatures: string[] = [];
     for (const { keystore, secret } of holders) {
