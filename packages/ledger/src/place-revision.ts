@@ -6,6 +6,7 @@ import {
   authorityDelayMaxMs,
   causeCommitment,
   documentCommitment,
+  entitledKeys,
   entryLengthMax,
   equalBytes,
   keyFingerprintText,
@@ -79,6 +80,7 @@ export async function placeRevision(
   const problem = namespaceStepProblem(current, document, index);
   if (problem !== null) throw refused(problem);
   checkKeys(document, context.keys);
+  checkBrakeStays(document, context);
   checkCause(signed, record.cause, record.at);
   const change: Change<'namespace'> = {
     type: 'namespace.updated',
@@ -134,6 +136,17 @@ function checkKeys({ keys }: NamespaceDocument, known: readonly PublicKey[]): vo
   if (missing === undefined) return;
   throw refused(
     `it lists key ${missing.id}, which the signer does not hold: generate it there, and let the signer reload its keystore`,
+  );
+}
+
+/** The newest brake is in every license file, and judged by the newest namespace. */
+function checkBrakeStays(document: NamespaceDocument, { state, current }: RevisionContext): void {
+  const newest = state.head(state.keyOf('brake'))?.index ?? 0;
+  const isSigned = (by: NamespaceDocument): boolean => entitledKeys(by, null, 'brake', newest).length > 0;
+  if (!isSigned(current) || isSigned(document)) return;
+  throw refused(
+    `it ends the brake key before the newest brake, which is at index ${newest}, and with that brake every license ` +
+      `file would fail: end the key at ${newest + 1} or later`,
   );
 }
 

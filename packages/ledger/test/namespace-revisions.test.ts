@@ -127,6 +127,14 @@ describe('a revision is refused, and nothing changes,', () => {
       /changed its range/,
       () => revision({ document: { keys: keys().map((key) => ({ ...key, from: 0 })) } }),
     ],
+    [
+      'that ends the brake key before the newest brake, with which every file would fail',
+      /ends the brake key before the newest brake, which is at index 2.*end the key at 3 or later/,
+      () => {
+        const ended = keys().map((key) => (key.usages.includes('brake') ? { ...key, until: 2 } : key));
+        return revision({ document: { keys: ended } });
+      },
+    ],
     ['of a lower epoch', /epoch|safe integer|count/, () => revision({ document: { epoch: -1 } })],
     ['from the future', /five minutes ahead/, () => revision({ at: 6 * 60_000 })],
     [
