@@ -1,29 +1,31 @@
 /** The runbooks for keys, as an operator follows them: the command line, on a running system. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeBase64, parseRecordEntry } from '@tallystick/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
+import { type Ended, Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
-import { tally } from './support/tally.ts';
-import { eventually } from './support/waiting.ts';
 
 let system: RealSystem;
+let operator: Operator;
 
 beforeAll(async () => {
   system = await RealSystem.start();
   await system.ready();
   await system.sellPro();
+  operator = new Operator(system);
 });
 
 afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-async function must<T>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await tally(system, ...args, '--json');
-  if (code !== 0) throw new Error(`tally ${args.join(' ')}: ${code} ${stderr}`);
-  return JSON.parse(stdout) as T;
-}
+const tally = (...args: string[]): Promise<Ended> => operator.tally(...args);
+const must = <T>(...args: string[]): Promise<T> => operator.must<T>(...args);
+const issue = (): Promise<string> => operator.issue();
+const verdict = (id: string): Promise<string> => operator.verdict(id);
+const revise = (...changes: string[]): Promise<void> => operator.revise(...changes);
 
 interface KeyRow {
   key: string;
@@ -41,39 +43,12 @@ async function states(): Promise<string[]> {
   return (await issuingKeys()).map(({ state }) => state);
 }
 
-async function issue(): Promise<string> {
-  const { document } = await must<{ document: { id: string } }>('issue', '--plan', 'pro-yearly', '--wait');
-  return document.id;
-}
-
-async function verdict(id: string): Promise<string> {
-  const file = join(system.directory, `${id}.tally`);
-  await must('bundle', id, '--out', file);
-  const pin = ['--trust-root', system.layout.trustRoot, '--namespace', 'acme', '--product', 'pro'];
-  const { stdout } = await tally(system, 'verify', file, ...pin);
-  return stdout.split(/\s/)[0] ?? '';
-}
-
-/** Proposes, signs with the authority's keystore, and submits. */
-async function revise(...changes: string[]): Promise<void> {
-  const { hash } = await must<{ hash: string }>('namespace', 'propose', '--out', 'revision.json', ...changes);
-  const { offline } = system.layout.keys;
-  const passphrase = system.layout.secrets.offlinePassphrase;
-  const opening = ['--keystore', offline, '--passphrase-file', passphrase];
-  await must('namespace', 'sign', 'revision.json', ...opening, '--hash', hash.slice(0, 8));
-  await eventually('the signer has the key', async () => {
-    const { code, stderr } = await tally(system, 'namespace', 'submit', 'revision.json');
-    if (code !== 0 && !stderr.includes('does not hold')) throw new Error(stderr);
-    return code === 0;
-  });
-}
-
 describe('rotating keys', () => {
   it('hands over, and says when nobody stands by', async () => {
     expect(await states()).toEqual(['signs', 'stands by']);
     await must('keys', 'rotate', '--reason', 'monthly');
     expect(await states()).toEqual(['ended', 'signs']);
-    const refused = await tally(system, 'keys', 'rotate');
+    const refused = await tally('keys', 'rotate');
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toMatch(/in_use/);
   });
@@ -84,34 +59,83 @@ describe('rotating keys', () => {
     await revise('--add-keys', 'new-keys.json', '--from', '40', '--reason', 'a spare');
     const listed = await issuingKeys();
     expect(listed.at(-1)).toMatchObject({ key: keys[0], state: 'not yet' });
-    expect((await tally(system, 'namespace', 'submit', 'revision.json')).code).toBe(0);
+    expect((await tally('namespace', 'submit', 'revision.json')).code).toBe(0);
   });
 
   it('sets a key limits, which its signer holds it to, and takes them away', async () => {
     const [{ key } = { key: '' }] = (await issuingKeys()).filter(({ state }) => state === 'signs');
     await revise('--limit', `${key}:term-max=P30D`, '--limit', `${key}:offline-max=P40D`);
-    const refused = await tally(system, 'issue', '--plan', 'pro-yearly');
+    const refused = await tally('issue', '--plan', 'pro-yearly');
     expect(refused.stderr).toMatch(/limit of P30D.*signer_refused/s);
-    const wrong = await tally(system, 'namespace', 'propose', '--out', 'x', '--limit', `${key}:terms=1`);
+    const wrong = await tally('namespace', 'propose', '--out', 'x', '--limit', `${key}:terms=1`);
     expect(wrong).toMatchObject({ code: 3, stderr: expect.stringMatching(/limits are .*term-max/) });
     await revise('--limit', `${key}:term-max=none`, '--limit', `${key}:offline-max=none`);
     await must('issue', '--plan', 'pro-yearly');
+  });
+
+  it('hands brake and lease over to keys that were generated', async () => {
+    const usages = ['brake', 'lease'];
+    const listed = async (): Promise<KeyRow[]> => {
+      const { keys } = await must<{ keys: KeyRow[] }>('keys', 'list');
+      return keys.filter((key) => usages.includes(key.usages.join()));
+    };
+    const before = await listed();
+    const made: string[] = [];
+    const from = (await system.size()) + 4;
+    const changes = ['--from', String(from), ...before.flatMap(({ key }) => ['--end-key', key])];
+    for (const usage of usages) {
+      const { keys } = await must<{ keys: string[] }>(
+        'keys',
+        'generate',
+        '--usage',
+        usage,
+        '--out',
+        `${usage}.json`,
+      );
+      made.push(...keys);
+      changes.push('--add-keys', `${usage}.json`);
+    }
+    await revise(...changes);
+    while ((await system.size()) < from) await system.must('POST', '/v1/licenses', { plan: 'pro-yearly' });
+    expect(await listed()).toMatchObject([
+      ...before.map(({ key }) => ({ key, state: 'ended', until: from })),
+      ...made.map((key) => ({ key, state: 'in force' })),
+    ]);
+    await must('brake', 'tighten', '--lock', 'heightened');
+    const { json } = await system.public('GET', '/trust/acme');
+    const { index } = (json as { brake: { index: number } }).brake;
+    const { entry } = await system.must<{ entry: string }>('GET', `/v1/log/entries/${index}`);
+    const { envelope } = parseRecordEntry(decodeBase64(entry));
+    expect(envelope.signatures.map(({ keyid }) => keyid)).toEqual([made[0]]);
+    expect(await verdict(await issue())).toBe('VALID');
+  });
+
+  it('warns of a revision after which nobody could tighten the brake', async () => {
+    const { keys } = await must<{ keys: KeyRow[] }>('keys', 'list');
+    const brake = keys.find(({ usages, state }) => usages.includes('brake') && state === 'in force');
+    const { changes } = await must<{ changes: string[] }>(
+      'namespace',
+      'propose',
+      '--out',
+      'gap.json',
+      '--end-key',
+      brake!.key,
+    );
+    expect(changes.join('\n')).toMatch(/WARNING: from log index \d+ on, no key signs brake records/);
   });
 
   it('signs only what was reviewed, and submits only what was signed', async () => {
     await must('namespace', 'propose', '--out', 'other.json', '--lock', 'heightened');
     const { offline } = system.layout.keys;
     const opening = ['--keystore', offline, '--passphrase-file', system.layout.secrets.offlinePassphrase];
-    expect(
-      (await tally(system, 'namespace', 'sign', 'other.json', ...opening, '--hash', '00000000')).code,
-    ).toBe(3);
-    expect((await tally(system, 'namespace', 'submit', 'other.json')).code).toBe(3);
+    expect((await tally('namespace', 'sign', 'other.json', ...opening, '--hash', '00000000')).code).toBe(3);
+    expect((await tally('namespace', 'submit', 'other.json')).code).toBe(3);
     const altered = readFileSync(join(system.directory, 'other.json'), 'utf8').replace(
       'heightened',
       'frozen',
     );
     writeFileSync(join(system.directory, 'altered.json'), altered);
-    const shown = await tally(system, 'namespace', 'show', 'altered.json');
+    const shown = await tally('namespace', 'show', 'altered.json');
     expect(shown.code).toBe(3);
     expect(shown.stderr).toMatch(/do not belong together/);
   });
@@ -153,10 +177,8 @@ describe('a stolen key', () => {
 
   it('can be met by locking everything, which only the authority undoes', async () => {
     await must('brake', 'tighten', '--lock', 'frozen');
-    expect((await tally(system, 'issue', '--plan', 'pro-yearly')).stderr).toMatch(/namespace_locked/);
-    expect((await tally(system, 'brake', 'tighten', '--lock', 'heightened')).stderr).toMatch(
-      /may_only_tighten/,
-    );
+    expect((await tally('issue', '--plan', 'pro-yearly')).stderr).toMatch(/namespace_locked/);
+    expect((await tally('brake', 'tighten', '--lock', 'heightened')).stderr).toMatch(/may_only_tighten/);
     await revise('--raise-epoch', '--lock', 'open');
     expect(await verdict(await issue())).toBe('VALID');
   });

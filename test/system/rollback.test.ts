@@ -4,8 +4,8 @@ import { LogTree } from '@tallystick/core';
 import { SignerClient, SignerRefused } from '@tallystick/signer';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { walkLog } from './support/log-walk.ts';
+import { Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
-import { tally } from './support/tally.ts';
 import { eventually } from './support/waiting.ts';
 
 interface Readiness {
@@ -152,8 +152,7 @@ describe("yesterday's database put back", () => {
       new RegExp(`checkpoint of ${today} entries .* mark stands at ${yesterday}: the mark was put back`),
     );
     await system.down();
-    const forward = async (): Promise<unknown> =>
-      JSON.parse((await tally(system, 'signer', 'forward-mark', '--json')).stdout);
+    const forward = () => new Operator(system).must('signer', 'forward-mark');
     expect(await forward()).toMatchObject({ before: yesterday, published: today, moved: true });
     expect(await forward()).toMatchObject({ before: today, published: today, moved: false });
     await afterwards();

@@ -69,7 +69,7 @@ export interface MutationResult<T extends SubjectType = SubjectType> {
 export interface TrustPublished {
   /** The version that governs the log now. */
   version: number;
-  /** How many versions were logged by this request. */
+  /** How many versions were logged by this request, or would be. */
   logged: number;
 }
 

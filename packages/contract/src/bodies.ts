@@ -210,9 +210,11 @@ export interface NamespaceRevisionBody {
   cause: { salt: Base64; document: Base64 };
 }
 
-/** Every version of the trust root from 1 up: envelopes, in base64. */
 export interface TrustPublishBody {
+  /** Every version of the trust root from 1 up. */
   envelopes: Base64[];
+  /** The namespace signed anew, where a new version changes its authority. */
+  namespace?: NamespaceRevisionBody;
 }
 
 export interface BrakeTightenBody extends Targeted {

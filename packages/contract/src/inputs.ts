@@ -8,9 +8,12 @@ export interface IdParams {
   id: string;
 }
 
-export interface MutationQuery {
+export interface DryRunQuery {
   /** True answers what would happen and changes nothing. */
   dryRun: boolean;
+}
+
+export interface MutationQuery extends DryRunQuery {
   /** When to answer: once the change cannot be lost, or once a checkpoint that covers it is published. */
   wait: 'durable' | 'published';
   /** How long to wait for publication, in milliseconds. */

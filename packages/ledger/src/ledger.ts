@@ -7,6 +7,7 @@ import type { BrakeDocument, KeptPromise, PublicKey, TrustRoot } from '@tallysti
 import type { Environment } from '@tallystick/license';
 import { LedgerError } from './errors.ts';
 import { Governing } from './governing.ts';
+import { type GoverningSigner, HandOver } from './hand-over.ts';
 import { guarded, type LedgerEvent, type SubmitResult } from './ledger-events.ts';
 import type { LedgerTimes } from './ledger-times.ts';
 import type { LogState } from './log-state.ts';
@@ -32,7 +33,7 @@ import type { DecisionContext } from './sequence/batch-builder.ts';
 import { type BatchSigner, Sequencer } from './sequence/sequencer.ts';
 import type { Store } from './store/store.ts';
 import type { TrustHistory } from './trust-history.ts';
-import { TrustPublication } from './trust-publication.ts';
+import { envelopesOf, TrustPublication } from './trust-publication.ts';
 
 export interface LedgerParts {
   store: Store;
@@ -66,12 +67,6 @@ export interface LedgerParts {
 
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
 const bundleWaitMs = 5000;
-
-/** What the ledger asks of the signer about the documents that govern both. */
-export interface GoverningSigner {
-  /** Takes a record of the namespace or its brake, with the document that it commits to. */
-  adopt(entry: Uint8Array, document: Uint8Array): Promise<void>;
-}
 
 type Revised = Extract<SubmitResult, { changes: unknown }>;
 
@@ -108,20 +103,26 @@ export class Ledger {
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
+    const governed = { state, governing: this.#governing, sequencer: this.#sequencer };
+    const handOver = new HandOver({
+      ...parts,
+      sequencer: this.#sequencer,
+      envelopes: () => envelopesOf(opened.trust.versions),
+      onDelay: (error) => this.#parts.onEvent({ type: 'alarm', error }),
+    });
     this.#revisions = new NamespaceRevisions({
       ...parts,
+      ...governed,
       trust: opened.trust,
-      state,
       reader,
-      governing: this.#governing,
-      sequencer: this.#sequencer,
-      present: () => this.#present('namespace'),
+      handOver,
     });
     this.#trustPublication = new TrustPublication({
-      state,
-      sequencer: this.#sequencer,
+      ...parts,
+      ...governed,
       history: opened.trust,
-      now: parts.now,
+      handOver,
+      published: () => this.published,
       save: parts.saveTrust,
     });
     this.#bundles = new BundleMaker({ store, state, reader, trust: opened.trust, keys: parts.keys });
@@ -147,6 +148,7 @@ export class Ledger {
   static async open(parts: LedgerParts): Promise<Ledger> {
     const ledger = new Ledger(parts, await openLog(parts));
     if (ledger.#closed === null) {
+      await parts.signer.adoptTrustRoot(envelopesOf(ledger.#trust.versions));
       await ledger.#present('namespace');
       await ledger.#present('brake');
       ledger.#publisher.start();
@@ -167,10 +169,13 @@ export class Ledger {
   }
 
   /** Logs new versions of the trust root; see TrustPublication.take. */
-  async publishTrust(chain: readonly TrustRoot[]): Promise<number> {
+  async publishTrust(
+    chain: readonly TrustRoot[],
+    { signed = null, dryRun = false }: { signed?: SignedRevision | null; dryRun?: boolean } = {},
+  ): Promise<number> {
     const closed = this.mutations;
     if (closed !== null) throw closed;
-    return this.#trustPublication.take(chain);
+    return this.#trustPublication.take(chain, signed, dryRun);
   }
 
   /** The oldest change that waits for its checkpoint, and how many entries do. */

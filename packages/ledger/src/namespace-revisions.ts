@@ -1,9 +1,9 @@
 /** Takes namespace revisions into the log, each once. */
-import { setTimeout as after } from 'node:timers/promises';
-import { equalBytes } from '@tallystick/core';
+import { changedAuthorities, equalBytes } from '@tallystick/core';
 import type { Change } from '@tallystick/license';
-import { asError, LedgerError } from './errors.ts';
+import { LedgerError } from './errors.ts';
 import type { Governing } from './governing.ts';
+import type { HandOver } from './hand-over.ts';
 import { placeRevision, type RevisionContext, type SignedRevision } from './place-revision.ts';
 import type { RevisionReader } from './read/revision-reader.ts';
 import type { AppliedChange } from './sequence/batch.ts';
@@ -19,11 +19,8 @@ export interface RevisionParts {
   governing: Governing;
   reader: RevisionReader;
   sequencer: Sequencer;
-  /** Hands the newest namespace to the signer. */
-  present: () => Promise<void>;
+  handOver: HandOver;
 }
-
-const presentAgainMs = 500;
 
 const subject = { type: 'namespace', id: 'namespace' } as const;
 
@@ -36,12 +33,14 @@ export class NamespaceRevisions {
 
   /** A dry run only checks it. Throws LedgerError (`namespace_refused`). */
   async take(signed: SignedRevision, dryRun: boolean): Promise<{ change: AppliedChange; isNew: boolean }> {
-    const { sequencer, state, trust, keys, now, governing } = this.#parts;
+    const { sequencer, state, trust, keys, now, governing, handOver } = this.#parts;
     return sequencer.whileQuiet(async () => {
       const known = await this.#newest();
       if (known !== null && equalBytes(known.entry, signed.entry))
         return { change: known.change, isNew: false };
+      this.#checkAuthorityStays();
       const context = {
+        index: state.size,
         state,
         trust: trust.current,
         current: governing.namespace,
@@ -51,31 +50,25 @@ export class NamespaceRevisions {
       };
       const placed = await placeRevision(signed, context);
       if (dryRun) return { change: { ...placed.applied, index: null, leaf: null }, isNew: true };
-      await sequencer.appendSigned(placed);
-      await this.#handOver();
+      await sequencer.appendQuietly([placed.stored], placed);
+      await handOver.namespace(signed.entry, signed.document);
       return { change: placed.applied, isNew: true };
     });
   }
 
   /**
-   * Nothing may be signed under the namespace of before, so commands wait until the signer has the new one. Where it
-   * will not take it, the log stops; where this process ends first, the next one begins with it.
+   * A version of the trust root that was kept and then not logged may be known to the signer already, which then takes
+   * nothing that the authority before it signed.
    */
-  async #handOver(): Promise<void> {
-    const { sequencer, present } = this.#parts;
-    for (;;) {
-      const failure = await present().then(() => null, asError);
-      if (failure === null) return;
-      if (failure.name !== 'SignerUnavailable') {
-        const message = `the signer does not take the namespace that was logged: ${failure.message}`;
-        sequencer.halt(new LedgerError('signer_refused', message, { cause: failure }));
-        return;
+  #checkAuthorityStays(): void {
+    const { trust, governing } = this.#parts;
+    let before = trust.current;
+    for (const next of trust.unlogged) {
+      if (changedAuthorities(before, next).includes(governing.namespace.ns)) {
+        const why = `version ${next.version} of the trust root, which changes the authority, was begun to be published`;
+        throw new LedgerError('namespace_refused', `${why}: publish it again first`);
       }
-      if (sequencer.isStopping) {
-        sequencer.refuseQueued(new LedgerError('stopping', 'the server is stopping'));
-        return;
-      }
-      await after(presentAgainMs);
+      before = next;
     }
   }
 

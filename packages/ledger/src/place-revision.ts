@@ -6,6 +6,7 @@ import {
   authorityDelayMaxMs,
   causeCommitment,
   documentCommitment,
+  entitledKeys,
   entryLengthMax,
   equalBytes,
   keyFingerprintText,
@@ -46,6 +47,8 @@ export interface PlacedRevision {
 }
 
 export interface RevisionContext {
+  /** Where it is to stand in the log. */
+  index: number;
   state: LogState;
   trust: TrustRoot;
   current: NamespaceDocument;
@@ -65,7 +68,7 @@ export async function placeRevision(
   signed: SignedRevision,
   context: RevisionContext,
 ): Promise<PlacedRevision> {
-  const { state, trust, current } = context;
+  const { index, trust, current } = context;
   if (signed.entry.length > entryLengthMax) throw refused(`its entry has more than ${entryLengthMax} bytes`);
   const parsed = read('record', () => parseRecordEntry(signed.entry));
   const { record, envelope } = parsed;
@@ -74,10 +77,10 @@ export async function placeRevision(
   if (authority === undefined || !(await meetsThreshold(envelope, authority)))
     throw refused('it is not signed by the authority that the trust root names');
   const document = read('document', () => parseNamespace(signed.document));
-  const index = state.size;
   const problem = namespaceStepProblem(current, document, index);
   if (problem !== null) throw refused(problem);
   checkKeys(document, context.keys);
+  checkBrakeStays(document, context);
   checkCause(signed, record.cause, record.at);
   const change: Change<'namespace'> = {
     type: 'namespace.updated',
@@ -133,6 +136,17 @@ function checkKeys({ keys }: NamespaceDocument, known: readonly PublicKey[]): vo
   if (missing === undefined) return;
   throw refused(
     `it lists key ${missing.id}, which the signer does not hold: generate it there, and let the signer reload its keystore`,
+  );
+}
+
+/** The newest brake is in every license file, and judged by the newest namespace. */
+function checkBrakeStays(document: NamespaceDocument, { state, current }: RevisionContext): void {
+  const newest = state.head(state.keyOf('brake'))?.index ?? 0;
+  const isSigned = (by: NamespaceDocument): boolean => entitledKeys(by, null, 'brake', newest).length > 0;
+  if (!isSigned(current) || isSigned(document)) return;
+  throw refused(
+    `it ends the brake key before the newest brake, which is at index ${newest}, and with that brake every license ` +
+      `file would fail: end the key at ${newest + 1} or later`,
   );
 }
 

@@ -1,27 +1,13 @@
 /** Revisions of the namespace that its authority signed elsewhere: what is taken into the log, and what never is. */
 import { setTimeout as after } from 'node:timers/promises';
-import {
-  causeCommitment,
-  documentCommitment,
-  encodeEnvelope,
-  encodeRecord,
-  keyFingerprintText,
-  type LogRecord,
-  leafHash,
-  type NamespaceDocument,
-  parseRecordEntry,
-  payloadTypes,
-  preAuthEncoding,
-  utf8,
-  verifyBundle,
-  zeroSalt,
-} from '@tallystick/core';
+import { encodeEnvelope, keyFingerprintText, parseRecordEntry, utf8, verifyBundle } from '@tallystick/core';
 import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
 
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
 import { FaultyStore, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
+import { type RevisionChanges, signedRevision } from './support/governing.ts';
 
 const dayMs = 86_400_000;
 let system: TestSystem;
@@ -39,40 +25,8 @@ afterEach(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-interface Changes {
-  document?: Partial<NamespaceDocument>;
-  record?: Partial<LogRecord>;
-  by?: KeystoreKey;
-  /** Milliseconds from now. */
-  at?: number;
-}
-
-/** A sound revision with one thing changed. */
-async function revision({ document, record, by = authority, at = 0 }: Changes = {}): Promise<SignedRevision> {
-  const { namespace } = system.ledger.governing;
-  const newest = await system.ledger.read.revision('namespace');
-  if (newest === undefined) throw new Error('no namespace');
-  const next = { ...namespace, rev: namespace.rev + 1, name: 'Acme Inc', ...document };
-  const bytes = utf8(JSON.stringify(next));
-  const instant = new Date(Date.now() + at).toISOString();
-  const who = { kind: 'person', id: 'ada' };
-  const told = { v: 1, command: 'namespace.update', n: 1, who, why: null, request: null, at: instant };
-  const cause = { salt: new Uint8Array(32).fill(3), document: utf8(JSON.stringify(told)) };
-  const payload = encodeRecord({
-    ns: 'acme',
-    type: 'namespace.updated',
-    subject: newest.record.record.subject,
-    rev: next.rev,
-    prev: leafHash(newest.entry),
-    doc: documentCommitment(zeroSalt, bytes),
-    cause: causeCommitment(cause.salt, cause.document),
-    at: instant,
-    ...record,
-  });
-  const sig = await by.sign(preAuthEncoding(payloadTypes.record, payload));
-  const signatures = [{ keyid: by.keyid, sig }];
-  const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures });
-  return { entry, document: bytes, cause };
+function revision(changes: RevisionChanges = {}): Promise<SignedRevision> {
+  return signedRevision(system, { by: authority, ...changes });
 }
 
 function submit(signed: SignedRevision, dryRun = false): ReturnType<TestSystem['ledger']['reviseNamespace']> {
@@ -172,6 +126,14 @@ describe('a revision is refused, and nothing changes,', () => {
       'that moves the beginning of a key',
       /changed its range/,
       () => revision({ document: { keys: keys().map((key) => ({ ...key, from: 0 })) } }),
+    ],
+    [
+      'that ends the brake key before the newest brake, with which every file would fail',
+      /ends the brake key before the newest brake, which is at index 2.*end the key at 3 or later/,
+      () => {
+        const ended = keys().map((key) => (key.usages.includes('brake') ? { ...key, until: 2 } : key));
+        return revision({ document: { keys: ended } });
+      },
     ],
     ['of a lower epoch', /epoch|safe integer|count/, () => revision({ document: { epoch: -1 } })],
     ['from the future', /five minutes ahead/, () => revision({ at: 6 * 60_000 })],
@@ -341,5 +303,18 @@ describe('a disk that fails under a revision', () => {
     await submit(signed);
     expect(system.ledger.governing.namespace.rev).toBe(1);
     await checkLog(store.inner);
+  });
+
+  it('and cannot be read while the signer waits for the revision does not stop the log', async () => {
+    store.onDone = (operation) => {
+      if (operation === 'append') store.fail('entry', 'did nothing', { times: 3 });
+    };
+    await submit(await revision());
+    store.onDone = null;
+    expect(system.ledger.mutations).toBeNull();
+    await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    expect(system.world.mark.document('acme', 'namespace')).toEqual(
+      new Uint8Array(utf8(JSON.stringify(system.ledger.governing.namespace))),
+    );
   });
 });

@@ -1,11 +1,11 @@
 /** New versions of the trust root in a running log, and what clients that pin an older one make of them. */
 import {
   encodeEnvelope,
-  encodeTrustRootPayload,
+  makeVerifierKey,
+  noteSignatureType,
   parseTrustRoot,
   payloadTypes,
   preAuthEncoding,
-  type QuorumContent,
   type TrustRoot,
   type TrustRootContent,
   utf8,
@@ -13,8 +13,9 @@ import {
 } from '@tallystick/core';
 import { MemoryStore } from '@tallystick/ledger';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
-import { FaultyStore, TestSystem } from '@tallystick/testkit';
+import { FaultyStore, LocalCosigner, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nextTrustRoot } from './support/governing.ts';
 
 let system: TestSystem;
 let store: FaultyStore;
@@ -33,32 +34,17 @@ afterEach(async () => {
   await system[Symbol.asyncDispose]();
 });
 
+const namespacesUnder = (authority: KeystoreKey): TrustRootContent['namespaces'] =>
+  new Map([['acme', { authority: { threshold: 1, keys: [authority.publicKey] }, require: new Map() }]]);
+
 const person = (): SigningKey => new SigningKey(generateKeySpec(['root'], null));
 
-/** The version after `current`, signed by all of `signers`. */
-async function next(
+function next(
   current: TrustRoot,
   signers: readonly KeystoreKey[],
   changes: Partial<TrustRootContent> = {},
 ): Promise<TrustRoot> {
-  const { log, freshness, namespaces, expires } = current;
-  const payload = encodeTrustRootPayload({
-    version: current.version + 1,
-    genesis: first.hash,
-    prev: current.hash,
-    expires,
-    root: { threshold: 1, keys: [root.publicKey] },
-    log,
-    quorum: system.world.cosigners.quorum,
-    freshness,
-    namespaces,
-    ...changes,
-  });
-  const message = preAuthEncoding(payloadTypes.trustRoot, payload);
-  const signatures = await Promise.all(
-    signers.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })),
-  );
-  return parseTrustRoot(encodeEnvelope({ payload, payloadType: payloadTypes.trustRoot, signatures }));
+  return nextTrustRoot(system, current, signers, changes);
 }
 
 async function issue(): Promise<string> {
@@ -159,7 +145,6 @@ describe('a trust root that is published', () => {
 });
 
 describe('a trust root is refused, and nothing changes,', () => {
-  const cosigned = (): QuorumContent => system.world.cosigners.quorum;
   const cases: [string, RegExp, () => Promise<TrustRoot>][] = [
     [
       'signed by others than the version before',
@@ -173,19 +158,44 @@ describe('a trust root is refused, and nothing changes,', () => {
     ['that has expired', /expired/, () => next(first, [root], { expires: '2020-01-01T00:00:00.000Z' })],
     ['of another genesis', /genesis changed/, () => next(first, [root], { genesis: new Uint8Array(32) })],
     [
-      'with another quorum',
-      /changes the quorum/,
-      () =>
-        next(first, [root], {
-          quorum: { ...cosigned(), witnesses: { ...cosigned().witnesses, threshold: 2 } },
-        }),
+      'with other keys of the log',
+      /changes the keys of the log/,
+      () => {
+        const { origin } = first.log;
+        const vkey = makeVerifierKey(origin, noteSignatureType.ed25519, person().publicKey.key);
+        return next(first, [root], { log: { origin, vkeys: [vkey] } });
+      },
     ],
     [
-      'with another authority',
-      /changes an authority/,
+      'with a quorum that does not come about now',
+      /quorum of version 2 does not come about now \(.*example\/third.*try again/,
       () => {
-        const authority = { threshold: 1, keys: [person().publicKey] };
-        return next(first, [root], { namespaces: new Map([['acme', { authority, require: new Map() }]]) });
+        const { witnesses, replayers } = system.world.cosigners.quorum;
+        const third = new LocalCosigner('witness.example/third');
+        const members = [...witnesses.members, { name: third.name, vkey: third.vkey, url: null }];
+        return next(first, [root], { quorum: { witnesses: { threshold: 3, members }, replayers } });
+      },
+    ],
+    [
+      'with another authority, and no namespace that it signed',
+      /new authority has to sign the namespace anew/,
+      () => next(first, [root], { namespaces: namespacesUnder(person()) }),
+    ],
+    [
+      'with an algorithm that no listed key has',
+      /asks for ml-dsa-44 on license records from log index 5000/,
+      () => {
+        const authority = { threshold: 1, keys: [system.world.identity.keys.authority.publicKey] };
+        const require = new Map([['license', [{ from: 5000, algs: ['ml-dsa-44' as const] }]]]);
+        return next(first, [root], { namespaces: new Map([['acme', { authority, require }]]) });
+      },
+    ],
+    [
+      'with another namespace',
+      /changes the list of namespaces/,
+      () => {
+        const added = { authority: { threshold: 1, keys: [person().publicKey] }, require: new Map() };
+        return next(first, [root], { namespaces: new Map([...first.namespaces, ['other', added]]) });
       },
     ],
   ];

@@ -13,14 +13,16 @@ export {
   bootstrapIdentity,
   createIdentity,
   generateIdentityKeys,
-  generateIssuingKey,
+  generateOnlineKey,
   type Identity,
   type IdentityKeys,
   type IdentityOptions,
   keysInMemory,
+  type OnlineKeyKind,
   onlineKeys,
+  onlineKeyUsages,
 } from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';
-export type { CloudLogKey, TokenOptions } from './setup/system-keys.ts';
+export { type CloudLogKey, type TokenOptions, writeSecret } from './setup/system-keys.ts';
 export { readTrustRootFile } from './trust-root-file.ts';

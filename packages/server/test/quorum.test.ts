@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { formatVerifierKey, parsePolicy } from '@tallystick/core';
+import { formatVerifierKey, type Policy, parsePolicy } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Quorum } from '../src/quorum/quorum.ts';
 import { FakeCosigner, PlainLog, type Script } from './support/fake-cosigner.ts';
@@ -8,6 +8,7 @@ const log = new PlainLog(40);
 const timeoutMs = 400;
 let cosigners: [FakeCosigner, FakeCosigner, FakeCosigner];
 let quorum: Quorum;
+let known: Policy;
 
 beforeEach(async () => {
   cosigners = [
@@ -16,7 +17,8 @@ beforeEach(async () => {
     new FakeCosigner('witness.example/replayer'),
   ];
   for (const each of cosigners) await each.listen();
-  quorum = new Quorum({ policy: policy(), urls: {}, timeoutMs, now: () => Date.now() });
+  known = policy();
+  quorum = new Quorum({ policy: known, urls: {}, timeoutMs, now: () => Date.now() });
 });
 
 afterEach(async () => {
@@ -35,7 +37,7 @@ function policy(hasUrls = true) {
   );
 }
 
-const cosign = (size = 21) => quorum.cosign(log.note(size), size, log.proofTo(size));
+const cosign = (size = 21) => quorum.cosign(log.note(size), size, log.proofTo(size), [known]);
 const slow =
   (ms: number, fake: FakeCosigner): Script =>
   async (asked, response) => {
@@ -95,7 +97,74 @@ describe('a quorum', () => {
     );
     const urls = Object.fromEntries(cosigners.map(({ url }, nth) => [`w${nth}`, `${url}/`]));
     const other = new Quorum({ policy: policy(false), urls, timeoutMs, now: () => Date.now() });
-    await expect(other.cosign(log.note(5), 5, log.proofTo(5))).resolves.toHaveLength(3);
+    await expect(other.cosign(log.note(5), 5, log.proofTo(5), [policy(false)])).resolves.toHaveLength(3);
     other.close();
+  });
+});
+
+describe('a quorum that changes', () => {
+  let fresh: FakeCosigner;
+
+  beforeEach(async () => {
+    fresh = new FakeCosigner('witness.example/new');
+    await fresh.listen();
+  });
+
+  afterEach(() => fresh.close());
+
+  /** The first witness replaced, and both needed. */
+  function changed(hasUrl = true): Policy {
+    const named = [
+      `witness fresh ${formatVerifierKey(fresh.vkey)}${hasUrl ? ` ${fresh.url}` : ''}`,
+      ...cosigners
+        .slice(1)
+        .map(({ vkey, url }, nth) => `witness old${nth} ${formatVerifierKey(vkey)} ${url}`),
+    ];
+    return parsePolicy(
+      `${named.join('\n')}\ngroup witnesses 2 fresh old0\ngroup replayers 1 old1\n` +
+        'group quorum all witnesses replayers\nquorum quorum\n',
+    );
+  }
+
+  const probe = (next: Policy) => quorum.probe(log.note(21), 21, log.proofTo(21), next);
+
+  it('is asked for both quorums at once, and then only for the new one', async () => {
+    await cosign();
+    const next = changed();
+    const both = await quorum.cosign(log.note(22), 22, log.proofTo(22), [next, known]);
+    const names = [...cosigners, fresh].map(({ name }) => name);
+    expect(both.map(({ name }) => name).sort()).toEqual(names.sort());
+    const alone = await quorum.cosign(log.note(23), 23, log.proofTo(23), [next]);
+    expect(alone).toHaveLength(3);
+    expect(quorum.status.map(({ name, group }) => [name, group])).toEqual([
+      ['fresh', 'witnesses'],
+      ['w1', 'witnesses'],
+      ['w2', 'replayers'],
+    ]);
+    await cosigners[1].close();
+    await expect(quorum.cosign(log.note(24), 24, log.proofTo(24), [next, known])).rejects.toThrow(
+      /are no quorum/,
+    );
+  });
+
+  it('is tried first: with those who answer already, and one question to each new one', async () => {
+    await expect(probe(changed())).rejects.toThrow(/old0 is unknown/);
+    await cosign();
+    await probe(changed());
+    await fresh.close();
+    const gone = parsePolicy(
+      `witness fresh ${formatVerifierKey(fresh.vkey)} http://127.0.0.1:1\n` +
+        `witness r ${formatVerifierKey(cosigners[2].vkey)}\ngroup witnesses 1 fresh\ngroup replayers 1 r\n` +
+        'group quorum all witnesses replayers\nquorum quorum\n',
+    );
+    await expect(probe(gone)).rejects.toThrow(/1 of 2 cosigners are no quorum \(fresh is not reachable/);
+    expect(quorum.status.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
+  });
+
+  it('is refused where a new cosigner has no address, and says where to give it one', async () => {
+    await cosign();
+    await expect(probe(changed(false))).rejects.toThrow(
+      /fresh has no address: give it one in the trust root/,
+    );
   });
 });

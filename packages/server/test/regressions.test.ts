@@ -49,7 +49,7 @@ describe('a cosigner that has seen more, and says so after the others made a quo
     closing.push(() => quorum.close());
     const outcomes: string[] = [];
     for (const size of [21, 22, 23]) {
-      await quorum.cosign(log.note(size), size, log.proofTo(size)).then(
+      await quorum.cosign(log.note(size), size, log.proofTo(size), [policy]).then(
         () => outcomes.push('published'),
         (error: unknown) => outcomes.push((error as { problem?: string }).problem ?? 'error'),
       );

@@ -105,6 +105,11 @@ export class SignerClient {
     await this.#ask({ op: 'witnessed' }, [utf8(note)]);
   }
 
+  /** Hands over every version of the trust root from 1 up, as envelopes, so that the newest governs from now on. */
+  async adoptTrustRoot(envelopes: readonly Uint8Array[]): Promise<void> {
+    await this.#ask({ op: 'trust', lengths: envelopes.map(({ length }) => length) }, [...envelopes]);
+  }
+
   /** The log's signature on a promise. */
   async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     const frame = await this.#ask({

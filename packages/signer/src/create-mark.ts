@@ -19,7 +19,6 @@ export async function createMark(
 ): Promise<void> {
   Mark.create(file, trust.log.origin);
   using mark = Mark.open(file, trust.log.origin);
-  mark.pinTrust([trust]);
-  const governance = new Governance(mark, trust.namespaces);
+  const governance = new Governance(mark, [trust]);
   for (const { entry, document } of documents) await governance.adopt(entry, document);
 }

@@ -1,6 +1,8 @@
 /**
- * What governs the keys here: the newest namespace and brake that the signer has seen of each namespace.
+ * What governs the keys here: the trust root, and the newest namespace and brake that the signer has seen of each
+ * namespace.
  *
+ * A new version of the trust root is taken from whoever brings it, if it follows the one that is known.
  * The namespace is taken from whoever brings it, if its authority signed it. The brake is a ratchet: what was once
  * signed binds, whether or not the server ever committed it.
  */
@@ -11,20 +13,24 @@ import {
   type Envelope,
   entitledKeys,
   equalBytes,
+  IntegrityError,
   type KeyAlgorithm,
-  type KeyThreshold,
   type LogRecord,
   meetsThreshold,
   type NamespaceDocument,
   type NamespaceKey,
+  type NamespaceTrust,
   namespaceStepProblem,
   parseBrake,
   parseNamespace,
   parseRecordEntry,
+  parseTrustRoot,
+  requiredAlgorithms,
   subjectTypeOf,
   type TrustRoot,
   tightestBrake,
   utf8,
+  verifyTrustStep,
   zeroSalt,
 } from '@tallystick/core';
 import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
@@ -33,12 +39,15 @@ import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 export interface DocumentStore {
   document(ns: string, type: PublicDocumentType): Uint8Array | null;
   saveDocument(ns: string, type: PublicDocumentType, document: Uint8Array): void;
+  /** Keeps versions of the trust root from 1 up; all that are known. Throws where they are another trust root's. */
+  takeTrust(chain: readonly TrustRoot[]): readonly TrustRoot[];
 }
 
 export type PublicDocumentType = 'namespace' | 'brake';
 
 interface Governed {
-  authority: KeyThreshold;
+  /** Who signs the namespace, and which algorithms its records need. */
+  trust: NamespaceTrust;
   namespace: NamespaceDocument | null;
   brake: BrakeDocument | null;
   /** The keys that sign, by usage; holds for indexes from `from` up to `to`. */
@@ -48,25 +57,45 @@ interface Governed {
 export class Governance {
   readonly #documents: DocumentStore;
   readonly #governed = new Map<string, Governed>();
+  /** Versions of the trust root, from 1 up, each verified. */
+  #chain: readonly TrustRoot[] = [];
 
-  /** @param namespaces of the trust root: who signs the documents of each */
-  constructor(documents: DocumentStore, namespaces: TrustRoot['namespaces']) {
+  /** @param chain the verified versions of the trust root, from 1 up: the newest says who signs the documents */
+  constructor(documents: DocumentStore, chain: readonly TrustRoot[]) {
     this.#documents = documents;
-    for (const [ns, { authority }] of namespaces) {
-      const namespace = documents.document(ns, 'namespace');
-      const brake = documents.document(ns, 'brake');
-      this.#governed.set(ns, {
-        authority,
-        namespace: namespace && parseNamespace(namespace),
-        brake: brake && parseBrake(brake),
-        signing: new Map(),
-      });
-    }
+    this.#follow(documents.takeTrust(chain));
+  }
+
+  /** Versions of the trust root that are known, from 1 up. */
+  get versions(): readonly TrustRoot[] {
+    return this.#chain;
   }
 
   /** The brakes that bind, by namespace. */
   get brakes(): BrakeDocument[] {
     return [...this.#governed.values()].flatMap(({ brake }) => brake ?? []);
+  }
+
+  /**
+   * Takes new versions of the trust root: envelopes of all versions from 1 up. Fewer than are known change nothing. Throws
+   * SignerRefusal where they are of another history, or do not follow the version that is known.
+   */
+  async adoptTrustRoot(envelopes: readonly Uint8Array[]): Promise<void> {
+    const known = this.#chain;
+    const given = envelopes.map((bytes) => parseTrustRoot(bytes));
+    const other = known.find(
+      ({ hash }, nth) => given[nth] !== undefined && !equalBytes(given[nth].hash, hash),
+    );
+    if (other !== undefined)
+      throw new SignerRefusal('fork', `this signer knows another version ${other.version} of the trust root`);
+    const chain = [...known];
+    for (const next of given.slice(known.length)) {
+      await checkStep(chain.at(-1), next);
+      chain.push(next);
+    }
+    // Another request may have taken in some of them meanwhile.
+    if (this.#chain !== known) await this.adoptTrustRoot(envelopes);
+    else if (chain.length > known.length) this.#follow(this.#documents.takeTrust(chain));
   }
 
   /**
@@ -85,8 +114,8 @@ export class Governance {
   }
 
   /**
-   * The keys that sign records of `usage` at log `index`: the first one listed of each algorithm. Throws
-   * SignerRefusal where the namespace has never been seen.
+   * The keys that sign records of `usage` at log `index`: the first one listed of each algorithm, and none where an
+   * algorithm is missing that the trust root asks for. Throws SignerRefusal where the namespace has never been seen.
    */
   signing(ns: string, usage: string, index: number): readonly NamespaceKey[] {
     const governed = this.#governedBy(ns);
@@ -97,8 +126,9 @@ export class Governance {
     const byAlgorithm = new Map<KeyAlgorithm, NamespaceKey>();
     for (const key of entitledKeys(namespace, brake, usage, index))
       if (!byAlgorithm.has(key.alg)) byAlgorithm.set(key.alg, key);
-    const keys = [...byAlgorithm.values()];
-    governed.signing.set(usage, { keys, from: index, to: nextBoundary(namespace, governed.brake, index) });
+    const isEnough = requiredAlgorithms(governed.trust, usage, index).every((alg) => byAlgorithm.has(alg));
+    const keys = isEnough ? [...byAlgorithm.values()] : [];
+    governed.signing.set(usage, { keys, from: index, to: nextBoundary(governed, namespace, index) });
     return keys;
   }
 
@@ -116,6 +146,26 @@ export class Governance {
     this.#keepBrake(governed, next, content.document);
   }
 
+  #follow(chain: readonly TrustRoot[]): void {
+    this.#chain = chain;
+    for (const [ns, trust] of chain.at(-1)?.namespaces ?? []) {
+      const known = this.#governed.get(ns);
+      if (known !== undefined) {
+        known.trust = trust;
+        known.signing.clear();
+        continue;
+      }
+      const namespace = this.#documents.document(ns, 'namespace');
+      const brake = this.#documents.document(ns, 'brake');
+      this.#governed.set(ns, {
+        trust,
+        namespace: namespace && parseNamespace(namespace),
+        brake: brake && parseBrake(brake),
+        signing: new Map(),
+      });
+    }
+  }
+
   #governedBy(ns: string): Governed {
     const governed = this.#governed.get(ns);
     if (governed === undefined)
@@ -129,10 +179,12 @@ export class Governance {
     record: LogRecord,
     bytes: Uint8Array,
   ): Promise<void> {
-    if (!(await meetsThreshold(envelope, governed.authority)))
-      throw new SignerRefusal('no_authority', `the namespace ${record.ns} is not signed by its authority`);
     const next = parseNamespace(bytes);
     checkNames(next, record);
+    // First: an earlier one may be of an authority that has been replaced since.
+    if (governed.namespace !== null && next.rev <= governed.namespace.rev) return;
+    if (!(await meetsThreshold(envelope, governed.trust.authority)))
+      throw new SignerRefusal('no_authority', `the namespace ${record.ns} is not signed by its authority`);
     const known = governed.namespace;
     if (known !== null && next.rev <= known.rev) return;
     const problem = namespaceStepProblem(known, next, 0);
@@ -173,9 +225,24 @@ function checkNames(document: NamespaceDocument | BrakeDocument, { ns, rev }: Lo
     throw new SignerRefusal('malformed', 'the document names another namespace or revision');
 }
 
-/** The first index above `index` at which the range of some key begins or ends. */
-function nextBoundary(namespace: NamespaceDocument, brake: BrakeDocument | null, index: number): number {
+async function checkStep(current: TrustRoot | undefined, next: TrustRoot): Promise<void> {
+  if (current === undefined)
+    throw new SignerRefusal('no_authority', 'this signer was started without a trust root');
+  try {
+    await verifyTrustStep(current, next);
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    throw new SignerRefusal('no_authority', error.message);
+  }
+  if (next.log.origin !== current.log.origin)
+    throw new SignerRefusal('other_log', `version ${next.version} of the trust root is of another log`);
+}
+
+/** The first index above `index` at which the range of some key, or of a requirement, begins or ends. */
+function nextBoundary({ brake, trust }: Governed, namespace: NamespaceDocument, index: number): number {
+  const required = [...trust.require.values()].flatMap((rules) => rules.map(({ from }) => from));
   const ends = namespace.keys.flatMap(({ from, until }) => [from, until ?? Number.POSITIVE_INFINITY]);
   const cuts = brake?.until.map((cut) => cut.index) ?? [];
-  return Math.min(Number.POSITIVE_INFINITY, ...[...ends, ...cuts].filter((boundary) => boundary > index));
+  const boundaries = [...ends, ...cuts, ...required].filter((boundary) => boundary > index);
+  return Math.min(Number.POSITIVE_INFINITY, ...boundaries);
 }

@@ -40,15 +40,17 @@ async function main(): Promise<void> {
   using mark = Mark.open(config.mark, config.origin);
   const sealed = openSealedKeystore(config.keystore, passphrase);
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
-  mark.pinTrust(versions);
-  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
+  const governance = new Governance(mark, versions);
   await using token = await openToken(config.token);
   using cloud = await openCloud(config.cloud);
   const held = [...(token?.keys ?? []), ...(cloud?.keys ?? [])];
   const withHeld = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...held];
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-  const witnesses = new WitnessWatch(versions, mark.checkpoint, clock, (message) =>
-    printAlarm('clock_differs', { message }),
+  const witnesses = new WitnessWatch(
+    () => governance.versions,
+    mark.checkpoint,
+    clock,
+    (message) => printAlarm('clock_differs', { message }),
   );
   const signer = new Signer(withHeld(sealed), { mark, governance, witnesses }, clock.now);
   process.on('SIGHUP', () => reload(signer, config, withHeld));

@@ -8,7 +8,15 @@
  */
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { type Checkpoint, emptyRoot, equalBytes, formatCheckpoint, type TrustRoot } from '@tallystick/core';
+import {
+  type Checkpoint,
+  emptyRoot,
+  encodeEnvelope,
+  equalBytes,
+  formatCheckpoint,
+  parseTrustRoot,
+  type TrustRoot,
+} from '@tallystick/core';
 
 export class MarkError extends Error {
   override readonly name = 'MarkError';
@@ -73,28 +81,30 @@ export class Mark {
   }
 
   /**
-   * Remembers the newest version of a verified chain, on disk before it returns. Throws MarkError where the chain does
-   * not hold the version that was remembered before: then it is another trust root, or an older state of this one.
+   * Takes in versions of the trust root that follow those that are known, on disk before it returns. Returns all that are
+   * known, from 1 up. Throws MarkError where the chain is another trust root's than what was taken in before; that it ends
+   * earlier is no matter.
+   *
+   * @param chain verified versions, from 1 up
    */
-  pinTrust(versions: readonly TrustRoot[]): void {
-    const sql = 'SELECT version, hash FROM trust';
-    const known = this.#database.prepare(sql).get() as { version: number; hash: Uint8Array } | undefined;
-    const newest = versions.at(-1);
-    if (newest === undefined) throw new MarkError('there is no trust root');
-    if (known !== undefined) {
-      const same = versions.find(({ version }) => version === known.version);
-      if (same === undefined || !equalBytes(same.hash, known.hash)) {
-        throw new MarkError(
-          `the trust root file is not the one that this signer is under: it does not hold version ${known.version} ` +
-            'as the signer knows it. Put the file with all versions back; if nobody here replaced it, somebody did',
-        );
-      }
-      if (known.version === newest.version) return;
+  takeTrust(chain: readonly TrustRoot[]): readonly TrustRoot[] {
+    const rows = this.#database.prepare('SELECT envelope FROM trust ORDER BY version').all();
+    const known = rows.map(({ envelope }) => parseTrustRoot(envelope as Uint8Array));
+    const other = known.find(
+      ({ hash }, nth) => chain[nth] !== undefined && !equalBytes(chain[nth].hash, hash),
+    );
+    if (other !== undefined) {
+      throw new MarkError(
+        `version ${other.version} of the trust root is not the one that this signer is under: put the right file back. ` +
+          'If nobody here replaced it, somebody did',
+      );
     }
+    const insert = this.#database.prepare('INSERT INTO trust VALUES (?, ?)');
     this.#database.exec('BEGIN');
-    this.#database.exec('DELETE FROM trust');
-    this.#database.prepare('INSERT INTO trust VALUES (?, ?)').run(newest.version, newest.hash);
+    for (const { version, envelope } of chain.slice(known.length))
+      insert.run(version, encodeEnvelope(envelope));
     this.#database.exec('COMMIT');
+    return [...known, ...chain.slice(known.length)];
   }
 
   /**
@@ -140,7 +150,7 @@ function hold(database: DatabaseSync, file: string, origin: string): Checkpoint 
       `CREATE TABLE IF NOT EXISTS documents (
          ns TEXT NOT NULL, type TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (ns, type)
        ) STRICT;
-       CREATE TABLE IF NOT EXISTS trust (version INTEGER NOT NULL, hash BLOB NOT NULL) STRICT`,
+       CREATE TABLE IF NOT EXISTS trust (version INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT`,
     );
     row = database.prepare('SELECT origin, size, root FROM mark').get() as unknown as Checkpoint | undefined;
   } catch (error) {

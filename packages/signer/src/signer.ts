@@ -106,6 +106,11 @@ export class Signer {
     return logKey;
   }
 
+  /** As `Governance.adoptTrustRoot`. */
+  adoptTrustRoot(envelopes: readonly Uint8Array[]): Promise<void> {
+    return this.#governance.adoptTrustRoot(envelopes);
+  }
+
   /** As `Governance.adopt`. */
   adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
     return this.#governance.adopt(entry, document);

@@ -135,6 +135,9 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
     case 'witnessed':
       await signer.witnessed(request.note);
       return encodeFrame({ id });
+    case 'trust':
+      await signer.adoptTrustRoot(request.envelopes);
+      return encodeFrame({ id });
     case 'promise': {
       const { keyid, sig } = await signer.signPromise(request.statement);
       return encodeFrame({ id, keyid }, [sig]);

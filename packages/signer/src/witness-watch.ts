@@ -35,7 +35,7 @@ const secondMs = 1000;
 const versionsHeard = 2;
 
 export class WitnessWatch {
-  readonly #versions: readonly TrustRoot[];
+  readonly #versions: () => readonly TrustRoot[];
   readonly #clock: Clock;
   readonly #report: ReportClock;
   /** Monotonic, as all that is remembered: it stays right when the clock is put right. */
@@ -49,7 +49,7 @@ export class WitnessWatch {
    * @param versions of the trust root, from 1 up
    * @param mark as it was found: an empty one is of a log that begins, and has nothing to be confirmed
    */
-  constructor(versions: readonly TrustRoot[], mark: Checkpoint, clock: Clock, report: ReportClock) {
+  constructor(versions: () => readonly TrustRoot[], mark: Checkpoint, clock: Clock, report: ReportClock) {
     this.#versions = versions;
     this.#isConfirmed = mark.size === 0;
     this.#clock = clock;
@@ -109,7 +109,7 @@ export class WitnessWatch {
 
   async #heard(checkpoint: SignedCheckpoint): Promise<{ times: number[]; asOf: number }> {
     let failure: unknown;
-    for (const { log, quorum } of this.#versions.slice(-versionsHeard).reverse()) {
+    for (const { log, quorum } of this.#versions().slice(-versionsHeard).reverse()) {
       try {
         await verifyLogSignatures(checkpoint, log.vkeys);
         const times = await cosignatureTimes(checkpoint, quorum);

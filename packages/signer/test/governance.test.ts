@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import {
+  type KeyAlgorithm,
   type KeyLimits,
   keyFingerprintText,
+  makeVerifierKey,
   type NamespaceDocument,
   type NamespaceKey,
+  parseTrustRoot,
 } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { noLimits } from '../src/keystore/keystore-key.ts';
@@ -245,6 +248,87 @@ describe('a brake', () => {
     const other = record('brake.updated', { ns: 'other', rev: 1, prev: new Uint8Array(32) });
     await withSigner((signer) => {
       expect(() => signer.signRecords([{ record: other, content: null }], 9)).toThrow(refusal('no_key'));
+    });
+  });
+});
+
+describe('a new version of the trust root', () => {
+  const successor = () => new SigningKey(generateKeySpec(['authority'], 'acme'));
+
+  it('is taken where it follows, and from then on only its authority counts', async () => {
+    const authority = successor();
+    const before = await trust.logged(both());
+    const ended = namespaceWith([...both().keys.slice(1), { ...both().keys[0]!, until: 99 }], { rev: 1 });
+    const [old, fresh] = [await trust.logged(ended), await trust.logged(ended, authority)];
+    await withSigner(async (signer) => {
+      await signer.adopt(before.entry, before.document);
+      await expect(signer.adopt(fresh.entry, fresh.document)).rejects.toThrow(refusal('no_authority'));
+      await signer.adoptTrustRoot([trust.root, trust.next(trust.root, trust.acme(authority))]);
+      await expect(signer.adopt(old.entry, old.document)).rejects.toThrow(refusal('no_authority'));
+      // What is known already is no reason to stop, whoever signed it.
+      await signer.adopt(before.entry, before.document);
+      await signer.adopt(fresh.entry, fresh.document);
+      expect(keysOf(signer, 99)).toEqual([second.keyid]);
+      // An older chain, brought later, takes nothing back.
+      await signer.adoptTrustRoot([trust.root]);
+      const later = await trust.logged({ ...ended, rev: 2 });
+      await expect(signer.adopt(later.entry, later.document)).rejects.toThrow(refusal('no_authority'));
+    });
+  });
+
+  it.each<[string, string, () => Uint8Array[]]>([
+    [
+      'of another history',
+      'fork',
+      () => {
+        const other = new TestTrust();
+        return [other.root, other.next(other.root)];
+      },
+    ],
+    [
+      'signed by somebody else',
+      'no_authority',
+      () => [trust.root, trust.next(trust.root, trust.acme(successor()), successor())],
+    ],
+    [
+      'that skips one',
+      'no_authority',
+      () => [trust.root, trust.next(trust.next(trust.root, trust.acme(successor())))],
+    ],
+    [
+      'of another log',
+      'other_log',
+      () => {
+        const { vkeys } = parseTrustRoot(trust.root).log;
+        const moved = vkeys.map(({ type, key }) => makeVerifierKey('other.example', type, key));
+        return [trust.root, trust.next(trust.root, { log: { origin: 'other.example', vkeys: moved } })];
+      },
+    ],
+  ])('%s is refused, and the one before stays', async (_what, reason, chain) => {
+    await withSigner(async (signer) => {
+      await expect(signer.adoptTrustRoot(chain())).rejects.toThrow(refusal(reason));
+      const { entry, document } = await trust.logged(both());
+      await signer.adopt(entry, document);
+    });
+  });
+
+  it('replaces no version that is known', async () => {
+    await withSigner(async (signer) => {
+      await signer.adoptTrustRoot([trust.root, trust.next(trust.root, trust.acme(successor()))]);
+      const other = trust.next(trust.root, trust.acme(successor()));
+      await expect(signer.adoptTrustRoot([trust.root, other])).rejects.toThrow(refusal('fork'));
+    });
+  });
+
+  it('that asks for an algorithm lets nothing be signed without it, from its index on', async () => {
+    await adoptBoth();
+    const algs: KeyAlgorithm[] = ['ed25519', 'ml-dsa-44'];
+    const asking = trust.acme(trust.authority, new Map([['license', [{ from: 70, algs }]]]));
+    await withSigner(async (signer) => {
+      expect(keysOf(signer, 60)).toEqual([first.keyid]);
+      await signer.adoptTrustRoot([trust.root, trust.next(trust.root, asking)]);
+      expect(keysOf(signer, 69)).toEqual([first.keyid]);
+      expect(() => signer.signRecords([licenseToSign()], 70)).toThrow(refusal('no_key'));
     });
   });
 });

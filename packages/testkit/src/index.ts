@@ -7,6 +7,7 @@ export {
   closeWorld,
   createWorld,
   openLedger,
+  startSigner,
   TestSystem,
   type TestSystemOptions,
   type TestWorld,

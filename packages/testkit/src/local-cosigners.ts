@@ -3,9 +3,11 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import {
   cosignedMessage,
   encodeTimestampedSignature,
+  isQuorum,
   makeVerifierKey,
   type NoteSignature,
   noteSignatureType,
+  type Policy,
   parseSignedCheckpoint,
   type QuorumContent,
   u64be,
@@ -65,8 +67,8 @@ export class LocalCosigner {
 
 /** Two witnesses and a replayer that does not replay: for tests of everything but cosigning. */
 export class LocalCosigners {
-  readonly witnesses: readonly LocalCosigner[];
-  readonly replayers: readonly LocalCosigner[];
+  readonly witnesses: LocalCosigner[];
+  readonly replayers: LocalCosigner[];
   readonly #now: () => number;
 
   /** @param now milliseconds */
@@ -84,13 +86,24 @@ export class LocalCosigners {
     return { witnesses: group(this.witnesses, 1), replayers: group(this.replayers, 1) };
   }
 
+  /** Names those of a policy that are not up. */
+  async probe(_note: string, _size: number, _proofFrom: unknown, policy: Policy): Promise<void> {
+    const up = new Set(this.#up.map(({ name }) => name));
+    if (isQuorum(policy, up)) return;
+    const down = policy.witnesses.map(({ name }) => name).filter((name) => !up.has(name));
+    throw new Error(`${down.join(', ')} does not answer`);
+  }
+
+  get #up(): LocalCosigner[] {
+    return [...this.witnesses, ...this.replayers].filter((cosigner) => !cosigner.isDown);
+  }
+
   async cosign(
     note: string,
     _size: number,
     proofFrom: (oldSize: number) => Uint8Array[],
   ): Promise<NoteSignature[]> {
     const seconds = Math.floor(this.#now() / 1000);
-    const up = [...this.witnesses, ...this.replayers].filter((cosigner) => !cosigner.isDown);
-    return up.map((cosigner) => cosigner.cosign(note, seconds, proofFrom));
+    return this.#up.map((cosigner) => cosigner.cosign(note, seconds, proofFrom));
   }
 }

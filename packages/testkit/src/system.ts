@@ -30,7 +30,15 @@ import {
   newSubjectId,
   onlineKeys,
 } from '@tallystick/server';
-import { createMark, Governance, Mark, Signer, type SigningKey, WitnessWatch } from '@tallystick/signer';
+import {
+  createMark,
+  Governance,
+  type KeystoreKey,
+  Mark,
+  Signer,
+  type SigningKey,
+  WitnessWatch,
+} from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
 export interface TestSystemOptions {
@@ -85,32 +93,46 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   const markFile = join(directory, 'mark.db');
   await createMark(markFile, parseTrustRoot(identity.trustRoot), documents);
   const mark = Mark.open(markFile, origin);
+  const governance = new Governance(mark, [parseTrustRoot(identity.trustRoot)]);
+  // A test's clock never steps, it only runs unevenly.
+  const clock = { now, monotonic: now };
+  const witnesses = new WitnessWatch(
+    () => governance.versions,
+    mark.checkpoint,
+    clock,
+    () => {},
+  );
   return {
     identity,
     trust: parseTrustRoot(identity.trustRoot),
     cosigners,
     store,
     projections: options.projections ?? new Projections(':memory:'),
-    signer: new Signer(
-      onlineKeys(identity.keys),
-      {
-        mark,
-        governance: new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
-        // A test's clock never steps, it only runs unevenly.
-        witnesses: new WitnessWatch(
-          [parseTrustRoot(identity.trustRoot)],
-          mark.checkpoint,
-          { now, monotonic: now },
-          () => {},
-        ),
-      },
-      now,
-    ),
+    signer: startSigner(onlineKeys(identity.keys), mark, [parseTrustRoot(identity.trustRoot)], now),
     mark,
     directory,
     options,
     now,
   };
+}
+
+/** A signer on a mark, as its process begins: at first, and after each "restart". */
+export function startSigner(
+  keys: readonly KeystoreKey[],
+  mark: Mark,
+  versions: readonly TrustRoot[],
+  now: () => number,
+): Signer {
+  const governance = new Governance(mark, versions);
+  // A test's clock never steps, it only runs unevenly.
+  const clock = { now, monotonic: now };
+  const witnesses = new WitnessWatch(
+    () => governance.versions,
+    mark.checkpoint,
+    clock,
+    () => {},
+  );
+  return new Signer(keys, { mark, governance, witnesses }, now);
 }
 
 /** Opens the ledger of a world: at first, and after each "restart". */
@@ -124,6 +146,7 @@ export async function openLedger(
     markSize: async () => signer.describe().mark.size,
     signBatch: async (batch) => signer.signBatch(batch),
     adopt: (entry, document) => signer.adopt(entry, document),
+    adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
     witnessed: (note) => signer.witnessed(utf8(note)),

@@ -14,11 +14,13 @@ import {
   type Envelope,
   encodeEnvelope,
   encodeRecord,
+  entitledKeys,
   equalBytes,
   formatInstant,
   hex,
   type JsonValue,
   keyFingerprintText,
+  keyUsages,
   leafHash,
   type NamespaceDocument,
   type NamespaceKey,
@@ -54,13 +56,17 @@ export interface NewKey extends PublicKey {
 
 export interface RevisionChanges {
   add: readonly NewKey[];
-  /** By key id or fingerprint. */
-  end: readonly { key: string; index: number }[];
+  /** By key id or fingerprint. Without an index a key ends where one that is added for the same begins, else at `size`. */
+  end: readonly { key: string; index: number | null }[];
   limits: readonly LimitChange[];
+  /** Entries of the log. */
+  size: number;
   lock?: NamespaceDocument['lock'];
   minEpoch?: number;
   /** True begins a new epoch, under which the brake counts for nothing until it is used again. */
   raisesEpoch: boolean;
+  /** True is reason enough for a revision that changes nothing: another authority is to sign it. */
+  signsAnew: boolean;
 }
 
 export interface ProposalInput {
@@ -82,7 +88,7 @@ export function proposeRevision({ previous, changes, why, who, now, salt }: Prop
   if (problem !== null)
     throw usageError(`The namespace cannot become that: ${problem}.`, 'Change the flags.');
   const document = JSON.stringify(after);
-  if (document === JSON.stringify({ ...before, rev: after.rev }))
+  if (!changes.signsAnew && document === JSON.stringify({ ...before, rev: after.rev }))
     throw usageError('Nothing would change.', 'Say what is to change.');
   const at = formatInstant(now);
   const told = {
@@ -113,7 +119,11 @@ export function proposeRevision({ previous, changes, why, who, now, salt }: Prop
 function changed(before: NamespaceDocument, changes: RevisionChanges): NamespaceDocument {
   const ended = before.keys.map((key) => {
     const cut = changes.end.find(({ key: name }) => isNamed(key, name));
-    return cut === undefined ? key : { ...key, until: Math.min(cut.index, key.until ?? cut.index) };
+    if (cut === undefined) return key;
+    const successors = changes.add.filter(({ usages }) => usages.join() === key.usages.join());
+    const index =
+      cut.index ?? (successors.length === 0 ? changes.size : Math.min(...successors.map(({ from }) => from)));
+    return { ...key, until: Math.min(index, key.until ?? index) };
   });
   const added = changes.add.map(({ alg, key, usages, from, limits }): NamespaceKey => {
     return { id: keyFingerprintText({ alg, key }), alg, usages, from, until: null, limits };
@@ -241,6 +251,7 @@ export function describeRevision(revision: Revision): string[] {
   return [
     `Namespace ${after.ns}, revision ${after.rev}, as of ${parseCauseText(revision)}`,
     ...keys,
+    ...gapsOf(before, after),
     ...told('the epoch', before.epoch, after.epoch),
     ...told('the lock', before.lock, after.lock),
     ...told('the smallest epoch of licenses', before.minEpoch, after.minEpoch),
@@ -249,6 +260,19 @@ export function describeRevision(revision: Revision): string[] {
     `hash ${hashOfRevision(revision)}`,
     `signed by ${revision.envelope.signatures.map(({ keyid }) => keyid).join(', ') || 'nobody yet'}`,
   ];
+}
+
+/** Where the revision itself leaves nobody to sign: what the brake ends is not looked at. */
+function gapsOf(before: NamespaceDocument, after: NamespaceDocument): string[] {
+  return keyUsages.flatMap((usage) => {
+    const ends = after.keys.flatMap(({ usages, until }) =>
+      usages.includes(usage) && until !== null ? [until] : [],
+    );
+    const signsAt = (document: NamespaceDocument, index: number): boolean =>
+      entitledKeys(document, null, usage, index).length > 0;
+    const gap = ends.sort((a, b) => a - b).find((end) => signsAt(before, end) && !signsAt(after, end));
+    return gap === undefined ? [] : [`WARNING: from log index ${gap} on, no key signs ${usage} records`];
+  });
 }
 
 function describeKey(before: NamespaceKey | undefined, after: NamespaceKey): string[] {

@@ -2,7 +2,7 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tallystick/audit';
-import { asArray, asObject, type PublicKey, parseJson, parsePublicKey } from '@tallystick/core';
+import { asArray, asObject, type PublicKey, parseJsonText, parsePublicKey } from '@tallystick/core';
 import { type IndexLicenseKey, SqliteStore } from '@tallystick/ledger';
 import { type Layout, layoutOf, readTrustRootFile, type SystemDescription } from '@tallystick/server';
 import { Mark, MarkError, openSealedKeystore } from '@tallystick/signer';
@@ -32,7 +32,10 @@ export function registerFsck(program: Command, context: Context): void {
     )
     .option('--hashes', 'check hashes alone: entries, published roots and commitments')
     .option('--all', 'go on behind the first problem, and list up to 100')
-    .option('--keys <file>', 'public keys as {"keys":[{"alg","key"}…]} (default: those of the keystore)');
+    .option(
+      '--keys <file>',
+      'public keys as {"keys":[{"alg","key"}…]} (default: those that the server has seen)',
+    );
   command.action(async () => {
     const session = new Session(context, command);
     const report = await check(session, command.opts<FsckFlags>());
@@ -114,8 +117,10 @@ export function noStore(layout: Layout): Error {
 
 function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
   try {
-    if (file !== undefined) {
-      const { keys } = asObject(parseJson(readFileSync(file)), 'keys');
+    // What the server saw of the signer's keys, also of those that are lost; a system of before has no such file.
+    const known = file ?? (existsSync(layout.ledger.publicKeys) ? layout.ledger.publicKeys : null);
+    if (known !== null) {
+      const { keys } = asObject(parseJsonText(readFileSync(known, 'utf8').trimEnd()), 'keys');
       return asArray(keys, 'keys', 1024).map((key) => parsePublicKey(key, 'key'));
     }
     const passphrase = readFileSync(layout.secrets.onlinePassphrase, 'utf8').trim();

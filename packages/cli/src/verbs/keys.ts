@@ -1,19 +1,16 @@
 /** `tally keys`: which keys sign, and how they come and go. */
 
 import { effectiveUntil, type NamespaceKey } from '@tallystick/core';
-import { generateIssuingKey, layoutOf } from '@tallystick/server';
-import { addToSealedKeystore, readPassphraseFile, SigningKey } from '@tallystick/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { messageOf, usageError } from '../errors.ts';
-import { writeFileAtomic } from '../files.ts';
+import { usageError } from '../errors.ts';
 import { asNatural } from '../flags/values.ts';
 import { type CurrentTrust, currentTrust, signingKeys } from '../governing/current.ts';
-import { formatKeyFile } from '../governing/key-file.ts';
 import { isNamed, keyIdOfFingerprint } from '../governing/revision.ts';
 import { describeResult } from '../output/results.ts';
 import { Session } from '../session.ts';
 import { registerDescribe } from './keys-describe.ts';
+import { registerGenerate } from './keys-generate.ts';
 import { registerAffected, registerReissue } from './keys-hole.ts';
 
 export function registerKeys(program: Command, context: Context): void {
@@ -98,45 +95,6 @@ function warningsOf(rows: readonly KeyRow[]): string[] {
     '',
     'No key stands by: make one with tally keys generate, and list it with tally namespace propose.',
   ];
-}
-
-function registerGenerate(parent: Command, context: Context): void {
-  const command = parent
-    .command('generate')
-    .summary("add issuing keys to the signer's keystore")
-    .description(
-      "Add issuing keys to the signer's keystore, on its own host. A running signer takes them in by itself under tally up, else at SIGHUP. They sign nothing before the namespace lists them.",
-    )
-    .requiredOption('--out <file>', 'where to write their public parts, for tally namespace propose')
-    .option('--count <number>', 'how many', asNatural, 1);
-  command.action(async () => {
-    const session = new Session(context, command);
-    const { out, count } = command.opts<{ out: string; count: number }>();
-    if (count < 1 || count > 16) throw usageError('--count is 1 to 16.', 'Give another number.');
-    const { namespace } = await currentTrust(session);
-    const layout = layoutOf(session.dataFolder);
-    const specs = Array.from({ length: count }, () => generateIssuingKey(namespace.document.ns));
-    const made = specs.map((spec) => new SigningKey(spec));
-    // The public parts first: keys that nobody can name would be of no use, and the other way round none is lost.
-    await writeFileAtomic(
-      out,
-      formatKeyFile(made.map(({ publicKey, usages }) => ({ ...publicKey, usages }))),
-    );
-    try {
-      addToSealedKeystore(layout.keys.online, readPassphraseFile(layout.secrets.onlinePassphrase), specs);
-    } catch (error) {
-      throw usageError(
-        `The keystore was not changed: ${messageOf(error)}.`,
-        'Run this on the host of the signer.',
-      );
-    }
-    const ids = made.map(({ keyid }) => keyid);
-    session.print.answer({ keys: ids, file: out }, () => [
-      ...ids.map((id) => `key ${id}`),
-      '',
-      `Wrote ${out}. Next: tally namespace propose --add-keys ${out} --out revision.json`,
-    ]);
-  });
 }
 
 function registerRotate(parent: Command, context: Context): void {

@@ -1,6 +1,7 @@
 /** `tally namespace`: revisions of the namespace, which its authority signs where no server reaches. */
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
+import type { NamespaceRevisionBody } from '@tallystick/contract';
 import { base64, encodeEnvelope, type NamespaceDocument, utf8 } from '@tallystick/core';
 import type { Command } from 'commander';
 import { openKeys } from '../ceremony/passphrase.ts';
@@ -36,6 +37,7 @@ interface ProposeFlags {
   lock?: NamespaceDocument['lock'];
   minEpoch?: number;
   raiseEpoch?: boolean;
+  signAnew?: boolean;
   reason?: string;
 }
 
@@ -70,8 +72,8 @@ function registerPropose(parent: Command, context: Context): void {
       asNatural,
     )
     .option(
-      '--end-key <key@index>',
-      'this key signs nothing from that log index on (repeatable)',
+      '--end-key <key[@index]>',
+      'this key signs nothing from that log index on; without one, from where its successor in the same revision begins, else from now on (repeatable)',
       list(asKeyCut),
     )
     .option(
@@ -82,6 +84,10 @@ function registerPropose(parent: Command, context: Context): void {
     .option('--lock <level>', 'open, heightened, read-only, frozen or sealed')
     .option('--min-epoch <number>', 'licenses of an earlier epoch must be fetched anew', asNatural)
     .option('--raise-epoch', 'begin a new epoch: what the brake says of this one counts no more')
+    .option(
+      '--sign-anew',
+      'also where nothing changes: for a new authority, see tally root publish --namespace',
+    )
     .option('--reason <text>', 'why, for the log');
   command.action(async () => {
     const session = new Session(context, command);
@@ -106,11 +112,13 @@ async function propose(session: Session, flags: ProposeFlags): Promise<Revision>
     previous: await newestRevision(session, current),
     changes: {
       add: files.flat().map((key) => ({ ...key, from })),
-      end: (flags.endKey ?? []).map(({ key, index }) => ({ key, index: index ?? current.size })),
+      end: (flags.endKey ?? []).map(({ key, index }) => ({ key, index: index ?? null })),
       limits: flags.limit ?? [],
+      size: current.size,
       ...(flags.lock === undefined ? {} : { lock: flags.lock }),
       ...(flags.minEpoch === undefined ? {} : { minEpoch: flags.minEpoch }),
       raisesEpoch: flags.raiseEpoch === true,
+      signsAnew: flags.signAnew === true,
     },
     why: flags.reason ?? null,
     who: userInfo().username,
@@ -199,19 +207,25 @@ function registerSubmit(parent: Command, context: Context): void {
     .option('--dry-run', 'say whether it would be taken and change nothing');
   command.action(async (file: string) => {
     const session = new Session(context, command);
-    const { envelope, document, cause } = await readRevisionFile(session, file);
-    if (envelope.signatures.length === 0)
-      throw usageError(`Nobody has signed ${file} yet.`, 'Sign it with tally namespace sign.');
+    const body = await readSignedRevision(session, file);
     const { value } = await session.admin().call('namespace.revise', {
       query: command.opts<{ dryRun?: boolean }>().dryRun === true ? { dryRun: true } : { wait: 'published' },
-      body: {
-        entry: base64(encodeEnvelope(envelope)),
-        document: base64(utf8(document)),
-        cause: { salt: base64(cause.salt), document: base64(utf8(cause.document)) },
-      },
+      body,
     });
     session.print.answer(value, () => describeResult(value, session.print));
   });
+}
+
+/** A revision as the server takes it. Throws a usage error where nobody has signed it. */
+export async function readSignedRevision(session: Session, file: string): Promise<NamespaceRevisionBody> {
+  const { envelope, document, cause } = await readRevisionFile(session, file);
+  if (envelope.signatures.length === 0)
+    throw usageError(`Nobody has signed ${file} yet.`, 'Sign it with tally namespace sign.');
+  return {
+    entry: base64(encodeEnvelope(envelope)),
+    document: base64(utf8(document)),
+    cause: { salt: base64(cause.salt), document: base64(utf8(cause.document)) },
+  };
 }
 
 async function readRevisionFile(session: Session, path: string): Promise<Revision> {

@@ -1,7 +1,7 @@
 /** Routes of what governs a namespace: its own document, which the authority signs elsewhere, and its brake. */
 import type { MutationResult, TrustPublished } from '../answers.ts';
 import type { NamespaceRevisionBody, TrustPublishBody } from '../bodies.ts';
-import type { MutationQuery, Nothing } from '../inputs.ts';
+import type { DryRunQuery, MutationQuery, Nothing } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
 import {
   authProblems,
@@ -13,7 +13,7 @@ import {
 } from '../route.ts';
 import { results } from '../schemas/answers.ts';
 import { namespaceRevision, trustPublish } from '../schemas/bodies.ts';
-import { mutationQuery, noHeaders, nothing } from '../schemas/inputs.ts';
+import { dryRunQuery, mutationQuery, noHeaders, nothing } from '../schemas/inputs.ts';
 import { trustPublished } from '../schemas/trust.ts';
 import { type Mutation, mutation } from './mutations.ts';
 
@@ -28,7 +28,7 @@ export interface ReviseNamespace extends Operation {
 
 export interface PublishTrust extends Operation {
   params: Nothing;
-  query: Nothing;
+  query: DryRunQuery;
   headers: Nothing;
   body: TrustPublishBody;
   answer: TrustPublished;
@@ -69,18 +69,19 @@ export const governingRoutes: GoverningRoutes = {
     tag: 'trust',
     summary: 'Log new versions of the trust root, so that they govern from there on',
     params: nothing,
-    query: nothing,
+    query: dryRunQuery,
     headers: noHeaders,
     body: trustPublish,
     bodyLimit: BODY_BYTES_MAX,
     answers: {
       200: {
-        description: 'The versions are in the log, from now on or from before',
+        description:
+          'The versions are in the log, from now on or from before; or a dry run, and nothing was changed',
         mediaType: jsonMediaType,
         schema: trustPublished,
       },
     },
-    problems: [...committing, 'trust_refused'],
+    problems: [...committing, 'trust_refused', 'namespace_refused', 'signer_unavailable', 'signer_refused'],
     mutation: false,
     command: null,
   },

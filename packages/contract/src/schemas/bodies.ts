@@ -177,6 +177,10 @@ export const trustPublish: z.ZodType<TrustPublishBody> = closed<TrustPublishBody
     z.array(base64Of(TRUST_BYTES_MAX)).min(1).max(TRUST_VERSIONS_MAX),
     'Every version of the trust root, from 1 up',
   ),
+  namespace: described(
+    namespaceRevision,
+    'The namespace signed anew by its new authority, where a new version changes that',
+  ).exactOptional(),
 });
 
 /** The schema of every mutation's body, by the type of its command. */

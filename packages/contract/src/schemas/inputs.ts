@@ -5,6 +5,7 @@ import type {
   BundleQuery,
   BundleRequestBody,
   CustomerQuery,
+  DryRunQuery,
   EventHeaders,
   IdParams,
   LicenseQuery,
@@ -44,8 +45,12 @@ export const nothing: z.ZodType<Nothing> = closed<Nothing>({});
 /** Other headers are none of the contract's business. */
 export const noHeaders: z.ZodType<Nothing> = open<Nothing>({});
 
+const dryRun = described(withDefault(flag, false), 'true answers what would happen and changes nothing');
+
+export const dryRunQuery: z.ZodType<DryRunQuery> = closed<DryRunQuery>({ dryRun });
+
 export const mutationQuery: z.ZodType<MutationQuery> = closed<MutationQuery>({
-  dryRun: described(withDefault(flag, false), 'true answers what would happen and changes nothing'),
+  dryRun,
   wait: described(
     withDefault(oneOf(['durable', 'published']), 'durable'),
     'When to answer: once the change cannot be lost, or once a published checkpoint covers it',

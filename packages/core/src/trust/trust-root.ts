@@ -176,6 +176,26 @@ export async function meetsThreshold(envelope: Envelope, rule: KeyThreshold): Pr
   return (await signersOf(envelope, rule.keys)).length >= rule.threshold;
 }
 
+/**
+ * The namespaces of `current` whose authority `next` changes, in keys or threshold: each has to be signed anew, right
+ * after `next` is logged.
+ */
+export function changedAuthorities(current: TrustRoot, next: TrustRoot): string[] {
+  return [...current.namespaces].flatMap(([ns, before]) => {
+    const after = next.namespaces.get(ns);
+    return after === undefined || isSameThreshold(before.authority, after.authority) ? [] : [ns];
+  });
+}
+
+function isSameThreshold(a: KeyThreshold, b: KeyThreshold): boolean {
+  const names = (rule: KeyThreshold): string =>
+    rule.keys
+      .map((key) => `${key.alg} ${base64(key.key)}`)
+      .sort()
+      .join();
+  return a.threshold === b.threshold && names(a) === names(b);
+}
+
 /** The algorithms of which a record of this usage at this index needs a valid signature each. */
 export function requiredAlgorithms(trust: NamespaceTrust, usage: string, index: number): KeyAlgorithm[] {
   const rule = trust.require.get(usage)?.findLast((requirement) => requirement.from <= index);

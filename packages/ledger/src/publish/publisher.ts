@@ -7,13 +7,18 @@
 import {
   type Checkpoint,
   encodeMapRoot,
+  equalBytes,
   formatCheckpoint,
   formatInstant,
   formatNote,
   isMapRoot,
   leafHash,
   type NoteSignature,
+  type Policy,
+  parseNote,
   parseSignedCheckpoint,
+  type SignedCheckpoint,
+  type TrustRoot,
   utf8,
   verifyLogSignatures,
   verifyQuorum,
@@ -36,11 +41,31 @@ export interface CheckpointSigner {
   witnessed(note: string): Promise<void>;
 }
 
-/** Gathers cosignatures until the policy is met. Rejects where it is not; rejects with LedgerError log_behind where
- * a cosigner has seen more than this log holds. */
+/**
+ * Gathers cosignatures. `note` carries the log's signatures only; `proofFrom` gives the consistency proof from a smaller
+ * size.
+ */
 export interface Cosigners {
-  /** `note` carries the log's signatures only; `proofFrom` gives the consistency proof from a smaller size. */
-  cosign(note: string, size: number, proofFrom: (oldSize: number) => Uint8Array[]): Promise<NoteSignature[]>;
+  /**
+   * Asks until every one of the policies is met, the governing one first. Rejects where one is not; rejects with
+   * LedgerError log_behind where a cosigner has seen more than this log holds.
+   */
+  cosign(
+    note: string,
+    size: number,
+    proofFrom: (oldSize: number) => Uint8Array[],
+    policies: readonly Policy[],
+  ): Promise<NoteSignature[]>;
+  /**
+   * Asks the cosigners of a policy that are not asked yet for one signature, and rejects where, with those that are and
+   * answer, the policy would not be met.
+   */
+  probe(
+    note: string,
+    size: number,
+    proofFrom: (oldSize: number) => Uint8Array[],
+    policy: Policy,
+  ): Promise<void>;
 }
 
 /** A published checkpoint. */
@@ -216,7 +241,7 @@ export class Publisher {
         const index = state.size;
         const root = state.advanceMap();
         const entry = encodeMapRoot({ index, root, trust: trust.current.hash, at: sequencer.stamp() });
-        await sequencer.appendQuietly(plainEntry(index, entry));
+        await sequencer.appendQuietly([plainEntry(index, entry)]);
       }
       return this.#checkpoint(state.size);
     });
@@ -243,19 +268,32 @@ export class Publisher {
     const text = formatCheckpoint(checkpoint);
     const logLine = { name: origin, ...own };
     const signed = formatNote({ text, signatures: [logLine] });
-    const lines = await cosigners.cosign(signed, size, (oldSize) =>
-      state.tree.consistencyProof(oldSize, size),
+    const demanded = trust.demanded(size, this.#published?.size ?? 0);
+    const lines = await cosigners.cosign(
+      signed,
+      size,
+      (oldSize) => state.tree.consistencyProof(oldSize, size),
+      demanded.map(({ quorum }) => quorum),
     );
-    const note = formatNote({ text, signatures: [logLine, ...lines] });
-    // Checked as a client will check it: what does not verify here is not published.
+    const note = formatNote({ text, signatures: this.#withEarlier(size, [logLine, ...lines]) });
+    // Checked as clients will check it: what does not verify here is not published.
     const parsed = parseSignedCheckpoint(utf8(note));
-    const governing = trust.governing(size);
-    await verifyLogSignatures(parsed, governing.log.vkeys);
-    const asOf = await verifyQuorum(parsed, governing.quorum);
+    const asOf = await verifyUnder(demanded, parsed);
     await signer.witnessed(note);
     await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
     this.#settle({ size, root: checkpoint.root, note, asOf });
+  }
+
+  /**
+   * What was said of the same checkpoint before stays where nobody said it anew: it may be the one that proves a trust
+   * root to those who know other cosigners.
+   */
+  #withEarlier(size: number, lines: readonly NoteSignature[]): NoteSignature[] {
+    if (this.#published?.size !== size) return [...lines];
+    const isNew = (earlier: NoteSignature): boolean =>
+      !lines.some(({ name, id }) => name === earlier.name && equalBytes(id, earlier.id));
+    return [...lines, ...parseNote(utf8(this.#published.note)).signatures.filter(isNew)];
   }
 
   #settle(published: Published): void {
@@ -284,6 +322,16 @@ export class PublicationTimeout extends Error {
 
 function isUnconfirmed(error: unknown): boolean {
   return error instanceof Error && 'reason' in error && error.reason === 'unconfirmed';
+}
+
+/** The time that the first of the trust roots gives a checkpoint. Throws IntegrityError unless it satisfies all of them. */
+async function verifyUnder(demanded: readonly TrustRoot[], checkpoint: SignedCheckpoint): Promise<number> {
+  const times: number[] = [];
+  for (const { log, quorum } of demanded) {
+    await verifyLogSignatures(checkpoint, log.vkeys);
+    times.push(await verifyQuorum(checkpoint, quorum));
+  }
+  return times[0] ?? 0;
 }
 
 /** An entry that is not a record. */

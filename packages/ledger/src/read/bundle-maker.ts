@@ -2,17 +2,23 @@
 import {
   type BundledSubject,
   encodeBundle,
+  equalBytes,
   formatTlogProof,
   keyIdOf,
   type PastMap,
   type PublicKey,
+  parseSignedCheckpoint,
+  type TrustRoot,
   type TrustStep,
+  utf8,
+  verifyLogSignatures,
+  verifyQuorum,
 } from '@tallystick/core';
 import { checkEntry } from '../content.ts';
-import { IntegrityAlarm } from '../errors.ts';
+import { asError, IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Published } from '../publish/publisher.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoredCheckpoint } from '../store/store.ts';
 import type { TrustHistory } from '../trust-history.ts';
 import type { RevisionReader } from './revision-reader.ts';
 
@@ -49,6 +55,8 @@ interface MapUnder {
 export class BundleMaker {
   readonly #parts: BundleParts;
   #shared: Shared | null = null;
+  /** By version. */
+  readonly #stepProofs = new Map<number, string>();
   #past: { size: number; mapSize: number; map: PastMap } | null = null;
 
   constructor(parts: BundleParts) {
@@ -73,20 +81,43 @@ export class BundleMaker {
       ),
     );
     return encodeBundle({
-      trust: this.#trustSteps(trustVersion, published),
+      trust: await this.#trustSteps(trustVersion, published),
       anchor: shared.anchor,
       keys: this.#parts.keys.all.filter((key) => keyids.has(keyIdOf(key))),
       subjects: [...shared.singletons.map(({ subject }) => subject), license.subject],
     });
   }
 
-  /** Cosigners have not changed since: the newest checkpoint proves every version to who knows the one before. */
-  #trustSteps(trustVersion: number, { size, note }: Published): TrustStep[] {
-    const { state, trust } = this.#parts;
-    return trust.after(trustVersion, size).map(({ entry, index }) => ({
-      envelope: entry,
-      proof: formatTlogProof(index, state.tree.inclusionProof(index, size), note),
-    }));
+  async #trustSteps(trustVersion: number, { size }: Published): Promise<TrustStep[]> {
+    const steps: TrustStep[] = [];
+    for (const { trust, entry, index } of this.#parts.trust.after(trustVersion, size)) {
+      let proof = this.#stepProofs.get(trust.version);
+      if (proof === undefined) {
+        proof = await this.#stepProof(trust, index, size);
+        this.#stepProofs.set(trust.version, proof);
+      }
+      steps.push({ envelope: entry, proof });
+    }
+    return steps;
+  }
+
+  /** By the first checkpoint over it: the one that was published for those who know the version before. */
+  async #stepProof(trust: TrustRoot, index: number, size: number): Promise<string> {
+    const { store, state, trust: history } = this.#parts;
+    const saved = await firstCheckpointOver(store, index, size);
+    const before = history.version(trust.version - 1);
+    try {
+      if (saved === undefined || before === undefined) throw new Error('it is missing');
+      const checkpoint = parseSignedCheckpoint(utf8(saved.note));
+      if (checkpoint.size !== saved.size || !equalBytes(checkpoint.root, state.tree.root(saved.size)))
+        throw new Error('it is of another log');
+      await verifyLogSignatures(checkpoint, before.log.vkeys);
+      await verifyQuorum(checkpoint, before.quorum);
+      return formatTlogProof(index, state.tree.inclusionProof(index, saved.size), saved.note);
+    } catch (error) {
+      const what = `the checkpoint that proves version ${trust.version} of the trust root`;
+      throw new IntegrityAlarm(index, `${what}: ${asError(error).message}`, { cause: error });
+    }
   }
 
   async #sharedUnder(published: Published): Promise<Shared> {
@@ -143,4 +174,21 @@ export class BundleMaker {
     };
     return { subject, keyids: record.envelope.signatures.map(({ keyid }) => keyid) };
   }
+}
+
+/** The smallest published checkpoint that covers entry `index`, where one of at most `size` entries does. */
+async function firstCheckpointOver(
+  store: Store,
+  index: number,
+  size: number,
+): Promise<StoredCheckpoint | undefined> {
+  let [low, high] = [index + 1, size];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const found = await store.checkpoint(middle);
+    if (found !== undefined && found.size > index) high = found.size;
+    else low = middle + 1;
+  }
+  const found = await store.checkpoint(high);
+  return found !== undefined && found.size > index ? found : undefined;
 }

@@ -173,34 +173,33 @@ export class Sequencer {
     });
   }
 
-  /** Appends an entry that is not a record (map.root, trust.root); only inside `whileQuiet`. */
-  async appendQuietly(entry: StoredEntry): Promise<void> {
-    await this.#append([entry], []);
-    this.#parts.onAppended(this.#parts.state.size);
-    this.#nextIndex = this.#parts.state.size;
-  }
-
-  /** Appends a record that was signed elsewhere; only inside `whileQuiet`. */
-  async appendSigned({ stored, cause, applied }: PlacedRevision): Promise<void> {
-    await this.#append([stored], [cause]);
+  /**
+   * Appends at once what is not the work of a command: entries that are no records (map.root, trust.root), and `revision`
+   * where it is among them, which was signed elsewhere. Only inside `whileQuiet`.
+   */
+  async appendQuietly(
+    entries: readonly StoredEntry[],
+    revision: PlacedRevision | null = null,
+  ): Promise<void> {
+    await this.#append(entries, revision === null ? [] : [revision.cause]);
     const { size } = this.#parts.state;
     this.#nextIndex = size;
+    if (revision === null) {
+      this.#parts.onAppended(size);
+      return;
+    }
+    const { applied, stored } = revision;
     // The authority's clock may be ahead of ours: nothing that follows may be earlier.
     this.#lastAt = Math.max(this.#lastAt, Date.parse(applied.at));
     const { document, rev } = applied.current;
     const { index } = stored;
+    const rows = revisionRows({ index, id: document.id, rev, document, names: new Map() });
     this.#parts.governing.committed(document);
     this.#parts.onCommitted({
       batch: this.#committedBatch,
       size,
       entries: [stored],
-      revisions: [
-        {
-          ...revisionRows({ index, id: document.id, rev, document, names: new Map() }),
-          type: applied.change.type,
-          cause: index,
-        },
-      ],
+      revisions: [{ ...rows, type: applied.change.type, cause: index }],
       requests: [],
       changes: [applied],
     });

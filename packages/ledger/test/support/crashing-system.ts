@@ -166,6 +166,7 @@ export class CrashingSystem {
       markSize: () => ask('markSize', null, () => signer.describe().mark.size),
       signBatch: (batch) => ask('signBatch', batch, () => signer.signBatch(batch)),
       adopt: (entry, document) => ask('adopt', document, () => signer.adopt(entry, document)),
+      adoptTrustRoot: (envelopes) => ask('adoptTrustRoot', envelopes, () => signer.adoptTrustRoot(envelopes)),
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),
       signCheckpoint: (checkpoint, proof) =>
         ask('signCheckpoint', checkpoint, () => signer.signCheckpoint(checkpoint, proof)),

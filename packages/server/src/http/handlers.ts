@@ -98,7 +98,7 @@ const reads = {
   'trust.namespace': ({ params }, { ledger }) =>
     ledger.call('publicDocument', { ...params, id: 'namespace' }),
   'trust.brake': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'brake' }),
-  'trust.publish': ({ body }, { ledger }) => ledger.call('publishTrust', { ...body }),
+  'trust.publish': ({ body, query }, { ledger }) => ledger.call('publishTrust', { ...body, ...query }),
   'namespace.revise': ({ body, query }, { ledger }) =>
     ledger.ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
   'license.bundle': ({ params, query }, { ledger }) =>

@@ -1,6 +1,7 @@
 /** Opens the ledger on its store, signer and cosigners, and keeps them together until it closes. */
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { notes } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import {
@@ -196,7 +197,7 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
     trust,
     signer,
     hello,
-    keys: new NamespaceKeys(signer, config.ns, hello),
+    keys: NamespaceKeys.open(signer, config.ns, hello, join(dirname(config.store), 'public-keys.json')),
     quorum: new Quorum({
       policy: trust.quorum,
       urls: config.cosigners,

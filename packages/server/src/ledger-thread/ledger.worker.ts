@@ -33,6 +33,7 @@ function problemOf(error: unknown): ProblemMessage {
     const { code, detail, path, details } = error;
     return { code, detail, path, details };
   }
+  if (error instanceof SignerUnavailable) return { code: 'signer_unavailable' };
   if (error instanceof LedgerError) {
     const cause: unknown = error.cause;
     if (cause instanceof SignerUnavailable) return { code: 'signer_unavailable' };

@@ -4,7 +4,7 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type { NoteCode, TrustPublished } from '@tallystick/contract';
+import type { NamespaceRevisionBody, NoteCode, TrustPublishBody, TrustPublished } from '@tallystick/contract';
 import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import {
   type CheckedRevision,
@@ -17,6 +17,7 @@ import type { Command, TallyDocument } from '@tallystick/license';
 import type { LedgerStatus } from './messages.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import { ServiceProblem } from './service-problem.ts';
+import { signedRevision } from './signed-revision.ts';
 
 type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
 
@@ -31,11 +32,8 @@ export interface MutateInput {
   waitMs: number;
 }
 
-export interface NamespaceRevisionInput {
+export interface NamespaceRevisionInput extends NamespaceRevisionBody {
   command: { type: 'namespace.update' };
-  entry: string;
-  document: string;
-  cause: { salt: string; document: string };
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
@@ -116,17 +114,8 @@ export class LedgerService {
 
   /** Takes a namespace revision; every member is base64. */
   async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
-    const { entry, document, cause } = input;
     await this.#keys.refresh();
-    const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
-    const result = await this.#ledger.reviseNamespace(
-      {
-        entry: bytes(entry),
-        document: bytes(document),
-        cause: { salt: bytes(cause.salt), document: bytes(cause.document) },
-      },
-      input.dryRun,
-    );
+    const result = await this.#ledger.reviseNamespace(signedRevision(input), input.dryRun);
     return this.#mutationAnswer(input, result);
   }
 
@@ -185,13 +174,19 @@ export class LedgerService {
   }
 
   /** Takes every version of the trust root, as envelopes in base64. */
-  async publishTrust({ envelopes }: { envelopes: string[] }): Promise<TrustPublished> {
+  async publishTrust({
+    envelopes,
+    namespace,
+    dryRun,
+  }: TrustPublishBody & { dryRun: boolean }): Promise<TrustPublished> {
     const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
       (error: unknown) => {
         throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));
       },
     );
-    const logged = await this.#ledger.publishTrust(chain);
+    await this.#keys.refresh();
+    const signed = namespace === undefined ? null : signedRevision(namespace);
+    const logged = await this.#ledger.publishTrust(chain, { signed, dryRun });
     return { version: this.#ledger.trust.current.version, logged };
   }
 

@@ -68,9 +68,18 @@ export interface Identity<Key extends KeystoreKey = KeystoreKey> {
 /** One signs, and one stands by for the next rotation: each is listed in every license file. */
 const issuingKeys = 2;
 
-/** A key for all that is sold and issued. */
-export function generateIssuingKey(ns: string): KeySpec {
-  return generateKeySpec(['product', 'plan', 'customer', 'license'], ns);
+/** What a namespace's keys are for, by the name of their kind. */
+export const onlineKeyUsages = {
+  issuing: ['product', 'plan', 'customer', 'license'],
+  brake: ['brake'],
+  lease: ['lease'],
+} as const;
+
+export type OnlineKeyKind = keyof typeof onlineKeyUsages;
+
+/** A key that a namespace may list. */
+export function generateOnlineKey(kind: OnlineKeyKind, ns: string): KeySpec {
+  return generateKeySpec([...onlineKeyUsages[kind]], ns);
 }
 
 /** Fresh keys of a namespace, for sealed files. */
@@ -79,9 +88,9 @@ export function generateIdentityKeys(ns: string): IdentityKeys<KeySpec> {
     root: generateKeySpec(['root'], null),
     authority: generateKeySpec(['authority'], ns),
     log: generateKeySpec(['log'], null),
-    issuing: Array.from({ length: issuingKeys }, () => generateIssuingKey(ns)),
-    brake: generateKeySpec(['brake'], ns),
-    lease: generateKeySpec(['lease'], ns),
+    issuing: Array.from({ length: issuingKeys }, () => generateOnlineKey('issuing', ns)),
+    brake: generateOnlineKey('brake', ns),
+    lease: generateOnlineKey('lease', ns),
   };
 }
 

@@ -28,7 +28,12 @@ export interface Layout {
     mirrorToken: string;
     licenseKeySecret: string;
   };
-  ledger: { store: string; projections: string };
+  ledger: {
+    store: string;
+    projections: string;
+    /** Written by the server, beside its store. */
+    publicKeys: string;
+  };
   signer: { mark: string; socket: string };
   /** Configurations that the supervisor writes at each start. */
   run: string;
@@ -59,7 +64,11 @@ export function layoutOf(directory: string): Layout {
       mirrorToken: at('secrets', 'mirror.token'),
       licenseKeySecret: at('secrets', 'license-key.secret'),
     },
-    ledger: { store: at('ledger', 'ledger.db'), projections: at('ledger', 'projections.db') },
+    ledger: {
+      store: at('ledger', 'ledger.db'),
+      projections: at('ledger', 'projections.db'),
+      publicKeys: at('ledger', 'public-keys.json'),
+    },
     signer: { mark: at('signer', 'mark.db'), socket: socketPath(root) },
     run: at('run'),
     cosigner: (name) => ({ directory: at(name), key: at(name, 'cosigner.key'), state: at(name, 'state.db') }),

@@ -42,6 +42,7 @@ export type SignerRequest =
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
   | { op: 'witnessed'; note: Uint8Array }
+  | { op: 'trust'; envelopes: Uint8Array[] }
   | { op: 'promise'; statement: PromiseStatement }
   | { op: 'checkpoint'; checkpoint: Checkpoint; proof: Uint8Array[] };
 
@@ -78,6 +79,7 @@ export class SignerRefusal extends Error {
 
 const recordsMax = 4096;
 const documentLengthMax = 262_144;
+const trustVersionsMax = 10_000;
 
 /** Parses a frame; throws IntegrityError or SignerRefusal for anything that is not a request. */
 export function parseRequest(header: unknown, attachments: Uint8Array): SignerRequest {
@@ -91,6 +93,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
       return { op: 'adopt', ...parseAdopted(json, attachments) };
     case 'witnessed':
       return { op: 'witnessed', note: attachments };
+    case 'trust':
+      return { op: 'trust', envelopes: parseEnvelopes(json, attachments) };
     case 'promise':
       return { op: 'promise', statement: parseStatement(json.statement) };
     case 'checkpoint':
@@ -167,6 +171,17 @@ function parseAdopted(
   const document = attachments.subarray(length);
   if (length > attachments.length || document.length > documentLengthMax) throw malformed('attachments');
   return { entry: attachments.subarray(0, length), document };
+}
+
+/** One behind the other, as long as `lengths` says. */
+function parseEnvelopes(json: JsonObject, attachments: Uint8Array): Uint8Array[] {
+  let at = 0;
+  const envelopes = asArray(json.lengths, 'lengths', trustVersionsMax).map((length) => {
+    at += asCount(length, 'length');
+    return attachments.subarray(at - asCount(length, 'length'), at);
+  });
+  if (at !== attachments.length) throw malformed('attachments');
+  return envelopes;
 }
 
 function parseStatement(value: JsonValue | undefined): PromiseStatement {

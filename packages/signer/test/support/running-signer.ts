@@ -39,7 +39,7 @@ export class SignerFiles {
     createSealedKeystore(this.config.keystore, passphrase, specs);
     Mark.create(this.config.mark, origin);
     using mark = Mark.open(this.config.mark, origin);
-    mark.pinTrust([parseTrustRoot(trust)]);
+    mark.takeTrust([parseTrustRoot(trust)]);
     knowKeys(
       mark,
       specs.map((spec) => new SigningKey(spec)),

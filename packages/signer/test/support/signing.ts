@@ -78,11 +78,10 @@ export function knowKeys(mark: Mark, keys: readonly KeystoreKey[]): void {
 export function signerOn(
   mark: Mark,
   keys: readonly KeystoreKey[],
-  { clock = stoppedClock, trust = new TestTrust(), report = () => {} }: SignerContext = {},
+  { clock = stoppedClock, trust = usualTrust, report = () => {} }: SignerContext = {},
 ): Signer {
-  const versions = [parseTrustRoot(trust.root)];
-  const governance = new Governance(mark, versions[0]?.namespaces ?? new Map<string, never>());
-  const witnesses = new WitnessWatch(versions, mark.checkpoint, clock, report);
+  const governance = new Governance(mark, [parseTrustRoot(trust.root)]);
+  const witnesses = new WitnessWatch(() => governance.versions, mark.checkpoint, clock, report);
   return new Signer(keys, { mark, governance, witnesses }, () => clock.now());
 }
 
@@ -92,6 +91,7 @@ export interface SignerContext {
   report?: (message: string) => void;
 }
 
+const usualTrust = new TestTrust();
 const stoppedClock: Clock = { now: () => Date.parse(at), monotonic: () => 0 };
 
 /** What the limits of a license key look at. */

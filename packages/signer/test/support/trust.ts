@@ -9,11 +9,14 @@ import {
   makeVerifierKey,
   type NamespaceDocument,
   type NamespaceKey,
+  type NamespaceTrustContent,
   noteSignatureType,
   type PublicKey,
+  parseTrustRoot,
   payloadTypes,
   preAuthEncoding,
   type QuorumContent,
+  type TrustRootContent,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
@@ -26,22 +29,23 @@ export class TestTrust {
   readonly authority: SigningKey = new SigningKey(generateKeySpec(['authority'], 'acme'));
   /** Envelope of version 1. */
   readonly root: Uint8Array;
+  readonly rootKey: SigningKey = new SigningKey(generateKeySpec(['root'], null));
+  readonly #first: TrustRootContent;
 
   /** What it says of the log matters only to those who show a signer checkpoints. */
   constructor({ logKey, quorum }: { logKey?: PublicKey; quorum?: QuorumContent } = {}) {
-    const root = new SigningKey(generateKeySpec(['root'], null));
     const cosigner = (name: string) => {
       const { key } = new SigningKey(generateKeySpec(['log'], null)).publicKey;
       const vkey = makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key);
       return { name, vkey, url: null };
     };
     const { key } = logKey ?? new SigningKey(generateKeySpec(['log'], null)).publicKey;
-    const payload = encodeTrustRootPayload({
+    this.#first = {
       version: 1,
       genesis: null,
       prev: null,
       expires: '2036-01-01T00:00:00.000Z',
-      root: { threshold: 1, keys: [root.publicKey] },
+      root: { threshold: 1, keys: [this.rootKey.publicKey] },
       log: { origin, vkeys: [makeVerifierKey(origin, noteSignatureType.ed25519, key)] },
       quorum: quorum ?? {
         witnesses: { threshold: 1, members: [cosigner('w.example')] },
@@ -51,8 +55,27 @@ export class TestTrust {
       namespaces: new Map([
         ['acme', { authority: { threshold: 1, keys: [this.authority.publicKey] }, require: new Map() }],
       ]),
-    });
-    this.root = signed(root, payloadTypes.trustRoot, payload);
+    };
+    this.root = signed(this.rootKey, payloadTypes.trustRoot, encodeTrustRootPayload(this.#first));
+  }
+
+  /** Envelope of the version after `current`: the same as version 1, but for `changes`. */
+  next(
+    current: Uint8Array,
+    changes: Partial<TrustRootContent> = {},
+    by: SigningKey = this.rootKey,
+  ): Uint8Array {
+    const { version, hash, genesis } = parseTrustRoot(current);
+    const content = { ...this.#first, version: version + 1, genesis, prev: hash, ...changes };
+    return signed(by, payloadTypes.trustRoot, encodeTrustRootPayload(content));
+  }
+
+  /** What such a version says where another key is the authority, or where records need other algorithms. */
+  acme(
+    authority: SigningKey = this.authority,
+    require: Parameters<typeof namespaceTrust>[1] = new Map(),
+  ): Partial<TrustRootContent> {
+    return { namespaces: new Map([['acme', namespaceTrust(authority, require)]]) };
   }
 
   /** A logged record of the namespace, signed by `by`. */
@@ -64,6 +87,13 @@ export class TestTrust {
     const entry = signed(by, payloadTypes.record, encodeRecord(content));
     return { entry, document: given?.document ?? new Uint8Array(0) };
   }
+}
+
+function namespaceTrust(
+  authority: SigningKey,
+  require: NamespaceTrustContent['require'],
+): NamespaceTrustContent {
+  return { authority: { threshold: 1, keys: [authority.publicKey] }, require };
 }
 
 /** A request to sign a record of a public document. */

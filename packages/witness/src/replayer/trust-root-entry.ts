@@ -1,13 +1,11 @@
 /** Entries that are trust roots: the first leaf of a log, and every later version. */
 import {
-  base64,
+  changedAuthorities,
   encodeEnvelope,
   equalBytes,
-  type KeyThreshold,
   leafHash,
   parseTrustRoot,
   payloadTypes,
-  type TrustRoot,
   utf8,
   verifyTrustStep,
 } from '@tallystick/core';
@@ -61,21 +59,4 @@ function checkTurn(state: ReplayState, index: number): void {
   }
   const [ns] = state.resign;
   if (ns !== undefined) throw new Violation('resign', index, `namespace ${ns} has to be signed anew first`);
-}
-
-/** Namespaces that exist in the log and whose keys or threshold are not what they were. */
-function changedAuthorities(current: TrustRoot, next: TrustRoot): string[] {
-  return [...current.namespaces].flatMap(([ns, before]) => {
-    const after = next.namespaces.get(ns);
-    return after === undefined || isSameThreshold(before.authority, after.authority) ? [] : [ns];
-  });
-}
-
-function isSameThreshold(a: KeyThreshold, b: KeyThreshold): boolean {
-  const names = (rule: KeyThreshold): string =>
-    rule.keys
-      .map((key) => `${key.alg} ${base64(key.key)}`)
-      .sort()
-      .join();
-  return a.threshold === b.threshold && names(a) === names(b);
 }

@@ -1,0 +1,18 @@
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Writes a file that anybody may read. On disk before it returns; there is always the old one or the new one, whole. */
+export function writeWhole(file: string, text: string): void {
+  const partial = `${file}.partial`;
+  const descriptor = openSync(partial, 'w', 0o644);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(partial, file);
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
