@@ -18,6 +18,8 @@ import { SignerClient } from '../src/client.ts';
 import { type CloudPlace, writeCloudDescription } from '../src/keystore/cloud-description.ts';
 import { describeCloudKey } from '../src/keystore/cloud-keystore.ts';
 import { addToSealedKeystore, createSealedKeystore } from '../src/keystore/sealed-file.ts';
+import { SigningKey } from '../src/keystore/signing-key.ts';
+import { Mark } from '../src/mark.ts';
 import type { Attempts, Wishes } from './support/hold-cell.ts';
 import {
   endSigners,
@@ -26,7 +28,7 @@ import {
   runSigner,
   SignerFiles,
 } from './support/running-signer.ts';
-import { at, GrowingLog, keySpecs, licenseToSign, origin } from './support/signing.ts';
+import { at, GrowingLog, keySpecs, knowKeys, licenseToSign, origin } from './support/signing.ts';
 
 const log = new GrowingLog(40);
 const batch = { records: [licenseToSign()], index: 9, publishBy: at };
@@ -49,7 +51,13 @@ async function configure(place: CloudPlace, id: string, credentialFiles: string[
   const described = await describeCloudKey(place, wanted, { vaultToken: () => 'hvs.tests' });
   logKey = described.keys[0]!.publicKey;
   rmSync(files.config.keystore);
-  createSealedKeystore(files.config.keystore, passphrase, keySpecs().slice(1));
+  const specs = keySpecs().slice(1);
+  createSealedKeystore(files.config.keystore, passphrase, specs);
+  using mark = Mark.open(files.config.mark, origin);
+  knowKeys(
+    mark,
+    specs.map((spec) => new SigningKey(spec)),
+  );
   const description = join(files.directory, 'keys', 'cloud.json');
   writeCloudDescription(description, described);
   files.configure({ cloud: { description, credentialFiles } });
