@@ -262,10 +262,10 @@ export class Publisher {
       (oldSize) => state.tree.consistencyProof(oldSize, size),
       demanded.map(({ quorum }) => quorum),
     );
-    const note = formatNote({ text, signatures: this.#withEarlier(size, [logLine, ...lines]) });
-    // Checked as clients will check it: what does not verify here is not published.
-    const parsed = parseSignedCheckpoint(utf8(note));
-    const asOf = await verifyUnder(demanded, parsed);
+    const signatures = [logLine, ...lines];
+    // Checked as clients will check it: what does not verify here is not published. Only what was said now counts.
+    const asOf = await verifyUnder(demanded, parseSignedCheckpoint(utf8(formatNote({ text, signatures }))));
+    const note = formatNote({ text, signatures: this.#withEarlier(size, signatures) });
     await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
     this.#settle({ size, root: checkpoint.root, note, asOf });
