@@ -154,11 +154,26 @@ describe('a quorum that changes', () => {
     await fresh.close();
     const gone = parsePolicy(
       `witness fresh ${formatVerifierKey(fresh.vkey)} http://127.0.0.1:1\n` +
-        `witness r ${formatVerifierKey(cosigners[2].vkey)}\ngroup witnesses 1 fresh\ngroup replayers 1 r\n` +
+        `witness r ${formatVerifierKey(cosigners[2].vkey)} ${cosigners[2].url}\ngroup witnesses 1 fresh\ngroup replayers 1 r\n` +
         'group quorum all witnesses replayers\nquorum quorum\n',
     );
     await expect(probe(gone)).rejects.toThrow(/1 of 2 cosigners are no quorum \(fresh is not reachable/);
     expect(quorum.status.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
+  });
+
+  it('asks a cosigner that only moved where it is now', async () => {
+    await cosign();
+    // The same key behind another address, as after a move to another machine.
+    fresh.script = (asked, response) => response.end(cosigners[0].line(asked.note));
+    const moved = parsePolicy(
+      `witness w0 ${formatVerifierKey(cosigners[0].vkey)} ${fresh.url}\n` +
+        `witness w2 ${formatVerifierKey(cosigners[2].vkey)} ${cosigners[2].url}\n` +
+        'group witnesses 1 w0\ngroup replayers 1 w2\ngroup quorum all witnesses replayers\nquorum quorum\n',
+    );
+    await probe(moved);
+    expect(fresh.asked).toHaveLength(1);
+    await cosigners[0].close();
+    await expect(quorum.cosign(log.note(22), 22, log.proofTo(22), [moved])).resolves.toHaveLength(2);
   });
 
   it('is refused where a new cosigner has no address, and says where to give it one', async () => {

@@ -93,15 +93,6 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   const markFile = join(directory, 'mark.db');
   await createMark(markFile, parseTrustRoot(identity.trustRoot), documents);
   const mark = Mark.open(markFile, origin);
-  const governance = new Governance(mark, [parseTrustRoot(identity.trustRoot)]);
-  // A test's clock never steps, it only runs unevenly.
-  const clock = { now, monotonic: now };
-  const witnesses = new WitnessWatch(
-    () => governance.versions,
-    mark.checkpoint,
-    clock,
-    () => {},
-  );
   return {
     identity,
     trust: parseTrustRoot(identity.trustRoot),

@@ -275,11 +275,12 @@ export class Publisher {
       (oldSize) => state.tree.consistencyProof(oldSize, size),
       demanded.map(({ quorum }) => quorum),
     );
-    const note = formatNote({ text, signatures: this.#withEarlier(size, [logLine, ...lines]) });
-    // Checked as clients will check it: what does not verify here is not published.
-    const parsed = parseSignedCheckpoint(utf8(note));
-    const asOf = await verifyUnder(demanded, parsed);
-    await signer.witnessed(note);
+    const signatures = [logLine, ...lines];
+    // Checked as clients will check it: what does not verify here is not published. Only what was said now counts.
+    const said = formatNote({ text, signatures });
+    const asOf = await verifyUnder(demanded, parseSignedCheckpoint(utf8(said)));
+    await signer.witnessed(said);
+    const note = formatNote({ text, signatures: this.#withEarlier(size, signatures) });
     await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });
     this.#settle({ size, root: checkpoint.root, note, asOf });

@@ -48,6 +48,8 @@ const answerLengthMax = 64 * 1024;
 
 export class CosignerClient {
   readonly name: string;
+  /** As it was given. */
+  readonly address: string;
   readonly #vkey: VerifierKey;
   readonly #url: URL;
   readonly #timeoutMs: number;
@@ -64,6 +66,7 @@ export class CosignerClient {
   /** @param now milliseconds */
   constructor(name: string, vkey: VerifierKey, url: string, timeoutMs: number, now: () => number) {
     this.name = name;
+    this.address = url;
     this.#vkey = vkey;
     this.#url = new URL(`${url.replace(/\/$/, '')}/add-checkpoint`);
     this.#timeoutMs = timeoutMs;

@@ -89,7 +89,7 @@ export class Quorum implements Cosigners {
     const ask = async (witness: PolicyWitness): Promise<void> => {
       const key = keyOf(witness);
       const known = this.#clients.get(key);
-      if (known !== undefined) {
+      if (known !== undefined && known.address === this.#addressOf(witness)) {
         const { state, lastError } = known.status;
         if (state === 'ok') present.add(key);
         else failures.push(`${witness.name} is ${state}${lastError === null ? '' : `: ${lastError}`}`);
@@ -100,7 +100,9 @@ export class Quorum implements Cosigners {
         await client.cosign(note, size, proofFrom);
         present.add(key);
       } catch (error) {
-        failures.push(error instanceof Error ? error.message : String(error));
+        // One that only moves may have cosigned more by now.
+        if (known !== undefined && error instanceof CosignerAhead) present.add(key);
+        else failures.push(error instanceof Error ? error.message : String(error));
       } finally {
         client.close();
       }
@@ -122,21 +124,27 @@ export class Quorum implements Cosigners {
     const clients = new Map<string, CosignerClient>();
     for (const witness of policies.flatMap(({ witnesses }) => witnesses)) {
       const key = keyOf(witness);
-      if (!clients.has(key)) clients.set(key, this.#clients.get(key) ?? this.#clientOf(witness));
+      if (clients.has(key)) continue;
+      const known = this.#clients.get(key);
+      const isThere = known?.address === this.#addressOf(witness);
+      clients.set(key, known !== undefined && isThere ? known : this.#clientOf(witness));
     }
-    for (const [key, client] of this.#clients) if (!clients.has(key)) client.close();
+    for (const [key, client] of this.#clients) if (clients.get(key) !== client) client.close();
     this.#clients = clients;
     this.#policies = policies;
   }
 
-  #clientOf({ name, vkey, url }: PolicyWitness): CosignerClient {
-    const { urls, timeoutMs, now } = this.#options;
-    const address = urls[name] ?? url;
-    if (address === null) {
-      const where = 'in the trust root, or in `cosigners` of the configuration of the server';
-      throw new Error(`cosigner ${name} has no address: give it one ${where}`);
-    }
-    return new CosignerClient(name, vkey, address, timeoutMs, now);
+  #clientOf(witness: PolicyWitness): CosignerClient {
+    const { timeoutMs, now } = this.#options;
+    return new CosignerClient(witness.name, witness.vkey, this.#addressOf(witness), timeoutMs, now);
+  }
+
+  /** Throws Error where nobody says where a cosigner is. */
+  #addressOf({ name, url }: PolicyWitness): string {
+    const address = this.#options.urls[name] ?? url;
+    if (address !== null) return address;
+    const where = 'in the trust root, or in `cosigners` of the configuration of the server';
+    throw new Error(`cosigner ${name} has no address: give it one ${where}`);
   }
 
   #groupOf(key: string): string {
