@@ -56,6 +56,21 @@ describe('the review of a proposal', () => {
     expect([replayers.colluding, replayers.absent, replayers.kept.length]).toEqual([0, 0, 1]);
   });
 
+  it('says which algorithms records need from where on, behind what they needed before', async () => {
+    const more = 'require:\n  acme:\n    license:\n      - { from: 5000, algs: [ed25519, ml-dsa-44] }\n';
+    const { newRequirements } = await review({ more });
+    expect(newRequirements).toHaveLength(1);
+    expect(newRequirements[0]).toMatch(/acme.*license.*5000.*ed25519.*ml-dsa-44/);
+    for (const [wrong, why] of [
+      ['acme:\n    leaflet:\n      - { from: 1, algs: [ed25519] }', /leaflet is not known/],
+      ['acme:\n    license:\n      - { from: 1, algs: [rsa] }', /rsa is not an algorithm/],
+      ['acme:\n    license:\n      - { algs: [ed25519] }', /from which log index on/],
+      ['other:\n    license:\n      - { from: 1, algs: [ed25519] }', /no namespace other/],
+    ] as const) {
+      await expect(review({ more: `require:\n  ${wrong}\n` })).rejects.toThrow(why);
+    }
+  });
+
   it.each<[string, Change, string[]]>([
     ['a year ahead', { expires: '2028-01-02' }, []],
     ['an expiry far away', { expires: '2031-01-01' }, ['expires_late']],

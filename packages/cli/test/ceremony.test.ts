@@ -196,7 +196,7 @@ describe('a proposal', () => {
     const chain = await firstChain(three, 2);
     for (const [text, reason] of [
       ['expires: 2028-01-02\n', /which version/],
-      ['version: 2\nrequire: {}\n', /line 2: require is not known/],
+      ['version: 2\nfreshness: {}\n', /line 2: freshness is not known/],
       ['version: 2\nroot: { treshold: 2 }\n', /treshold is not known/],
       ['version: 2\nroot: { threshold: 0 }\n', /at least 1/],
       ['version: 2\nexpires: soon\n', /line 2: Give a date/],

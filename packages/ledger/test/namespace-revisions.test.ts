@@ -292,6 +292,12 @@ describe('a signer that is away when a revision is logged', () => {
     authority = other.world.identity.keys.authority;
     refuses = true;
     await submit(await revision());
+    expect(other.events).toContainEqual({
+      type: 'alarm',
+      error: expect.objectContaining({
+        message: 'the signer has not taken the namespace yet: another authority',
+      }) as Error,
+    });
     expect(other.ledger.mutations).toMatchObject({
       problem: 'signer_refused',
       message: expect.stringMatching(/does not take the namespace/) as string,

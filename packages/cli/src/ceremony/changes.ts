@@ -2,7 +2,13 @@
  * The file that says how the next version differs from the current one. It is what people discuss, so it is YAML
  * with room for comments, closed, and says each change and nothing else.
  */
-import { parseVerifierKey, type VerifierKey } from '@tallystick/core';
+import {
+  type AlgorithmRequirement,
+  isKeyAlgorithm,
+  keyUsages,
+  parseVerifierKey,
+  type VerifierKey,
+} from '@tallystick/core';
 import { InvalidArgumentError } from 'commander';
 import { messageOf, usageError } from '../errors.ts';
 import { asInstant } from '../flags/values.ts';
@@ -33,13 +39,24 @@ export interface TrustRootChanges {
   root: KeyChanges;
   /** By namespace. */
   authority: Map<string, KeyChanges>;
+  /** By namespace and use: algorithms that records need from a log index on, behind those that are there. */
+  require: Map<string, Map<string, AlgorithmRequirement[]>>;
   /** `remove` lists verifier keys in full. */
   log: { add: VerifierKey[]; remove: string[] };
   witnesses: CosignerChanges;
   replayers: CosignerChanges;
 }
 
-const members = ['version', 'expires', 'root', 'authority', 'log', 'witnesses', 'replayers'] as const;
+const members = [
+  'version',
+  'expires',
+  'root',
+  'authority',
+  'require',
+  'log',
+  'witnesses',
+  'replayers',
+] as const;
 const listMembers = ['threshold', 'add', 'remove'] as const;
 const cosignerMembers = ['vkey', 'url'] as const;
 
@@ -63,6 +80,7 @@ function readChanges(root: YamlNode): TrustRootChanges {
     expires: readExpiry(found.get('expires')),
     root: readKeyChanges(found.get('root'), 'root'),
     authority: new Map([...namespaces].map(([ns, node]) => [ns, readKeyChanges(node, `authority.${ns}`)])),
+    require: readRequirements(found.get('require')),
     log: readLogChanges(found.get('log')),
     witnesses: readCosignerChanges(found.get('witnesses'), 'witnesses'),
     replayers: readCosignerChanges(found.get('replayers'), 'replayers'),
@@ -84,6 +102,29 @@ function readKeyChanges(node: YamlNode | undefined, what: string): KeyChanges {
       return id;
     }),
   };
+}
+
+function readRequirements(node: YamlNode | undefined): TrustRootChanges['require'] {
+  const namespaces = [...(node?.members('require', null) ?? [])];
+  return new Map(
+    namespaces.map(([ns, byUsage]) => {
+      const usages = [...byUsage.members(`require.${ns}`, keyUsages)];
+      return [ns, new Map(usages.map(([usage, rules]) => [usage, rules.items(usage).map(readRequirement)]))];
+    }),
+  );
+}
+
+function readRequirement(item: YamlNode): AlgorithmRequirement {
+  const found = item.members('a requirement', ['from', 'algs']);
+  const [from, algs] = [found.get('from'), found.get('algs')];
+  if (from === undefined || algs === undefined)
+    throw item.error('a requirement says from which log index on, and algs');
+  const names = algs.items('algs').map((alg) => {
+    const name = alg.text('algs');
+    if (!isKeyAlgorithm(name)) throw alg.error(`${name} is not an algorithm that is known here`);
+    return name;
+  });
+  return { from: readCount(from, 'from'), algs: names };
 }
 
 function readLogChanges(node: YamlNode | undefined): TrustRootChanges['log'] {

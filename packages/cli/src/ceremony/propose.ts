@@ -40,7 +40,7 @@ export function nextPayload(current: TrustRoot, changes: TrustRootChanges, rehea
       witnesses: changeCosigners(before.quorum.witnesses, changes.witnesses, 'witnesses'),
       replayers: changeCosigners(before.quorum.replayers, changes.replayers, 'replayers'),
     },
-    namespaces: changeAuthorities(before.namespaces, changes.authority, rehearsal),
+    namespaces: changeNamespaces(before.namespaces, changes, rehearsal),
   };
   const sameAsBefore = encodeTrustRootPayload({
     ...before,
@@ -108,18 +108,21 @@ function changeCosigners(
   return { threshold: changes.threshold ?? before.threshold, members: [...kept, ...added] };
 }
 
-function changeAuthorities(
+function changeNamespaces(
   before: TrustRootContent['namespaces'],
-  changes: TrustRootChanges['authority'],
+  { authority: authorities, require: required }: Pick<TrustRootChanges, 'authority' | 'require'>,
   rehearsal: boolean,
 ): TrustRootContent['namespaces'] {
-  const unknown = [...changes.keys()].find((ns) => !before.has(ns));
+  const unknown = [...authorities.keys(), ...required.keys()].find((ns) => !before.has(ns));
   if (unknown !== undefined) throw refusal(`There is no namespace ${unknown}.`, correct);
   const none: KeyChanges = { threshold: null, add: [], remove: [] };
   return new Map(
     [...before].map(([ns, { authority, require }]) => {
-      const changed = changeKeys(authority, changes.get(ns) ?? none, 'authority', rehearsal);
-      return [ns, { authority: changed, require }];
+      const changed = changeKeys(authority, authorities.get(ns) ?? none, 'authority', rehearsal);
+      const rules = new Map(require);
+      for (const [usage, added] of required.get(ns) ?? [])
+        rules.set(usage, [...(rules.get(usage) ?? []), ...added]);
+      return [ns, { authority: changed, require: rules }];
     }),
   );
 }
