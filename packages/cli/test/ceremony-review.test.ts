@@ -62,7 +62,7 @@ describe('the review of a proposal', () => {
     expect(newRequirements).toHaveLength(1);
     expect(newRequirements[0]).toMatch(/acme.*license.*5000.*ed25519.*ml-dsa-44/);
     for (const [wrong, why] of [
-      ['acme:\n    lisense:\n      - { from: 1, algs: [ed25519] }', /lisense is not known/],
+      ['acme:\n    leaflet:\n      - { from: 1, algs: [ed25519] }', /leaflet is not known/],
       ['acme:\n    license:\n      - { from: 1, algs: [rsa] }', /rsa is not an algorithm/],
       ['acme:\n    license:\n      - { algs: [ed25519] }', /from which log index on/],
       ['other:\n    license:\n      - { from: 1, algs: [ed25519] }', /no namespace other/],
