@@ -7,6 +7,7 @@
 import {
   type BrakeDocument,
   brakeStepProblem,
+  destroyedSince,
   documentCommitment,
   type Envelope,
   entitledKeys,
@@ -17,6 +18,7 @@ import {
   meetsThreshold,
   type NamespaceDocument,
   namespaceStepProblem,
+  nextKeyBoundary,
   parseBrake,
   parseNamespace,
   parseRecordEntry,
@@ -33,6 +35,9 @@ export interface DocumentStore {
   document(ns: string, type: PublicDocumentType): Uint8Array | null;
   saveDocument(ns: string, type: PublicDocumentType, document: Uint8Array): void;
 }
+
+/** Whether the private half of a key, named by its fingerprint, is here. */
+export type Holds = (id: string) => boolean;
 
 export type PublicDocumentType = 'namespace' | 'brake';
 
@@ -72,14 +77,14 @@ export class Governance {
    * Takes a logged record of a namespace or a brake with its document, unless a newer one is known. Throws
    * SignerRefusal where the authority did not sign the namespace, or it does not continue the one that is known.
    */
-  async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+  async adopt(entry: Uint8Array, document: Uint8Array, holds: Holds): Promise<void> {
     const { envelope, record } = parseRecordEntry(entry);
     const governed = this.#governedBy(record.ns);
     if (!equalBytes(documentCommitment(zeroSalt, document), record.doc))
       throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
     const type = subjectTypeOf(record.type);
     if (type === 'namespace') await this.#adoptNamespace(governed, envelope, record, document);
-    else if (type === 'brake') this.#adoptBrake(governed, record, document);
+    else if (type === 'brake') this.#adoptBrake(governed, record, document, holds);
     else throw new SignerRefusal('malformed', `${record.type} governs nothing`);
   }
 
@@ -98,12 +103,20 @@ export class Governance {
     for (const { alg, id } of entitledKeys(namespace, brake, usage, index))
       if (!byAlgorithm.has(alg)) byAlgorithm.set(alg, id);
     const ids = [...byAlgorithm.values()];
-    governed.signing.set(usage, { ids, from: index, to: nextBoundary(namespace, governed.brake, index) });
+    governed.signing.set(usage, { ids, from: index, to: nextKeyBoundary(namespace, governed.brake, index) });
     return ids;
   }
 
-  /** Throws SignerRefusal unless the brake to sign only tightens; from then on it binds. */
-  tighten({ record, content }: RecordToSign): void {
+  /** Since which log index a key is stated to be destroyed; infinite where it is not. */
+  destroyedSince(ns: string | null, id: string): number {
+    return destroyedSince(this.#governed.get(ns ?? '')?.brake ?? null, id);
+  }
+
+  /**
+   * Throws SignerRefusal unless the brake to sign, which lands at log index `index`, only tightens, and calls no key
+   * destroyed that is here; from then on it binds.
+   */
+  tighten({ record, content }: RecordToSign, index: number, holds: Holds): void {
     const governed = this.#governedBy(record.ns);
     const { namespace, brake } = governed;
     if (namespace === null)
@@ -113,8 +126,11 @@ export class Governance {
     const next = parseBrake(content.document);
     if (next.ns !== record.ns || next.rev !== record.rev)
       throw new SignerRefusal('malformed', 'the brake names another namespace or revision');
-    const problem = brakeStepProblem(namespace, brake, next);
+    const problem = brakeStepProblem(namespace, brake, next, index);
     if (problem !== null) throw new SignerRefusal('loosened', problem);
+    const held = next.destroyed?.find(({ id }) => holds(id));
+    if (held !== undefined)
+      throw new SignerRefusal('key_held', `key ${held.id} is not destroyed: the signer holds it`);
     this.#keepBrake(governed, next, content.document);
   }
 
@@ -144,16 +160,26 @@ export class Governance {
     governed.signing.clear();
   }
 
-  /** Whatever the server brings can only add to what binds, so nothing about it has to be believed. */
-  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array): void {
+  /**
+   * Whatever the server brings can only add to what binds, so nothing about it has to be believed. Of a key that is
+   * here the signer has to have stated itself that it is destroyed.
+   */
+  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array, holds: Holds): void {
     const next = parseBrake(bytes);
     checkNames(next, record);
     const { namespace, brake: known } = governed;
-    // Of another epoch than the namespace's it says nothing, and must not replace what does.
-    if (namespace === null || next.epoch !== namespace.epoch) return;
+    if (namespace === null) return;
     const tightest = tightestBrake(namespace.epoch, [known, next]);
-    const until = tightest.until.filter(({ id }) => namespace.keys.some((key) => key.id === id));
-    const merged: BrakeDocument = { ...next, ...tightest, until };
+    const isListed = ({ id }: { id: string }): boolean => namespace.keys.some((key) => key.id === id);
+    const until = tightest.until.filter(isListed);
+    const destroyed = (tightest.destroyed ?? []).filter(
+      (end) => isListed(end) && (Number.isFinite(destroyedSince(known, end.id)) || !holds(end.id)),
+    );
+    // Of another epoch than the namespace's it says nothing else, and must not replace what does.
+    const isOfEpoch = next.epoch === namespace.epoch;
+    if (!isOfEpoch && destroyed.length === (known?.destroyed?.length ?? 0)) return;
+    const { destroyed: _, ...base } = isOfEpoch ? { ...next, ...tightest, until } : (known ?? next);
+    const merged: BrakeDocument = { ...base, ...(destroyed.length > 0 && { destroyed }) };
     this.#keepBrake(governed, merged, utf8(JSON.stringify(merged)));
   }
 
@@ -167,11 +193,4 @@ export class Governance {
 function checkNames(document: NamespaceDocument | BrakeDocument, { ns, rev }: LogRecord): void {
   if (document.ns !== ns || document.rev !== rev)
     throw new SignerRefusal('malformed', 'the document names another namespace or revision');
-}
-
-/** The first index above `index` at which the range of some key begins or ends. */
-function nextBoundary(namespace: NamespaceDocument, brake: BrakeDocument | null, index: number): number {
-  const ends = namespace.keys.flatMap(({ from, until }) => [from, until ?? Number.POSITIVE_INFINITY]);
-  const cuts = brake?.until.map((cut) => cut.index) ?? [];
-  return Math.min(Number.POSITIVE_INFINITY, ...[...ends, ...cuts].filter((boundary) => boundary > index));
 }

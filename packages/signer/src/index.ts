@@ -3,6 +3,12 @@ export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export {
+  type Destruction,
+  destroyKeys,
+  finishDestruction,
+  type KeystoreFiles,
+} from './keystore/destroy-keys.ts';
+export {
   KeystoreError,
   PinRefused,
   pinRefusedExitCode,
@@ -17,7 +23,13 @@ export {
 export { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
-export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';
+export {
+  addToSealedKeystore,
+  createSealedKeystore,
+  type DestroyedKey,
+  openSealedKeystore,
+  openWithDestroyed,
+} from './keystore/sealed-file.ts';
 export { generateKeySpec, type KeySpec, SigningKey } from './keystore/signing-key.ts';
 export {
   readTokenDescription,

@@ -12,11 +12,11 @@ import { closeCell } from './cell/close-cell.ts';
 import { type CellFiles, demandOwnFiles, demandReopenedFiles } from './cell/files.ts';
 import { demandCell } from './cell/runtime.ts';
 import { Governance } from './governance.ts';
+import { collectGarbage } from './keystore/collect-garbage.ts';
 import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
-import type { KeystoreKey } from './keystore/keystore-key.ts';
 import { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
 import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
-import { openSealedKeystore } from './keystore/sealed-file.ts';
+import { openWithDestroyed } from './keystore/sealed-file.ts';
 import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
@@ -32,15 +32,11 @@ async function main(): Promise<void> {
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
   demandCell({ withToken: config.token !== undefined });
   demandOwnFiles(file, config);
-  const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
-  const sealed = openSealedKeystore(config.keystore, passphrase);
-  const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
-  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
-  await using token = await openToken(config.token);
-  const withToken = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...(token?.keys ?? [])];
-  const signer = new Signer(withToken(sealed), mark, governance, () => Date.now());
-  process.on('SIGHUP', () => reload(signer, config, withToken));
+  const { signer, token } = await openSigner(config, mark);
+  await using _token = token;
+  reportReturned(signer);
+  process.on('SIGHUP', () => reload(signer, config, token));
   const alarmLine: ReportAlarm = (alarm) => {
     process.stderr.write(
       `${JSON.stringify({ alarm: 'signer_refused', ...alarm, at: new Date().toISOString() })}\n`,
@@ -53,17 +49,40 @@ async function main(): Promise<void> {
   server.close();
 }
 
-/** Keys may have been added. Where they cannot be read, the signer goes on with those that it has. */
-function reload(
-  signer: Signer,
+/** The keys are the signer's alone when this returns: what else referred to one would keep it in memory once it is destroyed. */
+async function openSigner(
   config: SignerConfig,
-  withToken: (keys: readonly KeystoreKey[]) => KeystoreKey[],
-): void {
+  mark: Mark,
+): Promise<{ signer: Signer; token: Pkcs11Keystore | null }> {
+  const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
+  const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
+  const governance = new Governance(mark, versions.at(-1)?.namespaces ?? new Map<string, never>());
+  const token = await openToken(config.token);
+  const keys = [...sealed.keys, ...(token?.keys ?? [])];
+  return { signer: new Signer(keys, mark, governance, () => Date.now(), sealed.destroyed), token };
+}
+
+/** A keystore from a backup may hold a key again that was destroyed. */
+function reportReturned({ returnedKeys }: Signer): void {
+  if (returnedKeys.length === 0) return;
+  const message = `the keystore holds keys that were destroyed: ${returnedKeys.join(', ')}. They are not used; run tally keys destroy again`;
+  const line = { alarm: 'destroyed_key_returned', message, at: new Date().toISOString() };
+  process.stderr.write(`${JSON.stringify(line)}\n`);
+}
+
+/** Keys may have come or gone. Where they cannot be read, the signer goes on with those that it has. */
+function reload(signer: Signer, config: SignerConfig, token: Pkcs11Keystore | null): void {
   try {
     demandReopenedFiles(config);
-    const sealed = openSealedKeystore(config.keystore, readPassphraseFile(config.passphraseFile));
-    signer.replaceKeys(withToken(sealed));
-    process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
+    const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
+    signer.replaceKeys([...sealed.keys, ...(token?.keys ?? [])], sealed.destroyed);
+    reportReturned(signer);
+    const line = { reloaded: config.keystore, keys: sealed.keys.length };
+    // Once this turn has ended, so that nothing on its stack refers to the former keys.
+    setImmediate(() => {
+      collectGarbage();
+      process.stderr.write(`${JSON.stringify(line)}\n`);
+    });
   } catch (error) {
     const message = messageOf(error);
     const line = { alarm: 'keystore_not_reloaded', message, at: new Date().toISOString() };

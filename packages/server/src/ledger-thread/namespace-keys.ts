@@ -25,8 +25,8 @@ export class NamespaceKeys {
   }
 }
 
-function keysOf({ keys }: SignerHello, ns: string): PublicKey[] {
-  return keys.filter((key) => key.ns === ns).map(({ alg, key }) => ({ alg, key }));
+function keysOf({ keys, destroyed }: SignerHello, ns: string): PublicKey[] {
+  return [...keys, ...destroyed].filter((key) => key.ns === ns).map(({ alg, key }) => ({ alg, key }));
 }
 
 function isSame(a: PublicKey, b: PublicKey): boolean {

@@ -9,7 +9,13 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type CellFiles, type Launch, pinRefusedExitCode, signerLaunch } from '@tallystick/signer';
+import {
+  type CellFiles,
+  finishDestruction,
+  type Launch,
+  pinRefusedExitCode,
+  signerLaunch,
+} from '@tallystick/signer';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { freePort } from './free-port.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -136,7 +142,7 @@ export class Supervisor {
     this.#rememberAddresses();
   }
 
-  /** Keys that are added to the keystore are the signer's a moment later. */
+  /** Keys that come into the keystore or leave it do so in the signer a moment later. */
   #followKeystore(file: string): void {
     watchFile(file, { interval: keystoreIntervalMs, persistent: false }, () => {
       const signer = this.#children.find(({ name }) => name === 'signer')?.process;
@@ -260,6 +266,7 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     }),
   };
   mkdirSync(dirname(files.socket), { recursive: true, mode: 0o700 });
+  finishDestruction(files);
   return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin }), files);
 }
 

@@ -1,6 +1,6 @@
 /** Keys in a PKCS#11 token. The private halves never leave it; what is known of them here is their description. */
 import { randomBytes } from 'node:crypto';
-import { type KeyLimits, keyIdOf, type PublicKey } from '@tallystick/core';
+import { type KeyLimits, type KeyPlace, keyIdOf, type PublicKey } from '@tallystick/core';
 import type { Handle } from 'pkcs11js';
 import { type KeystoreKey, noLimits, type SigningUsage } from './keystore-key.ts';
 import { pkcs11Algorithm, type TokenAlgorithm } from './pkcs11-algorithms.ts';
@@ -24,13 +24,19 @@ export class Pkcs11Key implements KeystoreKey {
   readonly ns: string | null;
   /** Limits are of issuing keys, which are never in a token. */
   readonly limits: KeyLimits = noLimits;
+  readonly place: KeyPlace;
   readonly #sign: (message: Uint8Array) => Promise<Uint8Array>;
 
-  constructor(description: TokenKeyDescription, sign: (message: Uint8Array) => Promise<Uint8Array>) {
+  constructor(
+    description: TokenKeyDescription,
+    place: KeyPlace,
+    sign: (message: Uint8Array) => Promise<Uint8Array>,
+  ) {
     this.publicKey = description.publicKey;
     this.keyid = keyIdOf(description.publicKey);
     this.usages = description.usages;
     this.ns = description.ns;
+    this.place = place;
     this.#sign = sign;
   }
 
@@ -111,7 +117,9 @@ export class Pkcs11Keystore {
 
   #keyOf(description: TokenKeyDescription): Pkcs11Key {
     const { sign, digest } = pkcs11Algorithm(description.publicKey.alg);
-    return new Pkcs11Key(description, (message) =>
+    // A key that the token would hand out is not found: see `findKey`.
+    const place = { kind: 'token', label: description.label, extractable: false } as const;
+    return new Pkcs11Key(description, { ...place, module: this.#module, token: this.#label }, (message) =>
       this.#connection().use(async ({ module, session }) => {
         const handle = this.#handles.get(description.id);
         if (handle === undefined) throw new Error(`key ${description.label} was not found`);

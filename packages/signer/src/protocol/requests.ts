@@ -39,6 +39,7 @@ export interface BatchToSign {
 
 export type SignerRequest =
   | { op: 'hello' }
+  | { op: 'attest'; keyids: string[] }
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
   | { op: 'promise'; statement: PromiseStatement }
@@ -48,6 +49,7 @@ export type RefusalReason =
   | 'malformed'
   | 'unknown_request'
   | 'no_key'
+  | 'key_held'
   | 'no_authority'
   | 'loosened'
   | 'limit'
@@ -80,6 +82,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
   switch (json.op) {
     case 'hello':
       return { op: 'hello' };
+    case 'attest':
+      return { op: 'attest', keyids: asArray(json.keyids, 'keyids', 256).map((id) => asString(id, 'keyid')) };
     case 'batch':
       return { op: 'batch', batch: parseBatch(json, attachments) };
     case 'adopt':
