@@ -41,7 +41,7 @@ export function destroyKeys(files: KeystoreFiles, { ids, keepsPublic }: Destruct
       keepsPublic,
       newPassphrase: passphrase,
     });
-    if (isChanged) finish(files);
+    if (isChanged) putPassphraseInPlace(files);
     else wipe(next);
     return isChanged;
   });
@@ -56,11 +56,13 @@ export function finishDestruction(files: KeystoreFiles): void {
 }
 
 function finish({ keystore, passphraseFile }: KeystoreFiles): void {
-  const next = nextOf(passphraseFile);
   wipeFormer(keystore);
   wipeFormer(passphraseFile);
-  if (!opens(keystore, next)) return;
-  replaceAndWipe(next, passphraseFile);
+  if (opens(keystore, nextOf(passphraseFile))) putPassphraseInPlace({ keystore, passphraseFile });
+}
+
+function putPassphraseInPlace({ keystore, passphraseFile }: KeystoreFiles): void {
+  replaceAndWipe(nextOf(passphraseFile), passphraseFile);
   // Whoever watches the keystore may have looked between the two, and looks again.
   chmodSync(keystore, 0o600);
 }
