@@ -24,6 +24,7 @@ vi.mock('node:crypto', async (importOriginal) => {
 });
 
 const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+const runbook = fileURLToPath(new URL('../../docs/operating/destroying-a-key.md', import.meta.url));
 let system: RealSystem;
 /** The key that signs at first, and the private seed that it comes from. */
 let first: string;
@@ -41,7 +42,12 @@ interface Ended {
   stderr: string;
 }
 
+/** Command lines without `--json`, with `<key>` for the key. */
+const ran = new Set<string>();
+
 function run(args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+  const line = args.filter((arg) => arg !== '--json').map((arg) => (arg === first ? '<key>' : arg));
+  ran.add(['tally', ...line].join(' '));
   const env = { ...process.env, TALLY_DATA: system.layout.root };
   const child = spawn(process.execPath, [main, ...args], { cwd: system.directory, env });
   const output = { stdout: '', stderr: '' };
@@ -221,5 +227,14 @@ describe('destroying a key', () => {
     expect(heldKeys()).not.toContain(first);
     await system.published();
     expect(await must('fsck')).toMatchObject({ ok: true });
+  });
+
+  it('is all that the runbook says', () => {
+    const page = readFileSync(runbook, 'utf8');
+    const commands = [...page.matchAll(/```sh\n([^`]*)```/g)].flatMap(([, block = '']) =>
+      block.trim().split('\n'),
+    );
+    expect(commands).toContain('tally keys destroy <key> --dry-run');
+    expect(commands.filter((command) => !ran.has(command))).toEqual([]);
   });
 });
