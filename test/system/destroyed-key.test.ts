@@ -1,7 +1,7 @@
 /** A key is destroyed on a running system, by a command that is killed on the way: then nothing here has it any more. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrakeDocument, keyIdOf, type TrustRoot, verifyBundle } from '@tallystick/core';
@@ -127,6 +127,9 @@ beforeAll(async () => {
   };
   copyFileSync(keys.online, backup.keystore);
   copyFileSync(secrets.onlinePassphrase, backup.passphraseFile);
+  // As an interrupted destruction leaves it: the next start finishes that.
+  renameSync(secrets.onlinePassphrase, `${secrets.onlinePassphrase}.next`);
+  writeFileSync(secrets.onlinePassphrase, 'the passphrase of before', { mode: 0o600 });
   await system.up();
   await system.ready();
   await system.sellPro();

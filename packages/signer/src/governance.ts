@@ -14,14 +14,17 @@ import {
   equalBytes,
   type KeyAlgorithm,
   type KeyThreshold,
+  keyFingerprintText,
   type LogRecord,
   meetsThreshold,
   type NamespaceDocument,
   namespaceStepProblem,
   nextKeyBoundary,
+  type PublicKey,
   parseBrake,
   parseNamespace,
   parseRecordEntry,
+  signersOf,
   subjectTypeOf,
   type TrustRoot,
   tightestBrake,
@@ -74,17 +77,18 @@ export class Governance {
   }
 
   /**
-   * Takes a logged record of a namespace or a brake with its document, unless a newer one is known. Throws
+   * Takes a logged record of a namespace or a brake with its document, unless a newer one is known. `keys` are those
+   * that the signer knows; of a brake that none of them signed it does not believe that a key is destroyed. Throws
    * SignerRefusal where the authority did not sign the namespace, or it does not continue the one that is known.
    */
-  async adopt(entry: Uint8Array, document: Uint8Array, holds: Holds): Promise<void> {
+  async adopt(entry: Uint8Array, document: Uint8Array, keys: readonly PublicKey[]): Promise<void> {
     const { envelope, record } = parseRecordEntry(entry);
     const governed = this.#governedBy(record.ns);
     if (!equalBytes(documentCommitment(zeroSalt, document), record.doc))
       throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
     const type = subjectTypeOf(record.type);
     if (type === 'namespace') await this.#adoptNamespace(governed, envelope, record, document);
-    else if (type === 'brake') this.#adoptBrake(governed, record, document, holds);
+    else if (type === 'brake') this.#adoptBrake(governed, record, document, await signersOf(envelope, keys));
     else throw new SignerRefusal('malformed', `${record.type} governs nothing`);
   }
 
@@ -161,10 +165,10 @@ export class Governance {
   }
 
   /**
-   * Whatever the server brings can only add to what binds, so nothing about it has to be believed. Of a key that is
-   * here the signer has to have stated itself that it is destroyed.
+   * Whatever the server brings can only add to what binds, so nothing about it has to be believed. That a key is
+   * destroyed no authority takes back, and so it needs the signature of a brake key.
    */
-  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array, holds: Holds): void {
+  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array, signers: readonly PublicKey[]): void {
     const next = parseBrake(bytes);
     checkNames(next, record);
     const { namespace, brake: known } = governed;
@@ -172,8 +176,9 @@ export class Governance {
     const tightest = tightestBrake(namespace.epoch, [known, next]);
     const isListed = ({ id }: { id: string }): boolean => namespace.keys.some((key) => key.id === id);
     const until = tightest.until.filter(isListed);
+    const isSigned = signers.some((signer) => signsBrakes(namespace, signer));
     const destroyed = (tightest.destroyed ?? []).filter(
-      (end) => isListed(end) && (Number.isFinite(destroyedSince(known, end.id)) || !holds(end.id)),
+      (end) => isListed(end) && (isSigned || Number.isFinite(destroyedSince(known, end.id))),
     );
     // Of another epoch than the namespace's it says nothing else, and must not replace what does.
     const isOfEpoch = next.epoch === namespace.epoch;
@@ -188,6 +193,11 @@ export class Governance {
     governed.brake = brake;
     governed.signing.clear();
   }
+}
+
+function signsBrakes({ keys }: NamespaceDocument, signer: PublicKey): boolean {
+  const id = keyFingerprintText(signer);
+  return keys.some((key) => key.id === id && key.usages.includes('brake'));
 }
 
 function checkNames(document: NamespaceDocument | BrakeDocument, { ns, rev }: LogRecord): void {

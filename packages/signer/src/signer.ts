@@ -146,7 +146,8 @@ export class Signer {
 
   /** As `Governance.adopt`. */
   adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
-    return this.#governance.adopt(entry, document, this.#holds);
+    const known = [...this.#keys, ...this.#destroyed].map(({ publicKey }) => publicKey);
+    return this.#governance.adopt(entry, document, known);
   }
 
   /**

@@ -119,6 +119,8 @@ export class Supervisor {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const chosen = await choosePorts(ports ?? system.ports);
+    // Before anybody follows the keystore: a signer that starts does not take signals yet.
+    finishDestruction({ keystore: layout.keys.online, passphraseFile: layout.secrets.onlinePassphrase });
     this.#followKeystore(layout.keys.online);
     await this.#launch('signer', signerLaunchOf(layout, system));
     const cosigners: Record<string, string> = {};
@@ -266,7 +268,6 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     }),
   };
   mkdirSync(dirname(files.socket), { recursive: true, mode: 0o700 });
-  finishDestruction(files);
   return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin }), files);
 }
 
