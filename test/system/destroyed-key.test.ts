@@ -1,9 +1,11 @@
 /** A key is destroyed on a running system, by a command that is killed on the way: then nothing here has it any more. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Context, run as runTally } from '@tallystick/cli';
 import { type BrakeDocument, keyIdOf, type TrustRoot, verifyBundle } from '@tallystick/core';
 import { openPin } from '@tallystick/sdk';
 import { openSealedKeystore, readPassphraseFile, SigningKey } from '@tallystick/signer';
@@ -45,24 +47,42 @@ interface Ended {
 /** Command lines without `--json`, with `<key>` for the key. */
 const ran = new Set<string>();
 
-function run(args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const line = args.filter((arg) => arg !== '--json').map((arg) => (arg === first ? '<key>' : arg));
-  ran.add(['tally', ...line].join(' '));
+/** A command in a process of its own, to be killed. */
+function begin(...args: string[]): { child: ChildProcess; ended: Promise<unknown> } {
   const env = { ...process.env, TALLY_DATA: system.layout.root };
-  const child = spawn(process.execPath, [main, ...args], { cwd: system.directory, env });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => {
-    output.stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    output.stderr += chunk;
-  });
-  const ended = once(child, 'close').then(([code]) => ({ ...output, code: (code as number | null) ?? -1 }));
-  return { child, ended };
+  const child = spawn(process.execPath, [main, ...args], { cwd: system.directory, env, stdio: 'ignore' });
+  return { child, ended: once(child, 'close') };
 }
 
-async function must<T>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await run([...args, '--json']).ended;
+/** A command with what is typed at its prompts; without that there is no terminal. */
+async function tally(args: string[], typed: string[] = []): Promise<Ended> {
+  const line = args.filter((arg) => arg !== '--json').map((arg) => (arg === first ? '<key>' : arg));
+  ran.add(['tally', ...line].join(' ').replaceAll(`${system.directory}/`, ''));
+  const written = { stdout: '', stderr: '' };
+  const sink = (name: 'stdout' | 'stderr'): Context['stdout'] => ({
+    isTTY: false,
+    columns: null,
+    write: (text) => {
+      written[name] += text;
+    },
+  });
+  const code = await runTally(args, (setExitCode) => ({
+    stdout: sink('stdout'),
+    stderr: sink('stderr'),
+    env: { TALLY_DATA: system.layout.root },
+    signal: new AbortController().signal,
+    now: () => Date.now(),
+    newKey: () => randomUUID(),
+    readStdin: async () => new Uint8Array(),
+    ask: async () => typed.shift() ?? null,
+    sleep,
+    setExitCode,
+  }));
+  return { code, ...written };
+}
+
+async function must<T>(args: string[], typed?: string[]): Promise<T> {
+  const { code, stdout, stderr } = await tally([...args, '--json'], typed);
   if (code !== 0) throw new Error(`tally ${args.join(' ')}: ${code} ${stdout} ${stderr}`);
   return JSON.parse(stdout) as T;
 }
@@ -145,9 +165,10 @@ describe('destroying a key', () => {
   it('is not done by accident', async () => {
     license = await issue();
     expect(seed).toHaveLength(32);
-    const plan = await must<{ steps: string[] }>('keys', 'destroy', first, '--dry-run');
+    const plan = await must<{ steps: string[] }>(['keys', 'destroy', first, '--dry-run']);
     expect(plan).toMatchObject({ steps: ['end', 'remove', 'release', 'state'], destroyedSince: null });
-    expect((await run(['keys', 'destroy', first]).ended).stderr).toMatch(/--yes/);
+    expect((await tally(['keys', 'destroy', first])).stderr).toMatch(/--yes/);
+    expect((await tally(['keys', 'destroy', first], ['yes'])).stderr).toMatch(/That is not the key/);
     expect((await brake()).until).toEqual([]);
   });
 
@@ -159,13 +180,13 @@ describe('destroying a key', () => {
   });
 
   it('goes on where it was killed, and states nothing before the signer has let go', async () => {
-    const afterEnd = run(['keys', 'destroy', first, '--yes']);
+    const afterEnd = begin('keys', 'destroy', first, '--yes');
     await eventually('the key has ended', async () => (await brake()).until.length > 0);
     afterEnd.child.kill('SIGKILL');
     await afterEnd.ended;
     expect(await brake()).not.toHaveProperty('destroyed');
     system.kill('signer', 'SIGSTOP');
-    const whileHeld = run(['keys', 'destroy', first, '--yes']);
+    const whileHeld = begin('keys', 'destroy', first, '--yes');
     const { keys, secrets } = system.layout;
     const isRemoved = (): boolean =>
       readFileSync(secrets.onlinePassphrase, 'utf8').trim() !== backup.passphrase;
@@ -175,7 +196,7 @@ describe('destroying a key', () => {
     await whileHeld.ended;
     system.kill('signer', 'SIGCONT');
     expect(await brake()).not.toHaveProperty('destroyed');
-    const done = await must<{ destroyedSince: number }>('keys', 'destroy', first, '--reason', 'retired');
+    const done = await must<{ destroyedSince: number }>(['keys', 'destroy', first, '--reason', 'retired']);
     expect((await brake()).destroyed).toMatchObject([{ index: done.destroyedSince }]);
     expect(readdirSync(join(keys.online, '..')).sort()).toEqual([
       'offline.sealed',
@@ -185,18 +206,21 @@ describe('destroying a key', () => {
   });
 
   it('is seen by whoever lists keys, and attested to whoever has the trust root', async () => {
-    const listed = await must<{ keys: { key: string; state: string }[] }>('keys', 'list');
+    const listed = await must<{ keys: { key: string; state: string }[] }>(['keys', 'list']);
     expect(listed.keys.find(({ key }) => key === first)).toMatchObject({ state: 'destroyed' });
-    await must('keys', 'attest', '--out', 'attested.json');
-    const file = readFileSync(join(system.directory, 'attested.json'));
-    const verified = await must<Verified>('keys', 'attest', '--verify', 'attested.json');
+    const [attested, altered] = ['attested.json', 'altered.json'].map((name) =>
+      join(system.directory, name),
+    ) as [string, string];
+    await must(['keys', 'attest', '--out', attested]);
+    const file = readFileSync(attested);
+    const verified = await must<Verified>(['keys', 'attest', '--verify', attested]);
     const [destroyed] = (await brake()).destroyed ?? [];
     expect(verified.keys.filter(({ place }) => place === null)).toMatchObject([
       { key: first, destroyed: destroyed?.index },
     ]);
     expect(verified.keys.filter(({ place }) => place !== null)).toHaveLength(4);
-    writeFileSync(join(system.directory, 'altered.json'), file.toString().replace(/.{9}"}/, 'AAAAAAAAA"}'));
-    expect((await run(['keys', 'attest', '--verify', 'altered.json']).ended).code).toBe(2);
+    writeFileSync(altered, file.toString().replace(/.{9}"}/, 'AAAAAAAAA"}'));
+    expect((await tally(['keys', 'attest', '--verify', altered])).code).toBe(2);
   });
 
   it('leaves the seed and the former keystore in no file of the data folder', () => {
@@ -226,10 +250,10 @@ describe('destroying a key', () => {
     const alarm = /destroyed_key_returned.*tally keys destroy/;
     await eventually('the signer has seen it', () => alarm.test(system.lines.join('\n')));
     await issue();
-    expect(await must('keys', 'destroy', first, '--yes')).toMatchObject({ steps: ['remove', 'release'] });
+    expect(await must(['keys', 'destroy', first], [first])).toMatchObject({ steps: ['remove', 'release'] });
     expect(heldKeys()).not.toContain(first);
     await system.published();
-    expect(await must('fsck')).toMatchObject({ ok: true });
+    expect(await must(['fsck'])).toMatchObject({ ok: true });
   });
 
   it('is all that the runbook says', () => {

@@ -1,7 +1,5 @@
 import {
-  encodeAttestation,
   encodeEnvelope,
-  type KeyPlace,
   keyIdOf,
   type PublicKey,
   parseEnvelope,
@@ -9,6 +7,7 @@ import {
   payloadTypes,
   preAuthEncoding,
   signersOf,
+  utf8,
   verifyAttestation,
 } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -89,15 +88,9 @@ describe('an attestation', () => {
     ['a token that says less', { kind: 'token', module: 'm', token: 't', label: 'l' }, 'MALFORMED'],
   ])('with %s is not read', async (_what, place, code) => {
     const [logKey] = keys as [SigningKey];
-    const payload = encodeAttestation({
-      origin,
-      at: '2026-03-01T12:00:00.000Z',
-      size: 0,
-      root: new Uint8Array(32),
-      keys: [
-        { publicKey: logKey.publicKey, usages: ['log'], ns: null, place: place as KeyPlace, destroyed: null },
-      ],
-    });
+    const { payload: sound } = parseEnvelope(await signer.attest([logKey.keyid]), payloadTypes.attestation);
+    const text = new TextDecoder().decode(sound);
+    const payload = utf8(text.replace('{"kind":"sealed-file"}', JSON.stringify(place)));
     const payloadType = payloadTypes.attestation;
     const sig = logKey.sign(preAuthEncoding(payloadType, payload));
     const bytes = encodeEnvelope({ payload, payloadType, signatures: [{ keyid: logKey.keyid, sig }] });

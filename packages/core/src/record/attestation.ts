@@ -55,9 +55,16 @@ const usagesMax = 16;
 
 export function encodeAttestation({ origin, at, size, root, keys }: Attestation): Uint8Array {
   const told = keys.map(({ publicKey: { alg, key }, usages, ns, place, destroyed }) => {
-    return { alg, key: base64(key), usages, ns, place, destroyed };
+    return { alg, key: base64(key), usages, ns, place: place && orderPlace(place), destroyed };
   });
   return utf8(JSON.stringify({ v: 1, origin, at, size, root: base64(root), keys: told }));
+}
+
+/** The members in the order that they are printed in. */
+function orderPlace(place: KeyPlace): KeyPlace {
+  if (place.kind !== 'token') return { kind: place.kind };
+  const { kind, module, token, label, extractable } = place;
+  return { kind, module, token, label, extractable };
 }
 
 /**
