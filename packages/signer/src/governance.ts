@@ -177,12 +177,13 @@ export class Governance {
     const isListed = ({ id }: { id: string }): boolean => namespace.keys.some((key) => key.id === id);
     const until = tightest.until.filter(isListed);
     const isSigned = signers.some((signer) => signsBrakes(namespace, signer));
-    const destroyed = (tightest.destroyed ?? []).filter(
-      (end) => isListed(end) && (isSigned || Number.isFinite(destroyedSince(known, end.id))),
+    const more = (isSigned ? (next.destroyed ?? []) : []).filter(
+      (end) => isListed(end) && !Number.isFinite(destroyedSince(known, end.id)),
     );
+    const destroyed = [...(known?.destroyed ?? []), ...more];
     // Of another epoch than the namespace's it says nothing else, and must not replace what does.
     const isOfEpoch = next.epoch === namespace.epoch;
-    if (!isOfEpoch && destroyed.length === (known?.destroyed?.length ?? 0)) return;
+    if (!isOfEpoch && more.length === 0) return;
     const { destroyed: _, ...base } = isOfEpoch ? { ...next, ...tightest, until } : (known ?? next);
     const merged: BrakeDocument = { ...base, ...(destroyed.length > 0 && { destroyed }) };
     this.#keepBrake(governed, merged, utf8(JSON.stringify(merged)));

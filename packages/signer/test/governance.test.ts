@@ -281,6 +281,19 @@ describe('a destroyed key', () => {
     }
   });
 
+  it('keeps its index, whatever a server brings', async () => {
+    await endFirst();
+    removeFirst();
+    await withSigner((signer) => signer.signRecords([toSign(stated())], 61));
+    for (const by of [second, brakeKey]) {
+      const earlier = await trust.logged({ ...stated(), rev: 5, destroyed: [{ id: id(), index: 60 }] }, by);
+      await withSigner((signer) => signer.adopt(earlier.entry, earlier.document));
+    }
+    await withSigner((signer) =>
+      expect(signer.describe().brakes).toMatchObject([{ destroyed: stated().destroyed }]),
+    );
+  });
+
   it('is believed in of a server that brings a signed brake, also of an epoch that has passed', async () => {
     await adoptBoth();
     removeFirst();
