@@ -223,7 +223,7 @@ async function open(
     signer,
     cosigners,
     mark: hello.mark,
-    signedBrake: hello.brakes[0] ?? null,
+    signedBrake: async () => hello.brakes[0] ?? null,
     trust: [parseTrustRoot(identity.trustRoot)],
     saveTrust: async () => {},
     ns: 'acme',

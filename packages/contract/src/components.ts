@@ -32,7 +32,7 @@ import {
   term,
   updates,
 } from './schemas/bodies.ts';
-import { companionView, documents } from './schemas/documents.ts';
+import { companionView, documents, keyEnd } from './schemas/documents.ts';
 import {
   catalog,
   catalogInput,
@@ -85,6 +85,7 @@ const parts: Readonly<Record<string, z.ZodType>> = {
   Hash: hash,
   Instant: instant,
   KeptPromise: keptPromise,
+  KeyEnd: keyEnd,
   KeyList: keyList,
   LicenseKey: licenseKey,
   Liveness: liveness,

@@ -113,6 +113,8 @@ export interface BrakeDocument extends DocumentHead<'brake'> {
   lock: LockLevel;
   minEpoch: number;
   until: { id: Base64; index: number }[];
+  /** Keys whose private half is gone, and since which log index; left out while there is none. */
+  destroyed?: { id: Base64; index: number }[];
 }
 
 export type EntitlementType =

@@ -300,6 +300,7 @@ export const arbitraryBodies: Readonly<Record<CommandType, fc.Arbitrary<unknown>
     lock: choice('open', 'heightened', 'read-only', 'frozen', 'sealed'),
     minEpoch: natural,
     until: fc.array(objectOf({ key: text, index: natural }, ['key']), { maxLength: 3 }),
+    destroyed: fc.array(oneOf(text), { maxLength: 3 }),
     mayStopIssuing: flag,
     expectedRev,
   }),

@@ -15,6 +15,7 @@ import {
   parseBrake,
   parseNamespace,
   sha256,
+  tightestBrake,
   utf8,
 } from '../src/index.ts';
 
@@ -69,6 +70,11 @@ const malformed: unknown = expect.objectContaining({ code: 'MALFORMED' });
 const tooNew: unknown = expect.objectContaining({ code: 'TOO_NEW' });
 const bytes = (document: object): Uint8Array => utf8(JSON.stringify(document));
 const cut = (index: number, epoch = 3): BrakeDocument => brake({ epoch, until: [{ id, index }] });
+/** Ended at one index, and stated to be destroyed from another one on. */
+const destroyed = (end: number, index: number, epoch = 3): BrakeDocument => ({
+  ...cut(end, epoch),
+  destroyed: [{ id, index }],
+});
 
 describe('an entitled key', () => {
   const may = (key: Partial<NamespaceKey>, index: number, by: BrakeDocument | null = null): boolean =>
@@ -87,6 +93,9 @@ describe('an entitled key', () => {
     ['where the brake says 0', {}, 10, cut(0), false],
     ['where a brake of an earlier epoch is ignored', {}, 15, cut(15, 2), true],
     ['where a brake of a later epoch is ignored', {}, 15, cut(15, 4), true],
+    ['destroyed, under an epoch that released the brake, before it was', {}, 17, destroyed(15, 18, 2), true],
+    ['destroyed, under an epoch that released the brake, from then on', {}, 18, destroyed(15, 18, 2), false],
+    ['destroyed, at its end', {}, 15, destroyed(15, 18), false],
   ] as const)('%s', (_, key, index, by, expected) => {
     expect(may(key, index, by)).toBe(expected);
   });
@@ -146,7 +155,7 @@ describe('a step of the namespace', () => {
 
 describe('a step of the brake', () => {
   const problem = (before: BrakeDocument | null, after: BrakeDocument): string | null =>
-    brakeStepProblem(namespace(), before, after);
+    brakeStepProblem(namespace(), before, after, 20);
 
   it.each<[string, BrakeDocument | null, BrakeDocument]>([
     ['it is the first', null, cut(15)],
@@ -159,6 +168,14 @@ describe('a step of the brake', () => {
       brake({ epoch: 2, lock: 'sealed', minEpoch: 9, until: [{ id, index: 0 }] }),
       brake(),
     ],
+    ['a key that ended is destroyed', cut(15), destroyed(15, 20)],
+    ['a key ends and is destroyed at once', brake(), destroyed(20, 20)],
+    ['what is destroyed stays so', destroyed(15, 18), destroyed(14, 18)],
+    [
+      'what was destroyed in an earlier epoch stays so',
+      destroyed(15, 18, 2),
+      { ...destroyed(15, 18), until: [] },
+    ],
   ])('may be made where %s', (_, before, after) => {
     expect(problem(before, after)).toBeNull();
   });
@@ -170,6 +187,18 @@ describe('a step of the brake', () => {
     ['minEpoch falls', brake({ minEpoch: 2 }), brake({ minEpoch: 1 })],
     ['a key is stopped later', cut(15), cut(16)],
     ['a key is no longer stopped', cut(15), brake()],
+    ['a key is destroyed that has not ended', brake(), { ...destroyed(15, 20), until: [] }],
+    ['a key is destroyed before it ended', cut(15), destroyed(15, 14)],
+    ['a key is destroyed from an index on that has not come', cut(15), destroyed(15, 21)],
+    [
+      'a key is destroyed that was never listed',
+      brake(),
+      brake({ until: [{ id: nextId, index: 9 }], destroyed: [{ id: nextId, index: 9 }] }),
+    ],
+    ['a key is no longer destroyed', destroyed(15, 18), cut(15)],
+    ['a key of an earlier epoch is no longer destroyed', destroyed(15, 18, 2), cut(15)],
+    ['a key was destroyed earlier than it was', destroyed(15, 18), destroyed(15, 17)],
+    ['a key was destroyed later than it was', destroyed(15, 18), destroyed(15, 19)],
   ])('may not be made where %s', (_, before, after) => {
     expect(problem(before, after)).not.toBeNull();
   });
@@ -193,10 +222,26 @@ describe('namespace and brake together', () => {
   });
 });
 
+describe('brakes together', () => {
+  it('say of each key that it is destroyed from the lowest index on, whatever their epochs', () => {
+    const other = brake({ epoch: 2, destroyed: [{ id: nextId, index: 4 }] });
+    expect(tightestBrake(3, [null, destroyed(15, 18, 2), destroyed(16, 17), other])).toMatchObject({
+      until: [{ id, index: 16 }],
+      destroyed: [
+        { id, index: 17 },
+        { id: nextId, index: 4 },
+      ],
+    });
+    expect(tightestBrake(3, [cut(5)])).not.toHaveProperty('destroyed');
+  });
+});
+
 describe('the bytes', () => {
   it('come back', () => {
     expect(parseNamespace(bytes(namespace()))).toEqual(namespace());
     expect(parseBrake(bytes(cut(5)))).toEqual(cut(5));
+    expect(parseBrake(bytes(destroyed(5, 6)))).toEqual(destroyed(5, 6));
+    expect(parseBrake(bytes(cut(5)))).not.toHaveProperty('destroyed');
     expect(parseNamespace(bytes({ ...namespace(), hue: ['unknown'] }))).toEqual(namespace());
   });
 
@@ -215,6 +260,15 @@ describe('the bytes', () => {
   });
 
   it.each<[string, object]>([
+    ['a key that is destroyed twice', { ...cut(5), destroyed: [0, 0].map(() => ({ id, index: 5 })) }],
+    ['destroyed keys that are no list', { ...cut(5), destroyed: {} }],
+    ['null for destroyed keys', { ...cut(5), destroyed: null }],
+    ['a key that is destroyed at no index', { ...cut(5), destroyed: [{ id, index: null }] }],
+  ])('of a brake are refused with %s', (_, document) => {
+    expect(() => parseBrake(bytes(document))).toThrow(malformed);
+  });
+
+  it.each<[string, object]>([
     ['a crit that is unknown', namespace({ crit: ['hue'] })],
     ['version 2', namespace({ v: 2 } as never)],
     ['an unknown lock', namespace({ lock: 'ajar' } as never)],
@@ -222,5 +276,10 @@ describe('the bytes', () => {
     ['an unknown algorithm', namespace({ keys: [listed({ alg: 'ed448' as never })] })],
   ])('of a namespace ask for an update with %s', (_, document) => {
     expect(() => parseNamespace(bytes(document))).toThrow(tooNew);
+  });
+
+  it('of a brake ask for an update with more said of a destroyed key', () => {
+    const more = { ...cut(5), destroyed: [{ id, index: 5, hue: 1 }] };
+    expect(() => parseBrake(bytes(more))).toThrow(tooNew);
   });
 });

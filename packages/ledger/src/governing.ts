@@ -5,12 +5,18 @@ import type { TallyDocument } from '@tallystick/license';
 export class Governing {
   #namespace: NamespaceDocument;
   #brake: BrakeDocument;
-  #signedBrake: BrakeDocument | null;
+  #signedBrake: BrakeDocument | null = null;
+  readonly #askSigned: () => Promise<BrakeDocument | null>;
 
-  constructor(namespace: NamespaceDocument, brake: BrakeDocument, signedBrake: BrakeDocument | null) {
+  /** @param askSigned asks for the brake that binds the signer */
+  constructor(
+    namespace: NamespaceDocument,
+    brake: BrakeDocument,
+    askSigned: () => Promise<BrakeDocument | null>,
+  ) {
     this.#namespace = namespace;
     this.#brake = brake;
-    this.#signedBrake = signedBrake;
+    this.#askSigned = askSigned;
   }
 
   get namespace(): NamespaceDocument {
@@ -24,6 +30,14 @@ export class Governing {
   /** The newest brake that was given to the signer: it binds, whether or not its record was committed. */
   get signedBrake(): BrakeDocument | null {
     return this.#signedBrake;
+  }
+
+  /**
+   * Asks which brake binds the signer: at the start, and once it refused something, which may have been a brake. Where
+   * it does not answer, what is known stays.
+   */
+  async learn(): Promise<void> {
+    this.#signedBrake = await this.#askSigned().catch(() => this.#signedBrake);
   }
 
   /** Takes in a document that is about to be signed. */

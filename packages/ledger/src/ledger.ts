@@ -44,8 +44,8 @@ export interface LedgerParts {
   cosigners: Cosigners;
   /** The newest checkpoint that the signer's log key signed. */
   mark: { size: number; root: Uint8Array };
-  /** The brake that binds the signer, where it knows one. */
-  signedBrake: BrakeDocument | null;
+  /** Asks for the brake that binds the signer; null where it knows none. */
+  signedBrake: () => Promise<BrakeDocument | null>;
   /** The versions of the trust root that are known here, verified, from 1 up. The log says which of them govern. */
   trust: readonly TrustRoot[];
   /** Makes a longer chain outlive this process. */
@@ -147,6 +147,7 @@ export class Ledger {
    */
   static async open(parts: LedgerParts): Promise<Ledger> {
     const ledger = new Ledger(parts, await openLog(parts));
+    await ledger.#governing.learn();
     if (ledger.#closed === null) {
       await parts.signer.adoptTrustRoot(envelopesOf(ledger.#trust.versions));
       await ledger.#present('namespace');

@@ -2,6 +2,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { isMapRoot } from '@tallystick/core';
 import { type AppendBatch, MemoryStore, Projections } from '@tallystick/ledger';
+import type { Command } from '@tallystick/license';
 import { openLedger } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkLog } from './support/check-log.ts';
@@ -42,6 +43,15 @@ describe('a refusal', () => {
     const isLie =
       told !== null && 'refused' in told && JSON.stringify(current!.document).includes('"active"');
     expect(isLie).toBe(false);
+  });
+
+  it('by the signer, of a brake, does not go on into the brakes that follow', async () => {
+    const [key] = system.ledger.governing.namespace.keys.filter(({ usages }) => usages.includes('license'));
+    const held: Command = { type: 'brake.tighten', until: [{ key: key!.id }], destroyed: [key!.id] };
+    await expect(system.submit(held)).rejects.toMatchObject({ problem: 'not_committed' });
+    const lock = await system.submit({ type: 'brake.tighten', lock: 'heightened' });
+    expect(lock).toMatchObject({ changes: [{ change: { document: { lock: 'heightened', until: [] } } }] });
+    expect(system.ledger.governing.brake).not.toHaveProperty('destroyed');
   });
 });
 

@@ -80,8 +80,12 @@ function checkNamespace(after: NamespaceDocument): RecordProblem | null {
 }
 
 function checkBrake(after: BrakeDocument): RecordProblem | null {
-  const ids = new Set(after.until.map((end) => end.id));
-  return ids.size === after.until.length ? null : problem('key_in_use', '$.until', 'a key is listed twice');
+  for (const member of ['until', 'destroyed'] as const) {
+    const ends = after[member] ?? [];
+    if (new Set(ends.map(({ id }) => id)).size !== ends.length)
+      return problem('key_in_use', `$.${member}`, 'a key is listed twice');
+  }
+  return null;
 }
 
 function checkCatalogState(type: RecordType, after: ProductDocument | PlanDocument): RecordProblem | null {

@@ -21,7 +21,7 @@ const MAY_CHANGE: { [T in RecordType]: readonly string[] } = {
   'namespace.created': [],
   'namespace.updated': ['name', 'support', 'epoch', 'lock', 'minEpoch', 'keys'],
   'brake.created': [],
-  'brake.updated': ['epoch', 'lock', 'minEpoch', 'until'],
+  'brake.updated': ['epoch', 'lock', 'minEpoch', 'until', 'destroyed'],
   'product.created': [],
   'product.updated': ['name', 'entitlements', 'metadata'],
   'product.retired': ['state'],
@@ -204,6 +204,10 @@ function checkNamespaceStep(before: NamespaceDocument, after: NamespaceDocument)
 }
 
 function checkBrakeStep(before: BrakeDocument, after: BrakeDocument): RecordProblem | null {
+  for (const { id, index } of before.destroyed ?? []) {
+    const kept = after.destroyed?.find((key) => key.id === id);
+    if (kept?.index !== index) return forbidden('$.destroyed', 'a key that was destroyed stays so');
+  }
   if (after.epoch > before.epoch) return null;
   const now = new Map(after.until.map((end) => [end.id, end.index]));
   for (const end of before.until) {

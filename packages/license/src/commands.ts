@@ -291,6 +291,8 @@ export interface BrakeTighten extends Targeted {
   lock?: LockLevel;
   minEpoch?: number;
   until?: KeyCut[];
+  /** Keys, named as in `until`, whose private half is gone; they had to end before. */
+  destroyed?: string[];
   /** True where it is meant that no key is left for some kind of record. */
   mayStopIssuing?: boolean;
 }

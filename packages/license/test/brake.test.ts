@@ -103,4 +103,37 @@ describe('the brake', () => {
     expect(refusalOf(tighten({ until: [{ key: id('d') }] }))).toBe('input_invalid');
     expect(refusalOf(tighten({}))).toBe('no_change');
   });
+
+  it('says that a key is destroyed from its own record on, once that key has ended', () => {
+    const before = { ...brake, until: [{ id: id('a'), index: 50 }] };
+    expect(documentOf(tighten({ destroyed: [id('a')] }, before))).toEqual({
+      ...before,
+      rev: 1,
+      destroyed: [{ id: id('a'), index: 100 }],
+    });
+    expect(documentOf(tighten({ until: [{ key: id('a') }], destroyed: [id('a')] }))).toMatchObject({
+      until: [{ id: id('a'), index: 100 }],
+      destroyed: [{ id: id('a'), index: 100 }],
+    });
+    expect(refusalOf(tighten({ destroyed: [id('a')] }))).toBe('state_forbids');
+    expect(refusalOf(tighten({ destroyed: [id('x')] }))).toBe('input_invalid');
+    expect(refusalOf(tighten({ destroyed: [id('d')] }))).toBe('state_forbids');
+  });
+
+  it('keeps what is destroyed through every epoch, and says it once', () => {
+    const destroyed = [{ id: id('a'), index: 60 }];
+    const earlier = { ...brake, epoch: 0, until: [{ id: id('a'), index: 50 }], destroyed };
+    expect(documentOf(tighten({ lock: 'heightened' }, earlier))).toMatchObject({ until: [], destroyed });
+    const before = { ...brake, until: [{ id: id('a'), index: 50 }], destroyed };
+    expect(refusalOf(tighten({ destroyed: [id('a')] }, before))).toBe('no_change');
+    expect(documentOf(tighten({ lock: 'frozen' }, brake, { ...before, rev: 1 }))).toMatchObject({
+      destroyed,
+    });
+  });
+
+  it('counts no destroyed key among those that are left', () => {
+    const until = [{ id: id('a'), index: 50 }];
+    const released = { ...brake, epoch: 0, until, destroyed: [{ id: id('a'), index: 60 }] };
+    expect(refusalOf(tighten({ until: [{ key: id('b') }] }, released))).toBe('in_use');
+  });
 });

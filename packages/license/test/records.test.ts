@@ -315,6 +315,7 @@ describe('the brake and the namespace', () => {
     ['an earlier end of a key', { until: [{ id: keyId('k'), index: 40 }] }],
     ['one more key', { until: [...brake.until, { id: keyId('l'), index: 9 }] }],
     ['anything under a higher epoch', { epoch: 2, lock: 'open', minEpoch: 0, until: [] }],
+    ['a destroyed key', { destroyed: [{ id: keyId('k'), index: 60 }] }],
   ])('the brake may take %s', (_, members) => {
     expect(checkTransition('brake.updated', brake, { ...brake, ...members, rev: 1 })).toBeNull();
   });
@@ -328,6 +329,22 @@ describe('the brake and the namespace', () => {
     expect(checkTransition('brake.updated', brake, { ...brake, ...members, rev: 1 })?.code).toBe(
       'may_only_tighten',
     );
+  });
+
+  test.each<[string, Partial<BrakeDocument>]>([
+    ['fewer destroyed keys', { destroyed: [] }],
+    ['fewer destroyed keys, even under a higher epoch', { epoch: 2, destroyed: [] }],
+    ['another index of a destroyed key', { destroyed: [{ id: keyId('k'), index: 61 }] }],
+  ])('the brake may not take %s', (_, members) => {
+    const before = { ...brake, destroyed: [{ id: keyId('k'), index: 60 }] };
+    expect(checkTransition('brake.updated', before, { ...before, ...members, rev: 1 })?.code).toBe(
+      'state_forbids',
+    );
+  });
+
+  it('the brake calls no key destroyed twice', () => {
+    const destroyed = [60, 61].map((index) => ({ id: keyId('k'), index }));
+    expect(checkTransition('brake.updated', brake, { ...brake, destroyed, rev: 1 })?.code).toBe('key_in_use');
   });
 
   it('the brake never goes back to a lower epoch', () => {

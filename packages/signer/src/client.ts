@@ -40,6 +40,8 @@ export interface SignerHello {
   origin: string;
   mark: Checkpoint;
   keys: (PublicKey & { usages: string[]; ns: string | null })[];
+  /** Public halves of keys that were destroyed. */
+  destroyed: (PublicKey & { usages: string[]; ns: string | null })[];
   /** The brakes that bind it, by namespace. */
   brakes: BrakeDocument[];
 }
@@ -69,11 +71,14 @@ export class SignerClient {
     const json = asObject(header as JsonValue, 'hello');
     const mark = asObject(json.mark, 'mark');
     const origin = asString(json.origin, 'origin');
+    const keysIn = (name: 'keys' | 'destroyed'): SignerHello['keys'] =>
+      asArray(json[name], name, 256).map((key) => parseKey(asObject(key, 'key')));
     return {
       origin,
       mark: { origin, size: mark.size as number, root: decodeBase64(asString(mark.root, 'root'), 32) },
       brakes: asArray(json.brakes, 'brakes', 64).map((brake) => parseBrake(utf8(asString(brake, 'brake')))),
-      keys: asArray(json.keys, 'keys', 64).map((key) => parseKey(asObject(key, 'key'))),
+      keys: keysIn('keys'),
+      destroyed: keysIn('destroyed'),
     };
   }
 
@@ -108,6 +113,11 @@ export class SignerClient {
   /** Hands over every version of the trust root from 1 up, as envelopes, so that the newest governs from now on. */
   async adoptTrustRoot(envelopes: readonly Uint8Array[]): Promise<void> {
     await this.#ask({ op: 'trust', lengths: envelopes.map(({ length }) => length) }, [...envelopes]);
+  }
+
+  /** What it says of its keys, named by key id, or of all where none is named: the envelope of an attestation. */
+  async attest(keyids: readonly string[]): Promise<Uint8Array> {
+    return (await this.#ask({ op: 'attest', keyids })).attachments;
   }
 
   /** The log's signature on a promise. */

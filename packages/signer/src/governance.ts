@@ -9,23 +9,28 @@
 import {
   type BrakeDocument,
   brakeStepProblem,
+  destroyedSince,
   documentCommitment,
   type Envelope,
   entitledKeys,
   equalBytes,
   IntegrityError,
   type KeyAlgorithm,
+  keyFingerprintText,
   type LogRecord,
   meetsThreshold,
   type NamespaceDocument,
   type NamespaceKey,
   type NamespaceTrust,
   namespaceStepProblem,
+  nextKeyBoundary,
+  type PublicKey,
   parseBrake,
   parseNamespace,
   parseRecordEntry,
   parseTrustRoot,
   requiredAlgorithms,
+  signersOf,
   subjectTypeOf,
   type TrustRoot,
   tightestBrake,
@@ -42,6 +47,9 @@ export interface DocumentStore {
   /** Keeps versions of the trust root from 1 up; all that are known. Throws where they are another trust root's. */
   takeTrust(chain: readonly TrustRoot[]): readonly TrustRoot[];
 }
+
+/** Whether the private half of a key, named by its fingerprint, is here. */
+export type Holds = (id: string) => boolean;
 
 export type PublicDocumentType = 'namespace' | 'brake';
 
@@ -99,17 +107,18 @@ export class Governance {
   }
 
   /**
-   * Takes a logged record of a namespace or a brake with its document, unless a newer one is known. Throws
+   * Takes a logged record of a namespace or a brake with its document, unless a newer one is known. `keys` are those
+   * that the signer knows; of a brake that none of them signed it does not believe that a key is destroyed. Throws
    * SignerRefusal where the authority did not sign the namespace, or it does not continue the one that is known.
    */
-  async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+  async adopt(entry: Uint8Array, document: Uint8Array, keys: readonly PublicKey[]): Promise<void> {
     const { envelope, record } = parseRecordEntry(entry);
     const governed = this.#governedBy(record.ns);
     if (!equalBytes(documentCommitment(zeroSalt, document), record.doc))
       throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
     const type = subjectTypeOf(record.type);
     if (type === 'namespace') await this.#adoptNamespace(governed, envelope, record, document);
-    else if (type === 'brake') this.#adoptBrake(governed, record, document);
+    else if (type === 'brake') this.#adoptBrake(governed, record, document, await signersOf(envelope, keys));
     else throw new SignerRefusal('malformed', `${record.type} governs nothing`);
   }
 
@@ -132,8 +141,16 @@ export class Governance {
     return keys;
   }
 
-  /** Throws SignerRefusal unless the brake to sign only tightens; from then on it binds. */
-  tighten({ record, content }: RecordToSign): void {
+  /** Since which log index a key is stated to be destroyed; infinite where it is not. */
+  destroyedSince(ns: string | null, id: string): number {
+    return destroyedSince(this.#governed.get(ns ?? '')?.brake ?? null, id);
+  }
+
+  /**
+   * Throws SignerRefusal unless the brake to sign, which lands at log index `index`, only tightens, and calls no key
+   * destroyed that is here; from then on it binds.
+   */
+  tighten({ record, content }: RecordToSign, index: number, holds: Holds): void {
     const governed = this.#governedBy(record.ns);
     const namespace = namespaceOf(governed, record.ns);
     if (content === null || !equalBytes(documentCommitment(zeroSalt, content.document), record.doc))
@@ -141,8 +158,11 @@ export class Governance {
     const next = parseBrake(content.document);
     if (next.ns !== record.ns || next.rev !== record.rev)
       throw new SignerRefusal('malformed', 'the brake names another namespace or revision');
-    const problem = brakeStepProblem(namespace, governed.brake, next);
+    const problem = brakeStepProblem(namespace, governed.brake, next, index);
     if (problem !== null) throw new SignerRefusal('loosened', problem);
+    const held = next.destroyed?.find(({ id }) => holds(id));
+    if (held !== undefined)
+      throw new SignerRefusal('key_held', `key ${held.id} is not destroyed: the signer holds it`);
     this.#keepBrake(governed, next, content.document);
   }
 
@@ -194,16 +214,28 @@ export class Governance {
     governed.signing.clear();
   }
 
-  /** Whatever the server brings can only add to what binds, so nothing about it has to be believed. */
-  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array): void {
+  /**
+   * Whatever the server brings can only add to what binds, so nothing about it has to be believed. That a key is
+   * destroyed no authority takes back, and so it needs the signature of a brake key.
+   */
+  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array, signers: readonly PublicKey[]): void {
     const next = parseBrake(bytes);
     checkNames(next, record);
     const { namespace, brake: known } = governed;
-    // Of another epoch than the namespace's it says nothing, and must not replace what does.
-    if (namespace === null || next.epoch !== namespace.epoch) return;
+    if (namespace === null) return;
     const tightest = tightestBrake(namespace.epoch, [known, next]);
-    const until = tightest.until.filter(({ id }) => namespace.keys.some((key) => key.id === id));
-    const merged: BrakeDocument = { ...next, ...tightest, until };
+    const isListed = ({ id }: { id: string }): boolean => namespace.keys.some((key) => key.id === id);
+    const until = tightest.until.filter(isListed);
+    const isSigned = signers.some((signer) => signsBrakes(namespace, signer));
+    const more = (isSigned ? (next.destroyed ?? []) : []).filter(
+      (end) => isListed(end) && !Number.isFinite(destroyedSince(known, end.id)),
+    );
+    const destroyed = [...(known?.destroyed ?? []), ...more];
+    // Of another epoch than the namespace's it says nothing else, and must not replace what does.
+    const isOfEpoch = next.epoch === namespace.epoch;
+    if (!isOfEpoch && more.length === 0) return;
+    const { destroyed: _, ...base } = isOfEpoch ? { ...next, ...tightest, until } : (known ?? next);
+    const merged: BrakeDocument = { ...base, ...(destroyed.length > 0 && { destroyed }) };
     this.#keepBrake(governed, merged, utf8(JSON.stringify(merged)));
   }
 
@@ -218,6 +250,11 @@ function namespaceOf({ namespace }: Governed, ns: string): NamespaceDocument {
   if (namespace === null)
     throw new SignerRefusal('no_key', `the signer has not seen the namespace ${ns} yet`);
   return namespace;
+}
+
+function signsBrakes({ keys }: NamespaceDocument, signer: PublicKey): boolean {
+  const id = keyFingerprintText(signer);
+  return keys.some((key) => key.id === id && key.usages.includes('brake'));
 }
 
 function checkNames(document: NamespaceDocument | BrakeDocument, { ns, rev }: LogRecord): void {
@@ -241,8 +278,6 @@ async function checkStep(current: TrustRoot | undefined, next: TrustRoot): Promi
 /** The first index above `index` at which the range of some key, or of a requirement, begins or ends. */
 function nextBoundary({ brake, trust }: Governed, namespace: NamespaceDocument, index: number): number {
   const required = [...trust.require.values()].flatMap((rules) => rules.map(({ from }) => from));
-  const ends = namespace.keys.flatMap(({ from, until }) => [from, until ?? Number.POSITIVE_INFINITY]);
-  const cuts = brake?.until.map((cut) => cut.index) ?? [];
-  const boundaries = [...ends, ...cuts, ...required].filter((boundary) => boundary > index);
-  return Math.min(Number.POSITIVE_INFINITY, ...boundaries);
+  const next = required.filter((from) => from > index);
+  return Math.min(nextKeyBoundary(namespace, brake, index), ...next);
 }

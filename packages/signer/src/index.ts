@@ -14,6 +14,12 @@ export {
 } from './keystore/cloud-description.ts';
 export { CloudKeystore, type CloudSecrets, describeCloudKey } from './keystore/cloud-keystore.ts';
 export {
+  type Destruction,
+  destroyKeys,
+  finishDestruction,
+  type KeystoreFiles,
+} from './keystore/destroy-keys.ts';
+export {
   KeystoreError,
   PinRefused,
   pinRefusedExitCode,
@@ -28,7 +34,13 @@ export {
 export { readPassphraseFile, readPinFile, readVaultTokenFile } from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
-export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';
+export {
+  addToSealedKeystore,
+  createSealedKeystore,
+  type DestroyedKey,
+  openSealedKeystore,
+  openWithDestroyed,
+} from './keystore/sealed-file.ts';
 export { generateKeySpec, type KeySpec, SigningKey } from './keystore/signing-key.ts';
 export {
   readTokenDescription,

@@ -15,11 +15,12 @@ import { demandCell } from './cell/runtime.ts';
 import { Governance } from './governance.ts';
 import { readCloudDescription } from './keystore/cloud-description.ts';
 import { CloudKeystore } from './keystore/cloud-keystore.ts';
+import { collectGarbage } from './keystore/collect-garbage.ts';
 import { PinRefused, pinRefusedExitCode } from './keystore/keystore-error.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import { readPassphraseFile, readPinFile, readVaultTokenFile } from './keystore/passphrase-file.ts';
 import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
-import { openSealedKeystore } from './keystore/sealed-file.ts';
+import { openWithDestroyed } from './keystore/sealed-file.ts';
 import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
 import { Signer } from './signer.ts';
@@ -36,24 +37,13 @@ async function main(): Promise<void> {
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
   demandCell({ withToken: config.token !== undefined });
   demandOwnFiles(file, config);
-  const passphrase = readPassphraseFile(config.passphraseFile);
   using mark = Mark.open(config.mark, config.origin);
-  const sealed = openSealedKeystore(config.keystore, passphrase);
-  const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
-  const governance = new Governance(mark, versions);
   await using token = await openToken(config.token);
   using cloud = await openCloud(config.cloud);
   const held = [...(token?.keys ?? []), ...(cloud?.keys ?? [])];
-  const withHeld = (keys: readonly KeystoreKey[]): KeystoreKey[] => [...keys, ...held];
-  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-  const witnesses = new WitnessWatch(
-    () => governance.versions,
-    mark.checkpoint,
-    clock,
-    (message) => printAlarm('clock_differs', { message }),
-  );
-  const signer = new Signer(withHeld(sealed), { mark, governance, witnesses }, clock.now);
-  process.on('SIGHUP', () => reload(signer, config, withHeld));
+  const signer = await openSigner(config, mark, held);
+  reportReturned(signer);
+  process.on('SIGHUP', () => reload(signer, config, held));
   const alarmLine: ReportAlarm = (refusal) => printAlarm('signer_refused', refusal);
   const server = await listen(signer, config.socket, alarmLine, config.socketFor);
   closeCell(config);
@@ -62,17 +52,43 @@ async function main(): Promise<void> {
   server.close();
 }
 
-/** Keys may have been added. Where they cannot be read, the signer goes on with those that it has. */
-function reload(
-  signer: Signer,
-  config: SignerConfig,
-  withHeld: (keys: readonly KeystoreKey[]) => KeystoreKey[],
-): void {
+/** The keys are the signer's alone when this returns: what else referred to one would keep it in memory once it is destroyed. */
+async function openSigner(config: SignerConfig, mark: Mark, held: readonly KeystoreKey[]): Promise<Signer> {
+  const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
+  const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
+  const governance = new Governance(mark, versions);
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+  const witnesses = new WitnessWatch(
+    () => governance.versions,
+    mark.checkpoint,
+    clock,
+    (message) => printAlarm('clock_differs', { message }),
+  );
+  const parts = { mark, governance, witnesses };
+  return new Signer([...sealed.keys, ...held], parts, clock.now, sealed.destroyed);
+}
+
+/** A keystore from a backup may hold a key again that was destroyed. */
+function reportReturned({ returnedKeys }: Signer): void {
+  if (returnedKeys.length === 0) return;
+  const keys = returnedKeys.join(', ');
+  const message = `the keystore holds keys that were destroyed: ${keys}. They are not used; run tally keys destroy again`;
+  printAlarm('destroyed_key_returned', { message });
+}
+
+/** Keys may have come or gone. Where they cannot be read, the signer goes on with those that it has. */
+function reload(signer: Signer, config: SignerConfig, held: readonly KeystoreKey[]): void {
   try {
     demandReopenedFiles(config);
-    const sealed = openSealedKeystore(config.keystore, readPassphraseFile(config.passphraseFile));
-    signer.replaceKeys(withHeld(sealed));
-    process.stderr.write(`${JSON.stringify({ reloaded: config.keystore, keys: sealed.length })}\n`);
+    const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
+    signer.replaceKeys([...sealed.keys, ...held], sealed.destroyed);
+    reportReturned(signer);
+    const line = { reloaded: config.keystore, keys: sealed.keys.length };
+    // Once this turn has ended, so that nothing on its stack refers to the former keys.
+    setImmediate(() => {
+      collectGarbage();
+      process.stderr.write(`${JSON.stringify(line)}\n`);
+    });
   } catch (error) {
     printAlarm('keystore_not_reloaded', { message: messageOf(error) });
   }

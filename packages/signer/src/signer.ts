@@ -4,17 +4,22 @@
  * Owns the mark of the log. Everything it signs it builds itself from content that it was given.
  */
 import {
+  type AttestedKey,
   allPaths,
   type BrakeDocument,
   type Checkpoint,
   type Envelope,
   type EnvelopeSignature,
+  encodeAttestation,
   encodeEnvelope,
   encodePromise,
   encodeRecord,
   equalBytes,
   formatCheckpoint,
+  formatInstant,
   IntegrityError,
+  keyFingerprintText,
+  keyIdOf,
   leafHash,
   noteKeyId,
   noteSignatureType,
@@ -28,6 +33,7 @@ import {
 } from '@tallystick/core';
 import type { Governance } from './governance.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
+import type { DestroyedKey } from './keystore/sealed-file.ts';
 import { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, RateLimiter, rightsFor, type SigningRight } from './policy.ts';
@@ -45,6 +51,8 @@ export interface SignerDescription {
   /** The newest checkpoint that the log key signed. */
   mark: Checkpoint;
   keys: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
+  /** What is left of keys that were destroyed: without their public halves nobody could check what they signed. */
+  destroyed: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
   /** Newest first known per namespace: what they end stays ended. */
   brakes: BrakeDocument[];
 }
@@ -53,6 +61,9 @@ export class Signer {
   #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
   #issuingKeys: readonly SigningKey[] = [];
+  #destroyed: readonly DestroyedKey[] = [];
+  /** Key ids of destroyed keys that the keystore holds all the same. */
+  #returned: readonly string[] = [];
   /** The one key that may be in a token. */
   readonly #logKey: KeystoreKey;
   readonly #mark: Mark;
@@ -61,35 +72,56 @@ export class Signer {
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
-  /** @param now milliseconds, for rates and limits */
+  /**
+   * @param now milliseconds, for rates and limits
+   * @param destroyed what the keystore says of keys that it no longer holds
+   */
   constructor(
     keys: readonly KeystoreKey[],
     { mark, governance, witnesses }: { mark: Mark; governance: Governance; witnesses: WitnessWatch },
     now: () => number,
+    destroyed: readonly DestroyedKey[] = [],
   ) {
-    this.#logKey = this.#take(keys);
-    this.#mark = mark;
     this.#governance = governance;
+    this.#logKey = this.#take(keys, destroyed);
+    this.#mark = mark;
     this.#witnesses = witnesses;
     this.#rate = new RateLimiter(now);
     this.#now = now;
   }
 
   /** Goes on with the keys that a keystore holds now. Throws where they are not those of a signer, or of another log. */
-  replaceKeys(keys: readonly KeystoreKey[]): void {
+  replaceKeys(keys: readonly KeystoreKey[], destroyed: readonly DestroyedKey[] = []): void {
     const [logKey] = keys.filter((key) => key.usages.includes('log'));
     if (logKey?.keyid !== this.#logKey.keyid) throw new Error('the keystore has another log key than before');
-    this.#take(keys);
+    this.#take(keys, destroyed);
+  }
+
+  /** Key ids of keys that were destroyed and came back with the keystore, from a backup. None of them is used. */
+  get returnedKeys(): readonly string[] {
+    return this.#returned;
   }
 
   describe(): SignerDescription {
     const mark = this.#mark.checkpoint;
-    const keys = this.#keys.map(({ publicKey, usages, ns }) => ({ ...publicKey, usages, ns }));
-    return { origin: mark.origin, mark, keys, brakes: this.#governance.brakes };
+    const told = ({ publicKey, usages, ns }: DestroyedKey): SignerDescription['keys'][number] => {
+      return { ...publicKey, usages, ns };
+    };
+    return {
+      origin: mark.origin,
+      mark,
+      keys: this.#keys.map(told),
+      destroyed: this.#destroyed.map(told),
+      brakes: this.#governance.brakes,
+    };
   }
 
   /** Returns the log key. */
-  #take(keys: readonly KeystoreKey[]): KeystoreKey {
+  #take(opened: readonly KeystoreKey[], destroyed: readonly DestroyedKey[]): KeystoreKey {
+    const isDestroyed = ({ ns, publicKey }: KeystoreKey): boolean =>
+      Number.isFinite(this.#governance.destroyedSince(ns, keyFingerprintText(publicKey)));
+    const returned = opened.filter(isDestroyed);
+    const keys = opened.filter((key) => !isDestroyed(key));
     const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
     if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
     if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
@@ -103,6 +135,11 @@ export class Signer {
     }
     this.#keys = keys;
     this.#issuingKeys = issuingKeys;
+    this.#returned = returned.map(({ keyid }) => keyid);
+    this.#destroyed = [
+      ...destroyed,
+      ...returned.map(({ publicKey, usages, ns }) => ({ publicKey, usages, ns })),
+    ];
     return logKey;
   }
 
@@ -111,9 +148,13 @@ export class Signer {
     return this.#governance.adoptTrustRoot(envelopes);
   }
 
+  readonly #holds = (id: string): boolean =>
+    this.#keys.some(({ publicKey }) => keyFingerprintText(publicKey) === id);
+
   /** As `Governance.adopt`. */
   adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
-    return this.#governance.adopt(entry, document);
+    const known = [...this.#keys, ...this.#destroyed].map(({ publicKey }) => publicKey);
+    return this.#governance.adopt(entry, document, known);
   }
 
   /** A published checkpoint, as WitnessWatch.take. */
@@ -131,7 +172,7 @@ export class Signer {
       const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
       const rights = rightsFor(this.#issuingKeys, { ns, type, signing });
       for (const { limits } of rights) checkContent(limits, item, this.#now());
-      if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item);
+      if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item, index + nth, this.#holds);
       return { item, rights };
     });
     for (const [right, count] of countByKey(plans.flatMap(({ rights }) => rights)))
@@ -143,6 +184,30 @@ export class Signer {
       if (message.length > recordMessageMax) throw new SignerRefusal('malformed', 'record too long');
       return { payload, payloadType, signatures: rights.map(({ key }) => signature(key, message)) };
     });
+  }
+
+  /**
+   * What there is to say of keys, named by key id, or of all where none is named: signed by each that is here, and by
+   * the log key. Bytes of an envelope. Rejects with SignerRefusal for a key that was never here.
+   */
+  async attest(keyids: readonly string[]): Promise<Uint8Array> {
+    const held = this.#keys.map((key) => ({ ...attested(key, this.#governance), place: key.place, key }));
+    const known = [
+      ...held,
+      ...this.#destroyed.map((key) => ({ ...attested(key, this.#governance), place: null, key: null })),
+    ];
+    const unknown = keyids.find((id) => !known.some(({ publicKey }) => keyIdOf(publicKey) === id));
+    if (unknown !== undefined) throw new SignerRefusal('no_key', `the signer never held a key ${unknown}`);
+    const keys = known.filter(({ publicKey }) => keyids.length === 0 || keyids.includes(keyIdOf(publicKey)));
+    const { origin, size, root } = this.#mark.checkpoint;
+    const payloadType = payloadTypes.attestation;
+    const payload = encodeAttestation({ origin, at: formatInstant(this.#now()), size, root, keys });
+    const message = preAuthEncoding(payloadType, payload);
+    const signing = new Set([this.#logKey, ...keys.flatMap(({ key }) => key ?? [])]);
+    const signatures = await Promise.all(
+      [...signing].map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })),
+    );
+    return encodeEnvelope({ payload, payloadType, signatures });
   }
 
   /** The entries of a batch and the promise over them; all or none. Rejects with SignerRefusal. */
@@ -217,6 +282,14 @@ export class Signer {
       throw new SignerRefusal('fork', error.message);
     }
   }
+}
+
+function attested(
+  { publicKey, usages, ns }: DestroyedKey,
+  governance: Governance,
+): Omit<AttestedKey, 'place'> {
+  const since = governance.destroyedSince(ns, keyFingerprintText(publicKey));
+  return { publicKey, usages, ns, destroyed: Number.isFinite(since) ? since : null };
 }
 
 function signature(key: SigningKey, message: Uint8Array): EnvelopeSignature {

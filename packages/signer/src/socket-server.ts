@@ -116,15 +116,19 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
   const request = parseRequest(frame.header, frame.attachments);
   switch (request.op) {
     case 'hello': {
-      const { origin, mark, keys, brakes } = signer.describe();
+      const { origin, mark, keys, destroyed, brakes } = signer.describe();
+      const told = (key: (typeof keys)[number]): object => ({ ...key, key: base64(key.key) });
       return encodeFrame({
         id,
         origin,
         mark: { origin, size: mark.size, root: base64(mark.root) },
-        keys: keys.map((key) => ({ ...key, key: base64(key.key) })),
+        keys: keys.map(told),
+        destroyed: destroyed.map(told),
         brakes: brakes.map((brake) => JSON.stringify(brake)),
       });
     }
+    case 'attest':
+      return encodeFrame({ id }, [await signer.attest(request.keyids)]);
     case 'batch': {
       const { entries, promise } = await signer.signBatch(request.batch);
       return encodeFrame({ id, lengths: entries.map(({ length }) => length) }, [...entries, promise]);

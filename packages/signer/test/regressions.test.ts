@@ -182,7 +182,7 @@ describe('a keystore', () => {
 describe('a client', () => {
   it('keeps one connection after it was answered with garbage', async () => {
     const path = join(scratchDirectory(), 'signer.sock');
-    const hello = { origin, mark: { origin, size: 0, root: hash }, keys: [], brakes: [] };
+    const hello = { origin, mark: { origin, size: 0, root: hash }, keys: [], destroyed: [], brakes: [] };
     const open = new Set<Socket>();
     let answered = 0;
     const fake = createServer((socket) => {

@@ -171,6 +171,7 @@ describe('a client', () => {
         origin,
         mark: { origin, size: 7, root: base64(new Uint8Array(32)) },
         keys: [],
+        destroyed: [],
         brakes: [],
       };
       socket.once('data', () =>

@@ -11,6 +11,7 @@ import {
   noteSignatureType,
   parseSignedCheckpoint,
   utf8,
+  verifyAttestation,
   verifyLogSignatures,
   verifyPromise,
 } from '@tallystick/core';
@@ -136,6 +137,15 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
         signed = size;
       }
       for (const answer of await Promise.all(batches)) await checkPromise(answer);
+    });
+
+    it('attests that the log key is in the token, and proves it by a signature of the token', async () => {
+      const logKeys = { origin, keys: [logKey.publicKey] };
+      const { keys } = await verifyAttestation(await client.attest([]), logKeys);
+      const places = keys.map(({ place }) => (place?.kind === 'token' ? place : place?.kind));
+      const [inToken, ...others] = places;
+      expect(inToken).toMatchObject({ kind: 'token', token: 'tally', extractable: false });
+      expect(new Set(others)).toEqual(new Set(['sealed-file']));
     });
 
     it('is unavailable while the token is away, signs no second history, and goes on when it is back', async () => {

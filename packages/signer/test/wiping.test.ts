@@ -1,9 +1,11 @@
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
-import { base64, decodeBase64, utf8 } from '@tallystick/core';
+import { base64, decodeBase64, keyFingerprintText, utf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { destroyKeys } from '../src/keystore/destroy-keys.ts';
 import { readPassphraseFile } from '../src/keystore/passphrase-file.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { takeSeeds } from '../src/keystore/sealed-seeds.ts';
+import { type KeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { endSigners, passphrase, runSigner, SignerFiles } from './support/running-signer.ts';
 import { keySpecs } from './support/signing.ts';
 
@@ -92,8 +94,17 @@ describe('taking seeds out of the text of a keystore', () => {
   );
 });
 
-/** All that a process may write to, as a debugger would. */
+/** All that a process may write to, as a debugger would: while it stands still, or parts would go away meanwhile. */
 function memoryOf(pid: number): Buffer[] {
+  process.kill(pid, 'SIGSTOP');
+  try {
+    return stoppedMemoryOf(pid);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
+function stoppedMemoryOf(pid: number): Buffer[] {
   const memory = openSync(`/proc/${pid}/mem`, 'r');
   try {
     const areas = readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/^(\w+)-(\w+) rw.*$/gm);
@@ -122,5 +133,23 @@ describe.skipIf(process.platform !== 'linux')('the memory of a signer that liste
     expect(finds(files.config.socket)).toBe(true);
     expect(finds(passphrase)).toBe(false);
     for (const { seed } of specs) expect(finds(seed)).toBe(false);
+  });
+
+  it('holds the seed of a key while it has the key, and no more once that was destroyed', async () => {
+    const specs = keySpecs();
+    const file = `${files.directory}/keys/other.json`;
+    createSealedKeystore(file, passphrase, specs);
+    files.configure({ keystore: file });
+    const running = runSigner(files);
+    await running.listening();
+    const [, license, other] = specs as [KeySpec, KeySpec, KeySpec];
+    const holds = ({ seed }: KeySpec): boolean =>
+      memoryOf(running.child.pid ?? 0).some((part) => part.includes(Buffer.from(seed, 'base64')));
+    expect(holds(license)).toBe(true);
+    const ids = [keyFingerprintText(new SigningKey(license).publicKey)];
+    expect(destroyKeys({ ...files.config, keystore: file }, { ids, keepsPublic: true })).toBe(true);
+    running.child.kill('SIGHUP');
+    await vi.waitFor(() => expect(running.output.stderr).toContain('"reloaded"'), { timeout: 10_000 });
+    expect([holds(license), holds(other)]).toEqual([false, true]);
   });
 });

@@ -148,7 +148,8 @@ export async function openLedger(
     signer: options.wrapSigner?.(direct) ?? direct,
     cosigners,
     mark: signer.describe().mark,
-    signedBrake: signer.describe().brakes.find((brake) => brake.ns === identity.namespace.ns) ?? null,
+    signedBrake: async () =>
+      signer.describe().brakes.find((brake) => brake.ns === identity.namespace.ns) ?? null,
     trust: [trust],
     saveTrust: async () => {},
     ns: identity.namespace.ns,

@@ -5,7 +5,7 @@ import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tally
 import { asArray, asObject, type PublicKey, parseJsonText, parsePublicKey } from '@tallystick/core';
 import { type IndexLicenseKey, SqliteStore } from '@tallystick/ledger';
 import { type Layout, layoutOf, readTrustRootFile, type SystemDescription } from '@tallystick/server';
-import { Mark, MarkError, openSealedKeystore } from '@tallystick/signer';
+import { Mark, MarkError, openWithDestroyed, readPassphraseFile } from '@tallystick/signer';
 import { Unavailable } from '@tallystick/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
@@ -123,8 +123,9 @@ function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
       const { keys } = asObject(parseJsonText(readFileSync(known, 'utf8').trimEnd()), 'keys');
       return asArray(keys, 'keys', 1024).map((key) => parsePublicKey(key, 'key'));
     }
-    const passphrase = readFileSync(layout.secrets.onlinePassphrase, 'utf8').trim();
-    return openSealedKeystore(layout.keys.online, passphrase).map(({ publicKey }) => publicKey);
+    const passphrase = readPassphraseFile(layout.secrets.onlinePassphrase);
+    const { keys, destroyed } = openWithDestroyed(layout.keys.online, passphrase);
+    return [...keys, ...destroyed].map(({ publicKey }) => publicKey);
   } catch (error) {
     throw usageError(
       `The public keys cannot be read: ${messageOf(error)}.`,

@@ -1,6 +1,6 @@
 /** `tally keys`: which keys sign, and how they come and go. */
 
-import { effectiveUntil, type NamespaceKey } from '@tallystick/core';
+import { destroyedSince, effectiveUntil, type NamespaceKey } from '@tallystick/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
@@ -9,17 +9,23 @@ import { type CurrentTrust, currentTrust, signingKeys } from '../governing/curre
 import { isNamed, keyIdOfFingerprint } from '../governing/revision.ts';
 import { describeResult } from '../output/results.ts';
 import { Session } from '../session.ts';
+import { registerAttest } from './keys-attest.ts';
 import { registerDescribe } from './keys-describe.ts';
+import { registerDestroy } from './keys-destroy.ts';
 import { registerGenerate } from './keys-generate.ts';
 import { registerAffected, registerReissue } from './keys-hole.ts';
 
 export function registerKeys(program: Command, context: Context): void {
-  const keys = program.command('keys').summary('list, generate, describe, rotate and end signing keys');
+  const keys = program
+    .command('keys')
+    .summary('list, generate, describe, rotate, end and destroy signing keys');
   registerList(keys, context);
   registerGenerate(keys, context);
   registerDescribe(keys, context);
   registerRotate(keys, context);
   registerRevoke(keys, context);
+  registerDestroy(keys, context);
+  registerAttest(keys, context);
   registerAffected(keys, context);
   registerReissue(keys, context);
 }
@@ -30,7 +36,7 @@ interface KeyRow {
   usages: string[];
   from: number;
   until: number | null;
-  state: 'signs' | 'stands by' | 'not yet' | 'ended' | 'in force';
+  state: 'signs' | 'stands by' | 'not yet' | 'ended' | 'in force' | 'destroyed';
 }
 
 function registerList(parent: Command, context: Context): void {
@@ -69,7 +75,9 @@ function rowsOf(current: CurrentTrust): KeyRow[] {
       usages: key.usages,
       from: key.from,
       until: Number.isFinite(until) ? until : null,
-      state: stateOf(key, until, size, signing),
+      state: Number.isFinite(destroyedSince(brake.document, key.id))
+        ? 'destroyed'
+        : stateOf(key, until, size, signing),
     };
   });
 }

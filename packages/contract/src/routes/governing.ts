@@ -107,7 +107,7 @@ export const governingRoutes: GoverningRoutes = {
     command: null,
   },
   'brake.tighten': mutation('brake.tighten', {
-    summary: 'Lock the namespace further, raise its smallest epoch, or end the range of keys',
+    summary: 'Lock the namespace further, raise its smallest epoch, end keys, or say that they are destroyed',
     verb: 'tighten',
     problems: ['may_only_tighten', 'in_use'],
   }),

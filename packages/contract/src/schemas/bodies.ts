@@ -279,6 +279,10 @@ export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {
       )
       .max(CUTS_MAX)
       .exactOptional(),
+    destroyed: described(
+      z.array(text).max(CUTS_MAX),
+      'Keys, named as in until, whose private half is gone; they had to end before',
+    ).exactOptional(),
     mayStopIssuing: described(
       boolean,
       'True where it is meant that no key is left for some kind of record',

@@ -111,12 +111,20 @@ const namespaceDocument: z.ZodType<NamespaceDocument> = kept<NamespaceDocument>(
   keys: z.array(namespaceKey).max(KEYS_MAX),
 });
 
+/** A key by its fingerprint, and a log index. */
+export const keyEnd: z.ZodType<BrakeDocument['until'][number]> = kept<BrakeDocument['until'][number]>({
+  id: hash,
+  index: natural,
+});
+const keyEnds = z.array(keyEnd).max(KEYS_MAX);
+
 const brakeDocument: z.ZodType<BrakeDocument> = kept<BrakeDocument>({
   ...head('brake', z.literal('brake')),
   epoch: natural,
   lock: lockLevel,
   minEpoch: natural,
-  until: z.array(kept<BrakeDocument['until'][number]>({ id: hash, index: natural })).max(KEYS_MAX),
+  until: keyEnds,
+  destroyed: keyEnds.exactOptional(),
 });
 
 const productDocument: z.ZodType<ProductDocument> = kept<ProductDocument>({

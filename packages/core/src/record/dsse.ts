@@ -25,6 +25,7 @@ export const payloadTypes = {
   trustRoot: 'application/vnd.tallystick.trust.root.v1+json',
   promise: 'application/vnd.tallystick.promise.v1+json',
   lease: 'application/vnd.tallystick.lease.v1+json',
+  attestation: 'application/vnd.tallystick.key.attestation.v1+json',
 } as const;
 
 const signaturesMax = 64;

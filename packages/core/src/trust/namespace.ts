@@ -70,15 +70,26 @@ export interface BrakeDocument {
   epoch: number;
   lock: LockLevel;
   minEpoch: number;
-  until: { id: string; index: number }[];
+  until: KeyEnd[];
+  /**
+   * Keys whose private half is gone, with the log index that this was to be stated at: from there on they sign nothing,
+   * in whatever epoch. Left out while there is none.
+   */
+  destroyed?: KeyEnd[];
+}
+
+/** A key by its fingerprint, and a log index. */
+export interface KeyEnd {
+  id: string;
+  index: number;
 }
 
 /** The parts of the two documents that say which keys may sign. */
 type KeyList = Pick<NamespaceDocument, 'epoch' | 'keys'>;
-type KeyCuts = Pick<BrakeDocument, 'epoch' | 'until'>;
+type KeyCuts = Pick<BrakeDocument, 'epoch' | 'until' | 'destroyed'>;
 type Locking = Pick<BrakeDocument, 'epoch' | 'lock'>;
 /** What a brake tightens. */
-type Braking = Pick<BrakeDocument, 'epoch' | 'lock' | 'minEpoch' | 'until'>;
+type Braking = Pick<BrakeDocument, 'epoch' | 'lock' | 'minEpoch' | 'until' | 'destroyed'>;
 
 /**
  * How far the time in a namespace record may lie behind the entries before it, in milliseconds: its authority signs
@@ -144,11 +155,8 @@ export function parseBrake(bytes: Uint8Array): BrakeDocument {
 export function readBrake(json: JsonObject): BrakeDocument {
   const head = parseDocumentHead(json, 'brake');
   if (head.id !== 'brake') throw malformed('brake: id');
-  const until = asArray(json.until, 'until', keysMax).map((item) => {
-    const { id, index } = closedMembers(item, ['id', 'index'], 'until');
-    return { id: parseKeyId(id), index: asCount(index, 'until.index') };
-  });
-  if (new Set(until.map(({ id }) => id)).size !== until.length) throw malformed('brake lists a key twice');
+  const until = parseKeyEnds(json.until, 'until');
+  const destroyed = json.destroyed === undefined ? [] : parseKeyEnds(json.destroyed, 'destroyed');
   return {
     v: 1,
     type: 'brake',
@@ -158,7 +166,17 @@ export function readBrake(json: JsonObject): BrakeDocument {
     crit: [],
     ...parseEpochs(json),
     until,
+    ...(destroyed.length > 0 && { destroyed }),
   };
+}
+
+function parseKeyEnds(value: JsonValue | undefined, what: string): KeyEnd[] {
+  const ends = asArray(value, what, keysMax).map((item) => {
+    const { id, index } = closedMembers(item, ['id', 'index'], what);
+    return { id: parseKeyId(id), index: asCount(index, `${what}.index`) };
+  });
+  if (new Set(ends.map(({ id }) => id)).size !== ends.length) throw malformed('brake lists a key twice');
+  return ends;
 }
 
 /**
@@ -227,71 +245,55 @@ export function effectiveUntil(
   brake: KeyCuts | null,
   key: Pick<NamespaceKey, 'id' | 'until'>,
 ): number {
-  const braked = brake?.epoch === epoch ? brake.until.find((cut) => cut.id === key.id)?.index : undefined;
-  return Math.min(key.until ?? Number.POSITIVE_INFINITY, braked ?? Number.POSITIVE_INFINITY);
+  return Math.min(
+    key.until ?? Number.POSITIVE_INFINITY,
+    brake?.epoch === epoch ? indexOf(brake.until, key.id) : Number.POSITIVE_INFINITY,
+    destroyedSince(brake, key.id),
+  );
 }
 
-/** What brakes of one epoch say together; those of other epochs say nothing about it. */
+/** The log index from which a key counts as destroyed, in every epoch; infinite where it does not. */
+export function destroyedSince(brake: Pick<BrakeDocument, 'destroyed'> | null, id: string): number {
+  return indexOf(brake?.destroyed ?? [], id);
+}
+
+function indexOf(ends: readonly KeyEnd[], id: string): number {
+  return ends.find((end) => end.id === id)?.index ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * What brakes of one epoch say together; those of other epochs say nothing about it, but for the keys that they call
+ * destroyed.
+ */
 export function tightestBrake(epoch: number, brakes: readonly (Braking | null)[]): Omit<Braking, 'epoch'> {
   let lock = 0;
   let minEpoch = 0;
-  const until = new Map<string, number>();
   for (const brake of brakes) {
     if (brake?.epoch !== epoch) continue;
     lock = Math.max(lock, lockLevels.indexOf(brake.lock));
     minEpoch = Math.max(minEpoch, brake.minEpoch);
-    for (const { id, index } of brake.until) until.set(id, Math.min(index, until.get(id) ?? index));
   }
-  const cuts = [...until].map(([id, index]) => ({ id, index }));
-  return { lock: lockLevels[lock] as LockLevel, minEpoch, until: cuts };
+  const until = lowestEnds(brakes.map((brake) => (brake?.epoch === epoch ? brake.until : [])));
+  const destroyed = lowestEnds(brakes.map((brake) => brake?.destroyed ?? []));
+  return {
+    lock: lockLevels[lock] as LockLevel,
+    minEpoch,
+    until,
+    ...(destroyed.length > 0 && { destroyed }),
+  };
 }
 
-/**
- * Why `next` may not follow `current` as the namespace, or null where it may: keys never leave, their ranges
- * never widen, and the epoch never falls. `index` is where the record would land.
- */
-export function namespaceStepProblem(
-  current: NamespaceDocument | null,
-  next: NamespaceDocument,
-  index: number,
-): string | null {
-  if (current !== null && next.epoch < current.epoch) return 'the epoch fell';
-  if (current !== null && next.epoch === current.epoch) {
-    if (next.minEpoch < current.minEpoch) return 'minEpoch fell within an epoch';
-    if (lockLevels.indexOf(next.lock) < lockLevels.indexOf(current.lock))
-      return 'the lock loosened within an epoch';
-  }
-  for (const before of current?.keys ?? []) {
-    const after = next.keys.find((key) => key.id === before.id);
-    if (after === undefined) return `key ${before.id} left the list`;
-    if (after.from !== before.from || after.alg !== before.alg)
-      return `key ${before.id} changed its range or kind`;
-    if (after.usages.join() !== before.usages.join()) return `key ${before.id} changed its usages`;
-    if (before.until !== null && (after.until === null || after.until > before.until)) {
-      return `until of key ${before.id} rose`;
-    }
-  }
-  const introduced = next.keys.filter((key) => !current?.keys.some((before) => before.id === key.id));
-  const early = introduced.find((key) => index > key.from);
-  return early === undefined ? null : `key ${early.id} is valid from an index that has passed`;
+function lowestEnds(lists: readonly (readonly KeyEnd[])[]): KeyEnd[] {
+  const lowest = new Map<string, number>();
+  for (const { id, index } of lists.flat()) lowest.set(id, Math.min(index, lowest.get(id) ?? index));
+  return [...lowest].map(([id, index]) => ({ id, index }));
 }
 
-/** Why `next` may not follow `current` as the brake of `namespace`, or null where it may. */
-export function brakeStepProblem(
-  namespace: NamespaceDocument,
-  current: BrakeDocument | null,
-  next: BrakeDocument,
-): string | null {
-  if (next.epoch !== namespace.epoch) return 'the brake is of another epoch than the namespace';
-  const before = current?.epoch === next.epoch ? current : null;
-  const lockMin = lockLevels.indexOf(before?.lock ?? 'open');
-  if (lockLevels.indexOf(next.lock) < lockMin) return 'the lock loosened';
-  if (next.minEpoch < (before?.minEpoch ?? 0)) return 'minEpoch fell';
-  for (const cut of before?.until ?? []) {
-    const kept = next.until.find((item) => item.id === cut.id);
-    if (kept === undefined || kept.index > cut.index) return `until of key ${cut.id} loosened`;
-  }
-  return null;
+/** The first log index above `index` at which the range of any key begins or ends. */
+export function nextKeyBoundary({ keys }: KeyList, brake: KeyCuts | null, index: number): number {
+  const ranges = keys.flatMap(({ from, until }) => [from, until ?? Number.POSITIVE_INFINITY]);
+  const ends = [...(brake?.until ?? []), ...(brake?.destroyed ?? [])].map((end) => end.index);
+  return Math.min(Number.POSITIVE_INFINITY, ...[...ranges, ...ends].filter((boundary) => boundary > index));
 }
 
 function parseEpochs(json: JsonObject): { epoch: number; lock: LockLevel; minEpoch: number } {

@@ -1,5 +1,5 @@
 /** Bundles met by a client that remembers what it has seen. */
-import type { IntegrityCode, Remembered } from '../../src/index.ts';
+import type { Bundle, IntegrityCode, Remembered } from '../../src/index.ts';
 import { accepted, type BundleCase, memory, refused, story } from './bundle-case.ts';
 import { b64, fingerprint } from './signers.ts';
 import { type Anchor, Cast, licenseId, otherLicenseId, startSeconds, World } from './world.ts';
@@ -146,5 +146,28 @@ function epochCases(): BundleCase[] {
       ahead.bundle(licenseId, ahead.anchor()),
     ),
     accepted('a brake of an earlier epoch is ignored', behind, anchor, behind.bundle(licenseId, anchor)),
+    ...destroyedCases(cast),
+  ];
+}
+
+/** The record of the license is at index 3. */
+function destroyedCases(cast: Cast): BundleCase[] {
+  const id = b64(fingerprint(cast.license));
+  const destroyed = (index: number): { world: World; anchor: Anchor; bundle: Bundle } => {
+    const brake = { until: [{ id, index }], destroyed: [{ id, index }] };
+    const world = new World({ cast, namespace: { epoch: 1 }, brake });
+    world.record({ id: licenseId });
+    const anchor = world.anchor();
+    return { world, anchor, bundle: world.bundle(licenseId, anchor) };
+  };
+  const [before, after] = [destroyed(4), destroyed(3)];
+  return [
+    accepted('a key before it was destroyed', before.world, before.anchor, before.bundle),
+    refused(
+      'a destroyed key, in an epoch that released the brake',
+      'KEY_NOT_VALID',
+      after.world,
+      after.bundle,
+    ),
   ];
 }

@@ -291,6 +291,7 @@ export class Sequencer {
     try {
       const refusal = await signing.then(() => null, asError);
       if (this.#failedFrom !== null || refusal !== null) {
+        if (refusal !== null) await this.#parts.governing.learn();
         this.#takeBack(batch, refusal);
         return;
       }

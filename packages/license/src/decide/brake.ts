@@ -1,4 +1,4 @@
-import { decodeBase64, entitledKeys, hex, tightestBrake } from '@tallystick/core';
+import { decodeBase64, effectiveUntil, entitledKeys, hex, tightestBrake } from '@tallystick/core';
 import type { Change } from '../change.ts';
 import { LOCK_LEVELS } from '../check-transition.ts';
 import type { BrakeTighten, KeyCut } from '../commands.ts';
@@ -10,16 +10,22 @@ import { expected, refuseNoChange } from './subjects.ts';
 
 const NEEDED_USAGES = ['product', 'plan', 'customer', 'license'] as const;
 
-/** Locks the namespace further, raises its smallest epoch, or ends the range of keys. */
+/** Locks the namespace further, raises its smallest epoch, ends the range of keys, or says that they are destroyed. */
 export function tightenBrake(view: View, command: BrakeTighten, env: Environment): Change[] {
   const named = view.subject('namespace', 'namespace');
   const namespace = expected(named, 'namespace', 'namespace', undefined).document;
   const current = expected(view.subject('brake', 'brake'), 'brake', 'brake', command.expectedRev);
   const before = tightestBrake(namespace.epoch, [current.document, env.signedBrake]);
+  const until = lowerCuts(before.until, command.until ?? [], namespace, env.index);
+  const destroyed = moreDestroyed(before.destroyed ?? [], command.destroyed ?? [], namespace, {
+    until,
+    now: env.index,
+  });
   const tightened = {
     lock: tighterLock(before.lock, command.lock),
     minEpoch: higherEpoch(before.minEpoch, command.minEpoch, namespace),
-    until: lowerCuts(before.until, command.until ?? [], namespace, env.index),
+    until,
+    ...(destroyed.length > 0 && { destroyed }),
   };
   const document: BrakeDocument = {
     ...current.document,
@@ -64,7 +70,11 @@ function lowerCuts(
 ): BrakeDocument['until'] {
   const until = new Map(before.map(({ id, index }) => [id, index]));
   for (const [at, cut] of cuts.entries()) {
-    const { id } = keyNamed(namespace, cut.key, `$.until[${at}].key`);
+    const path = `$.until[${at}].key`;
+    const { id, usages } = keyNamed(namespace, cut.key, path);
+    if (usages.includes('brake')) {
+      refuse('input_invalid', 'The brake cannot end its own key: that takes a namespace revision.', { path });
+    }
     const known = until.get(id);
     // Asked for without an index, it may have ended before: then it stays so.
     const index = cut.index ?? Math.min(now, known ?? now);
@@ -76,13 +86,30 @@ function lowerCuts(
   return [...until].map(([id, index]) => ({ id, index }));
 }
 
+/** Nothing could undo it, so it is said only of keys that have ended. */
+function moreDestroyed(
+  before: BrakeDocument['until'],
+  names: readonly string[],
+  namespace: NamespaceDocument,
+  { until, now }: Pick<BrakeDocument, 'until'> & { now: number },
+): BrakeDocument['until'] {
+  const destroyed = new Map(before.map(({ id, index }) => [id, index]));
+  for (const [at, name] of names.entries()) {
+    const path = `$.destroyed[${at}]`;
+    const key = keyNamed(namespace, name, path);
+    if (destroyed.has(key.id)) continue;
+    if (effectiveUntil(namespace, { epoch: namespace.epoch, until }, key) > now) {
+      refuse('state_forbids', `The key ${name} has not ended: end its range first.`, { path });
+    }
+    destroyed.set(key.id, now);
+  }
+  return [...destroyed].map(([id, index]) => ({ id, index }));
+}
+
 function keyNamed(namespace: NamespaceDocument, name: string, path: string): NamespaceKey {
   const found = namespace.keys.find(({ id }) => id === name || shortId(id) === name);
   if (found === undefined) {
     refuse('input_invalid', `The namespace lists no key ${name}.`, { path });
-  }
-  if (found.usages.includes('brake')) {
-    refuse('input_invalid', 'The brake cannot end its own key: that takes a namespace revision.', { path });
   }
   return found;
 }
@@ -113,7 +140,7 @@ function checkStillIssuing(
 }
 
 function saysTheSame(before: BrakeDocument, after: BrakeDocument): boolean {
-  const told = ({ epoch, lock, minEpoch, until }: BrakeDocument): string =>
-    JSON.stringify({ epoch, lock, minEpoch, until });
+  const told = ({ epoch, lock, minEpoch, until, destroyed }: BrakeDocument): string =>
+    JSON.stringify({ epoch, lock, minEpoch, until, destroyed });
   return told(before) === told(after);
 }

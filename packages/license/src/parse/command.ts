@@ -40,6 +40,7 @@ const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
     lock: optional(oneOf('open', 'heightened', 'read-only', 'frozen', 'sealed')),
     minEpoch: optional(natural),
     until: optional(listOf(keyCut, CUTS_MAX)),
+    destroyed: optional(listOf(text, CUTS_MAX)),
     mayStopIssuing: optional(boolean),
     expectedRev,
   }),

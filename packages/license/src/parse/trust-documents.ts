@@ -7,7 +7,17 @@ import type {
   Support,
 } from '../documents.ts';
 import { subjectType, version } from './head.ts';
-import { documentOf, integer, listOf, nullable, oneOf, open, type Reader, textThat } from './reader.ts';
+import {
+  documentOf,
+  integer,
+  listOf,
+  nullable,
+  oneOf,
+  open,
+  optional,
+  type Reader,
+  textThat,
+} from './reader.ts';
 import { duration, hash, namespaceName, text } from './scalars.ts';
 
 /** Readers of the two public documents, `namespace` and `brake`. */
@@ -36,6 +46,8 @@ const key: Reader<NamespaceKey> = open({
   limits,
 });
 
+const keyEnds: Reader<BrakeDocument['until']> = listOf(open({ id: hash, index: natural }), KEYS_MAX);
+
 export const namespaceDocument: Reader<NamespaceDocument> = documentOf<NamespaceDocument>({
   v: version,
   type: subjectType('namespace'),
@@ -60,5 +72,6 @@ export const brakeDocument: Reader<BrakeDocument> = documentOf<BrakeDocument>({
   epoch: natural,
   lock,
   minEpoch: natural,
-  until: listOf(open<{ id: string; index: number }>({ id: hash, index: natural }), KEYS_MAX),
+  until: keyEnds,
+  destroyed: optional(keyEnds),
 });

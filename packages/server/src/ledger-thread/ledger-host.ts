@@ -105,7 +105,7 @@ export class LedgerHost implements AsyncDisposable {
       signer,
       cosigners: quorum,
       mark: hello.mark,
-      signedBrake: hello.brakes.find((brake) => brake.ns === config.ns) ?? null,
+      signedBrake: async () => (await signer.hello()).brakes.find((brake) => brake.ns === config.ns) ?? null,
       trust: chain,
       saveTrust: async (longer) => writeTrustRootFile(config.trustRoot, envelopesOf(longer)),
       ns: config.ns,

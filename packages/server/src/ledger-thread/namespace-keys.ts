@@ -52,8 +52,10 @@ export class NamespaceKeys {
     this.#take(await this.#signer.hello());
   }
 
-  #take({ keys }: SignerHello): void {
-    const found = keys.filter((key) => key.ns === this.#ns).map(({ alg, key }) => ({ alg, key }));
+  #take({ keys, destroyed }: SignerHello): void {
+    const found = [...keys, ...destroyed]
+      .filter((key) => key.ns === this.#ns)
+      .map(({ alg, key }) => ({ alg, key }));
     const gone = this.#all.filter((known) => !found.some((key) => isSame(key, known)));
     const all = [...found, ...gone];
     // In the file first: what is known here may be listed in the namespace a moment later.

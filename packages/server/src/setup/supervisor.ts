@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import {
   awsCredentialFiles,
   type CellFiles,
+  finishDestruction,
   type Launch,
   pinRefusedExitCode,
   signerLaunch,
@@ -119,6 +120,8 @@ export class Supervisor {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const chosen = await choosePorts(ports ?? system.ports);
+    // Before anybody follows the keystore: a signer that starts does not take signals yet.
+    finishDestruction({ keystore: layout.keys.online, passphraseFile: layout.secrets.onlinePassphrase });
     this.#followKeystore(layout.keys.online);
     await this.#launch('signer', signerLaunchOf(layout, system));
     const cosigners: Record<string, string> = {};
@@ -142,7 +145,7 @@ export class Supervisor {
     this.#rememberAddresses();
   }
 
-  /** Keys that are added to the keystore are the signer's a moment later. */
+  /** Keys that come into the keystore or leave it do so in the signer a moment later. */
   #followKeystore(file: string): void {
     watchFile(file, { interval: keystoreIntervalMs, persistent: false }, () => {
       const signer = this.#children.find(({ name }) => name === 'signer')?.process;

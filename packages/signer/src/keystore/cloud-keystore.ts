@@ -1,5 +1,5 @@
 /** Keys in a service that signs over the network. The private halves never leave it. */
-import { equalBytes, isSignedBy, type PublicKey, utf8 } from '@tallystick/core';
+import { equalBytes, isSignedBy, type KeyPlace, type PublicKey, utf8 } from '@tallystick/core';
 import { AwsKms } from './aws-kms.ts';
 import { cloudAlgorithm } from './cloud-algorithms.ts';
 import type { CloudDescription, CloudKeyDescription, CloudPlace } from './cloud-description.ts';
@@ -23,9 +23,11 @@ export class CloudKeystore implements Disposable {
   readonly keys: readonly DescribedKey[];
   readonly #service: CloudService;
 
-  private constructor(service: CloudService, descriptions: readonly CloudKeyDescription[]) {
+  private constructor(service: CloudService, { keys, ...place }: CloudDescription) {
     this.#service = service;
-    this.keys = descriptions.map((each) => new DescribedKey(each, (message) => sign(service, each, message)));
+    this.keys = keys.map(
+      (each) => new DescribedKey(each, placeOf(place, each), (message) => sign(service, each, message)),
+    );
   }
 
   /**
@@ -36,7 +38,7 @@ export class CloudKeystore implements Disposable {
     const service = await connect(description, secrets);
     try {
       await Promise.all(description.keys.map((each) => checkKey(service, each)));
-      return new CloudKeystore(service, description.keys);
+      return new CloudKeystore(service, description);
     } catch (error) {
       service[Symbol.dispose]();
       throw error;
@@ -72,6 +74,13 @@ export async function describeCloudKey(
   const described = { id: lastingId, publicKey: { alg, key }, usages, ns };
   await sign(service, described, trialMessage);
   return { ...place, keys: [described] };
+}
+
+function placeOf(place: CloudPlace, { id }: CloudKeyDescription): KeyPlace {
+  const { service } = place;
+  const address =
+    service === 'aws-kms' ? (place.endpoint ?? place.region) : `${place.address}/${place.mount}`;
+  return { kind: 'service', service, address, id };
 }
 
 async function connect(place: CloudPlace, { vaultToken }: CloudSecrets): Promise<CloudService> {

@@ -1,5 +1,5 @@
 /** A private key as whatever signs with it sees it, in memory or in a token. */
-import type { KeyLimits, PublicKey } from '@tallystick/core';
+import type { KeyLimits, KeyPlace, PublicKey } from '@tallystick/core';
 
 /**
  * `root` and `authority` keys live in a keystore that the server's signer never opens. A `rehearsal` key signs
@@ -28,6 +28,7 @@ export interface KeystoreKey {
   /** Namespace that the key belongs to; null for root and log keys. */
   readonly ns: string | null;
   readonly limits: KeyLimits;
+  readonly place: KeyPlace;
   /**
    * Raw signature of the key's algorithm over `message`, which has at least one byte (tokens sign no less): 64 bytes
    * for Ed25519 and for P-256 (`r || s`). May be asked for many at the same time. Rejects with TokenUnavailable while the key's token is away, and signs again once it

@@ -88,7 +88,9 @@ export class Pkcs11Keystore {
 
   #keyOf(description: TokenKeyDescription): DescribedKey {
     const { sign, digest } = pkcs11Algorithm(description.publicKey.alg);
-    return new DescribedKey(description, (message) =>
+    // A key that the token would hand out is not found: see `findKey`.
+    const at = { module: this.#module, token: this.#label, label: description.label };
+    return new DescribedKey(description, { kind: 'token', ...at, extractable: false }, (message) =>
       this.#connection().use(async ({ module, session }) => {
         const handle = this.#handles.get(description.id);
         if (handle === undefined) throw new Error(`key ${description.label} was not found`);

@@ -3,14 +3,18 @@
  *
  *     {"v":1,"kdf":{"name":"scrypt","n","r","p","salt":b64},"sealed":b64}
  *
+ * Sealed is {"keys":[…]}, and "destroyed":[{"alg","key","usages","ns"}…] behind it where keys were destroyed: their public
+ * halves, without which nobody could check what they signed.
+ *
  * The header is the additional data, so a weaker cost cannot be swapped in.
  */
 import { randomBytes, scryptSync } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { base64, decodeBase64, utf8 } from '@tallystick/core';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { base64, decodeBase64, keyFingerprintText, type PublicKey, utf8 } from '@tallystick/core';
 import { KeystoreError } from './keystore-error.ts';
+import type { SigningUsage } from './keystore-key.ts';
 import { takeSeeds } from './sealed-seeds.ts';
+import { holdingKeystore, putInPlace, replaceAndWipe, wipe, writeSecretFile } from './secret-files.ts';
 import { type KeySpec, SigningKey } from './signing-key.ts';
 import { open, seal } from './xaes-256-gcm.ts';
 
@@ -21,13 +25,25 @@ const passphraseLengthMin = 12;
 /** Bytes are zero after they were used, however that ends; a string cannot be overwritten. */
 export type Passphrase = string | Uint8Array;
 
+/** What is left of a key whose private half is gone. */
+export interface DestroyedKey {
+  publicKey: PublicKey;
+  usages: readonly SigningUsage[];
+  ns: string | null;
+}
+
+interface Content {
+  keys: KeySpec[];
+  destroyed?: { alg: PublicKey['alg']; key: string; usages: SigningUsage[]; ns: string | null }[];
+}
+
 /** Writes a new keystore with mode 0600; refuses to overwrite one. */
 export function createSealedKeystore(file: string, passphrase: Passphrase, keys: readonly KeySpec[]): void {
   usingUp(passphrase, () => {
     if (normalized(passphrase).length < passphraseLengthMin) {
       throw new KeystoreError(`the passphrase needs at least ${passphraseLengthMin} characters`);
     }
-    const text = sealedText(passphrase, keys);
+    const text = sealedText(passphrase, { keys: [...keys] });
     try {
       closeSync(openSync(file, 'wx', 0o600));
     } catch (error) {
@@ -39,17 +55,53 @@ export function createSealedKeystore(file: string, passphrase: Passphrase, keys:
 
 /** Adds keys behind those that a keystore holds. It holds either all of them afterwards, or what it held before. */
 export function addToSealedKeystore(file: string, passphrase: Passphrase, keys: readonly KeySpec[]): void {
-  usingUp(passphrase, () => {
-    const held = readContent(file, passphrase, parseKeys);
-    writeInPlace(file, sealedText(passphrase, [...held, ...keys]));
+  usingUp(passphrase, () =>
+    holdingKeystore(file, () => {
+      const held = readContent(file, passphrase, parseContent);
+      writeInPlace(file, sealedText(passphrase, { ...held, keys: [...held.keys, ...keys] }));
+    }),
+  );
+}
+
+/**
+ * Removes keys and seals what is left under another passphrase; the bytes of the former file are overwritten. Whole or
+ * not at all; after a kill, `wipeFormer` overwrites what was not. False where the keystore holds none of them. To be
+ * called by whoever holds the keystore.
+ */
+export function removeFromSealedKeystore(
+  file: string,
+  passphrase: Passphrase,
+  options: { ids: readonly string[]; keepsPublic: boolean; newPassphrase: string },
+): boolean {
+  return usingUp(passphrase, () => {
+    const held = readContent(file, passphrase, parseContent);
+    const known = held.keys.map((spec) => ({ spec, key: new SigningKey(spec) }));
+    const isGone = ({ key }: { key: SigningKey }): boolean =>
+      options.ids.includes(keyFingerprintText(key.publicKey));
+    const gone = known.filter(isGone);
+    if (gone.length === 0) return false;
+    const told = gone.map(({ key: { publicKey, usages, ns } }) => {
+      return { alg: publicKey.alg, key: base64(publicKey.key), usages: [...usages], ns };
+    });
+    const destroyed = [...(held.destroyed ?? []), ...(options.keepsPublic ? told : [])];
+    const keys = known.filter((each) => !isGone(each)).map(({ spec }) => spec);
+    const content = { keys, ...(destroyed.length > 0 && { destroyed }) };
+    const partial = partialOf(file);
+    wipe(partial);
+    writeSecretFile(partial, sealedText(options.newPassphrase, content));
+    // It is about to be the only copy.
+    if (openSealedKeystore(partial, options.newPassphrase).length !== keys.length)
+      throw new KeystoreError(`${partial} does not hold what was written to it: nothing was changed`);
+    replaceAndWipe(partial, file);
+    return true;
   });
 }
 
-function sealedText(passphrase: Passphrase, keys: readonly KeySpec[]): string {
+function sealedText(passphrase: Passphrase, held: Content): string {
   const salt = randomBytes(32);
   const header = JSON.stringify({ v: 1, kdf: { ...kdfDefaults, salt: base64(salt) } });
   const key = deriveKey(passphrase, salt, kdfDefaults);
-  const content = utf8(JSON.stringify({ keys }));
+  const content = utf8(JSON.stringify(held));
   const sealed = seal(key, content, utf8(header));
   key.fill(0);
   content.fill(0);
@@ -61,7 +113,15 @@ function sealedText(passphrase: Passphrase, keys: readonly KeySpec[]): string {
  * it opened is zero afterwards.
  */
 export function openSealedKeystore(file: string, passphrase: Passphrase): SigningKey[] {
-  return usingUp(passphrase, () => readContent(file, passphrase, openKeys));
+  return openWithDestroyed(file, passphrase).keys;
+}
+
+/** As `openSealedKeystore`, with what is left of the keys that were destroyed in it. */
+export function openWithDestroyed(
+  file: string,
+  passphrase: Passphrase,
+): { keys: SigningKey[]; destroyed: DestroyedKey[] } {
+  return usingUp(passphrase, () => readContent(file, passphrase, openContent));
 }
 
 function usingUp<T>(passphrase: Passphrase, work: () => T): T {
@@ -92,18 +152,23 @@ function readContent<T>(file: string, passphrase: Passphrase, read: (content: Ui
   }
 }
 
-function openKeys(content: Uint8Array): SigningKey[] {
+function openContent(content: Uint8Array): { keys: SigningKey[]; destroyed: DestroyedKey[] } {
   const seeds = takeSeeds(content);
   try {
-    return parseKeys(content).map((spec, index) => new SigningKey(spec, seeds[index]));
+    const { keys, destroyed = [] } = parseContent(content);
+    return {
+      keys: keys.map((spec, index) => new SigningKey(spec, seeds[index])),
+      destroyed: destroyed.map(({ alg, key, usages, ns }) => {
+        return { publicKey: { alg, key: decodeBase64(key) }, usages, ns };
+      }),
+    };
   } finally {
     for (const seed of seeds) seed.fill(0);
   }
 }
 
-function parseKeys(content: Uint8Array): KeySpec[] {
-  const { keys } = JSON.parse(Buffer.from(content).toString('utf8')) as { keys: KeySpec[] };
-  return keys;
+function parseContent(content: Uint8Array): Content {
+  return JSON.parse(Buffer.from(content).toString('utf8')) as Content;
 }
 
 interface Kdf {
@@ -158,13 +223,12 @@ function normalized(passphrase: Passphrase): Passphrase {
 
 /** Whole or not at all: written beside, synced, then renamed. */
 function writeInPlace(file: string, text: string): void {
-  const partial = `${file}.partial`;
-  const descriptor = openSync(partial, 'w', 0o600);
-  writeSync(descriptor, text);
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-  renameSync(partial, file);
-  const directory = openSync(dirname(file), 'r');
-  fsyncSync(directory);
-  closeSync(directory);
+  const partial = partialOf(file);
+  wipe(partial);
+  writeSecretFile(partial, text);
+  putInPlace(partial, file);
+}
+
+function partialOf(file: string): string {
+  return `${file}.partial`;
 }

@@ -1,6 +1,13 @@
 /** A private key in memory. Issuing keys are always these: signing a batch of records must not wait for a token. */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { base64, decodeBase64, type KeyLimits, keyIdOf, type PublicKey } from '@tallystick/core';
+import {
+  base64,
+  decodeBase64,
+  type KeyLimits,
+  type KeyPlace,
+  keyIdOf,
+  type PublicKey,
+} from '@tallystick/core';
 import { type KeystoreKey, noLimits, type SigningUsage } from './keystore-key.ts';
 
 /** A private key as a sealed file holds it. */
@@ -32,6 +39,7 @@ export class SigningKey implements KeystoreKey {
   readonly limits: KeyLimits;
   readonly publicKey: PublicKey;
   readonly keyid: string;
+  readonly place: KeyPlace = { kind: 'sealed-file' };
   readonly #privateKey: KeyObject;
 
   /** @param seed 32 bytes that count instead of the specification's; they are zero afterwards */

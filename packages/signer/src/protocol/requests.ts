@@ -39,6 +39,7 @@ export interface BatchToSign {
 
 export type SignerRequest =
   | { op: 'hello' }
+  | { op: 'attest'; keyids: string[] }
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
   | { op: 'witnessed'; note: Uint8Array }
@@ -50,6 +51,7 @@ export type RefusalReason =
   | 'malformed'
   | 'unknown_request'
   | 'no_key'
+  | 'key_held'
   | 'no_authority'
   | 'loosened'
   | 'limit'
@@ -87,6 +89,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
   switch (json.op) {
     case 'hello':
       return { op: 'hello' };
+    case 'attest':
+      return { op: 'attest', keyids: asArray(json.keyids, 'keyids', 256).map((id) => asString(id, 'keyid')) };
     case 'batch':
       return { op: 'batch', batch: parseBatch(json, attachments) };
     case 'adopt':

@@ -11,6 +11,7 @@ export class SlowLogKey implements KeystoreKey {
   readonly usages: KeystoreKey['usages'] = this.#key.usages;
   readonly ns = null;
   readonly limits: KeyLimits = noLimits;
+  readonly place = { kind: 'token', module: 'm', token: 't', label: 'l', extractable: false } as const;
 
   get waitingCount(): number {
     return this.#waiting.length;

@@ -8,6 +8,7 @@ import {
   keyFingerprint,
   keyIdOf,
   type NamespaceDocument,
+  nextKeyBoundary,
   type PublicKey,
 } from '@tallystick/core';
 
@@ -72,7 +73,7 @@ export class KeyRing {
   entitled(keyid: string, usage: string, index: number): readonly PublicKey[] {
     if (index >= this.#entitledUntil) {
       this.#forget();
-      this.#entitledUntil = this.#nextBoundary(index);
+      this.#entitledUntil = nextKeyBoundary(this.#namespace, this.#brake, index);
     }
     const name = `${usage} ${keyid}`;
     const remembered = this.#entitled.get(name);
@@ -89,12 +90,5 @@ export class KeyRing {
   #forget(): void {
     this.#entitled.clear();
     this.#entitledUntil = 0;
-  }
-
-  /** The first index above `index` at which any key's range begins or ends. */
-  #nextBoundary(index: number): number {
-    const ends = this.#namespace.keys.flatMap((key) => [key.from, key.until ?? Number.POSITIVE_INFINITY]);
-    const cuts = this.#brake?.until.map((cut) => cut.index) ?? [];
-    return Math.min(Number.POSITIVE_INFINITY, ...[...ends, ...cuts].filter((boundary) => boundary > index));
   }
 }

@@ -70,7 +70,7 @@ async function applyBrake(
   const bytes = await readDocument(judged, 'brake', context.trustSource);
   const document = ruled('document', index, () => parseBrake(bytes));
   checkNames(document, judged);
-  const problem = brakeStepProblem(namespace.document, namespace.brake, document);
+  const problem = brakeStepProblem(namespace.document, namespace.brake, document, index);
   if (problem !== null) throw new Violation('brake', index, problem);
   accept();
   namespace.ring.adopt(namespace.document, document);

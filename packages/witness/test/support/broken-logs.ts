@@ -1,5 +1,6 @@
 /** Logs that break one rule each. */
 import {
+  type BrakeDocument,
   concatBytes,
   encodeMapRoot,
   encodeRecord,
@@ -17,6 +18,12 @@ const second = licenseId(2);
 
 export function bootstrapped(): TestLog {
   return new TestLog().bootstrap();
+}
+
+/** What a brake says that lands at the end of the log, and ends and destroys the license key. */
+function destruction(log: TestLog): Required<Pick<BrakeDocument, 'until' | 'destroyed'>> {
+  const ends = [{ id: log.keys.license.id, index: log.size }];
+  return { until: ends, destroyed: ends };
 }
 
 /** A log that obeys, with every kind of entry, ending in a map root. */
@@ -223,6 +230,38 @@ export const brokenLogs: [what: string, rule: ReplayRule, build: Break][] = [
     },
   ],
   ['a brake of another epoch', 'brake', (log) => log.pushBrake({ epoch: 1 })],
+  [
+    'a brake that drops a destroyed key',
+    'brake',
+    (log) => {
+      const { until, destroyed } = destruction(log);
+      log.pushBrake({ until, destroyed });
+      return log.pushBrake({ until });
+    },
+  ],
+  [
+    'a brake that drops a destroyed key under a higher epoch',
+    'brake',
+    (log) => {
+      log.pushBrake(destruction(log));
+      log.pushNamespace({ epoch: 1 });
+      return log.pushBrake({ epoch: 1 });
+    },
+  ],
+  [
+    'a brake that calls a key destroyed which has not ended',
+    'brake',
+    (log) => log.pushBrake({ destroyed: destruction(log).destroyed }),
+  ],
+  [
+    'a signature by a destroyed key, under an epoch that released the brake',
+    'signature',
+    (log) => {
+      log.pushBrake(destruction(log));
+      log.pushNamespace({ epoch: 1 });
+      return log.pushLicense(first);
+    },
+  ],
   [
     'a namespace that drops a key',
     'namespace',
