@@ -18,7 +18,7 @@ export { readPassphraseFile, readPinFile } from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 export { addToSealedKeystore, createSealedKeystore, openSealedKeystore } from './keystore/sealed-file.ts';
-export { generateKeySpec, type KeySpec, SigningKey } from './keystore/signing-key.ts';
+export { generateKeySpec, type KeySpec, type SigningAlgorithm, SigningKey } from './keystore/signing-key.ts';
 export {
   readTokenDescription,
   type TokenDescription,

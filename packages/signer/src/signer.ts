@@ -7,22 +7,25 @@ import {
   allPaths,
   type BrakeDocument,
   type Checkpoint,
+  cosignedMessage,
   type Envelope,
   type EnvelopeSignature,
   encodeEnvelope,
   encodePromise,
   encodeRecord,
+  encodeTimestampedSignature,
   equalBytes,
   formatCheckpoint,
   IntegrityError,
   leafHash,
-  noteKeyId,
-  noteSignatureType,
+  logVerifierKey,
+  type NoteSignature,
   type PromiseStatement,
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
   subjectTypeOf,
+  u64be,
   utf8,
   verifyConsistency,
 } from '@tallystick/core';
@@ -41,7 +44,7 @@ export interface SignedBatch {
 
 export interface SignerDescription {
   origin: string;
-  /** The newest checkpoint that the log key signed. */
+  /** The newest checkpoint that the log keys signed. */
   mark: Checkpoint;
   keys: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
   /** Newest first known per namespace: what they end stays ended. */
@@ -52,8 +55,8 @@ export class Signer {
   #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
   #issuingKeys: readonly SigningKey[] = [];
-  /** The one key that may be in a token. */
-  readonly #logKey: KeystoreKey;
+  /** The only ones that may be in a token: one an algorithm. */
+  readonly #logKeys: LogKeys;
   readonly #mark: Mark;
   readonly #governance: Governance;
   readonly #rate: RateLimiter;
@@ -61,7 +64,7 @@ export class Signer {
 
   /** @param now milliseconds, for rates and limits */
   constructor(keys: readonly KeystoreKey[], mark: Mark, governance: Governance, now: () => number) {
-    this.#logKey = this.#take(keys);
+    this.#logKeys = this.#take(keys);
     this.#mark = mark;
     this.#governance = governance;
     this.#rate = new RateLimiter(now);
@@ -70,8 +73,12 @@ export class Signer {
 
   /** Goes on with the keys that a keystore holds now. Throws where they are not those of a signer, or of another log. */
   replaceKeys(keys: readonly KeystoreKey[]): void {
-    const [logKey] = keys.filter((key) => key.usages.includes('log'));
-    if (logKey?.keyid !== this.#logKey.keyid) throw new Error('the keystore has another log key than before');
+    const ids = (held: LogKeys): string =>
+      Object.values(held)
+        .map((key: KeystoreKey | null) => key?.keyid)
+        .join();
+    if (ids(logKeysOf(keys)) !== ids(this.#logKeys))
+      throw new Error('the keystore has other log keys than before');
     this.#take(keys);
   }
 
@@ -81,22 +88,18 @@ export class Signer {
     return { origin: mark.origin, mark, keys, brakes: this.#governance.brakes };
   }
 
-  /** Returns the log key. */
-  #take(keys: readonly KeystoreKey[]): KeystoreKey {
-    const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
-    if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
+  #take(keys: readonly KeystoreKey[]): LogKeys {
+    const logKeys = logKeysOf(keys);
     if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
       throw new Error('root and authority keys must not be where a server can reach them');
     }
-    // Lines on checkpoints know no other algorithm of a log.
-    if (logKey.publicKey.alg !== 'ed25519') throw new Error('the log key must be an Ed25519 key');
     const issuingKeys = keys.filter((key) => key instanceof SigningKey);
-    if (keys.some((key) => key !== logKey && !(key instanceof SigningKey))) {
+    if (keys.some((key) => !key.usages.includes('log') && !(key instanceof SigningKey))) {
       throw new Error('only the log key may be in a token: issuing, brake and lease keys sign from memory');
     }
     this.#keys = keys;
     this.#issuingKeys = issuingKeys;
-    return logKey;
+    return logKeys;
   }
 
   /** As `Governance.adopt`. */
@@ -144,26 +147,26 @@ export class Signer {
     return { entries, promise };
   }
 
-  /** The log key's signature on a promise. Rejects with SignerRefusal. */
+  /** The signature of the log's Ed25519 key on a promise. Rejects with SignerRefusal. */
   async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
-    return { keyid: this.#logKey.keyid, sig: await this.#logKey.sign(message) };
+    const { ed25519 } = this.#logKeys;
+    return { keyid: ed25519.keyid, sig: await ed25519.sign(message) };
   }
 
   /**
-   * The signature part of the log's line on a checkpoint. The mark is moved, on disk, before the
-   * signature is asked for: a crash in between costs a signature, never a fork. Rejects with SignerRefusal.
+   * The log's lines on a checkpoint, one of each of its keys. The mark is moved, on disk, before any signature
+   * is asked for: a crash in between costs signatures, never a fork. Rejects with SignerRefusal.
    */
-  async signCheckpoint(
-    checkpoint: Checkpoint,
-    proof: readonly Uint8Array[],
-  ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
+  async signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]> {
     this.#moveMark(checkpoint, proof);
-    const signed = await this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
-    const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
-    return { id, signature: signed };
+    const { ed25519, mlDsa44 } = this.#logKeys;
+    const seconds = Math.floor(this.#now() / 1000);
+    const lines = [ed25519Line(ed25519, checkpoint)];
+    if (mlDsa44 !== null) lines.push(mlDsa44Line(mlDsa44, checkpoint, seconds));
+    return Promise.all(lines);
   }
 
   /**
@@ -191,6 +194,42 @@ export class Signer {
       throw new SignerRefusal('fork', error.message);
     }
   }
+}
+
+/** The keys that a log is known by. Every log has one of Ed25519, which signs its promises as well. */
+interface LogKeys {
+  ed25519: KeystoreKey;
+  mlDsa44: KeystoreKey | null;
+}
+
+/** Throws where they are not the keys of one log. */
+function logKeysOf(keys: readonly KeystoreKey[]): LogKeys {
+  const logKeys = keys.filter((key) => key.usages.includes('log'));
+  const [ed25519, ...others] = logKeys.filter(({ publicKey }) => publicKey.alg === 'ed25519');
+  const [mlDsa44 = null, ...more] = logKeys.filter(({ publicKey }) => publicKey.alg === 'ml-dsa-44');
+  // Lines on checkpoints know no other algorithm of a log.
+  if (logKeys.some(({ publicKey }) => publicKey.alg === 'ecdsa-p256-sha256'))
+    throw new Error('a log key must be an Ed25519 key or an ML-DSA-44 key');
+  if (ed25519 === undefined || others.length + more.length > 0)
+    throw new Error('the keystore needs exactly one log key of Ed25519, and at most one of ML-DSA-44');
+  return { ed25519, mlDsa44 };
+}
+
+async function ed25519Line(key: KeystoreKey, checkpoint: Checkpoint): Promise<NoteSignature> {
+  const { name, id } = logVerifierKey(checkpoint.origin, key.publicKey);
+  return { name, id, signature: await key.sign(utf8(formatCheckpoint(checkpoint))) };
+}
+
+/** The time in it is the signer's, and nobody relies on it. */
+async function mlDsa44Line(
+  key: KeystoreKey,
+  checkpoint: Checkpoint,
+  seconds: number,
+): Promise<NoteSignature> {
+  const vkey = logVerifierKey(checkpoint.origin, key.publicKey);
+  const message = cosignedMessage(vkey, formatCheckpoint(checkpoint), checkpoint, u64be(seconds));
+  const signed = encodeTimestampedSignature(seconds, await key.sign(message));
+  return { name: vkey.name, id: vkey.id, signature: signed };
 }
 
 function signature(key: SigningKey, message: Uint8Array): EnvelopeSignature {

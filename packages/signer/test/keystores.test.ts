@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { SoftHsm, softHsmModule } from '@tallystick/testkit';
 import { describe } from 'vitest';
+import { noLimits } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
 import { Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
-import { generateKeySpec } from '../src/keystore/signing-key.ts';
+import { generateKeySpec, type SigningAlgorithm } from '../src/keystore/signing-key.ts';
 import { readTokenDescription, writeTokenDescription } from '../src/keystore/token-description.ts';
 import {
   describeKeystore,
@@ -13,7 +14,7 @@ import {
 } from './support/keystore-conformance.ts';
 import { scratchDirectory } from './support/scratch.ts';
 
-function sealedFile(): KeystoreUnderTest {
+function sealedFile(alg: SigningAlgorithm): KeystoreUnderTest {
   const file = join(scratchDirectory(), 'keys.sealed');
   const open = async (passphrase: string): Promise<OpenKeystore> => ({
     keys: openSealedKeystore(file, passphrase),
@@ -24,7 +25,7 @@ function sealedFile(): KeystoreUnderTest {
       createSealedKeystore(
         file,
         'correct horse battery staple',
-        wanted.map(({ usages, ns }) => generateKeySpec(usages, ns)),
+        wanted.map(({ usages, ns }) => generateKeySpec(usages, ns, noLimits, alg)),
       ),
     open: () => open('correct horse battery staple'),
     openWithWrongSecret: () => open('correct horse battery stapler'),
@@ -52,7 +53,8 @@ function tokenOf(alg: TokenAlgorithm): KeystoreUnderTest {
   };
 }
 
-describeKeystore('a sealed file', sealedFile);
+describeKeystore('a sealed file with Ed25519 keys', () => sealedFile('ed25519'));
+describeKeystore('a sealed file with ML-DSA-44 keys', () => sealedFile('ml-dsa-44'));
 
 describe.skipIf(softHsmModule === null)('in SoftHSM', () => {
   describeKeystore('a token with Ed25519 keys', () => tokenOf('ed25519'));

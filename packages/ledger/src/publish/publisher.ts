@@ -27,10 +27,8 @@ import type { TrustHistory } from '../trust-history.ts';
 export interface CheckpointSigner {
   /** Size of the newest checkpoint that it signed. */
   markSize(): Promise<number>;
-  signCheckpoint(
-    checkpoint: Checkpoint,
-    proof: readonly Uint8Array[],
-  ): Promise<{ id: Uint8Array; signature: Uint8Array }>;
+  /** The log's lines on a checkpoint, one of each of its keys. */
+  signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]>;
 }
 
 /** Gathers cosignatures until the policy is met. Rejects where it is not; rejects with LedgerError log_behind where
@@ -217,7 +215,7 @@ export class Publisher {
   /** Shows the checkpoint once it is cosigned and `settled` is done. */
   async #publish(checkpoint: Checkpoint, settled: Promise<void> = Promise.resolve()): Promise<void> {
     const { signer, cosigners, state, trust, mark, store } = this.#parts;
-    const { size, origin } = checkpoint;
+    const { size } = checkpoint;
     const last = await store.entry(size - 1);
     if (last === undefined || !isMapRoot(last.entry))
       throw new Error(`a checkpoint of size ${size} would not end in a map root`);
@@ -225,15 +223,14 @@ export class Publisher {
     const proof = markSize > size ? [] : state.tree.consistencyProof(markSize, size);
     // Until it answers: a signer may move its mark and die before it does.
     mark.size = null;
-    const own = await signer.signCheckpoint(checkpoint, proof);
+    const logLines = await signer.signCheckpoint(checkpoint, proof);
     mark.size = size;
     const text = formatCheckpoint(checkpoint);
-    const logLine = { name: origin, ...own };
-    const signed = formatNote({ text, signatures: [logLine] });
+    const signed = formatNote({ text, signatures: logLines });
     const lines = await cosigners.cosign(signed, size, (oldSize) =>
       state.tree.consistencyProof(oldSize, size),
     );
-    const note = formatNote({ text, signatures: [logLine, ...lines] });
+    const note = formatNote({ text, signatures: [...logLines, ...lines] });
     // Checked as a client will check it: what does not verify here is not published.
     const parsed = parseSignedCheckpoint(utf8(note));
     const governing = trust.governing(size);
