@@ -8,10 +8,12 @@ import { type Change, firstChain, logKey, now, Person, people, proposed } from '
 
 const [alice, bob, carol, dave] = people('alice', 'bob', 'carol', 'dave') as [Person, Person, Person, Person];
 const three = [alice, bob, carol];
+/** Their second keys. */
+const more = ['alice', 'bob', 'carol'].map((name) => new Person(name, 'root', 'ml-dsa-44'));
 const heir = new Person('heir', 'authority');
 const witness = (name: string): string => {
   const key = new Person(name).key.publicKey.key;
-  return `    - vkey: ${formatVerifierKey(makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key))}\n`;
+  return `    - vkeys:\n        - ${formatVerifierKey(makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key))}\n`;
 };
 
 async function review(change: Change, list = ''): Promise<Review> {
@@ -58,6 +60,13 @@ describe('the review of a proposal', () => {
 
   it.each<[string, Change, string[]]>([
     ['a year ahead', { expires: '2028-01-02' }, []],
+    ['both algorithms, and neither enough alone', { add: more, threshold: 4 }, []],
+    ['both algorithms, and either enough alone', { add: more, threshold: 3 }, ['one_algorithm_suffices']],
+    [
+      'a second key for one person alone',
+      { add: more.slice(0, 1), threshold: 3 },
+      ['one_algorithm_suffices'],
+    ],
     ['an expiry far away', { expires: '2031-01-01' }, ['expires_late']],
     ['an expiry that is near', { expires: '2027-03-01' }, ['expires_soon']],
     ['a threshold of one', { threshold: 1 }, ['threshold_one']],

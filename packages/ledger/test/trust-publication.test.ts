@@ -26,7 +26,7 @@ beforeEach(async () => {
   system = await TestSystem.start({ store });
   await system.sellPro();
   first = system.world.trust;
-  root = system.world.identity.keys.root;
+  root = system.world.identity.keys.root[0] as KeystoreKey;
 });
 
 afterEach(async () => {

@@ -19,6 +19,8 @@ export {
   type IdentityOptions,
   keysInMemory,
   onlineKeys,
+  type SystemAlgorithms,
+  systemAlgorithms,
 } from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';

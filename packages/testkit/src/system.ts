@@ -29,6 +29,7 @@ import {
   newLicenseKey,
   newSubjectId,
   onlineKeys,
+  type SystemAlgorithms,
 } from '@tallystick/server';
 import { Governance, Mark, Signer, type SigningKey } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
@@ -39,6 +40,8 @@ export interface TestSystemOptions {
   /** Milliseconds; the real clock where left out. */
   now?: () => number;
   ns?: string;
+  /** What root, log and cosigners sign with: Ed25519 where left out, because that is fast. */
+  algorithms?: SystemAlgorithms;
   times?: Partial<LedgerParts['times']>;
   /** Wraps the signer: for faults. */
   wrapSigner?: (signer: LedgerParts['signer']) => LedgerParts['signer'];
@@ -60,7 +63,8 @@ export interface TestWorld {
 
 export async function createWorld(options: TestSystemOptions = {}): Promise<TestWorld> {
   const now = options.now ?? (() => Date.now());
-  const cosigners = new LocalCosigners(now);
+  const algorithms = options.algorithms ?? ['ed25519'];
+  const cosigners = new LocalCosigners(now, algorithms);
   const origin = 'tally.example/log';
   const ns = options.ns ?? 'acme';
   const content = {
@@ -74,7 +78,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     trustYears: 5,
     offlineMax: 'P90D',
   } as const;
-  const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns)));
+  const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns, algorithms)));
   const store = options.store ?? new MemoryStore();
   await bootstrapIdentity(store, identity, {
     random: randomBytes,

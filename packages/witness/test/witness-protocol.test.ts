@@ -9,7 +9,9 @@ import { plainLog } from './support/plain-log.ts';
 import { requestBody, type TestLog } from './support/test-log.ts';
 
 const now = 1_800_000_000;
-const key = keyFromSeed('witness.example/w1', new Uint8Array(32).fill(3));
+const seed = new Uint8Array(32).fill(3);
+const key = keyFromSeed('witness.example/w1', seed);
+const second = keyFromSeed('witness.example/w1', seed, 'ml-dsa-44');
 
 interface Served {
   status: number;
@@ -25,7 +27,7 @@ let stop: () => Promise<void>;
 
 async function open(): Promise<void> {
   const logs = [{ origin: log.origin, vkeys: [log.vkey] }];
-  witness = createWitness({ key, stateFile: join(folder, 'state.db'), logs, now: () => now });
+  witness = createWitness({ keys: [key, second], stateFile: join(folder, 'state.db'), logs, now: () => now });
   const server = await startServer({
     cosigner: witness,
     host: '127.0.0.1',
@@ -70,7 +72,8 @@ describe('add-checkpoint', () => {
       const { status, text } = await post(log.request(last, size));
       expect(status).toBe(200);
       const checkpoint = parseSignedCheckpoint(utf8(log.checkpoint(size) + text));
-      expect(await checkCosignature(checkpoint, key.vkey)).toEqual({ is: 'valid', seconds: now });
+      for (const { vkey } of [key, second])
+        expect(await checkCosignature(checkpoint, vkey)).toEqual({ is: 'valid', seconds: now });
       last = size;
     }
   });
@@ -220,7 +223,7 @@ describe('the other pages', () => {
   it('show a person the name, the key and the size', async () => {
     await post(log.request(0, 10));
     const page = await (await fetch(url)).text();
-    for (const part of [key.name, key.vkeyText, `${log.origin}: cosigned up to 10 entries`])
+    for (const part of [key.name, key.vkeyText, second.vkeyText, `${log.origin}: cosigned up to 10 entries`])
       expect(page).toContain(part);
   });
 

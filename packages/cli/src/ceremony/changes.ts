@@ -2,7 +2,7 @@
  * The file that says how the next version differs from the current one. It is what people discuss, so it is YAML
  * with room for comments, closed, and says each change and nothing else.
  */
-import { parseVerifierKey, type VerifierKey } from '@tallystick/core';
+import { type CosignerMember, parseVerifierKey, type VerifierKey } from '@tallystick/core';
 import { InvalidArgumentError } from 'commander';
 import { messageOf, usageError } from '../errors.ts';
 import { asInstant } from '../flags/values.ts';
@@ -20,7 +20,7 @@ export interface KeyChanges {
 
 export interface CosignerChanges {
   threshold: number | null;
-  add: { vkey: VerifierKey; url: string | null }[];
+  add: CosignerMember[];
   /** Names. */
   remove: string[];
 }
@@ -41,7 +41,7 @@ export interface TrustRootChanges {
 
 const members = ['version', 'expires', 'root', 'authority', 'log', 'witnesses', 'replayers'] as const;
 const listMembers = ['threshold', 'add', 'remove'] as const;
-const cosignerMembers = ['vkey', 'url'] as const;
+const cosignerMembers = ['vkeys', 'url'] as const;
 
 /** Throws a usage error with the line of the first thing that is wrong. `path` is for messages. */
 export function parseChanges(text: string, path: string): TrustRootChanges {
@@ -105,13 +105,20 @@ function readCosignerChanges(node: YamlNode | undefined, what: string): Cosigner
 
 function readCosigner(item: YamlNode, what: string): CosignerChanges['add'][number] {
   const found = item.members(what, cosignerMembers);
-  const vkey = found.get('vkey');
-  if (vkey === undefined) throw item.error(`one of ${what} has no vkey`);
+  const list = found.get('vkeys');
+  if (list === undefined) throw item.error(`one of ${what} has no vkeys`);
+  const vkeys = list
+    .items(`${what}.vkeys`)
+    .map((each) => checked(each, () => parseVerifierKey(each.text('vkeys'))));
+  const [first, ...others] = vkeys;
+  if (first === undefined) throw list.error(`one of ${what} has no vkeys`);
+  if (others.some(({ name }) => name !== first.name))
+    throw list.error(`the vkeys of one of ${what} have different names: list each cosigner by itself`);
   const url = found.get('url');
   const address = url?.text('url') ?? null;
   if (url !== undefined && address !== null && !/^https?:\/\/\S+$/.test(address))
     throw url.error('url must be an http or https address');
-  return { vkey: checked(vkey, () => parseVerifierKey(vkey.text('vkey'))), url: address };
+  return { name: first.name, vkeys, url: address };
 }
 
 function readThreshold(found: Map<string, YamlNode> | undefined, what: string): number | null {

@@ -1,8 +1,9 @@
 /** `tally init`: makes a system in a folder. */
-import { createSystem, type TokenOptions } from '@tallystick/server';
+import { createSystem, type SystemAlgorithms, systemAlgorithms, type TokenOptions } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
+import { asAlgorithms } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 
@@ -17,6 +18,7 @@ export interface InitFlags {
   adminPort: number;
   opsPort: number;
   offlineMax: string;
+  algorithms: SystemAlgorithms;
   pkcs11Module?: string;
   pkcs11Token?: string;
   pkcs11PinFile?: string;
@@ -52,6 +54,12 @@ export function addInitFlags(command: Command): Command {
     .option('--admin-port <n>', 'listener for administrators', toPort, defaultPorts.admin)
     .option('--ops-port <n>', 'listener for metrics and health', toPort, defaultPorts.ops)
     .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D')
+    .option(
+      '--algorithms <list>',
+      'what root, log and cosigners sign with: "ed25519,ml-dsa-44", or "ed25519" for a system without post-quantum keys',
+      asAlgorithms,
+      systemAlgorithms,
+    )
     .option('--pkcs11-module <path>', 'make log, root and authority keys in a token, through this module')
     .option('--pkcs11-token <label>', 'the label of that token')
     .option(
@@ -96,6 +104,7 @@ export async function runInit(
     origin: flags.origin,
     ports: { public: flags.publicPort, admin: flags.adminPort, ops: flags.opsPort },
     offlineMax: flags.offlineMax,
+    algorithms: flags.algorithms,
     now: context.now(),
     ...(token && { token }),
   }).catch((error: unknown) => {
@@ -106,22 +115,28 @@ export async function runInit(
     );
   });
   const { trustRoot, keys, secrets } = layout;
+  // Tokens have no ML-DSA.
+  const hasSealedRoot = token === null || flags.algorithms.includes('ml-dsa-44');
   const made = {
     data: layout.root,
     trustRoot,
-    ...(token
-      ? { offlineToken: keys.offlineToken }
-      : { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
+    ...(token && { offlineToken: keys.offlineToken }),
+    ...(hasSealedRoot && { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
   };
-  const root = token
-    ? [
-        `  ${keys.offlineToken}`,
-        `    says where token "${token.label}" has the root: whoever has that token and its PIN has it, too.`,
-      ]
-    : [
-        `  ${keys.offline} and ${secrets.offlinePassphrase}`,
-        '    are the root: move them to separate offline media.',
-      ];
+  const root = [
+    ...(token
+      ? [
+          `  ${keys.offlineToken}`,
+          `    says where token "${token.label}" has the root: whoever has that token and its PIN has it, too.`,
+        ]
+      : []),
+    ...(hasSealedRoot
+      ? [
+          `  ${keys.offline} and ${secrets.offlinePassphrase}`,
+          `    are ${token ? 'the root key that no token holds' : 'the root'}: move them to separate offline media.`,
+        ]
+      : []),
+  ];
   printer.answer(made, () => [
     `Made a system for namespace ${flags.namespace} in ${layout.root}`,
     '',

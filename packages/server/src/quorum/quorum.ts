@@ -1,5 +1,5 @@
 /** Gathers a quorum: all cosigners are asked at once, and enough answers end the wait. */
-import { isQuorum, type NoteSignature, type Policy } from '@tallystick/core';
+import { isQuorum, type NoteSignature, type Policy, type PolicyWitness } from '@tallystick/core';
 import { type Cosigners, LedgerError } from '@tallystick/ledger';
 import { CosignerAhead, CosignerClient, type CosignerStatus } from './cosigner-client.ts';
 
@@ -15,24 +15,35 @@ export interface QuorumOptions {
 /** A cosigner that is slow may still be counted while others were enough: for this long, in milliseconds. */
 const stragglersMs = 20;
 
+/** A cosigner as one process at one address, with the policy's names of its keys. */
+interface Asked {
+  client: CosignerClient;
+  names: readonly string[];
+}
+
 export class Quorum implements Cosigners {
   readonly #policy: Policy;
-  readonly #clients: readonly CosignerClient[];
+  readonly #asked: readonly Asked[];
   /** The last cosigner that had seen more than it was asked to cosign. */
   #ahead: CosignerAhead | null = null;
 
   constructor({ policy, urls, timeoutMs, now }: QuorumOptions) {
     this.#policy = policy;
-    this.#clients = policy.witnesses.map(({ name, vkey, url }) => {
-      const address = urls[name] ?? url;
-      if (address === null) throw new Error(`cosigner ${name} has no address`);
-      return new CosignerClient(name, vkey, address, timeoutMs, now);
+    this.#asked = processesOf(policy, urls).map(({ address, keys }) => {
+      const [{ name, vkey }, ...others] = keys;
+      const vkeys = keys.map((key) => key.vkey);
+      const shown = others.length === 0 ? name : vkey.name;
+      const client = new CosignerClient(shown, vkeys, address, timeoutMs, now);
+      return { client, names: keys.map((key) => key.name) };
     });
   }
 
   /** Each cosigner with the group of the policy that it belongs to. */
   get status(): (CosignerStatus & { group: string })[] {
-    return this.#clients.map((client) => ({ ...client.status, group: this.#groupOf(client.name) }));
+    return this.#asked.map(({ client, names }) => ({
+      ...client.status,
+      group: this.#groupOf(names[0] ?? client.name),
+    }));
   }
 
   /** Rejects with LedgerError where no quorum comes about. */
@@ -41,20 +52,22 @@ export class Quorum implements Cosigners {
     size: number,
     proofFrom: (oldSize: number) => Uint8Array[],
   ): Promise<NoteSignature[]> {
-    const present = new Map<string, NoteSignature[]>();
+    const present = new Set<string>();
+    const lines: NoteSignature[] = [];
     const failures: string[] = [];
     if (this.#ahead !== null && this.#ahead.size > size) throw logBehind(this.#ahead, size);
     await new Promise<void>((resolve) => {
-      let open = this.#clients.length;
+      let open = this.#asked.length;
       const settle = (): void => {
         open -= 1;
         if (open === 0) resolve();
-        else if (isQuorum(this.#policy, new Set(present.keys()))) setTimeout(resolve, stragglersMs);
+        else if (isQuorum(this.#policy, present)) setTimeout(resolve, stragglersMs);
       };
-      for (const client of this.#clients) {
+      for (const { client, names } of this.#asked) {
         client.cosign(note, size, proofFrom).then(
-          (lines) => {
-            present.set(client.name, lines);
+          (own) => {
+            lines.push(...own);
+            for (const name of names) present.add(name);
             settle();
           },
           (error: unknown) => {
@@ -67,21 +80,41 @@ export class Quorum implements Cosigners {
       }
     });
     if (this.#ahead !== null && this.#ahead.size > size) throw logBehind(this.#ahead, size);
-    const lines = [...present.values()].flat();
-    if (!isQuorum(this.#policy, new Set(present.keys()))) {
-      const count = `${present.size} of ${this.#clients.length} cosigners`;
+    if (!isQuorum(this.#policy, present)) {
+      const count = `${this.#asked.length - failures.length} of ${this.#asked.length} cosigners`;
       throw new LedgerError('publication_stalled', `${count} are no quorum (${failures.join('; ')})`);
     }
-    return lines;
+    return [...lines];
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    for (const { client } of this.#asked) client.close();
   }
 
+  /** The group right below the quorum: a cosigner of several keys is a group within it. */
   #groupOf(name: string): string {
-    return this.#policy.groups.find((group) => group.members.includes(name))?.name ?? this.#policy.quorum;
+    const { groups, quorum } = this.#policy;
+    const found = groups.find((group) => group.members.includes(name))?.name ?? quorum;
+    const isOuter = groups.some((group) => group.name === quorum && group.members.includes(found));
+    return found === quorum || isOuter ? found : this.#groupOf(found);
   }
+}
+
+/** Keys of one name at one address are one process, which is asked once and answers with all of them. */
+function processesOf(
+  policy: Policy,
+  urls: Readonly<Record<string, string>>,
+): { address: string; keys: [PolicyWitness, ...PolicyWitness[]] }[] {
+  const processes = new Map<string, { address: string; keys: [PolicyWitness, ...PolicyWitness[]] }>();
+  for (const witness of policy.witnesses) {
+    const { name, vkey, url } = witness;
+    const address = urls[name] ?? urls[vkey.name] ?? url;
+    if (address === null) throw new Error(`cosigner ${name} has no address`);
+    const known = processes.get(`${vkey.name} ${address}`);
+    if (known === undefined) processes.set(`${vkey.name} ${address}`, { address, keys: [witness] });
+    else known.keys.push(witness);
+  }
+  return [...processes.values()];
 }
 
 function logBehind(ahead: CosignerAhead, size: number): LedgerError {

@@ -9,15 +9,21 @@ import {
   encodeTrustRootPayload,
   formatInstant,
   keyFingerprint,
-  makeVerifierKey,
+  logVerifierKey,
   type NamespaceDocument,
-  noteSignatureType,
   payloadTypes,
   preAuthEncoding,
   type QuorumContent,
 } from '@tallystick/core';
 import { bootstrapLog, RandomPool, type Store } from '@tallystick/ledger';
-import { generateKeySpec, type KeySpec, type KeystoreKey, noLimits, SigningKey } from '@tallystick/signer';
+import {
+  generateKeySpec,
+  type KeySpec,
+  type KeystoreKey,
+  noLimits,
+  type SigningAlgorithm,
+  SigningKey,
+} from '@tallystick/signer';
 
 export interface IdentityOptions {
   /** Namespace, `[a-z][a-z0-9-]{0,30}`. */
@@ -39,11 +45,11 @@ export interface IdentityOptions {
 
 /** A new system's keys, by what they are for. */
 export interface IdentityKeys<Key = KeystoreKey> {
-  /** Root and authority: used now, then kept where no server reaches. */
-  root: Key;
+  /** Root and authority: used now, then kept where no server reaches. All root keys have to sign. */
+  root: Key[];
   authority: Key;
-  /** Log, issuing, brake and lease keys, for the signer. */
-  log: Key;
+  /** Log, issuing, brake and lease keys, for the signer. The log has one of each algorithm. */
+  log: Key[];
   /** The first signs, the others stand by for rotations. */
   issuing: Key[];
   brake: Key;
@@ -61,17 +67,24 @@ export interface Identity<Key extends KeystoreKey = KeystoreKey> {
 /** One signs, and one stands by for the next rotation: each is listed in every license file. */
 const issuingKeys = 2;
 
+/** What root, log and cosigners sign with: with both a forger has to break both. */
+export type SystemAlgorithms = readonly [SigningAlgorithm, ...SigningAlgorithm[]];
+export const systemAlgorithms: SystemAlgorithms = ['ed25519', 'ml-dsa-44'];
+
 /** A key for all that is sold and issued. */
 export function generateIssuingKey(ns: string): KeySpec {
   return generateKeySpec(['product', 'plan', 'customer', 'license'], ns);
 }
 
 /** Fresh keys of a namespace, for sealed files. */
-export function generateIdentityKeys(ns: string): IdentityKeys<KeySpec> {
+export function generateIdentityKeys(
+  ns: string,
+  algorithms: SystemAlgorithms = systemAlgorithms,
+): IdentityKeys<KeySpec> {
   return {
-    root: generateKeySpec(['root'], null),
+    root: algorithms.map((alg) => generateKeySpec(['root'], null, noLimits, alg)),
     authority: generateKeySpec(['authority'], ns),
-    log: generateKeySpec(['log'], null),
+    log: algorithms.map((alg) => generateKeySpec(['log'], null, noLimits, alg)),
     issuing: Array.from({ length: issuingKeys }, () => generateIssuingKey(ns)),
     brake: generateKeySpec(['brake'], ns),
     lease: generateKeySpec(['lease'], ns),
@@ -81,9 +94,9 @@ export function generateIdentityKeys(ns: string): IdentityKeys<KeySpec> {
 /** Keys in memory, of their seeds. */
 export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<SigningKey> {
   return {
-    root: new SigningKey(specs.root),
+    root: specs.root.map((spec) => new SigningKey(spec)),
     authority: new SigningKey(specs.authority),
-    log: new SigningKey(specs.log),
+    log: specs.log.map((spec) => new SigningKey(spec)),
     issuing: specs.issuing.map((spec) => new SigningKey(spec)),
     brake: new SigningKey(specs.brake),
     lease: new SigningKey(specs.lease),
@@ -92,13 +105,13 @@ export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<Signing
 
 /** Those that the signer has: all but root and authority. */
 export function onlineKeys<Key>({ log, issuing, brake, lease }: IdentityKeys<Key>): Key[] {
-  return [log, ...issuing, brake, lease];
+  return [...log, ...issuing, brake, lease];
 }
 
 /** Log index of the namespace's first record, from which its keys are valid. */
 const namespaceIndex = 1;
 
-/** Signs trust root version 1 with the root key, and describes the namespace that its keys are of. */
+/** Signs trust root version 1 with the root keys, and describes the namespace that its keys are of. */
 export async function createIdentity<Key extends KeystoreKey>(
   options: IdentityOptions,
   keys: IdentityKeys<Key>,
@@ -156,10 +169,10 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     genesis: null,
     prev: null,
     expires: expires.toISOString(),
-    root: { threshold: 1, keys: [root.publicKey] },
+    root: { threshold: root.length, keys: root.map(({ publicKey }) => publicKey) },
     log: {
       origin: options.origin,
-      vkeys: [makeVerifierKey(options.origin, noteSignatureType.ed25519, log.publicKey.key)],
+      vkeys: log.map(({ publicKey }) => logVerifierKey(options.origin, publicKey)),
     },
     quorum: options.quorum,
     freshness: { offlineMax: options.offlineMax },
@@ -167,11 +180,12 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
       [options.ns, { authority: { threshold: 1, keys: [authority.publicKey] }, require: new Map() }],
     ]),
   });
-  const sig = await root.sign(preAuthEncoding(payloadTypes.trustRoot, payload));
+  const message = preAuthEncoding(payloadTypes.trustRoot, payload);
+  const signatures = root.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) }));
   return encodeEnvelope({
     payload,
     payloadType: payloadTypes.trustRoot,
-    signatures: [{ keyid: root.keyid, sig }],
+    signatures: await Promise.all(signatures),
   });
 }
 

@@ -10,7 +10,7 @@ import {
   type SigningUsage,
   writeTokenDescription,
 } from '@tallystick/signer';
-import { generateIdentityKeys, type IdentityKeys, keysInMemory } from './identity.ts';
+import { generateIdentityKeys, type IdentityKeys, keysInMemory, type SystemAlgorithms } from './identity.ts';
 import type { Layout } from './layout.ts';
 
 /** A token that is there and has a user PIN. */
@@ -34,31 +34,37 @@ export interface SystemKeys extends AsyncDisposable {
 export function makeSystemKeys({
   ns,
   origin,
+  algorithms,
   token,
 }: {
   ns: string;
   origin: string;
+  algorithms?: SystemAlgorithms;
   token?: TokenOptions;
 }): Promise<SystemKeys> {
-  return token === undefined ? makeSealedKeys(ns) : makeTokenKeys(ns, origin, token);
+  const specs = generateIdentityKeys(ns, algorithms);
+  return token === undefined ? makeSealedKeys(specs) : makeTokenKeys(specs, ns, origin, token);
 }
 
-async function makeSealedKeys(ns: string): Promise<SystemKeys> {
-  const specs = generateIdentityKeys(ns);
+async function makeSealedKeys(specs: IdentityKeys<KeySpec>): Promise<SystemKeys> {
   const { root, authority, log, issuing, brake, lease } = specs;
   return {
     keys: keysInMemory(specs),
     write({ keys, secrets }) {
-      seal(keys.offline, secrets.offlinePassphrase, [root, authority]);
-      seal(keys.online, secrets.onlinePassphrase, [log, ...issuing, brake, lease]);
+      seal(keys.offline, secrets.offlinePassphrase, [...root, authority]);
+      seal(keys.online, secrets.onlinePassphrase, [...log, ...issuing, brake, lease]);
     },
     async discard() {},
     async [Symbol.asyncDispose]() {},
   };
 }
 
-/** Root, authority and log keys in the token. Issuing keys are in memory when they sign, and so sealed here. */
+/**
+ * Root, authority and log keys in the token, as far as it has their algorithm. Issuing keys are in memory when they
+ * sign, and so sealed here.
+ */
 async function makeTokenKeys(
+  specs: IdentityKeys<KeySpec>,
   ns: string,
   origin: string,
   { module, label, pinFile }: TokenOptions,
@@ -71,14 +77,18 @@ async function makeTokenKeys(
     const root = await generate('root', null);
     const authority = await generate('authority', ns);
     const log = await generate('log', null);
-    const specs = generateIdentityKeys(ns);
-    const { issuing, brake, lease } = specs;
+    // Nothing of what the token has made in its own way is used.
+    const inMemory = (held: KeySpec[]): KeySpec[] => held.filter(({ alg }) => alg !== 'ed25519');
+    const sealed = { ...specs, root: inMemory(specs.root), log: inMemory(specs.log) };
+    const { issuing, brake, lease } = sealed;
+    const { root: moreRoot, log: moreLog, ...others } = keysInMemory(sealed);
     return {
-      keys: { ...keysInMemory(specs), root, authority, log },
+      keys: { ...others, root: [root, ...moreRoot], authority, log: [log, ...moreLog] },
       write({ keys, secrets }) {
         writeTokenDescription(keys.offlineToken, keystore.describe([root, authority]));
         writeTokenDescription(keys.token, keystore.describe([log]));
-        seal(keys.online, secrets.onlinePassphrase, [...issuing, brake, lease]);
+        if (moreRoot.length > 0) seal(keys.offline, secrets.offlinePassphrase, sealed.root);
+        seal(keys.online, secrets.onlinePassphrase, [...sealed.log, ...issuing, brake, lease]);
       },
       discard: () => keystore.destroyKeys(),
       [Symbol.asyncDispose]: () => keystore[Symbol.asyncDispose](),

@@ -31,7 +31,7 @@ export class TestTrust {
     const cosigner = (name: string) => {
       const { key } = new SigningKey(generateKeySpec(['log'], null)).publicKey;
       const vkey = makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key);
-      return { name, vkey, url: null };
+      return { name, vkeys: [vkey], url: null };
     };
     const logKey = new SigningKey(generateKeySpec(['log'], null)).publicKey.key;
     const payload = encodeTrustRootPayload({
