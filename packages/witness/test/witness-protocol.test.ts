@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { base64, checkCosignature, parseSignedCheckpoint, utf8 } from '@tallystick/core';
+import { base64, checkCosignature, parseSignedCheckpoint, utf8, type VerifierKey } from '@tallystick/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Cosigner, createWitness, initState, keyFromSeed, startServer } from '../src/index.ts';
@@ -25,8 +25,8 @@ let witness: Cosigner;
 let url = '';
 let stop: () => Promise<void>;
 
-async function open(): Promise<void> {
-  const logs = [{ origin: log.origin, vkeys: [log.vkey] }];
+async function open(vkeys: VerifierKey[] = [log.vkey]): Promise<void> {
+  const logs = [{ origin: log.origin, vkeys }];
   witness = createWitness({ keys: [key, second], stateFile: join(folder, 'state.db'), logs, now: () => now });
   const server = await startServer({
     cosigner: witness,
@@ -119,6 +119,17 @@ describe('add-checkpoint', () => {
     ],
   ])('answers 403 for %s', async (_what, checkpoint) => {
     expect((await post(requestBody(0, [], checkpoint()))).status).toBe(403);
+  });
+
+  it('answers 403 where one of two log keys did not sign, whichever it is', async () => {
+    await stop();
+    const pq = keyFromSeed(log.origin, seed, 'ml-dsa-44');
+    await open([log.vkey, pq.vkey]);
+    const both = log.checkpoint(3) + pq.cosign({ origin: log.origin, size: 3, root: log.tree.root(3) }, now);
+    const [, ed25519 = '', mlDsa44 = ''] = both.split(/^(?=— )/m);
+    for (const stripped of [ed25519, mlDsa44])
+      expect((await post(requestBody(0, [], both.replace(stripped, '')))).status).toBe(403);
+    expect((await post(requestBody(0, [], both))).status).toBe(200);
   });
 
   it.each<[string, () => string | Uint8Array]>([
