@@ -24,5 +24,6 @@ export * from './record/record.ts';
 export * from './record/subject.ts';
 export * from './trust/key.ts';
 export * from './trust/namespace.ts';
+export * from './trust/perpetual.ts';
 export * from './trust/trust-root.ts';
 export * from './trust/trust-root-payload.ts';

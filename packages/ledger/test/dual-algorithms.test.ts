@@ -75,3 +75,38 @@ describe('a license file of a system with both algorithms', () => {
     await system.run({ type: 'license.issue', plan: 'pro-yearly' });
   });
 });
+
+describe('a namespace whose perpetual licenses need both algorithms', () => {
+  it('signs those with both and the others with one, rotates each by itself, and clients take all', async () => {
+    await using perpetual = await TestSystem.start({ perpetual: ['ed25519', 'ml-dsa-44'] });
+    await perpetual.sellPro();
+    const plan = { code: 'pro-forever', name: 'Pro, for ever', term: { length: null } } as const;
+    await perpetual.run({
+      type: 'plan.create',
+      product: 'pro',
+      ...plan,
+      entitlements: { pdf: { value: true } },
+    });
+    const algorithms = async (code: string): Promise<string[]> => {
+      const { changes } = await perpetual.run({ type: 'license.issue', plan: code });
+      const [change] = changes;
+      await perpetual.ledger.whenPublished((change?.index ?? 0) + 1, 5000);
+      const text = await perpetual.ledger.bundle(change?.change.subject.id ?? '');
+      await verifyBundle(utf8(text), { pin: [perpetual.world.trust], namespace: 'acme' });
+      // The brake key is the last of them.
+      return (JSON.parse(text) as { keys: { alg: string }[] }).keys.map(({ alg }) => alg).slice(0, -1);
+    };
+    const check = async (): Promise<void> => {
+      expect(await algorithms('pro-yearly')).toEqual(['ed25519']);
+      expect(await algorithms('pro-forever')).toEqual(['ed25519', 'ml-dsa-44']);
+    };
+    await check();
+    const { keys } = perpetual.ledger.governing.namespace;
+    const [first, second] = keys.filter(({ alg }) => alg === 'ml-dsa-44');
+    await perpetual.run({ type: 'brake.tighten', until: [{ key: first?.id ?? '' }] });
+    await check();
+    // The Ed25519 keys that are left cannot do its work.
+    const last = perpetual.run({ type: 'brake.tighten', until: [{ key: second?.id ?? '' }] });
+    await expect(last).rejects.toThrow(/No key would be left/);
+  });
+});

@@ -5,21 +5,25 @@
  * signed binds, whether or not the server ever committed it.
  */
 import {
+  asObject,
   type BrakeDocument,
   brakeStepProblem,
   documentCommitment,
   type Envelope,
   entitledKeys,
   equalBytes,
+  isPerpetual,
   type KeyAlgorithm,
-  type KeyThreshold,
   type LogRecord,
   meetsThreshold,
   type NamespaceDocument,
+  type NamespaceTrust,
   namespaceStepProblem,
   parseBrake,
+  parseJson,
   parseNamespace,
   parseRecordEntry,
+  requiredAlgorithms,
   subjectTypeOf,
   type TrustRoot,
   tightestBrake,
@@ -36,26 +40,29 @@ export interface DocumentStore {
 
 export type PublicDocumentType = 'namespace' | 'brake';
 
+/** The keys that sign, by algorithm: the first one listed of each. */
+export type SigningIds = ReadonlyMap<KeyAlgorithm, string>;
+
 interface Governed {
-  authority: KeyThreshold;
+  trust: NamespaceTrust;
   namespace: NamespaceDocument | null;
   brake: BrakeDocument | null;
-  /** Ids of the keys that sign, by usage; holds for indexes from `from` up to `to`. */
-  readonly signing: Map<string, { ids: readonly string[]; from: number; to: number }>;
+  /** By usage; holds for indexes from `from` up to `to`. */
+  readonly signing: Map<string, { ids: SigningIds; from: number; to: number }>;
 }
 
 export class Governance {
   readonly #documents: DocumentStore;
   readonly #governed = new Map<string, Governed>();
 
-  /** @param namespaces of the trust root: who signs the documents of each */
+  /** @param namespaces of the trust root: who signs the documents of each, and what records need */
   constructor(documents: DocumentStore, namespaces: TrustRoot['namespaces']) {
     this.#documents = documents;
-    for (const [ns, { authority }] of namespaces) {
+    for (const [ns, trust] of namespaces) {
       const namespace = documents.document(ns, 'namespace');
       const brake = documents.document(ns, 'brake');
       this.#governed.set(ns, {
-        authority,
+        trust,
         namespace: namespace && parseNamespace(namespace),
         brake: brake && parseBrake(brake),
         signing: new Map(),
@@ -84,20 +91,29 @@ export class Governance {
   }
 
   /**
-   * Ids of the keys that sign records of `usage` at log `index`: the first one listed of each algorithm; null where
-   * the namespace has never been seen.
+   * The algorithms of which the record that becomes entry `index` needs a signature each. Throws MALFORMED for a
+   * document that is none, where it depends on that.
    */
-  signing(ns: string, usage: string, index: number): readonly string[] | null {
+  required({ record, content }: RecordToSign, index: number): readonly KeyAlgorithm[] {
+    const trust = this.#governed.get(record.ns)?.trust ?? { require: new Map<string, never>() };
+    const usage = subjectTypeOf(record.type);
+    const usual = requiredAlgorithms(trust, usage, index, false);
+    const perpetual = requiredAlgorithms(trust, usage, index, true);
+    if (perpetual === usual || content === null) return perpetual;
+    return isPerpetual(asObject(parseJson(content.document), 'license')) ? perpetual : usual;
+  }
+
+  /** Ids of the keys that sign records of `usage` at log `index`; null where the namespace has never been seen. */
+  signing(ns: string, usage: string, index: number): SigningIds | null {
     const governed = this.#governed.get(ns);
     if (governed?.namespace == null) return null;
     const known = governed.signing.get(usage);
     if (known !== undefined && index >= known.from && index < known.to) return known.ids;
     const { namespace } = governed;
     const brake = usage === 'brake' ? null : governed.brake;
-    const byAlgorithm = new Map<KeyAlgorithm, string>();
+    const ids = new Map<KeyAlgorithm, string>();
     for (const { alg, id } of entitledKeys(namespace, brake, usage, index))
-      if (!byAlgorithm.has(alg)) byAlgorithm.set(alg, id);
-    const ids = [...byAlgorithm.values()];
+      if (!ids.has(alg)) ids.set(alg, id);
     governed.signing.set(usage, { ids, from: index, to: nextBoundary(namespace, governed.brake, index) });
     return ids;
   }
@@ -131,7 +147,7 @@ export class Governance {
     record: LogRecord,
     bytes: Uint8Array,
   ): Promise<void> {
-    if (!(await meetsThreshold(envelope, governed.authority)))
+    if (!(await meetsThreshold(envelope, governed.trust.authority)))
       throw new SignerRefusal('no_authority', `the namespace ${record.ns} is not signed by its authority`);
     const next = parseNamespace(bytes);
     checkNames(next, record);

@@ -5,12 +5,14 @@ import {
   asString,
   documentCommitment,
   equalBytes,
+  type KeyAlgorithm,
   keyFingerprintText,
   parseDuration,
   parseInstant,
   parseJson,
   subjectTypeOf,
 } from '@tallystick/core';
+import type { SigningIds } from './governance.ts';
 import type { SigningKey } from './keystore/signing-key.ts';
 import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 
@@ -42,23 +44,32 @@ export class RateLimiter {
 }
 
 /**
- * The keys that sign records of a type in a namespace; throws SignerRefusal where there is none. `signing` names them
- * where the namespace is known; until then it is all that have the usage.
+ * The keys that sign a record, of the algorithms that it needs; throws SignerRefusal where there are none of one.
+ * `signing` names them where the namespace is known; until then it is all that have the usage.
  */
 export function keysFor(
   keys: readonly SigningKey[],
-  { ns, type, signing }: { ns: string; type: string; signing: readonly string[] | null },
+  {
+    ns,
+    type,
+    signing,
+    required,
+  }: { ns: string; type: string; signing: SigningIds | null; required: readonly KeyAlgorithm[] },
 ): SigningKey[] {
   const usage = subjectTypeOf(type);
   const found = keys.filter(
     (key) =>
       key.ns === ns &&
       (key.usages as readonly string[]).includes(usage) &&
-      (signing === null || signing.includes(keyFingerprintText(key.publicKey))),
+      required.includes(key.publicKey.alg) &&
+      (signing === null || signing.get(key.publicKey.alg) === keyFingerprintText(key.publicKey)),
   );
+  const missing = required.find((alg) => !found.some(({ publicKey }) => publicKey.alg === alg));
   // One of several algorithms alone would be refused by every verifier. Leases are not records.
-  if (found.length < (signing?.length ?? 1) || found.length === 0 || usage === 'lease')
-    throw new SignerRefusal('no_key', `no key here may sign ${type} in namespace ${ns}`);
+  if (missing !== undefined || usage === 'lease') {
+    const what = required.length > 1 ? `${missing} key` : 'key';
+    throw new SignerRefusal('no_key', `no ${what} here may sign ${type} in namespace ${ns}`);
+  }
   return found;
 }
 

@@ -115,7 +115,8 @@ export class Signer {
     const plans = records.map((item, nth) => {
       const { ns, type } = item.record;
       const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
-      const keys = keysFor(this.#issuingKeys, { ns, type, signing });
+      const required = this.#governance.required(item, index + nth);
+      const keys = keysFor(this.#issuingKeys, { ns, type, signing, required });
       for (const key of keys) checkContent(key, item, this.#now());
       if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item);
       return { item, keys };

@@ -43,6 +43,8 @@ export interface TestSystemOptions {
   /** What root, log and cosigners sign with: Ed25519 where left out, because that is fast. */
   algorithms?: SystemAlgorithms;
   times?: Partial<LedgerParts['times']>;
+  /** What perpetual licenses are signed with. */
+  perpetual?: SystemAlgorithms;
   /** Wraps the signer: for faults. */
   wrapSigner?: (signer: LedgerParts['signer']) => LedgerParts['signer'];
 }
@@ -77,8 +79,12 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     now: now(),
     trustYears: 5,
     offlineMax: 'P90D',
+    ...(options.perpetual && { perpetual: options.perpetual }),
   } as const;
-  const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns, algorithms)));
+  const identity = await createIdentity(
+    content,
+    keysInMemory(generateIdentityKeys(ns, algorithms, options.perpetual)),
+  );
   const store = options.store ?? new MemoryStore();
   await bootstrapIdentity(store, identity, {
     random: randomBytes,

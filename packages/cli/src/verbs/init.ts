@@ -1,5 +1,11 @@
 /** `tally init`: makes a system in a folder. */
-import { createSystem, type SystemAlgorithms, systemAlgorithms, type TokenOptions } from '@tallystick/server';
+import {
+  createSystem,
+  type Layout,
+  type SystemAlgorithms,
+  systemAlgorithms,
+  type TokenOptions,
+} from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
@@ -19,6 +25,7 @@ export interface InitFlags {
   opsPort: number;
   offlineMax: string;
   algorithms: SystemAlgorithms;
+  perpetualAlgorithms: SystemAlgorithms;
   pkcs11Module?: string;
   pkcs11Token?: string;
   pkcs11PinFile?: string;
@@ -59,6 +66,12 @@ export function addInitFlags(command: Command): Command {
       'what root, log and cosigners sign with: "ed25519,ml-dsa-44", or "ed25519" for a system without post-quantum keys',
       asAlgorithms,
       systemAlgorithms,
+    )
+    .option(
+      '--perpetual-algorithms <list>',
+      'what licenses without an end are signed with, for as long as this namespace is: "ed25519,ml-dsa-44" or "ed25519"',
+      asAlgorithms,
+      ['ed25519'] as const,
     )
     .option('--pkcs11-module <path>', 'make log, root and authority keys in a token, through this module')
     .option('--pkcs11-token <label>', 'the label of that token')
@@ -105,6 +118,7 @@ export async function runInit(
     ports: { public: flags.publicPort, admin: flags.adminPort, ops: flags.opsPort },
     offlineMax: flags.offlineMax,
     algorithms: flags.algorithms,
+    perpetual: flags.perpetualAlgorithms,
     now: context.now(),
     ...(token && { token }),
   }).catch((error: unknown) => {
@@ -123,7 +137,19 @@ export async function runInit(
     ...(token && { offlineToken: keys.offlineToken }),
     ...(hasSealedRoot && { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
   };
-  const root = [
+  printer.answer(made, () => [
+    `Made a system for namespace ${flags.namespace} in ${layout.root}`,
+    '',
+    `  ${trustRoot}`,
+    '    is what your applications pin.',
+    ...rootLines(layout, token, hasSealedRoot),
+    '',
+  ]);
+}
+
+/** Where the root is. */
+function rootLines({ keys, secrets }: Layout, token: TokenOptions | null, hasSealedRoot: boolean): string[] {
+  return [
     ...(token
       ? [
           `  ${keys.offlineToken}`,
@@ -137,14 +163,6 @@ export async function runInit(
         ]
       : []),
   ];
-  printer.answer(made, () => [
-    `Made a system for namespace ${flags.namespace} in ${layout.root}`,
-    '',
-    `  ${trustRoot}`,
-    '    is what your applications pin.',
-    ...root,
-    '',
-  ]);
 }
 
 /** The token that the flags name, all three or none. */

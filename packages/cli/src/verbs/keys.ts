@@ -2,8 +2,13 @@
 
 import { effectiveUntil, type NamespaceKey } from '@tallystick/core';
 import { generateIssuingKey, layoutOf } from '@tallystick/server';
-import { addToSealedKeystore, readPassphraseFile, SigningKey } from '@tallystick/signer';
-import type { Command } from 'commander';
+import {
+  addToSealedKeystore,
+  readPassphraseFile,
+  type SigningAlgorithm,
+  SigningKey,
+} from '@tallystick/signer';
+import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { messageOf, usageError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
@@ -61,7 +66,7 @@ function registerList(parent: Command, context: Context): void {
 
 function rowsOf(current: CurrentTrust): KeyRow[] {
   const { namespace, brake, size } = current;
-  const signing = new Set(signingKeys(current).slice(0, 1));
+  const signing = new Set(signingKeys(current).map(({ id }) => id));
   return namespace.document.keys.map((key) => {
     const until = effectiveUntil(namespace.document, brake.document, key);
     return {
@@ -89,13 +94,15 @@ function stateOf(
 
 /** A rotation needs somebody to hand over to. */
 function warningsOf(rows: readonly KeyRow[]): string[] {
-  if (!rows.some(({ state }) => state === 'signs'))
-    return ['', 'No key signs licenses now: list one in the namespace.'];
-  if (rows.some(({ state }) => state === 'stands by')) return [];
-  return [
+  const signing = rows.filter(({ state }) => state === 'signs');
+  if (signing.length === 0) return ['', 'No key signs licenses now: list one in the namespace.'];
+  const lonely = signing.filter(
+    ({ alg }) => !rows.some((row) => row.state === 'stands by' && row.alg === alg),
+  );
+  return lonely.flatMap(({ alg }) => [
     '',
-    'No key stands by: make one with tally keys generate, and list it with tally namespace propose.',
-  ];
+    `No ${alg} key stands by: make one with tally keys generate --algorithm ${alg}, and list it with tally namespace propose.`,
+  ]);
 }
 
 function registerGenerate(parent: Command, context: Context): void {
@@ -106,14 +113,23 @@ function registerGenerate(parent: Command, context: Context): void {
       "Add issuing keys to the signer's keystore, on its own host. A running signer takes them in by itself under tally up, else at SIGHUP. They sign nothing before the namespace lists them.",
     )
     .requiredOption('--out <file>', 'where to write their public parts, for tally namespace propose')
+    .addOption(
+      new Option('--algorithm <name>', 'what they sign with')
+        .choices(['ed25519', 'ml-dsa-44'])
+        .default('ed25519'),
+    )
     .option('--count <number>', 'how many', asNatural, 1);
   command.action(async () => {
     const session = new Session(context, command);
-    const { out, count } = command.opts<{ out: string; count: number }>();
+    const { out, count, algorithm } = command.opts<{
+      out: string;
+      count: number;
+      algorithm: SigningAlgorithm;
+    }>();
     if (count < 1 || count > 16) throw usageError('--count is 1 to 16.', 'Give another number.');
     const { namespace } = await currentTrust(session);
     const layout = layoutOf(session.dataFolder);
-    const specs = Array.from({ length: count }, () => generateIssuingKey(namespace.document.ns));
+    const specs = Array.from({ length: count }, () => generateIssuingKey(namespace.document.ns, algorithm));
     const made = specs.map((spec) => new SigningKey(spec));
     // The public parts first: keys that nobody can name would be of no use, and the other way round none is lost.
     await writeFileAtomic(
@@ -142,13 +158,19 @@ function registerRotate(parent: Command, context: Context): void {
     .command('rotate')
     .summary('hand over to the key that stands by')
     .description('End the key that signs now, from the next record on, in favor of the one that stands by.')
+    .addOption(
+      new Option('--algorithm <name>', 'of which algorithm')
+        .choices(['ed25519', 'ml-dsa-44'])
+        .default('ed25519'),
+    )
     .option('--reason <text>', 'why, for the log');
   command.action(async () => {
     const session = new Session(context, command);
-    const [signing] = signingKeys(await currentTrust(session));
+    const { algorithm, reason } = command.opts<{ algorithm: string; reason?: string }>();
+    const signing = signingKeys(await currentTrust(session)).find(({ alg }) => alg === algorithm);
     if (signing === undefined)
-      throw usageError('No key signs licenses now.', 'List one with tally namespace propose.');
-    await end(session, { key: signing, ...command.opts<{ reason?: string }>() });
+      throw usageError(`No ${algorithm} key signs licenses now.`, 'List one with tally namespace propose.');
+    await end(session, { key: signing.id, ...(reason === undefined ? {} : { reason }) });
   });
 }
 

@@ -2,7 +2,7 @@
 import { base64 } from '../encoding/base64.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { formatVerifierKey, type VerifierKey } from '../log/note.ts';
-import { type KeyAlgorithm, type PublicKey, publicKeyJson } from './key.ts';
+import { type PublicKey, publicKeyJson } from './key.ts';
 import type { AlgorithmRequirement, KeyThreshold } from './trust-root.ts';
 
 export interface TrustRootContent {
@@ -96,8 +96,12 @@ function thresholdJson(rule: KeyThreshold): { threshold: number; keys: { alg: st
 }
 
 function namespaceJson(trust: NamespaceTrustContent): object {
-  const require: Record<string, { from: number; algs: KeyAlgorithm[] }[]> = {};
+  const require: Record<string, AlgorithmRequirement[]> = {};
   for (const [usage, rules] of trust.require)
-    require[usage] = rules.map(({ from, algs }) => ({ from, algs }));
+    require[usage] = rules.map(({ from, algs, perpetual }) => ({
+      from,
+      algs,
+      ...(perpetual && { perpetual }),
+    }));
   return { authority: thresholdJson(trust.authority), require };
 }

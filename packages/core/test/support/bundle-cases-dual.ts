@@ -1,9 +1,10 @@
 /** Bundles of a system whose root, log and cosigners sign with Ed25519 and ML-DSA-44 side by side. */
-import type { IntegrityCode } from '../../src/index.ts';
+import type { Bundle, IntegrityCode } from '../../src/index.ts';
 import { accepted, type BundleCase, cosigning, refused } from './bundle-case.ts';
 import { mlDsaSigner, type NoteSigner, type Signer, vkeyOf } from './signers.ts';
 import { type Anchor, Cast, keyJson, licenseId, quorumText, startSeconds, World } from './world.ts';
 
+const instant = '2026-11-23T10:15:30.000Z';
 const seconds = startSeconds;
 const later = startSeconds + 600;
 
@@ -57,7 +58,7 @@ const ending = [
 ];
 
 export function dualCases(): BundleCase[] {
-  return [...fromTheStart(), ...afterASwitch()];
+  return [...fromTheStart(), ...afterASwitch(), ...perpetualCases()];
 }
 
 function fromTheStart(): BundleCase[] {
@@ -143,5 +144,54 @@ function afterASwitch(): BundleCase[] {
     ),
     half('a step without the ML-DSA-44 signature of its root', cast.roots.slice(0, 2)),
     half('a step without the Ed25519 signature of its root', [...cast.roots.slice(1, 3), cast.person[1]]),
+  ];
+}
+
+/** A namespace whose perpetual licenses need both algorithms from index 3 on, and the others one. */
+function perpetualCases(): BundleCase[] {
+  const cast = new Cast();
+  const require = { license: [{ from: 3, algs: ['ed25519'], perpetual: ['ed25519', 'ml-dsa-44'] }] };
+  const issue = (document: Record<string, unknown>, signers: Signer[], from = 3): [World, Bundle] => {
+    const [rule] = require.license;
+    const namespaces = {
+      acme: {
+        authority: { threshold: 1, keys: [keyJson(cast.authority)] },
+        require: { license: [{ ...rule, from }] },
+      },
+    };
+    const keys = [cast.license, cast.licensePq].map((signer) => ({ signer, usages: ['license'] }));
+    const world = new World({
+      cast,
+      trust: { namespaces },
+      keys: [...keys, { signer: cast.brake, usages: ['brake'] }],
+    });
+    world.record({ id: licenseId, document, signers });
+    return [world, world.bundle(licenseId, world.anchor(), { keys: [...signers, cast.brake] })];
+  };
+  const term = (until: string | null): Record<string, unknown> => ({ from: instant, until, grace: 'P0D' });
+  const updates = (fallback: string | null): Record<string, unknown> => ({
+    until: null,
+    fallback,
+    maxMajor: null,
+  });
+  const ends = { term: term('2027-11-23T10:15:30.000Z'), updates: updates(null) };
+  const goesOn = { term: term(null), updates: updates(null) };
+  const fallsBack = { ...ends, updates: updates('2027-11-23T10:15:30.000Z') };
+  const valid = (name: string, [world, bundle]: [World, Bundle]): BundleCase => {
+    const anchor = { size: world.tree.size, seconds, entry: bundle.anchor.entry, note: '' };
+    return accepted(name, world, anchor, bundle);
+  };
+  const invalid = (name: string, [world, bundle]: [World, Bundle]): BundleCase =>
+    refused(name, 'KEY_NOT_VALID', world, bundle);
+  const [one, other] = [[cast.license], [cast.licensePq]];
+  const both = [...one, ...other];
+  return [
+    valid('a perpetual license signed by both', issue(goesOn, both)),
+    valid('a license with an end signed by one', issue(ends, one)),
+    valid('a perpetual license from before both were needed', issue(goesOn, one, 4)),
+    invalid('a perpetual license signed by Ed25519 alone', issue(goesOn, one)),
+    invalid('a perpetual license signed by ML-DSA-44 alone', issue(goesOn, other)),
+    invalid('a license with an end and a fallback signed by one', issue(fallsBack, one)),
+    invalid('a license that does not say when it ends signed by one', issue({}, one)),
   ];
 }

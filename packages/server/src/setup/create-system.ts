@@ -37,6 +37,8 @@ export interface CreateSystemOptions {
   offlineMax: string;
   /** What root, log and cosigners sign with; Ed25519 and ML-DSA-44 where left out. */
   algorithms?: SystemAlgorithms;
+  /** What perpetual licenses are signed with; Ed25519 alone where left out. */
+  perpetual?: SystemAlgorithms;
   /** A token that log, root and authority keys are made in; left out for sealed files. */
   token?: TokenOptions;
   /** Milliseconds. */

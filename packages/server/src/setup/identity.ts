@@ -3,6 +3,7 @@
  * tiers. Nothing here touches a disk, and no private key: whoever calls decides where each is.
  */
 import {
+  type AlgorithmRequirement,
   type BrakeDocument,
   base64,
   encodeEnvelope,
@@ -41,6 +42,8 @@ export interface IdentityOptions {
   trustYears: number;
   /** The longest that any client may go without fresh proof. */
   offlineMax: string;
+  /** What perpetual licenses are signed with; Ed25519 alone, as everything else, where left out. */
+  perpetual?: SystemAlgorithms;
 }
 
 /** A new system's keys, by what they are for. */
@@ -50,7 +53,7 @@ export interface IdentityKeys<Key = KeystoreKey> {
   authority: Key;
   /** Log, issuing, brake and lease keys, for the signer. The log has one of each algorithm. */
   log: Key[];
-  /** The first signs, the others stand by for rotations. */
+  /** Of each algorithm the first signs, where it is needed, and the others stand by for rotations. */
   issuing: Key[];
   brake: Key;
   lease: Key;
@@ -72,20 +75,23 @@ export type SystemAlgorithms = readonly [SigningAlgorithm, ...SigningAlgorithm[]
 export const systemAlgorithms: SystemAlgorithms = ['ed25519', 'ml-dsa-44'];
 
 /** A key for all that is sold and issued. */
-export function generateIssuingKey(ns: string): KeySpec {
-  return generateKeySpec(['product', 'plan', 'customer', 'license'], ns);
+export function generateIssuingKey(ns: string, alg: SigningAlgorithm = 'ed25519'): KeySpec {
+  return generateKeySpec(['product', 'plan', 'customer', 'license'], ns, noLimits, alg);
 }
 
 /** Fresh keys of a namespace, for sealed files. */
 export function generateIdentityKeys(
   ns: string,
   algorithms: SystemAlgorithms = systemAlgorithms,
+  perpetual: SystemAlgorithms = ['ed25519'],
 ): IdentityKeys<KeySpec> {
   return {
     root: algorithms.map((alg) => generateKeySpec(['root'], null, noLimits, alg)),
     authority: generateKeySpec(['authority'], ns),
     log: algorithms.map((alg) => generateKeySpec(['log'], null, noLimits, alg)),
-    issuing: Array.from({ length: issuingKeys }, () => generateIssuingKey(ns)),
+    issuing: perpetual.flatMap((alg) =>
+      Array.from({ length: issuingKeys }, () => generateIssuingKey(ns, alg)),
+    ),
     brake: generateKeySpec(['brake'], ns),
     lease: generateKeySpec(['lease'], ns),
   };
@@ -177,7 +183,10 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     quorum: options.quorum,
     freshness: { offlineMax: options.offlineMax },
     namespaces: new Map([
-      [options.ns, { authority: { threshold: 1, keys: [authority.publicKey] }, require: new Map() }],
+      [
+        options.ns,
+        { authority: { threshold: 1, keys: [authority.publicKey] }, require: requirements(options) },
+      ],
     ]),
   });
   const message = preAuthEncoding(payloadTypes.trustRoot, payload);
@@ -187,6 +196,11 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     payloadType: payloadTypes.trustRoot,
     signatures: await Promise.all(signatures),
   });
+}
+
+function requirements({ perpetual = ['ed25519'] }: IdentityOptions): Map<string, AlgorithmRequirement[]> {
+  if (perpetual.length === 1) return new Map();
+  return new Map([['license', [{ from: 0, algs: ['ed25519'], perpetual: [...perpetual] }]]]);
 }
 
 function namespaceDocument(options: IdentityOptions, issuers: readonly KeystoreKey[]): NamespaceDocument {

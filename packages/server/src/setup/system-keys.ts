@@ -35,14 +35,16 @@ export function makeSystemKeys({
   ns,
   origin,
   algorithms,
+  perpetual,
   token,
 }: {
   ns: string;
   origin: string;
   algorithms?: SystemAlgorithms;
+  perpetual?: SystemAlgorithms;
   token?: TokenOptions;
 }): Promise<SystemKeys> {
-  const specs = generateIdentityKeys(ns, algorithms);
+  const specs = generateIdentityKeys(ns, algorithms, perpetual);
   return token === undefined ? makeSealedKeys(specs) : makeTokenKeys(specs, ns, origin, token);
 }
 

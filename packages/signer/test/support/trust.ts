@@ -1,5 +1,6 @@
 /** A trust root with an authority for `acme`, and documents that it and the brake key sign. */
 import {
+  type AlgorithmRequirement,
   type BrakeDocument,
   documentCommitment,
   encodeEnvelope,
@@ -26,7 +27,8 @@ export class TestTrust {
   /** Envelope of version 1. */
   readonly root: Uint8Array;
 
-  constructor() {
+  /** @param require what license records need */
+  constructor(require: AlgorithmRequirement[] = []) {
     const root = new SigningKey(generateKeySpec(['root'], null));
     const cosigner = (name: string) => {
       const { key } = new SigningKey(generateKeySpec(['log'], null)).publicKey;
@@ -47,7 +49,13 @@ export class TestTrust {
       },
       freshness: { offlineMax: 'P90D' },
       namespaces: new Map([
-        ['acme', { authority: { threshold: 1, keys: [this.authority.publicKey] }, require: new Map() }],
+        [
+          'acme',
+          {
+            authority: { threshold: 1, keys: [this.authority.publicKey] },
+            require: new Map([['license', require]]),
+          },
+        ],
       ]),
     });
     this.root = signed(root, payloadTypes.trustRoot, payload);
