@@ -32,7 +32,7 @@ beforeEach(async () => {
   store = new FaultyStore(new MemoryStore());
   system = await TestSystem.start({ store });
   await system.sellPro();
-  authority = system.world.identity.keys.authority;
+  authority = system.world.identity.keys.authority[0] as KeystoreKey;
 });
 
 afterEach(async () => {
@@ -260,7 +260,7 @@ describe('a signer that is away when a revision is logged', () => {
     await other.sellPro();
     await system[Symbol.asyncDispose]();
     system = other;
-    authority = other.world.identity.keys.authority;
+    authority = other.world.identity.keys.authority[0] as KeystoreKey;
     isAway = true;
     order.length = 0;
     const revised = submit(await revision());
@@ -294,7 +294,7 @@ describe('a signer that is away when a revision is logged', () => {
     await other.sellPro();
     await system[Symbol.asyncDispose]();
     system = other;
-    authority = other.world.identity.keys.authority;
+    authority = other.world.identity.keys.authority[0] as KeystoreKey;
     isAway = true;
     const before = signed;
     const revised = submit(await revision());
@@ -324,7 +324,7 @@ describe('a signer that is away when a revision is logged', () => {
     await other.sellPro();
     await system[Symbol.asyncDispose]();
     system = other;
-    authority = other.world.identity.keys.authority;
+    authority = other.world.identity.keys.authority[0] as KeystoreKey;
     refuses = true;
     await submit(await revision());
     expect(other.ledger.mutations).toMatchObject({

@@ -39,10 +39,30 @@ describe('a new system', () => {
       readFileSync(layout.secrets.offlinePassphrase, 'utf8'),
     );
     expect(offline.map(({ publicKey }) => publicKey.alg)).toEqual([...expected, 'ed25519']);
+    expect(trust.namespaces.get('acme')?.require.size).toBe(0);
+  });
+
+  it('has an authority and issuing keys of both where perpetual licenses need both', async () => {
+    const { layout, trust } = await make(undefined, systemAlgorithms);
+    const { authority, require } = trust.namespaces.get('acme') ?? {};
+    expect(authority?.keys.map(({ alg }) => alg)).toEqual(systemAlgorithms);
+    expect(authority?.threshold).toBe(2);
+    expect(require?.get('license')).toEqual([{ from: 0, algs: ['ed25519'], perpetual: systemAlgorithms }]);
+    const online = openSealedKeystore(
+      layout.keys.online,
+      readFileSync(layout.secrets.onlinePassphrase, 'utf8'),
+    );
+    const issuing = online.filter(({ usages }) => usages.includes('license'));
+    expect(issuing.map(({ publicKey }) => publicKey.alg)).toEqual([
+      'ed25519',
+      'ed25519',
+      'ml-dsa-44',
+      'ml-dsa-44',
+    ]);
   });
 });
 
-async function make(algorithms: SystemAlgorithms | undefined) {
+async function make(algorithms: SystemAlgorithms | undefined, perpetual?: SystemAlgorithms) {
   const layout = await createSystem({
     directory: join(directory, 'data'),
     ns: 'acme',
@@ -54,6 +74,7 @@ async function make(algorithms: SystemAlgorithms | undefined) {
     offlineMax: 'P90D',
     now: Date.now(),
     ...(algorithms && { algorithms }),
+    ...(perpetual && { perpetual }),
   });
   const [trust] = await readTrustRootFile(layout.trustRoot);
   if (trust === undefined) throw new Error('there is no trust root');

@@ -130,7 +130,8 @@ export async function runInit(
   });
   const { trustRoot, keys, secrets } = layout;
   // Tokens have no ML-DSA.
-  const hasSealedRoot = token === null || flags.algorithms.includes('ml-dsa-44');
+  const hasSealedRoot =
+    token === null || [...flags.algorithms, ...flags.perpetualAlgorithms].includes('ml-dsa-44');
   const made = {
     data: layout.root,
     trustRoot,
@@ -159,7 +160,7 @@ function rootLines({ keys, secrets }: Layout, token: TokenOptions | null, hasSea
     ...(hasSealedRoot
       ? [
           `  ${keys.offline} and ${secrets.offlinePassphrase}`,
-          `    are ${token ? 'the root key that no token holds' : 'the root'}: move them to separate offline media.`,
+          `    are ${token ? 'what of the root no token holds' : 'the root'}: move them to separate offline media.`,
         ]
       : []),
   ];

@@ -9,6 +9,7 @@ import {
   encodeEnvelope,
   encodeTrustRootPayload,
   formatInstant,
+  type KeyThreshold,
   keyFingerprint,
   logVerifierKey,
   type NamespaceDocument,
@@ -48,9 +49,9 @@ export interface IdentityOptions {
 
 /** A new system's keys, by what they are for. */
 export interface IdentityKeys<Key = KeystoreKey> {
-  /** Root and authority: used now, then kept where no server reaches. All root keys have to sign. */
+  /** Root and authority: used now, then kept where no server reaches. All keys of each have to sign. */
   root: Key[];
-  authority: Key;
+  authority: Key[];
   /** Log, issuing, brake and lease keys, for the signer. The log has one of each algorithm. */
   log: Key[];
   /** Of each algorithm the first signs, where it is needed, and the others stand by for rotations. */
@@ -87,7 +88,8 @@ export function generateIdentityKeys(
 ): IdentityKeys<KeySpec> {
   return {
     root: algorithms.map((alg) => generateKeySpec(['root'], null, noLimits, alg)),
-    authority: generateKeySpec(['authority'], ns),
+    // Whoever lists the keys of perpetual licenses must be no easier to forge than they are.
+    authority: perpetual.map((alg) => generateKeySpec(['authority'], ns, noLimits, alg)),
     log: algorithms.map((alg) => generateKeySpec(['log'], null, noLimits, alg)),
     issuing: perpetual.flatMap((alg) =>
       Array.from({ length: issuingKeys }, () => generateIssuingKey(ns, alg)),
@@ -101,7 +103,7 @@ export function generateIdentityKeys(
 export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<SigningKey> {
   return {
     root: specs.root.map((spec) => new SigningKey(spec)),
-    authority: new SigningKey(specs.authority),
+    authority: specs.authority.map((spec) => new SigningKey(spec)),
     log: specs.log.map((spec) => new SigningKey(spec)),
     issuing: specs.issuing.map((spec) => new SigningKey(spec)),
     brake: new SigningKey(specs.brake),
@@ -149,17 +151,15 @@ export async function bootstrapIdentity(
   context: { random: (length: number) => Uint8Array; now: number; who: { kind: string; id: string } },
 ): Promise<void> {
   const { authority, brake } = identity.keys;
-  const signBy = (key: KeystoreKey) => async (message: Uint8Array) => ({
-    keyid: key.keyid,
-    sig: await key.sign(message),
-  });
+  const signBy = (keys: readonly KeystoreKey[]) => (message: Uint8Array) =>
+    Promise.all(keys.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })));
   await bootstrapLog(store, {
     trustRoot: identity.trustRoot,
     ns: identity.namespace.ns,
     namespace: identity.namespace,
     brake: identity.brake,
     signAsAuthority: signBy(authority),
-    signAsBrake: signBy(brake),
+    signAsBrake: signBy([brake]),
     cause: { who: context.who, why: 'the log begins' },
     at: formatInstant(context.now),
     random: new RandomPool(context.random),
@@ -175,7 +175,7 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     genesis: null,
     prev: null,
     expires: expires.toISOString(),
-    root: { threshold: root.length, keys: root.map(({ publicKey }) => publicKey) },
+    root: thresholdOf(root),
     log: {
       origin: options.origin,
       vkeys: log.map(({ publicKey }) => logVerifierKey(options.origin, publicKey)),
@@ -183,10 +183,7 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     quorum: options.quorum,
     freshness: { offlineMax: options.offlineMax },
     namespaces: new Map([
-      [
-        options.ns,
-        { authority: { threshold: 1, keys: [authority.publicKey] }, require: requirements(options) },
-      ],
+      [options.ns, { authority: thresholdOf(authority), require: requirements(options) }],
     ]),
   });
   const message = preAuthEncoding(payloadTypes.trustRoot, payload);
@@ -196,6 +193,11 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     payloadType: payloadTypes.trustRoot,
     signatures: await Promise.all(signatures),
   });
+}
+
+/** All of them have to sign. */
+function thresholdOf(keys: readonly KeystoreKey[]): KeyThreshold {
+  return { threshold: keys.length, keys: keys.map(({ publicKey }) => publicKey) };
 }
 
 function requirements({ perpetual = ['ed25519'] }: IdentityOptions): Map<string, AlgorithmRequirement[]> {

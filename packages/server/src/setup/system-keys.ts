@@ -53,7 +53,7 @@ async function makeSealedKeys(specs: IdentityKeys<KeySpec>): Promise<SystemKeys>
   return {
     keys: keysInMemory(specs),
     write({ keys, secrets }) {
-      seal(keys.offline, secrets.offlinePassphrase, [...root, authority]);
+      seal(keys.offline, secrets.offlinePassphrase, [...root, ...authority]);
       seal(keys.online, secrets.onlinePassphrase, [...log, ...issuing, brake, lease]);
     },
     async discard() {},
@@ -81,15 +81,26 @@ async function makeTokenKeys(
     const log = await generate('log', null);
     // Nothing of what the token has made in its own way is used.
     const inMemory = (held: KeySpec[]): KeySpec[] => held.filter(({ alg }) => alg !== 'ed25519');
-    const sealed = { ...specs, root: inMemory(specs.root), log: inMemory(specs.log) };
+    const sealed = {
+      ...specs,
+      root: inMemory(specs.root),
+      authority: inMemory(specs.authority),
+      log: inMemory(specs.log),
+    };
     const { issuing, brake, lease } = sealed;
-    const { root: moreRoot, log: moreLog, ...others } = keysInMemory(sealed);
+    const offline = [...sealed.root, ...sealed.authority];
+    const more = keysInMemory(sealed);
     return {
-      keys: { ...others, root: [root, ...moreRoot], authority, log: [log, ...moreLog] },
+      keys: {
+        ...more,
+        root: [root, ...more.root],
+        authority: [authority, ...more.authority],
+        log: [log, ...more.log],
+      },
       write({ keys, secrets }) {
         writeTokenDescription(keys.offlineToken, keystore.describe([root, authority]));
         writeTokenDescription(keys.token, keystore.describe([log]));
-        if (moreRoot.length > 0) seal(keys.offline, secrets.offlinePassphrase, sealed.root);
+        if (offline.length > 0) seal(keys.offline, secrets.offlinePassphrase, offline);
         seal(keys.online, secrets.onlinePassphrase, [...sealed.log, ...issuing, brake, lease]);
       },
       discard: () => keystore.destroyKeys(),
