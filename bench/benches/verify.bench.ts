@@ -116,6 +116,8 @@ async function microseconds(work: () => Promise<void>): Promise<number> {
 interface Sampled {
   p50: number;
   p99: number;
+  /** Microseconds of processor time of one run: what a busy machine does not change. */
+  processor: number;
 }
 
 /** Samples two pieces of work in turn for a while, so that both meet the same machine. */
@@ -123,18 +125,32 @@ async function sampleInTurn(
   seconds: number,
   works: { whole: () => Promise<void>; bare: () => Promise<void> },
 ): Promise<{ whole: Sampled; bare: Sampled }> {
-  const samples: { whole: number[]; bare: number[] } = { whole: [], bare: [] };
+  const whole = new Samples();
+  const bare = new Samples();
   const until = performance.now() + seconds * 1000;
   while (performance.now() < until) {
-    samples.whole.push(await microseconds(works.whole));
-    samples.bare.push(await microseconds(works.bare));
+    await whole.take(works.whole);
+    await bare.take(works.bare);
   }
-  return { whole: summary(samples.whole), bare: summary(samples.bare) };
+  return { whole: whole.summary, bare: bare.summary };
 }
 
-function summary(samples: readonly number[]): Sampled {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return { p50: percentile(sorted, 50), p99: percentile(sorted, 99) };
+class Samples {
+  readonly #wall: number[] = [];
+  #processor = 0;
+
+  async take(work: () => Promise<void>): Promise<void> {
+    const before = process.cpuUsage();
+    this.#wall.push(await microseconds(work));
+    const { user, system } = process.cpuUsage(before);
+    this.#processor += (user + system) / REPEATS;
+  }
+
+  get summary(): Sampled {
+    const sorted = this.#wall.toSorted((a, b) => a - b);
+    const processor = this.#processor / sorted.length;
+    return { p50: percentile(sorted, 50), p99: percentile(sorted, 99), processor };
+  }
 }
 
 /** Characters of each part of the file, with the quotes and names around it under "the rest". */
@@ -194,7 +210,16 @@ async function run(context: BenchContext): Promise<string[]> {
       'beforehand: seven of Ed25519, and with both algorithms four of ML-DSA-44 besides. In turn in one process, ' +
       `${context.rounds} rounds of ${context.seconds} s.`,
     markdownTable(
-      ['root, log and cosigners', 'client', 'verify p50 µs', 'p99 µs', 'bare checks p50 µs', 'verify / bare'],
+      [
+        'root, log and cosigners',
+        'client',
+        'verify p50 µs',
+        'p99 µs',
+        'processor µs',
+        'bare checks p50 µs',
+        'processor µs',
+        'verify / bare',
+      ],
       rows,
     ),
     ...sizes,
@@ -241,7 +266,9 @@ function row(name: string, rounds: readonly { whole: Sampled; bare: Sampled }[])
     name,
     formatNumber(median(wholes)),
     formatNumber(median(rounds.map(({ whole }) => whole.p99))),
+    formatNumber(median(rounds.map(({ whole }) => whole.processor))),
     formatNumber(median(bares)),
+    formatNumber(median(rounds.map(({ bare }) => bare.processor))),
     formatRatios(pairRatios(wholes, bares)),
   ];
 }
