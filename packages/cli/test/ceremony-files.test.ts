@@ -124,6 +124,8 @@ describe('tally root', () => {
     expect((await run(sign('alice.sealed', 'alice.pass'), { typed: [digits] })).code).toBe(0);
     const yes = ['--yes-i-reviewed', review.payloadHash, ...transcript];
     expect((await run(sign('bob.sealed', 'bob.pass', ...yes))).code).toBe(0);
+    const named = await run(sign('bob.sealed', 'bob.pass', ...yes, '--out', at('bob.json')));
+    expect([named.code, named.err]).toEqual([3, expect.stringContaining('Leave --out away')]);
     // Whoever signs again signs the same.
     expect((await run(sign('bob.sealed', 'bob.pass', ...yes))).code).toBe(0);
     const signature = (id: string): string => at(`trust-root-2.${id}.signature.json`);

@@ -50,6 +50,19 @@ describe('the review of a proposal', () => {
     ]);
   });
 
+  it('counts a cosigner of several keys once, and shows all of them', async () => {
+    const key = new Person('w3', 'root', 'ml-dsa-44').key.publicKey.key;
+    const second = formatVerifierKey(makeVerifierKey('w3', noteSignatureType.mlDsa44Cosignature, key));
+    const { witnesses } = await review({ more: `witnesses:\n  add:\n${witness('w3')}        - ${second}\n` });
+    expect(witnesses).toMatchObject({ threshold: { before: 2, after: 2 }, count: { before: 3, after: 4 } });
+    expect(witnesses.added.map(({ name, vkeys }) => [name, vkeys.length, vkeys[1]])).toEqual([
+      ['w3', 2, second],
+    ]);
+    const other = witness('w4').replace('    - vkeys:\n', '');
+    const mixed = review({ more: `witnesses:\n  add:\n${witness('w3')}${other}` });
+    await expect(mixed).rejects.toThrow(/have different names: list each cosigner by itself/);
+  });
+
   it('says how many cosigners may collude and how many may be absent', async () => {
     const add = ['w3', 'w4'].map(witness).join('');
     const { witnesses, replayers } = await review({ more: `witnesses:\n  threshold: 4\n  add:\n${add}` });
