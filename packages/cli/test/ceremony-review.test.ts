@@ -103,6 +103,22 @@ describe('the review of a proposal', () => {
     expect(found.toSorted()).toEqual([...expected, ...ofAuthority].toSorted());
   });
 
+  it('says what perpetual licenses are to need', async () => {
+    const { proposal, current, next } = proposed(await firstChain(three, 2), { expires: '2028-01-02' });
+    const both = ['ed25519', 'ml-dsa-44'] as const;
+    const namespaces = new Map(
+      [...next.namespaces].map(([ns, trust]) => {
+        const known = trust.require.get('license') ?? [];
+        const added = { from: 9, algs: [both[0]], perpetual: [...both] };
+        return [ns, { ...trust, require: new Map([['license', [...known, added]]]) }];
+      }),
+    );
+    const context = { proposal, holders: parseHolders(''), progress: [], now };
+    expect(reviewOf(current, { ...next, namespaces }, context).newRequirements).toEqual([
+      'acme: license records from entry 9 on need ed25519, and perpetual ones ed25519 and ml-dsa-44',
+    ]);
+  });
+
   it('warns of new log keys', async () => {
     const vkey = formatVerifierKey(logKey('tally.example/log'));
     const { log, warnings } = await review({ more: `log:\n  add:\n    - ${vkey}\n` });

@@ -210,9 +210,10 @@ function newRequirements(current: TrustRoot, next: TrustRoot): string[] {
   return [...next.namespaces].flatMap(([ns, { require }]) =>
     [...require].flatMap(([usage, rules]) => {
       const known = current.namespaces.get(ns)?.require.get(usage)?.length ?? 0;
-      return rules
-        .slice(known)
-        .map(({ from, algs }) => `${ns}: ${usage} records from entry ${from} on need ${algs.join(' and ')}`);
+      return rules.slice(known).map(({ from, algs, perpetual }) => {
+        const more = perpetual === undefined ? '' : `, and perpetual ones ${perpetual.join(' and ')}`;
+        return `${ns}: ${usage} records from entry ${from} on need ${algs.join(' and ')}${more}`;
+      });
     }),
   );
 }
