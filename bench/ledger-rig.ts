@@ -81,7 +81,8 @@ export class LedgerRig implements AsyncDisposable {
   static async start(directory: string): Promise<LedgerRig> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const cosigners = new LocalCosigners(() => Date.now());
-    const specs = generateIdentityKeys('acme');
+    // As the cosigners of the rig, and as its figures were before there were others.
+    const specs = generateIdentityKeys('acme', ['ed25519']);
     const content = {
       ns: 'acme',
       name: 'Acme',

@@ -15,6 +15,10 @@ export interface OursOptions {
   synchronous: 'full' | 'off';
   /** Where log, root and authority keys are; sealed files where it is left out. */
   token?: CreateSystemOptions['token'];
+  /** What root, log and cosigners sign with; both algorithms where left out. */
+  algorithms?: CreateSystemOptions['algorithms'];
+  /** Milliseconds between two checkpoints; the server's own where left out. */
+  intervalMs?: number;
 }
 
 const plan = 'pro';
@@ -29,7 +33,8 @@ export class Ours {
   }
 
   /** Makes a system, starts it and creates its product, plan and customers. */
-  static async start({ directory, customers, synchronous, token }: OursOptions): Promise<Ours> {
+  static async start(options: OursOptions): Promise<Ours> {
+    const { directory, customers, synchronous, token, algorithms, intervalMs } = options;
     mkdirSync(directory, { recursive: true });
     const data = join(directory, 'data');
     await createSystem({
@@ -43,9 +48,11 @@ export class Ours {
       offlineMax: 'P90D',
       now: Date.now(),
       ...(token === undefined ? {} : { token }),
+      ...(algorithms === undefined ? {} : { algorithms }),
     });
     // Cosigners are paused for whole rounds: that must not stop the taking of changes.
-    const server = { synchronous, times: { stallMs: 3_600_000 } };
+    const times = { stallMs: 3_600_000, ...(intervalMs === undefined ? {} : { intervalMs }) };
+    const server = { synchronous, times };
     const supervisor = await Supervisor.start(
       { directory: data, server },
       { onLine: () => {}, onRestart: (name, cause) => process.stderr.write(`${name} died: ${cause}\n`) },

@@ -1,9 +1,11 @@
 /** Signatures per second by keystore and algorithm. A token in software says what the way to it costs. */
 import { join } from 'node:path';
+import { systemAlgorithms } from '@tallystick/server';
 import {
   createSealedKeystore,
   generateKeySpec,
   type KeystoreKey,
+  noLimits,
   openSealedKeystore,
   Pkcs11Keystore,
   type TokenAlgorithm,
@@ -23,13 +25,13 @@ interface Variant {
   inFlight: number;
 }
 
-function sealedKey(directory: string): KeystoreKey {
+function sealedVariants(directory: string): Variant[] {
   const file = join(directory, 'keys.sealed');
   const passphrase = 'correct horse battery staple';
-  createSealedKeystore(file, passphrase, [generateKeySpec(['log'], null)]);
-  const [key] = openSealedKeystore(file, passphrase);
-  if (key === undefined) throw new Error('the keystore is empty');
-  return key;
+  const specs = systemAlgorithms.map((alg) => generateKeySpec(['log'], null, noLimits, alg));
+  createSealedKeystore(file, passphrase, specs);
+  const keys = openSealedKeystore(file, passphrase);
+  return keys.map((key) => ({ keystore: 'sealed file', key, inFlight: 1 }));
 }
 
 function openToken(directory: string): Promise<Pkcs11Keystore> {
@@ -55,7 +57,7 @@ function measure({ key, inFlight }: Variant, seconds: number): Promise<Rate> {
     const work = async (): Promise<void> => {
       while (performance.now() < until) {
         const signature = await key.sign(message);
-        if (signature.length !== 64) throw new Error('not a signature');
+        if (signature.length < 64) throw new Error('not a signature');
         count += 1;
       }
     };
@@ -65,17 +67,17 @@ function measure({ key, inFlight }: Variant, seconds: number): Promise<Rate> {
 }
 
 async function run({ directory, rounds, seconds, log }: BenchContext): Promise<string[]> {
-  const sealed: Variant = { keystore: 'sealed file', key: sealedKey(directory), inFlight: 1 };
   if (softHsmModule === null) log('SoftHSM is not installed: tokens are left out');
   await using token = softHsmModule === null ? null : await openToken(directory);
-  const variants = [sealed, ...(token === null ? [] : await tokenVariants(token))];
+  const variants = [...sealedVariants(directory), ...(token === null ? [] : await tokenVariants(token))];
   const works = Object.fromEntries(
     variants.map((variant, at) => [String(at), () => measure(variant, seconds)]),
   );
   const results = await interleave(rounds, works);
   return [
     `Signatures over ${formatNumber(MESSAGE_LENGTH)} bytes, in one process; medians of ${rounds} rounds of ${seconds} s. ` +
-      'In brackets the processor time of each. A batch takes one signature of the log key, a checkpoint another.' +
+      'In brackets the processor time of each. A batch takes one signature of the Ed25519 log key, a checkpoint one of ' +
+      'each log key.' +
       (token === null ? ' SoftHSM was not installed, so that tokens are left out.' : ''),
     markdownTable(
       ['keystore', 'algorithm', 'at the same time', 'signatures/s'],

@@ -69,7 +69,7 @@ async function catchUp(log: PublishedLog, url: string, stateFile: string): Promi
   rmSync(stateFile, { force: true });
   initState({ stateFile, kind: 'replayer', name: replayerName, origins: [told.origin] });
   await using replayer = createReplayer({
-    key: keyFromSeed(replayerName, new Uint8Array(32).fill(7)),
+    keys: [keyFromSeed(replayerName, new Uint8Array(32).fill(7))],
     stateFile,
     logs: [{ ...told, logUrl: `${url}/log`, trustUrl: `${url}/trust` }],
     now: () => Math.floor(Date.now() / 1000) + 1,

@@ -53,15 +53,24 @@ describe.skipIf(softHsmModule === null)('a system whose log, root and authority 
     return system;
   };
 
-  it('issues licenses, with keys that are in no file of it', async () => {
+  it('issues licenses, with Ed25519 keys of root, authority and log that are in no file of it', async () => {
     await using system = await start();
     const { keys, secrets, root, trustRoot } = system.layout;
     await system.must('POST', '/v1/licenses?wait=published', license);
-    expect(existsSync(keys.offline)).toBe(false);
-    expect(existsSync(secrets.offlinePassphrase)).toBe(false);
-    const sealed = openSealedKeystore(keys.online, readFileSync(secrets.onlinePassphrase, 'utf8'));
-    const issuing = ['product', 'plan', 'customer', 'license'];
-    expect(sealed.map(({ usages }) => usages)).toEqual([issuing, issuing, ['brake'], ['lease']]);
+    const open = (file: string, passphrase: string) =>
+      openSealedKeystore(file, readFileSync(passphrase, 'utf8')).map(({ publicKey, usages }) => [
+        publicKey.alg,
+        ...usages,
+      ]);
+    const issuing = ['ed25519', 'product', 'plan', 'customer', 'license'];
+    expect(open(keys.online, secrets.onlinePassphrase)).toEqual([
+      ['ml-dsa-44', 'log'],
+      issuing,
+      issuing,
+      ['ed25519', 'brake'],
+      ['ed25519', 'lease'],
+    ]);
+    expect(open(keys.offline, secrets.offlinePassphrase)).toEqual([['ml-dsa-44', 'root']]);
     expect(objectsInToken()).toBe(6);
     await system.down();
     expect(tally('fsck', '--data', root).code).toBe(0);

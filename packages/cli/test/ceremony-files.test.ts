@@ -13,8 +13,8 @@ import type { Review } from '../src/ceremony/review.ts';
 import { Harness, type Ran, type RunOptions } from './support/harness.ts';
 
 let harness: Harness;
-/** The root key that `tally init` made. */
-let quickStart: string;
+/** The root keys that `tally init` made. */
+let quickStart: string[];
 const names = ['alice', 'bob', 'carol'] as const;
 const at = (name: string): string => harness.path(name);
 const now = Date.parse('2027-01-01T00:00:00.000Z');
@@ -22,7 +22,11 @@ const run = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   harness.run(['root', ...args], { now, ...options });
 const from = (): string[] => ['--from', at('trust-root.json')];
 const secret = (name: string): string[] => ['--passphrase-file', at(`${name}.pass`)];
-const line = (name: string): string => readFileSync(at(`${name}.sealed.pub`), 'utf8').trim();
+/** One of each algorithm. */
+const lines = (name: string): string[] =>
+  readFileSync(at(`${name}.sealed.pub`), 'utf8')
+    .trim()
+    .split('\n');
 const idOf = (text: string): string => text.split(' ').at(-1) ?? '';
 
 function passphrase(name: string, mode = 0o600): void {
@@ -58,12 +62,14 @@ beforeAll(async () => {
     at('data/secrets/offline.passphrase'),
   ];
   const { out } = await run(['key', ...keystore, '--name', 'quick-start']);
-  quickStart = idOf(out.split('\n')[0] ?? '');
-  harness.write('people.txt', `# from the people themselves\n${names.map(line).join('\n')}\n`);
-  const added = names.map((name) => `    - ${line(name)}\n`).join('');
+  const made = out.split('\n').filter((line) => line.startsWith('tallystick-root-key'));
+  quickStart = made.map(idOf);
+  harness.write('people.txt', `# from the people themselves\n${names.flatMap(lines).join('\n')}\n`);
+  const added = names.flatMap(lines).map((line) => `    - ${line}\n`);
+  const removed = quickStart.map((id) => `    - ${id} # of the quick start\n`);
   harness.write(
     'changes.yaml',
-    `version: 2\nexpires: 2027-12-01\nroot:\n  threshold: 2\n  add:\n${added}  remove:\n    - ${quickStart} # of the quick start\n`,
+    `version: 2\nexpires: 2027-12-01\nroot:\n  threshold: 4\n  add:\n${added.join('')}  remove:\n${removed.join('')}`,
   );
 });
 afterAll(() => harness[Symbol.dispose]());
@@ -75,7 +81,7 @@ describe('tally root', () => {
     const again = await run(['key', '--out', at('alice.sealed'), '--name', 'alice', ...secret('alice')]);
     expect([again.code, readFileSync(at('alice.sealed'), 'utf8')]).toEqual([3, before]);
     const shown = await run(['key', '--of', at('alice.sealed'), '--name', 'alice', ...secret('alice')]);
-    expect([shown.code, shown.out]).toEqual([0, `${line('alice')}\n`]);
+    expect([shown.code, shown.out]).toEqual([0, `${lines('alice').join('\n')}\n`]);
     passphrase('open', 0o644);
     chmodSync(at('open.pass'), 0o644);
     const open = await run(['key', '--out', at('open.sealed'), '--name', 'open', ...secret('open')]);
@@ -98,9 +104,11 @@ describe('tally root', () => {
     const transcript = ['--transcript', at('log.txt'), '--by', 'the chair'];
     const propose = ['propose', ...from(), '--changes', at('changes.yaml'), '--out', proposal];
     const made = await run([...propose, ...people, ...transcript]);
-    expect([made.code, made.out]).toEqual([0, expect.stringContaining('2 of 3 must sign (before: 1 of 1)')]);
+    expect([made.code, made.out]).toEqual([0, expect.stringContaining('4 of 6 must sign (before: 2 of 2)')]);
     expect(made.out).toMatch(/\+ added {4}[0-9a-f]{16} {2}ed25519 {2}alice\n {13}[0-9a-f]{64}\n/);
-    expect(made.out).toMatch(/It can lose 1 key and go on; it takes 2 people/);
+    expect(made.out).toMatch(
+      /It can lose 2 keys and go on; it takes 2 people to misuse it.\n {2}No algorithm is enough/,
+    );
     expect(made.out).toMatch(/Expires: 2027-12-01T00:00:00.000Z \(in 334 days\); before: 203/);
     const review = await reviewOf('trust-root-2.proposal.json');
     expect(review.warnings.map(({ code }) => code)).toEqual(['nobody_stays', 'single_key', 'quorum_splits']);
@@ -116,19 +124,29 @@ describe('tally root', () => {
     expect((await run(sign('alice.sealed', 'alice.pass'), { typed: [digits] })).code).toBe(0);
     const yes = ['--yes-i-reviewed', review.payloadHash, ...transcript];
     expect((await run(sign('bob.sealed', 'bob.pass', ...yes))).code).toBe(0);
+    const named = await run(sign('bob.sealed', 'bob.pass', ...yes, '--out', at('bob.json')));
+    expect([named.code, named.err]).toEqual([3, expect.stringContaining('Leave --out away')]);
     // Whoever signs again signs the same.
     expect((await run(sign('bob.sealed', 'bob.pass', ...yes))).code).toBe(0);
     const signature = (id: string): string => at(`trust-root-2.${id}.signature.json`);
-    const ours = [signature(idOf(line('alice'))), signature(idOf(line('bob')))];
+    const ours = [...lines('alice'), ...lines('bob')].map((line) => signature(idOf(line)));
     const early = await run(['join', proposal, ...ours, ...ours, ...from()]);
-    expect([early.code, early.out]).toEqual([1, expect.stringContaining('0 of the 1 that are needed')]);
+    expect([early.code, early.out]).toEqual([1, expect.stringContaining('0 of the 2 that are needed')]);
     expect(existsSync(at('trust-root-2.json'))).toBe(false);
     await run(sign('data/keys/offline.sealed', 'data/secrets/offline.passphrase', ...yes));
     const shown = await run(['show', proposal, ...from(), ...people]);
     expect(shown.out).toMatch(
-      /version 2: 2 of the 2 that are needed, enough\n {2}signed .* alice\n {2}signed .* bob\n/,
+      /version 2: 4 of the 4 that are needed, enough\n( {2}signed .* alice\n){2}( {2}signed .* bob\n){2}/,
     );
-    const joined = await run(['join', proposal, ...ours, signature(quickStart), ...from(), ...transcript]);
+    const old = quickStart.map(signature);
+    for (const one of [
+      ours.slice(0, 3),
+      ours.filter((_, nth) => nth % 2 === 0),
+      ours.filter((_, nth) => nth % 2 === 1),
+    ])
+      expect((await run(['join', proposal, ...one, ...old, ...from()])).code).toBe(1);
+    expect((await run(['join', proposal, ...ours, ...old.slice(1), ...from()])).code).toBe(1);
+    const joined = await run(['join', proposal, ...ours, ...old, ...from(), ...transcript]);
     expect([joined.code, existsSync(at('trust-root-2.json'))]).toEqual([0, true]);
   });
 
@@ -137,7 +155,9 @@ describe('tally root', () => {
     const known = (file: string): string[] => ['--known', at(file)];
     const good = await run(['verify', newer, ...known('trust-root.json'), '--people', at('people.txt')]);
     expect([good.code, good.out]).toEqual([0, expect.stringMatching(/^VALID/)]);
-    expect(good.out).toMatch(/signed by {2}[0-9a-f]{16}, [0-9a-f]{16} \(alice\), [0-9a-f]{16} \(bob\)/);
+    expect(good.out).toMatch(
+      /signed by {2}[0-9a-f]{16}, [0-9a-f]{16}(, [0-9a-f]{16} \(alice\)){2}(, [0-9a-f]{16} \(bob\)){2}/,
+    );
     expect((await run(['verify', at('trust-root.json'), ...known('trust-root-2.json')])).code).toBe(1);
     const late = await run(['verify', newer, '--json'], { now: Date.parse('2028-01-01') });
     expect([late.code, late.json()]).toMatchObject([1, { valid: false, expired: true }]);
@@ -170,14 +190,21 @@ describe('tally root', () => {
 
   it('keeps a transcript in which each line holds those above', () => {
     const text = readFileSync(at('log.txt'), 'utf8');
-    const lines = text.trimEnd().split('\n');
-    const deeds = lines.map((each) => each.split(' ')[1]);
-    expect(deeds).toEqual(['key', 'key', 'key', 'propose', 'sign', 'sign', 'sign', 'join']);
-    expect(lines[3]).toMatch(
+    const written = text.trimEnd().split('\n');
+    const deeds = written.map((each) => each.split(' ')[1]);
+    expect(deeds).toEqual([
+      'key',
+      'key',
+      'key',
+      'propose',
+      ...Array.from({ length: 6 }, () => 'sign'),
+      'join',
+    ]);
+    expect(written[3]).toMatch(
       /^2027-01-01T00:00:00\.000Z propose by=the_chair version=2 payload=[0-9a-f]{64} /,
     );
-    for (const [index, each] of lines.entries()) {
-      const above = lines
+    for (const [index, each] of written.entries()) {
+      const above = written
         .slice(0, index)
         .map((other) => `${other}\n`)
         .join('');
@@ -198,7 +225,9 @@ describe('tally root', () => {
       ...secret('player'),
     ]);
     expect(made.out).toMatch(/^REHEARSAL/);
-    const changes = `version: 2\nroot:\n  threshold: 2\n  add:\n    - ${line('player')}\n`;
+    const changes = `version: 2\nroot:\n  threshold: 2\n  add:\n${lines('player')
+      .map((line) => `    - ${line}\n`)
+      .join('')}`;
     harness.write('practice.yaml', changes);
     const practice = ['propose', ...from(), '--changes', at('practice.yaml')];
     const real = await run([...practice, '--out', at('never.json')]);
@@ -214,7 +243,7 @@ describe('tally root', () => {
     ] as const) {
       const flags = ['--key', at(key), '--passphrase-file', at(pass), '--json'];
       const signed = await run(['sign', proposal, ...flags, ...yes]);
-      files.push((signed.json() as { path: string }).path);
+      files.push(...(signed.json() as { signatures: { path: string }[] }).signatures.map(({ path }) => path));
     }
     expect(files.every((file) => file.includes('/REHEARSAL-practice.'))).toBe(true);
     const joined = await run(['join', proposal, ...files, ...from()]);

@@ -8,10 +8,12 @@ import { type Change, firstChain, logKey, now, Person, people, proposed } from '
 
 const [alice, bob, carol, dave] = people('alice', 'bob', 'carol', 'dave') as [Person, Person, Person, Person];
 const three = [alice, bob, carol];
+/** Their second keys. */
+const more = ['alice', 'bob', 'carol'].map((name) => new Person(name, 'root', 'ml-dsa-44'));
 const heir = new Person('heir', 'authority');
 const witness = (name: string): string => {
   const key = new Person(name).key.publicKey.key;
-  return `    - vkey: ${formatVerifierKey(makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key))}\n`;
+  return `    - vkeys:\n        - ${formatVerifierKey(makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key))}\n`;
 };
 
 async function review(change: Change, list = ''): Promise<Review> {
@@ -48,6 +50,19 @@ describe('the review of a proposal', () => {
     ]);
   });
 
+  it('counts a cosigner of several keys once, and shows all of them', async () => {
+    const key = new Person('w3', 'root', 'ml-dsa-44').key.publicKey.key;
+    const second = formatVerifierKey(makeVerifierKey('w3', noteSignatureType.mlDsa44Cosignature, key));
+    const { witnesses } = await review({ more: `witnesses:\n  add:\n${witness('w3')}        - ${second}\n` });
+    expect(witnesses).toMatchObject({ threshold: { before: 2, after: 2 }, count: { before: 3, after: 4 } });
+    expect(witnesses.added.map(({ name, vkeys }) => [name, vkeys.length, vkeys[1]])).toEqual([
+      ['w3', 2, second],
+    ]);
+    const other = witness('w4').replace('    - vkeys:\n', '');
+    const mixed = review({ more: `witnesses:\n  add:\n${witness('w3')}${other}` });
+    await expect(mixed).rejects.toThrow(/have different names: list each cosigner by itself/);
+  });
+
   it('says how many cosigners may collude and how many may be absent', async () => {
     const add = ['w3', 'w4'].map(witness).join('');
     const { witnesses, replayers } = await review({ more: `witnesses:\n  threshold: 4\n  add:\n${add}` });
@@ -73,6 +88,13 @@ describe('the review of a proposal', () => {
 
   it.each<[string, Change, string[]]>([
     ['a year ahead', { expires: '2028-01-02' }, []],
+    ['both algorithms, and neither enough alone', { add: more, threshold: 4 }, []],
+    ['both algorithms, and either enough alone', { add: more, threshold: 3 }, ['one_algorithm_suffices']],
+    [
+      'a second key for one person alone',
+      { add: more.slice(0, 1), threshold: 3 },
+      ['one_algorithm_suffices'],
+    ],
     ['an expiry far away', { expires: '2031-01-01' }, ['expires_late']],
     ['an expiry that is near', { expires: '2027-03-01' }, ['expires_soon']],
     ['a threshold of one', { threshold: 1 }, ['threshold_one']],
@@ -94,6 +116,22 @@ describe('the review of a proposal', () => {
     const found = codes(await review(change));
     const ofAuthority = 'more' in change && change.more?.startsWith('authority') === true ? [] : usual;
     expect(found.toSorted()).toEqual([...expected, ...ofAuthority].toSorted());
+  });
+
+  it('says what perpetual licenses are to need', async () => {
+    const { proposal, current, next } = proposed(await firstChain(three, 2), { expires: '2028-01-02' });
+    const both = ['ed25519', 'ml-dsa-44'] as const;
+    const namespaces = new Map(
+      [...next.namespaces].map(([ns, trust]) => {
+        const known = trust.require.get('license') ?? [];
+        const added = { from: 9, algs: [both[0]], perpetual: [...both] };
+        return [ns, { ...trust, require: new Map([['license', [...known, added]]]) }];
+      }),
+    );
+    const context = { proposal, holders: parseHolders(''), progress: [], now };
+    expect(reviewOf(current, { ...next, namespaces }, context).newRequirements).toEqual([
+      'acme: license records from entry 9 on need ed25519, and perpetual ones ed25519 and ml-dsa-44',
+    ]);
   });
 
   it('warns of new log keys', async () => {

@@ -201,7 +201,7 @@ describe('a proposal', () => {
       ['version: 2\nroot: { threshold: 0 }\n', /at least 1/],
       ['version: 2\nexpires: soon\n', /line 2: Give a date/],
       ['version: 2\nroot: { remove: [abc] }\n', /16 hexadecimal/],
-      ['version: 2\nwitnesses: { add: [{ vkey: nonsense }] }\n', /not a verifier key/],
+      ['version: 2\nwitnesses: { add: [{ vkeys: [nonsense] }] }\n', /not a verifier key/],
     ] as const) {
       expect(() => parseChanges(text, 'changes.yaml')).toThrow(reason);
     }

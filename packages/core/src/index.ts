@@ -25,6 +25,7 @@ export * from './record/record.ts';
 export * from './record/subject.ts';
 export * from './trust/key.ts';
 export * from './trust/namespace.ts';
+export * from './trust/perpetual.ts';
 export * from './trust/steps.ts';
 export * from './trust/trust-root.ts';
 export * from './trust/trust-root-payload.ts';

@@ -85,6 +85,16 @@ describe('a trust root', () => {
         }),
       },
     ],
+    [
+      'a requirement for perpetual plans',
+      { namespaces: acme({ plan: [{ from: 0, algs: ['ed25519'], perpetual: ['ed25519'] }] }) },
+    ],
+    [
+      'a requirement of less for perpetual licenses',
+      {
+        namespaces: acme({ license: [{ from: 0, algs: ['ed25519', 'ml-dsa-44'], perpetual: ['ed25519'] }] }),
+      },
+    ],
     ['a requirement of nothing', { namespaces: acme({ license: [{ from: 0, algs: [] }] }) }],
     [
       'a requirement of one algorithm twice',
@@ -129,6 +139,11 @@ describe('a trust root', () => {
     ['version 2 of the format', { v: 2 }],
     ['an unknown member', { extra: 1 }],
     ['an unknown key algorithm', { root: { threshold: 1, keys: [{ ...keyJson(first), alg: 'ed448' }] } }],
+    ['a requirement for an unknown usage', { namespaces: acme({ seat: [{ from: 0, algs: ['ed25519'] }] }) }],
+    [
+      'an unknown member of a requirement',
+      { namespaces: acme({ license: [{ from: 0, algs: ['ed25519'], eternal: ['ed25519'] }] }) },
+    ],
     ['an unknown required algorithm', { namespaces: acme({ license: [{ from: 0, algs: ['ed448'] }] }) }],
   ])('asks for an update with %s', (_, changes) => {
     expect(() => parse(changes)).toThrow(expect.objectContaining({ code: 'TOO_NEW' }));
@@ -141,7 +156,8 @@ describe('a trust root', () => {
     ];
     const trust = parse({ namespaces: acme({ license: rules }) }).namespaces.get('acme');
     if (trust === undefined) throw new Error('no namespace');
-    const at = (usage: string, index: number): string => requiredAlgorithms(trust, usage, index).join();
+    const at = (usage: string, index: number): string =>
+      requiredAlgorithms(trust, usage, index, false).join();
     expect([0, 4, 5, 8, 9].map((index) => at('license', index))).toEqual([
       'ed25519',
       'ed25519',
@@ -150,6 +166,30 @@ describe('a trust root', () => {
       'ml-dsa-44',
     ]);
     expect(at('brake', 100)).toBe('ed25519');
+  });
+
+  it('may require more of perpetual licenses, from an index on', () => {
+    const both = ['ed25519', 'ml-dsa-44'];
+    const rules = [
+      { from: 5, algs: ['ed25519'], perpetual: both },
+      { from: 9, algs: both },
+    ];
+    const trust = parse({ namespaces: acme({ license: rules }) }).namespaces.get('acme');
+    if (trust === undefined) throw new Error('no namespace');
+    const at = (index: number, isPerpetual: boolean): string =>
+      requiredAlgorithms(trust, 'license', index, isPerpetual).join();
+    expect([4, 5, 8, 9].map((index) => at(index, true))).toEqual([
+      'ed25519',
+      both.join(),
+      both.join(),
+      both.join(),
+    ]);
+    expect([4, 5, 8, 9].map((index) => at(index, false))).toEqual([
+      'ed25519',
+      'ed25519',
+      'ed25519',
+      both.join(),
+    ]);
   });
 });
 

@@ -22,8 +22,8 @@ import type { RandomPool } from './random-pool.ts';
 
 import type { Store, StoredCause, StoredEntry } from './store/store.ts';
 
-/** Signs the message of a record. */
-export type SignMessage = (message: Uint8Array) => EnvelopeSignature | Promise<EnvelopeSignature>;
+/** Signs the message of a record, with each key that has to. */
+export type SignMessage = (message: Uint8Array) => Promise<EnvelopeSignature[]>;
 
 export interface Bootstrap {
   /** Envelope of trust root version 1. */
@@ -86,8 +86,8 @@ async function firstRecord(
   };
   const payload = encodeRecord(record);
   const sign = type === 'namespace.created' ? bootstrap.signAsAuthority : bootstrap.signAsBrake;
-  const signature = await sign(preAuthEncoding(payloadTypes.record, payload));
-  const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures: [signature] });
+  const signatures = await sign(preAuthEncoding(payloadTypes.record, payload));
+  const entry = encodeEnvelope({ payload, payloadType: payloadTypes.record, signatures });
   const content = sealed.content;
   return {
     entry: { index, leaf: leafHash(entry), subject: record.subject, rev: 0, entry, content },

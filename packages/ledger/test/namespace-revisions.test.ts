@@ -18,7 +18,7 @@ beforeEach(async () => {
   store = new FaultyStore(new MemoryStore());
   system = await TestSystem.start({ store });
   await system.sellPro();
-  authority = system.world.identity.keys.authority;
+  authority = system.world.identity.keys.authority[0] as KeystoreKey;
 });
 
 afterEach(async () => {
@@ -220,7 +220,7 @@ describe('a signer that is away when a revision is logged', () => {
     await other.sellPro();
     await system[Symbol.asyncDispose]();
     system = other;
-    authority = other.world.identity.keys.authority;
+    authority = other.world.identity.keys.authority[0] as KeystoreKey;
     isAway = true;
     order.length = 0;
     const revised = submit(await revision());
@@ -252,7 +252,7 @@ describe('a signer that is away when a revision is logged', () => {
     await other.sellPro();
     await system[Symbol.asyncDispose]();
     system = other;
-    authority = other.world.identity.keys.authority;
+    authority = other.world.identity.keys.authority[0] as KeystoreKey;
     isAway = true;
     const before = signed;
     const revised = submit(await revision());
@@ -279,7 +279,7 @@ describe('a signer that is away when a revision is logged', () => {
     await other.sellPro();
     await system[Symbol.asyncDispose]();
     system = other;
-    authority = other.world.identity.keys.authority;
+    authority = other.world.identity.keys.authority[0] as KeystoreKey;
     refuses = true;
     await submit(await revision());
     expect(other.events).toContainEqual({

@@ -5,7 +5,7 @@ import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signe
 import { FaultyStore, LocalCosigner, startSigner, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
-import { nextTrustRoot, signedRevision } from './support/governing.ts';
+import { nextTrustRoot, only, signedRevision } from './support/governing.ts';
 
 let system: TestSystem;
 let store: FaultyStore;
@@ -26,7 +26,7 @@ beforeEach(async () => {
   });
   await system.sellPro();
   first = system.world.trust;
-  root = system.world.identity.keys.root;
+  root = only(system.world.identity.keys.root);
 });
 
 afterEach(async () => {
@@ -125,7 +125,7 @@ describe('a trust root with another authority', () => {
     await stranded();
     // The signer starts anew, too, on the file that has both.
     const { world } = system;
-    const keys = [world.identity.keys.log, ...world.identity.keys.issuing, world.identity.keys.brake];
+    const keys = [...world.identity.keys.log, ...world.identity.keys.issuing, world.identity.keys.brake];
     world.signer = startSigner(keys, world.mark, [first, second], world.now);
     await system.restart({ trust: [first, second] });
     await system.ready();
@@ -172,7 +172,7 @@ describe('a trust root with other cosigners', () => {
     const other = new LocalCosigner('witness.example/new-replayer');
     const group = (members: LocalCosigner[]) => ({
       threshold: members.length,
-      members: members.map(({ name, vkey }) => ({ name, vkey, url: null })),
+      members: members.map(({ name, vkeys }) => ({ name, vkeys, url: null })),
     });
     const quorum = { witnesses: group([stays, witness]), replayers: group([other]) };
     cosigners.witnesses.push(witness);
@@ -229,7 +229,7 @@ describe('a trust root with other cosigners', () => {
 
 describe('a trust root that asks for algorithms', () => {
   it('binds signer and replayers from its index on', async () => {
-    const authority = { threshold: 1, keys: [system.world.identity.keys.authority.publicKey] };
+    const authority = { threshold: 1, keys: [only(system.world.identity.keys.authority).publicKey] };
     const from = system.ledger.size + 10;
     const require = new Map([['license', [{ from, algs: ['ed25519' as const] }]]]);
     const second = await next(first, { namespaces: new Map([['acme', { authority, require }]]) });

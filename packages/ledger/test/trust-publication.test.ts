@@ -15,7 +15,7 @@ import { MemoryStore } from '@tallystick/ledger';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
 import { FaultyStore, LocalCosigner, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nextTrustRoot } from './support/governing.ts';
+import { nextTrustRoot, only } from './support/governing.ts';
 
 let system: TestSystem;
 let store: FaultyStore;
@@ -27,7 +27,7 @@ beforeEach(async () => {
   system = await TestSystem.start({ store });
   await system.sellPro();
   first = system.world.trust;
-  root = system.world.identity.keys.root;
+  root = system.world.identity.keys.root[0] as KeystoreKey;
 });
 
 afterEach(async () => {
@@ -172,7 +172,7 @@ describe('a trust root is refused, and nothing changes,', () => {
       () => {
         const { witnesses, replayers } = system.world.cosigners.quorum;
         const third = new LocalCosigner('witness.example/third');
-        const members = [...witnesses.members, { name: third.name, vkey: third.vkey, url: null }];
+        const members = [...witnesses.members, { name: third.name, vkeys: third.vkeys, url: null }];
         return next(first, [root], { quorum: { witnesses: { threshold: 3, members }, replayers } });
       },
     ],
@@ -185,7 +185,7 @@ describe('a trust root is refused, and nothing changes,', () => {
       'with an algorithm that no listed key has',
       /asks for ml-dsa-44 on license records from log index 5000/,
       () => {
-        const authority = { threshold: 1, keys: [system.world.identity.keys.authority.publicKey] };
+        const authority = { threshold: 1, keys: [only(system.world.identity.keys.authority).publicKey] };
         const require = new Map([['license', [{ from: 5000, algs: ['ml-dsa-44' as const] }]]]);
         return next(first, [root], { namespaces: new Map([['acme', { authority, require }]]) });
       },

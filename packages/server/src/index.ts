@@ -21,6 +21,8 @@ export {
   type OnlineKeyKind,
   onlineKeys,
   onlineKeyUsages,
+  type SystemAlgorithms,
+  systemAlgorithms,
 } from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';

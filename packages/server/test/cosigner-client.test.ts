@@ -11,7 +11,7 @@ let client: CosignerClient;
 beforeEach(async () => {
   fake = new FakeCosigner('witness.example/one');
   await fake.listen();
-  client = new CosignerClient(fake.name, fake.vkey, fake.url, timeoutMs, () => 1_700_000_000_000);
+  client = new CosignerClient(fake.name, [fake.vkey], fake.url, timeoutMs, () => 1_700_000_000_000);
 });
 
 afterEach(async () => {

@@ -1,5 +1,13 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { formatVerifierKey, type Policy, parsePolicy } from '@tallystick/core';
+import {
+  formatQuorum,
+  formatVerifierKey,
+  type Policy,
+  parsePolicy,
+  parseSignedCheckpoint,
+  utf8,
+} from '@tallystick/core';
+import { keyFromSeed } from '@tallystick/witness';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Quorum } from '../src/quorum/quorum.ts';
 import { FakeCosigner, PlainLog, type Script } from './support/fake-cosigner.ts';
@@ -35,6 +43,26 @@ function policy(hasUrls = true) {
     `${lines.map((line) => line.replace(/ #.*/, '')).join('\n')}\ngroup witnesses 1 w0 w1\ngroup replayers 1 w2\n` +
       'group quorum all witnesses replayers\nquorum quorum\n',
   );
+}
+
+/** The first cosigner with a second key, as `tally init` writes the quorum; what it answers with is given. */
+function withTwoKeys(answers: 'both' | 'one'): Quorum {
+  const [first, , replayer] = cosigners;
+  const second = keyFromSeed(first.name, new Uint8Array(32).fill(5), 'ml-dsa-44');
+  first.script = ({ note }, response) => {
+    const line = second.cosign(parseSignedCheckpoint(utf8(note)), Math.floor(Date.now() / 1000));
+    response.end(first.line(note) + (answers === 'both' ? line : ''));
+  };
+  const vkeys = [first.vkey, second.vkey];
+  const text = formatQuorum({
+    witnesses: { threshold: 1, members: [{ name: first.name, vkeys, url: first.url }] },
+    replayers: {
+      threshold: 1,
+      members: [{ name: replayer.name, vkeys: [replayer.vkey], url: replayer.url }],
+    },
+  });
+  known = parsePolicy(text);
+  return new Quorum({ policy: known, urls: {}, timeoutMs, now: () => Date.now() });
 }
 
 const cosign = (size = 21) => quorum.cosign(log.note(size), size, log.proofTo(size), [known]);
@@ -181,5 +209,26 @@ describe('a quorum that changes', () => {
     await expect(probe(changed(false))).rejects.toThrow(
       /fresh has no address: give it one in the trust root/,
     );
+  });
+});
+
+describe('a cosigner of two algorithms', () => {
+  it('is one process: asked once, and shown as one', async () => {
+    quorum = withTwoKeys('both');
+    const lines = await cosign();
+    expect(lines).toHaveLength(3);
+    expect(cosigners[0].asked).toHaveLength(1);
+    expect(quorum.status.map(({ name, state, group }) => [name, state, group])).toEqual([
+      ['witness.example/one', 'ok', 'witnesses'],
+      ['witness.example/replayer', 'ok', 'replayers'],
+    ]);
+  });
+
+  it('does not count with one of them alone', async () => {
+    quorum = withTwoKeys('one');
+    await expect(cosign()).rejects.toThrow(
+      /1 of 2 cosigners .* without a valid cosignature by its ml-dsa-44/,
+    );
+    expect(quorum.status[0]?.state).toBe('refusing');
   });
 });

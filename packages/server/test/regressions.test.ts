@@ -70,7 +70,7 @@ describe('a cosigner that answers with nonsense', () => {
   ])('is shown as refusing, not as unreachable: %s', async (_what, script) => {
     const [fake] = (await fakes(1)) as [FakeCosigner];
     fake.script = script;
-    const client = new CosignerClient(fake.name, fake.vkey, fake.url, 1000, () => 0);
+    const client = new CosignerClient(fake.name, [fake.vkey], fake.url, 1000, () => 0);
     closing.push(() => client.close());
     await expect(client.cosign(log.note(21), 21, log.proofTo(21))).rejects.toThrow();
     expect(client.status.state).toBe('refusing');
@@ -80,7 +80,7 @@ describe('a cosigner that answers with nonsense', () => {
   it('does not count with a cosignature of time 0, which states no time', async () => {
     const [fake] = (await fakes(1)) as [FakeCosigner];
     fake.script = (asked, response) => response.end(fake.line(asked.note, 0));
-    const client = new CosignerClient(fake.name, fake.vkey, fake.url, 1000, () => 0);
+    const client = new CosignerClient(fake.name, [fake.vkey], fake.url, 1000, () => 0);
     closing.push(() => client.close());
     await expect(client.cosign(log.note(21), 21, log.proofTo(21))).rejects.toThrow();
   });
@@ -89,7 +89,7 @@ describe('a cosigner that answers with nonsense', () => {
 describe('a cosigner that restarts', () => {
   it('is asked again at once where only the kept connection was stale', async () => {
     const [fake] = (await fakes(1)) as [FakeCosigner];
-    const client = new CosignerClient(fake.name, fake.vkey, fake.url, 1000, () => 0);
+    const client = new CosignerClient(fake.name, [fake.vkey], fake.url, 1000, () => 0);
     closing.push(() => client.close());
     await client.cosign(log.note(5), 5, log.proofTo(5));
     let isFirst = true;

@@ -11,6 +11,7 @@ import {
   type EnvelopeSignature,
   type JsonObject,
   type JsonValue,
+  type NoteSignature,
   type PromiseStatement,
   type PublicKey,
   parseBrake,
@@ -129,11 +130,8 @@ export class SignerClient {
     return { keyid: (frame.header as { keyid: string }).keyid, sig: frame.attachments };
   }
 
-  /** Key id and signature of the log's line on a checkpoint; `proof` leads from the signer's mark to it. */
-  async signCheckpoint(
-    checkpoint: Checkpoint,
-    proof: readonly Uint8Array[],
-  ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
+  /** The log's lines on a checkpoint, one of each of its keys; `proof` leads from the signer's mark to it. */
+  async signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]> {
     const { origin, size, root } = checkpoint;
     const request = {
       op: 'checkpoint',
@@ -141,7 +139,16 @@ export class SignerClient {
       proof: proof.map(base64),
     };
     const frame = await this.#ask(request);
-    return { id: decodeBase64((frame.header as { keyId: string }).keyId, 4), signature: frame.attachments };
+    const { lines } = frame.header as { lines: { keyId: string; length: number }[] };
+    let at = 0;
+    return lines.map(({ keyId, length }) => {
+      at += length;
+      return {
+        name: origin,
+        id: decodeBase64(keyId, 4),
+        signature: frame.attachments.subarray(at - length, at),
+      };
+    });
   }
 
   async #ask(

@@ -7,6 +7,7 @@
  * signed binds, whether or not the server ever committed it.
  */
 import {
+  asObject,
   type BrakeDocument,
   brakeStepProblem,
   destroyedSince,
@@ -15,6 +16,7 @@ import {
   entitledKeys,
   equalBytes,
   IntegrityError,
+  isPerpetual,
   type KeyAlgorithm,
   keyFingerprintText,
   type LogRecord,
@@ -26,6 +28,7 @@ import {
   nextKeyBoundary,
   type PublicKey,
   parseBrake,
+  parseJson,
   parseNamespace,
   parseRecordEntry,
   parseTrustRoot,
@@ -53,6 +56,7 @@ export type Holds = (id: string) => boolean;
 
 export type PublicDocumentType = 'namespace' | 'brake';
 
+/** The keys that sign, by algorithm: the first one listed of each. */
 interface Governed {
   /** Who signs the namespace, and which algorithms its records need. */
   trust: NamespaceTrust;
@@ -123,8 +127,21 @@ export class Governance {
   }
 
   /**
-   * The keys that sign records of `usage` at log `index`: the first one listed of each algorithm, and none where an
-   * algorithm is missing that the trust root asks for. Throws SignerRefusal where the namespace has never been seen.
+   * The algorithms of which the record that becomes entry `index` needs a signature each. Throws MALFORMED for a
+   * document that is none, where it depends on that.
+   */
+  required({ record, content }: RecordToSign, index: number): readonly KeyAlgorithm[] {
+    const { trust } = this.#governedBy(record.ns);
+    const usage = subjectTypeOf(record.type);
+    const usual = requiredAlgorithms(trust, usage, index, false);
+    const perpetual = requiredAlgorithms(trust, usage, index, true);
+    if (perpetual === usual || content === null) return perpetual;
+    return isPerpetual(asObject(parseJson(content.document), 'license')) ? perpetual : usual;
+  }
+
+  /**
+   * The keys that may sign records of `usage` at log `index`: the first one listed of each algorithm. Throws
+   * SignerRefusal where the namespace has never been seen.
    */
   signing(ns: string, usage: string, index: number): readonly NamespaceKey[] {
     const governed = this.#governedBy(ns);
@@ -135,9 +152,8 @@ export class Governance {
     const byAlgorithm = new Map<KeyAlgorithm, NamespaceKey>();
     for (const key of entitledKeys(namespace, brake, usage, index))
       if (!byAlgorithm.has(key.alg)) byAlgorithm.set(key.alg, key);
-    const isEnough = requiredAlgorithms(governed.trust, usage, index).every((alg) => byAlgorithm.has(alg));
-    const keys = isEnough ? [...byAlgorithm.values()] : [];
-    governed.signing.set(usage, { keys, from: index, to: nextBoundary(governed, namespace, index) });
+    const keys = [...byAlgorithm.values()];
+    governed.signing.set(usage, { keys, from: index, to: nextKeyBoundary(namespace, governed.brake, index) });
     return keys;
   }
 
@@ -273,11 +289,4 @@ async function checkStep(current: TrustRoot | undefined, next: TrustRoot): Promi
   }
   if (next.log.origin !== current.log.origin)
     throw new SignerRefusal('other_log', `version ${next.version} of the trust root is of another log`);
-}
-
-/** The first index above `index` at which the range of some key, or of a requirement, begins or ends. */
-function nextBoundary({ brake, trust }: Governed, namespace: NamespaceDocument, index: number): number {
-  const required = [...trust.require.values()].flatMap((rules) => rules.map(({ from }) => from));
-  const next = required.filter((from) => from > index);
-  return Math.min(nextKeyBoundary(namespace, brake, index), ...next);
 }

@@ -41,7 +41,7 @@ export {
   openSealedKeystore,
   openWithDestroyed,
 } from './keystore/sealed-file.ts';
-export { generateKeySpec, type KeySpec, SigningKey } from './keystore/signing-key.ts';
+export { generateKeySpec, type KeySpec, type SigningAlgorithm, SigningKey } from './keystore/signing-key.ts';
 export {
   readTokenDescription,
   type TokenDescription,

@@ -5,6 +5,7 @@ import {
   asString,
   documentCommitment,
   equalBytes,
+  type KeyAlgorithm,
   type KeyLimits,
   keyFingerprintText,
   type NamespaceKey,
@@ -50,23 +51,37 @@ export class RateLimiter {
 }
 
 /**
- * What signs records of a type in a namespace, in keys that its namespace names in `signing`; throws SignerRefusal
- * where one of them is not here.
+ * What signs a record: of each algorithm that it needs, the key that its namespace names in `signing`. Throws
+ * SignerRefusal where one of them is not named, or not here.
  */
 export function rightsFor(
   keys: readonly SigningKey[],
-  { ns, type, signing }: { ns: string; type: string; signing: readonly NamespaceKey[] },
+  {
+    ns,
+    type,
+    signing,
+    required,
+  }: {
+    ns: string;
+    type: string;
+    signing: readonly NamespaceKey[];
+    required: readonly KeyAlgorithm[];
+  },
 ): SigningRight[] {
   const usage = subjectTypeOf(type);
   const found = keys.flatMap((key): SigningRight[] => {
     if (key.ns !== ns || !(key.usages as readonly string[]).includes(usage)) return [];
+    if (!required.includes(key.publicKey.alg)) return [];
     const fingerprint = keyFingerprintText(key.publicKey);
     const named = signing.find(({ id }) => id === fingerprint);
     return named === undefined ? [] : [{ key, limits: tighterLimits(key.limits, named.limits) }];
   });
+  const missing = required.find((alg) => !found.some(({ key }) => key.publicKey.alg === alg));
   // One of several algorithms alone would be refused by every verifier. Leases are not records.
-  if (found.length < signing.length || found.length === 0 || usage === 'lease')
-    throw new SignerRefusal('no_key', `no key here may sign ${type} in namespace ${ns}`);
+  if (missing !== undefined || usage === 'lease') {
+    const what = required.length > 1 ? `${missing} key` : 'key';
+    throw new SignerRefusal('no_key', `no ${what} here may sign ${type} in namespace ${ns}`);
+  }
   return found;
 }
 

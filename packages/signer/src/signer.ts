@@ -15,26 +15,24 @@ import {
   encodePromise,
   encodeRecord,
   equalBytes,
-  formatCheckpoint,
   formatInstant,
   IntegrityError,
   keyFingerprintText,
   keyIdOf,
   leafHash,
-  noteKeyId,
-  noteSignatureType,
+  type NoteSignature,
   type PromiseStatement,
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
   subjectTypeOf,
-  utf8,
   verifyConsistency,
 } from '@tallystick/core';
 import type { Governance } from './governance.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import type { DestroyedKey } from './keystore/sealed-file.ts';
 import { SigningKey } from './keystore/signing-key.ts';
+import { isSameLog, type LogKeys, logKeysOf, logLines } from './log-keys.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, RateLimiter, rightsFor, type SigningRight } from './policy.ts';
 import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
@@ -48,7 +46,7 @@ export interface SignedBatch {
 
 export interface SignerDescription {
   origin: string;
-  /** The newest checkpoint that the log key signed. */
+  /** The newest checkpoint that the log keys signed. */
   mark: Checkpoint;
   keys: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
   /** What is left of keys that were destroyed: without their public halves nobody could check what they signed. */
@@ -64,8 +62,8 @@ export class Signer {
   #destroyed: readonly DestroyedKey[] = [];
   /** Key ids of destroyed keys that the keystore holds all the same. */
   #returned: readonly string[] = [];
-  /** The one key that may be in a token. */
-  readonly #logKey: KeystoreKey;
+  /** The only ones that may be in a token: one an algorithm. */
+  readonly #logKeys: LogKeys;
   readonly #mark: Mark;
   readonly #governance: Governance;
   readonly #witnesses: WitnessWatch;
@@ -83,7 +81,7 @@ export class Signer {
     destroyed: readonly DestroyedKey[] = [],
   ) {
     this.#governance = governance;
-    this.#logKey = this.#take(keys, destroyed);
+    this.#logKeys = this.#take(keys, destroyed);
     this.#mark = mark;
     this.#witnesses = witnesses;
     this.#rate = new RateLimiter(now);
@@ -92,8 +90,8 @@ export class Signer {
 
   /** Goes on with the keys that a keystore holds now. Throws where they are not those of a signer, or of another log. */
   replaceKeys(keys: readonly KeystoreKey[], destroyed: readonly DestroyedKey[] = []): void {
-    const [logKey] = keys.filter((key) => key.usages.includes('log'));
-    if (logKey?.keyid !== this.#logKey.keyid) throw new Error('the keystore has another log key than before');
+    if (!isSameLog(logKeysOf(keys), this.#logKeys))
+      throw new Error('the keystore has other log keys than before');
     this.#take(keys, destroyed);
   }
 
@@ -116,21 +114,18 @@ export class Signer {
     };
   }
 
-  /** Returns the log key. */
-  #take(opened: readonly KeystoreKey[], destroyed: readonly DestroyedKey[]): KeystoreKey {
+  /** Returns the log keys. */
+  #take(opened: readonly KeystoreKey[], destroyed: readonly DestroyedKey[]): LogKeys {
     const isDestroyed = ({ ns, publicKey }: KeystoreKey): boolean =>
       Number.isFinite(this.#governance.destroyedSince(ns, keyFingerprintText(publicKey)));
     const returned = opened.filter(isDestroyed);
     const keys = opened.filter((key) => !isDestroyed(key));
-    const [logKey, ...others] = keys.filter((key) => key.usages.includes('log'));
-    if (logKey === undefined || others.length > 0) throw new Error('the keystore needs exactly one log key');
+    const logKeys = logKeysOf(keys);
     if (keys.some((key) => key.usages.includes('root') || key.usages.includes('authority'))) {
       throw new Error('root and authority keys must not be where a server can reach them');
     }
-    // Lines on checkpoints know no other algorithm of a log.
-    if (logKey.publicKey.alg !== 'ed25519') throw new Error('the log key must be an Ed25519 key');
     const issuingKeys = keys.filter((key) => key instanceof SigningKey);
-    if (keys.some((key) => key !== logKey && !(key instanceof SigningKey))) {
+    if (keys.some((key) => !key.usages.includes('log') && !(key instanceof SigningKey))) {
       throw new Error('only the log key may be in a token: issuing, brake and lease keys sign from memory');
     }
     this.#keys = keys;
@@ -140,7 +135,7 @@ export class Signer {
       ...destroyed,
       ...returned.map(({ publicKey, usages, ns }) => ({ publicKey, usages, ns })),
     ];
-    return logKey;
+    return logKeys;
   }
 
   /** As `Governance.adoptTrustRoot`. */
@@ -170,7 +165,8 @@ export class Signer {
     const plans = records.map((item, nth) => {
       const { ns, type } = item.record;
       const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
-      const rights = rightsFor(this.#issuingKeys, { ns, type, signing });
+      const required = this.#governance.required(item, index + nth);
+      const rights = rightsFor(this.#issuingKeys, { ns, type, signing, required });
       for (const { limits } of rights) checkContent(limits, item, this.#now());
       if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item, index + nth, this.#holds);
       return { item, rights };
@@ -203,7 +199,7 @@ export class Signer {
     const payloadType = payloadTypes.attestation;
     const payload = encodeAttestation({ origin, at: formatInstant(this.#now()), size, root, keys });
     const message = preAuthEncoding(payloadType, payload);
-    const signing = new Set([this.#logKey, ...keys.flatMap(({ key }) => key ?? [])]);
+    const signing = new Set([this.#logKeys.ed25519, ...keys.flatMap(({ key }) => key ?? [])]);
     const signatures = await Promise.all(
       [...signing].map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })),
     );
@@ -229,27 +225,23 @@ export class Signer {
     return { entries, promise };
   }
 
-  /** The log key's signature on a promise. Rejects with SignerRefusal. */
+  /** The signature of the log's Ed25519 key on a promise. Rejects with SignerRefusal. */
   async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     this.#witnesses.demandMark();
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
-    return { keyid: this.#logKey.keyid, sig: await this.#logKey.sign(message) };
+    const { ed25519 } = this.#logKeys;
+    return { keyid: ed25519.keyid, sig: await ed25519.sign(message) };
   }
 
   /**
-   * The signature part of the log's line on a checkpoint. The mark is moved, on disk, before the
-   * signature is asked for: a crash in between costs a signature, never a fork. Rejects with SignerRefusal.
+   * The log's lines on a checkpoint, one of each of its keys. The mark is moved, on disk, before any signature
+   * is asked for: a crash in between costs signatures, never a fork. Rejects with SignerRefusal.
    */
-  async signCheckpoint(
-    checkpoint: Checkpoint,
-    proof: readonly Uint8Array[],
-  ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
+  async signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]> {
     this.#moveMark(checkpoint, proof);
-    const signed = await this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
-    const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
-    return { id, signature: signed };
+    return logLines(this.#logKeys, checkpoint, Math.floor(this.#now() / 1000));
   }
 
   /**

@@ -147,8 +147,12 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
       return encodeFrame({ id, keyid }, [sig]);
     }
     case 'checkpoint': {
-      const { id: keyId, signature } = await signer.signCheckpoint(request.checkpoint, request.proof);
-      return encodeFrame({ id, keyId: base64(keyId) }, [signature]);
+      const lines = await signer.signCheckpoint(request.checkpoint, request.proof);
+      const described = lines.map((line) => ({ keyId: base64(line.id), length: line.signature.length }));
+      return encodeFrame(
+        { id, lines: described },
+        lines.map(({ signature }) => signature),
+      );
     }
   }
 }

@@ -20,7 +20,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Mark } from '../src/mark.ts';
 import type { Signer } from '../src/signer.ts';
-import { GrowingLog, licenseToSign, origin, signerOn, signerWith } from './support/signing.ts';
+import {
+  GrowingLog,
+  keySpecs,
+  licenseToSign,
+  origin,
+  postQuantumLogKey,
+  signerOn,
+  signerWith,
+} from './support/signing.ts';
 
 const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
@@ -32,15 +40,34 @@ describe('the log key', () => {
     let signed = 0;
     for (const size of [0, 1, 2, 7, 8, 8, 31, 40]) {
       const checkpoint = log.checkpoint(size);
-      const line = await signer.signCheckpoint(checkpoint, log.proof(signed, size));
-      const note = formatNote({
-        text: formatCheckpoint(checkpoint),
-        signatures: [{ name: origin, ...line }],
-      });
+      const signatures = await signer.signCheckpoint(checkpoint, log.proof(signed, size));
+      const note = formatNote({ text: formatCheckpoint(checkpoint), signatures });
       await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), [vkey]);
       signed = size;
     }
     expect(signer.describe().mark.size).toBe(40);
+  });
+
+  it('signs with each of its algorithms, neither of which a client does without', async () => {
+    const { signer, keys } = signerWith([...keySpecs(), postQuantumLogKey()]);
+    const vkeys = [
+      makeVerifierKey(origin, noteSignatureType.ed25519, keys[0]!.publicKey.key),
+      makeVerifierKey(origin, noteSignatureType.mlDsa44Cosignature, keys.at(-1)!.publicKey.key),
+    ];
+    const checkpoint = log.checkpoint(8);
+    const signatures = await signer.signCheckpoint(checkpoint, []);
+    const noteOf = (lines: typeof signatures) =>
+      parseSignedCheckpoint(utf8(formatNote({ text: formatCheckpoint(checkpoint), signatures: lines })));
+    await verifyLogSignatures(noteOf(signatures), vkeys);
+    expect(signatures).toHaveLength(2);
+    for (const stripped of signatures) {
+      const left = noteOf(signatures.filter((line) => line !== stripped));
+      await expect(verifyLogSignatures(left, vkeys)).rejects.toMatchObject({ code: 'LOG_SIGNATURE_INVALID' });
+    }
+    // A client from before the second key reads the same note.
+    await verifyLogSignatures(noteOf(signatures), vkeys.slice(0, 1));
+    const promise = { origin, index: 8, count: 1, root: emptyRoot, publishBy: '2026-03-01T13:00:00.000Z' };
+    expect((await signer.signPromise(promise)).keyid).toBe(keys[0]!.keyid);
   });
 
   it('signs the same checkpoint again: fresh cosignatures need its line', async () => {

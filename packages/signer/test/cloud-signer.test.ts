@@ -5,6 +5,7 @@ import {
   formatCheckpoint,
   formatNote,
   makeVerifierKey,
+  type NoteSignature,
   noteSignatureType,
   type PublicKey,
   parseSignedCheckpoint,
@@ -36,12 +37,9 @@ const batch = { records: [licenseToSign()], index: 9, publishBy: at };
 let files: SignerFiles;
 let logKey: PublicKey;
 
-async function checkLine(size: number, line: { id: Uint8Array; signature: Uint8Array }): Promise<void> {
+async function checkLines(size: number, signatures: NoteSignature[]): Promise<void> {
   const vkey = makeVerifierKey(origin, noteSignatureType.ed25519, logKey.key);
-  const note = formatNote({
-    text: formatCheckpoint(log.checkpoint(size)),
-    signatures: [{ name: origin, ...line }],
-  });
+  const note = formatNote({ text: formatCheckpoint(log.checkpoint(size)), signatures });
   await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), [vkey]);
 }
 
@@ -104,13 +102,13 @@ describe('a signer whose log key is in Vault', () => {
     expect(output.stderr).toContain('"notice":"network_open"');
     await using client = new SignerClient(files.config.socket);
     await client.signBatch(batch);
-    await checkLine(5, await client.signCheckpoint(log.checkpoint(5), []));
+    await checkLines(5, await client.signCheckpoint(log.checkpoint(5), []));
     await server.http.takeAway();
     await expect(client.signBatch(batch)).rejects.toMatchObject({ name: 'SignerUnavailable' });
     const lost = client.signCheckpoint(log.checkpoint(8), log.proof(5, 8));
     await expect(lost).rejects.toThrow(/cannot be reached/);
     await server.http.putBack();
-    await checkLine(8, await client.signCheckpoint(log.checkpoint(8), []));
+    await checkLines(8, await client.signCheckpoint(log.checkpoint(8), []));
     server.token = 'hvs.renewed';
     await expect(client.signBatch(batch)).rejects.toThrow(/does not take the token/);
     writeFileSync(`${tokenFile}.new`, 'hvs.renewed', { mode: 0o600 });
@@ -191,7 +189,7 @@ describe('a signer whose log key is in AWS KMS', () => {
     await runUntilListening();
     await using client = new SignerClient(files.config.socket);
     const batches = Array.from({ length: 16 }, () => client.signBatch(batch));
-    await checkLine(5, await client.signCheckpoint(log.checkpoint(5), []));
+    await checkLines(5, await client.signCheckpoint(log.checkpoint(5), []));
     await Promise.all(batches);
     server.http.fault = 'cut';
     await expect(client.signBatch(batch)).rejects.toMatchObject({ name: 'SignerUnavailable' });

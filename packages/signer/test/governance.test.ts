@@ -12,9 +12,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { noLimits } from '../src/keystore/keystore-key.ts';
 import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
+import type { RecordToSign } from '../src/protocol/requests.ts';
 import type { Signer } from '../src/signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { licenseToSign, origin, record, signerOn } from './support/signing.ts';
+import { at, licenseToSign, origin, record, signerOn } from './support/signing.ts';
 import { brakeWith, listed, namespaceWith, TestTrust, toSign } from './support/trust.ts';
 
 const issuing = ['product', 'plan', 'customer', 'license'] as const;
@@ -127,6 +128,39 @@ describe('a signer that knows its namespace', () => {
     await withSigner((signer) => {
       expect(() => signer.signRecords([licenseToSign({ seats: 4 })], 60)).toThrow(refused);
       expect(signer.signRecords([licenseToSign({ seats: 3 })], 60)).toHaveLength(1);
+    });
+  });
+
+  it('signs with ML-DSA-44 what is perpetual where the trust root demands that, and nothing else', async () => {
+    trust = new TestTrust({
+      require: [{ from: 10, algs: ['ed25519'], perpetual: ['ed25519', 'ml-dsa-44'] }],
+    });
+    const pq = new SigningKey(generateKeySpec([...issuing], 'acme', noLimits, 'ml-dsa-44'));
+    const { entry, document } = await trust.logged(
+      namespaceWith([listed(first.publicKey), listed(pq.publicKey), listed(second.publicKey)]),
+    );
+    const cases: [RecordToSign, string[]][] = [
+      [licenseToSign(), [first.keyid]],
+      [licenseToSign({ until: null }), [first.keyid, pq.keyid]],
+      [licenseToSign({ fallback: at }), [first.keyid, pq.keyid]],
+      [{ record: record('plan.created'), content: null }, [first.keyid]],
+    ];
+    const withoutPq = keys;
+    keys = [...keys, pq];
+    await withSigner(async (signer) => {
+      await signer.adopt(entry, document);
+      for (const [item, ids] of cases) {
+        const [signed] = signer.signRecords([item], 60);
+        expect(signed?.signatures.map(({ keyid }) => keyid).toSorted()).toEqual(ids.toSorted());
+      }
+      expect(signer.signRecords([licenseToSign({ until: null })], 9)[0]?.signatures).toHaveLength(1);
+    });
+    keys = withoutPq;
+    await withSigner((signer) => {
+      for (const [item, { length }] of cases) {
+        if (length === 1) expect(signer.signRecords([item], 60)).toHaveLength(1);
+        else expect(() => signer.signRecords([item], 60)).toThrow(/no ml-dsa-44 key here may sign/);
+      }
     });
   });
 

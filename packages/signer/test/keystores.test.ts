@@ -8,10 +8,11 @@ import {
 } from '../src/keystore/cloud-description.ts';
 import { CloudKeystore, describeCloudKey } from '../src/keystore/cloud-keystore.ts';
 import type { SigningUsage } from '../src/keystore/keystore-key.ts';
+import { noLimits } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
 import { Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
-import { generateKeySpec } from '../src/keystore/signing-key.ts';
+import { generateKeySpec, type SigningAlgorithm } from '../src/keystore/signing-key.ts';
 import { readTokenDescription, writeTokenDescription } from '../src/keystore/token-description.ts';
 import {
   describeKeystore,
@@ -20,7 +21,7 @@ import {
 } from './support/keystore-conformance.ts';
 import { scratchDirectory } from './support/scratch.ts';
 
-function sealedFile(): KeystoreUnderTest {
+function sealedFile(alg: SigningAlgorithm): KeystoreUnderTest {
   const file = join(scratchDirectory(), 'keys.sealed');
   const open = async (passphrase: string): Promise<OpenKeystore> => ({
     keys: openSealedKeystore(file, passphrase),
@@ -31,7 +32,7 @@ function sealedFile(): KeystoreUnderTest {
       createSealedKeystore(
         file,
         'correct horse battery staple',
-        wanted.map(({ usages, ns }) => generateKeySpec(usages, ns)),
+        wanted.map(({ usages, ns }) => generateKeySpec(usages, ns, noLimits, alg)),
       ),
     open: () => open('correct horse battery staple'),
     openWithWrongSecret: () => open('correct horse battery stapler'),
@@ -127,7 +128,8 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server[Symbol.asyncDispose]();
 });
 
-describeKeystore('a sealed file', sealedFile);
+describeKeystore('a sealed file with Ed25519 keys', () => sealedFile('ed25519'));
+describeKeystore('a sealed file with ML-DSA-44 keys', () => sealedFile('ml-dsa-44'));
 describeKeystore('AWS KMS with Ed25519 keys', () => awsKms('ed25519'));
 describeKeystore('AWS KMS with P-256 keys', () => awsKms('ecdsa-p256-sha256'));
 describeKeystore('Vault with Ed25519 keys', () => vault('ed25519'));

@@ -7,6 +7,7 @@ import {
   type LicenseTerms,
   type Limits,
   licenseToSign,
+  postQuantumLogKey,
   record,
   signerWith,
 } from './support/signing.ts';
@@ -58,6 +59,8 @@ describe('a signer', () => {
     expect(() => make(generateKeySpec(['authority', 'product'], 'acme'))).toThrow(/root and authority/);
     expect(() => make(generateKeySpec(['log'], null))).toThrow(/exactly one log key/);
     expect(() => signerWith(keySpecs().slice(1))).toThrow(/exactly one log key/);
+    expect(() => signerWith([...keySpecs().slice(1), postQuantumLogKey()])).toThrow(/exactly one log key/);
+    expect(() => make(postQuantumLogKey(), postQuantumLogKey())).toThrow(/at most one of ML-DSA-44/);
   });
 
   it('describes its keys without the private ones', () => {

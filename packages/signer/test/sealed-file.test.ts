@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { noLimits } from '../src/keystore/keystore-key.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { generateKeySpec, type KeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { scratchDirectory } from './support/scratch.ts';
@@ -24,6 +25,7 @@ const passphrase = 'correct horse battery staple';
 const keys: KeySpec[] = [
   generateKeySpec(['log'], null),
   generateKeySpec(['license'], 'acme', { offlineMax: 'P30D', termMax: null, seatsMax: 5, perMinute: 10 }),
+  generateKeySpec(['log'], null, noLimits, 'ml-dsa-44'),
 ];
 const publicKeys = keys.map((spec) => new SigningKey(spec).keyid);
 let file: string;
@@ -53,9 +55,15 @@ describe('a sealed keystore', () => {
     expect(() => openSealedKeystore(file, 'correct horse battery stapler')).toThrow(/wrong passphrase/);
   });
 
+  it('says of a key that only a newer version knows that it is one', () => {
+    const newer = { ...generateKeySpec(['log'], null), alg: 'ml-dsa-87' } as unknown as KeySpec;
+    createSealedKeystore(file, passphrase, [...keys, newer]);
+    expect(() => openSealedKeystore(file, passphrase)).toThrow(/ml-dsa-87: use a newer one/);
+  });
+
   it('opens under the same passphrase typed in another Unicode form', () => {
     createSealedKeystore(file, 'Gr\u00fc\u00dfe aus dem Tal', keys);
-    expect(openSealedKeystore(file, 'Gru\u0308\u00dfe aus dem Tal')).toHaveLength(2);
+    expect(openSealedKeystore(file, 'Gru\u0308\u00dfe aus dem Tal')).toHaveLength(3);
   });
 
   it.each(['', 'Correct horse battery staple', `${passphrase} `])(

@@ -81,10 +81,9 @@ describe('a client', () => {
     const batch = batchOf(...items);
     expect(shown(await client.signBatch(batch))).toEqual(shown(await signer.signBatch(batch)));
     const log = new GrowingLog(5);
-    const line = await client.signCheckpoint(log.checkpoint(5), []);
-    expect(base64(line.signature)).toBe(
-      base64((await signer.signCheckpoint(log.checkpoint(5), [])).signature),
-    );
+    const lines = await client.signCheckpoint(log.checkpoint(5), []);
+    const [own] = await signer.signCheckpoint(log.checkpoint(5), []);
+    expect(lines[0]).toEqual({ ...own, id: new Uint8Array(own!.id), signature: Buffer.from(own!.signature) });
     const statement = { origin, index: 5, count: 1, root: new Uint8Array(32), publishBy: plain.record.at };
     expect(base64((await client.signPromise(statement)).sig)).toBe(
       base64((await signer.signPromise(statement)).sig),

@@ -8,7 +8,9 @@ import {
   LogTree,
   leafHash,
   makeVerifierKey,
+  type NoteSignature,
   noteSignatureType,
+  type PublicKey,
   parseSignedCheckpoint,
   utf8,
   verifyAttestation,
@@ -43,6 +45,7 @@ import {
   knowKeys,
   licenseToSign,
   origin,
+  postQuantumLogKey,
   record,
   signerOf,
 } from './support/signing.ts';
@@ -98,13 +101,12 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
     }
   }
 
-  async function checkLine(size: number, line: { id: Uint8Array; signature: Uint8Array }): Promise<void> {
-    const vkey = makeVerifierKey(origin, noteSignatureType.ed25519, logKey.publicKey.key);
-    const note = formatNote({
-      text: formatCheckpoint(log.checkpoint(size)),
-      signatures: [{ name: origin, ...line }],
-    });
-    await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), [vkey]);
+  async function checkLines(size: number, signatures: NoteSignature[], sealed?: PublicKey): Promise<void> {
+    const { ed25519, mlDsa44Cosignature } = noteSignatureType;
+    const vkeys = [makeVerifierKey(origin, ed25519, logKey.publicKey.key)];
+    if (sealed !== undefined) vkeys.push(makeVerifierKey(origin, mlDsa44Cosignature, sealed.key));
+    const note = formatNote({ text: formatCheckpoint(log.checkpoint(size)), signatures });
+    await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), vkeys);
   }
 
   describe('over its socket', () => {
@@ -133,7 +135,7 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
       const batches = Array.from({ length: 32 }, () => client.signBatch(batch));
       let signed = 0;
       for (const size of [1, 8, 8, 31]) {
-        await checkLine(size, await client.signCheckpoint(log.checkpoint(size), log.proof(signed, size)));
+        await checkLines(size, await client.signCheckpoint(log.checkpoint(size), log.proof(signed, size)));
         signed = size;
       }
       for (const answer of await Promise.all(batches)) await checkPromise(answer);
@@ -158,7 +160,7 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
       hsm.putBack();
       const fork = client.signCheckpoint(other.checkpoint(9), other.proof(8, 9));
       await expect(fork).rejects.toMatchObject({ name: 'SignerRefused', reason: 'fork' });
-      await checkLine(9, await client.signCheckpoint(log.checkpoint(9), []));
+      await checkLines(9, await client.signCheckpoint(log.checkpoint(9), []));
       await checkPromise(await client.signBatch(batch));
     });
   });
@@ -210,10 +212,20 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
       const { child, ended } = await runUntilListening();
       const client = new SignerClient(files.config.socket);
       await checkPromise(await client.signBatch(batch));
-      await checkLine(5, await client.signCheckpoint(log.checkpoint(5), []));
+      await checkLines(5, await client.signCheckpoint(log.checkpoint(5), []));
       await client[Symbol.asyncDispose]();
       child.kill('SIGTERM');
       expect((await ended).code).toBe(0);
+    });
+
+    it('signs checkpoints with an ML-DSA-44 key of its sealed file as well', async () => {
+      const second = postQuantumLogKey();
+      addToSealedKeystore(files.config.keystore, passphrase, [second]);
+      await runUntilListening();
+      await using client = new SignerClient(files.config.socket);
+      const lines = await client.signCheckpoint(log.checkpoint(5), []);
+      await checkLines(5, lines, new SigningKey(second).publicKey);
+      await checkPromise(await client.signBatch(batch));
     });
 
     it('goes on in its closed cell when the token was away, and with keys that were added', async () => {

@@ -7,7 +7,7 @@ import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed
 import { takeSeeds } from '../src/keystore/sealed-seeds.ts';
 import { type KeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { endSigners, passphrase, runSigner, SignerFiles } from './support/running-signer.ts';
-import { keySpecs } from './support/signing.ts';
+import { keySpecs, postQuantumLogKey } from './support/signing.ts';
 
 /** Every buffer that the cryptography of this process is given as a secret, or gives back as one. */
 const secrets = vi.hoisted(() => [] as Uint8Array[]);
@@ -48,12 +48,15 @@ const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
 
 describe('opening a keystore', () => {
   it('leaves zeros where passphrase, derived keys, content and seeds were', () => {
+    const file = `${files.directory}/keys/other.json`;
+    createSealedKeystore(file, passphrase, [...keySpecs(), postQuantumLogKey()]);
+    secrets.length = 0;
     const given = readPassphraseFile(files.config.passphraseFile);
     expect(Buffer.from(given).toString()).toBe(passphrase);
-    expect(openSealedKeystore(files.config.keystore, given)).toHaveLength(5);
+    expect(openSealedKeystore(file, given)).toHaveLength(6);
     expect(isZero(given)).toBe(true);
-    // The passphrase, the key from it, a subkey and the key that made it, the content, and each of five keys.
-    expect(secrets.length).toBeGreaterThanOrEqual(9);
+    // The passphrase, the key from it, a subkey and the key that made it, the content, and each of six keys.
+    expect(secrets.length).toBeGreaterThanOrEqual(10);
     expect(secrets.map(isZero)).toEqual(secrets.map(() => true));
   });
 
@@ -120,7 +123,7 @@ function stoppedMemoryOf(pid: number): Buffer[] {
 
 describe.skipIf(process.platform !== 'linux')('the memory of a signer that listens', () => {
   it('holds neither its passphrase nor a seed as text', async () => {
-    const specs = keySpecs();
+    const specs = [...keySpecs(), postQuantumLogKey()];
     const file = `${files.directory}/keys/other.json`;
     createSealedKeystore(file, passphrase, specs);
     files.configure({ keystore: file });

@@ -48,12 +48,12 @@ function startOn(mark: Mark): Signer {
 /** Has a checkpoint signed and cosigned; the note as it is published. */
 async function publish(signer: Signer, checkpoint: Checkpoint, from: number): Promise<Uint8Array> {
   const proof = from === checkpoint.size ? [] : log.proof(from, checkpoint.size);
-  const line = { name: origin, ...(await signer.signCheckpoint(checkpoint, proof)) };
+  const own = await signer.signCheckpoint(checkpoint, proof);
   const text = formatCheckpoint(checkpoint);
-  const lines = await cosigners.cosign(formatNote({ text, signatures: [line] }), checkpoint.size, (oldSize) =>
+  const lines = await cosigners.cosign(formatNote({ text, signatures: own }), checkpoint.size, (oldSize) =>
     log.proof(oldSize, checkpoint.size),
   );
-  return utf8(formatNote({ text, signatures: [line, ...lines] }));
+  return utf8(formatNote({ text, signatures: [...own, ...lines] }));
 }
 
 async function publishAndShow(signer: Signer, size: number, from: number): Promise<Uint8Array> {

@@ -1,43 +1,39 @@
 /** Cosigners inside the test's own process: the real signatures and the real growth check, no network. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
-  cosignedMessage,
-  encodeTimestampedSignature,
+  base64,
   isQuorum,
-  makeVerifierKey,
   type NoteSignature,
-  noteSignatureType,
   type Policy,
+  type PolicyWitness,
+  parseSignatureLine,
   parseSignedCheckpoint,
   type QuorumContent,
-  u64be,
   utf8,
   type VerifierKey,
   verifyConsistency,
 } from '@tallystick/core';
 import { LedgerError } from '@tallystick/ledger';
+import type { SystemAlgorithms } from '@tallystick/server';
+import { type CosignerKey, keyFromSeed } from '@tallystick/witness';
 
 /** One cosigner with its memory. */
 export class LocalCosigner {
   readonly name: string;
-  readonly vkey: VerifierKey;
-  readonly #key: KeyObject;
+  readonly #keys: readonly CosignerKey[];
   #seen: { size: number; root: Uint8Array } | null = null;
   /** Set to make it answer nothing. */
   isDown = false;
   /** Seconds added to its clock. */
   skew = 0;
 
-  constructor(name: string) {
-    const { privateKey } = generateKeyPairSync('ed25519');
+  constructor(name: string, algorithms: SystemAlgorithms = ['ed25519']) {
     this.name = name;
-    this.#key = createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' }));
-    const spki = createPublicKey(this.#key).export({ format: 'der', type: 'spki' });
-    this.vkey = makeVerifierKey(
-      name,
-      noteSignatureType.ed25519Cosignature,
-      new Uint8Array(spki.subarray(-32)),
-    );
+    this.#keys = algorithms.map((alg) => keyFromSeed(name, randomBytes(32), alg));
+  }
+
+  get vkeys(): VerifierKey[] {
+    return this.#keys.map(({ vkey }) => vkey);
   }
 
   /** Size that it saw last. */
@@ -45,7 +41,7 @@ export class LocalCosigner {
     return this.#seen?.size ?? 0;
   }
 
-  cosign(note: string, nowSeconds: number, proofFrom: (oldSize: number) => Uint8Array[]): NoteSignature {
+  cosign(note: string, nowSeconds: number, proofFrom: (oldSize: number) => Uint8Array[]): NoteSignature[] {
     const checkpoint = parseSignedCheckpoint(utf8(note));
     if (this.#seen !== null) {
       const { size, root } = this.#seen;
@@ -59,9 +55,7 @@ export class LocalCosigner {
     }
     this.#seen = { size: checkpoint.size, root: checkpoint.root };
     const seconds = nowSeconds + this.skew;
-    const message = cosignedMessage(this.vkey, checkpoint.note.text, checkpoint, u64be(seconds));
-    const signature = encodeTimestampedSignature(seconds, sign(null, message, this.#key));
-    return { name: this.name, id: this.vkey.id, signature };
+    return this.#keys.map((key) => parseSignatureLine(key.cosign(checkpoint, seconds).trimEnd()));
   }
 }
 
@@ -72,25 +66,28 @@ export class LocalCosigners {
   readonly #now: () => number;
 
   /** @param now milliseconds */
-  constructor(now: () => number) {
+  constructor(now: () => number, algorithms: SystemAlgorithms = ['ed25519']) {
     this.#now = now;
-    this.witnesses = [new LocalCosigner('witness.example/one'), new LocalCosigner('witness.example/two')];
-    this.replayers = [new LocalCosigner('witness.example/replayer')];
+    const make = (name: string): LocalCosigner => new LocalCosigner(`witness.example/${name}`, algorithms);
+    this.witnesses = [make('one'), make('two')];
+    this.replayers = [make('replayer')];
   }
 
   get quorum(): QuorumContent {
     const group = (cosigners: readonly LocalCosigner[], threshold: number) => ({
       threshold,
-      members: cosigners.map(({ name, vkey }) => ({ name, vkey, url: null })),
+      members: cosigners.map(({ name, vkeys }) => ({ name, vkeys, url: null })),
     });
     return { witnesses: group(this.witnesses, 1), replayers: group(this.replayers, 1) };
   }
 
   /** Names those of a policy that are not up. */
   async probe(_note: string, _size: number, _proofFrom: unknown, policy: Policy): Promise<void> {
-    const up = new Set(this.#up.map(({ name }) => name));
-    if (isQuorum(policy, up)) return;
-    const down = policy.witnesses.map(({ name }) => name).filter((name) => !up.has(name));
+    const keys = new Set(this.#up.flatMap(({ vkeys }) => vkeys.map(({ key }) => base64(key))));
+    const isUp = ({ vkey }: PolicyWitness): boolean => keys.has(base64(vkey.key));
+    const up = policy.witnesses.filter(isUp).map(({ name }) => name);
+    if (isQuorum(policy, new Set(up))) return;
+    const down = policy.witnesses.map(({ name }) => name).filter((name) => !up.includes(name));
     throw new Error(`${down.join(', ')} does not answer`);
   }
 
@@ -104,6 +101,6 @@ export class LocalCosigners {
     proofFrom: (oldSize: number) => Uint8Array[],
   ): Promise<NoteSignature[]> {
     const seconds = Math.floor(this.#now() / 1000);
-    return this.#up.map((cosigner) => cosigner.cosign(note, seconds, proofFrom));
+    return this.#up.flatMap((cosigner) => cosigner.cosign(note, seconds, proofFrom));
   }
 }

@@ -29,6 +29,7 @@ import {
   newLicenseKey,
   newSubjectId,
   onlineKeys,
+  type SystemAlgorithms,
 } from '@tallystick/server';
 import {
   createMark,
@@ -47,7 +48,11 @@ export interface TestSystemOptions {
   /** Milliseconds; the real clock where left out. */
   now?: () => number;
   ns?: string;
+  /** What root, log and cosigners sign with: Ed25519 where left out, because that is fast. */
+  algorithms?: SystemAlgorithms;
   times?: Partial<LedgerParts['times']>;
+  /** What perpetual licenses are signed with. */
+  perpetual?: SystemAlgorithms;
   /** Wraps the signer: for faults. */
   wrapSigner?: (signer: LedgerParts['signer']) => LedgerParts['signer'];
 }
@@ -68,7 +73,8 @@ export interface TestWorld {
 
 export async function createWorld(options: TestSystemOptions = {}): Promise<TestWorld> {
   const now = options.now ?? (() => Date.now());
-  const cosigners = new LocalCosigners(now);
+  const algorithms = options.algorithms ?? ['ed25519'];
+  const cosigners = new LocalCosigners(now, algorithms);
   const origin = 'tally.example/log';
   const ns = options.ns ?? 'acme';
   const content = {
@@ -81,8 +87,12 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     now: now(),
     trustYears: 5,
     offlineMax: 'P90D',
+    ...(options.perpetual && { perpetual: options.perpetual }),
   } as const;
-  const identity = await createIdentity(content, keysInMemory(generateIdentityKeys(ns)));
+  const identity = await createIdentity(
+    content,
+    keysInMemory(generateIdentityKeys(ns, algorithms, options.perpetual)),
+  );
   const store = options.store ?? new MemoryStore();
   const documents = await bootstrapIdentity(store, identity, {
     random: randomBytes,

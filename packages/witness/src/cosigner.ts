@@ -18,7 +18,7 @@ import {
 } from '@tallystick/core';
 import { Refusal, SizeConflict } from './errors.ts';
 import { type AddCheckpointRequest, parseAddCheckpointRequest } from './http/add-checkpoint-request.ts';
-import type { CosignerKey } from './keys.ts';
+import type { CosignerKeys } from './keys.ts';
 import { SerialQueue } from './queue.ts';
 import type { CosignedHead, CosignerKind, StateFile } from './state/state-file.ts';
 
@@ -37,9 +37,9 @@ export interface LogStatus {
 /** A running cosigner. Disposing it waits for the transaction under way and gives up the state file. */
 export interface Cosigner extends AsyncDisposable {
   readonly kind: CosignerKind;
-  readonly key: CosignerKey;
+  readonly keys: CosignerKeys;
   /**
-   * Handles the body of one `add-checkpoint` request and returns signature lines. They are durable on return.
+   * Handles the body of one `add-checkpoint` request and returns signature lines, one of each key. They are durable on return.
    * Throws Refusal; anything else is a fault of ours, after which nothing was cosigned.
    */
   addCheckpoint(body: Uint8Array): Promise<string>;
@@ -74,7 +74,7 @@ export interface WatchedLogOptions {
 export class WatchedLog {
   readonly #options: WatchedLogOptions;
   readonly #state: StateFile;
-  readonly #key: CosignerKey;
+  readonly #keys: CosignerKeys;
   readonly #now: Clock;
   readonly #id: number;
   /** Owned by this queue's running task: the head is read and replaced inside one task only. */
@@ -83,10 +83,10 @@ export class WatchedLog {
   /** A copy for `status`, which must not fail while we stop. */
   #size: number;
 
-  constructor(options: WatchedLogOptions, state: StateFile, key: CosignerKey, now: Clock) {
+  constructor(options: WatchedLogOptions, state: StateFile, keys: CosignerKeys, now: Clock) {
     this.#options = options;
     this.#state = state;
-    this.#key = key;
+    this.#keys = keys;
     this.#now = now;
     this.#id = state.logId(options.origin);
     this.#size = state.head(this.#id).size;
@@ -131,14 +131,15 @@ export class WatchedLog {
   }
 
   #commit(checkpoint: SignedCheckpoint, head: CosignedHead): string {
-    const line = this.#key.cosign(checkpoint, this.#now());
+    const seconds = this.#now();
+    const lines = this.#keys.map((key) => key.cosign(checkpoint, seconds)).join('');
     const { size, root } = checkpoint;
-    const note = formatNote(checkpoint.note) + line;
+    const note = formatNote(checkpoint.note) + lines;
     this.#state.advance(this.#id, head, { size, root, note }, () => this.#options.judge.persist());
     this.#options.judge.persisted();
     this.#refused = null;
     this.#size = size;
-    return line;
+    return lines;
   }
 }
 

@@ -8,7 +8,15 @@ export {
 export type { Clock, Cosigner, LogStatus } from './cosigner.ts';
 export { ConfigError, Refusal, SizeConflict } from './errors.ts';
 export { type CosignerServer, type ServerOptions, startServer } from './http/server.ts';
-export { type CosignerKey, type CosignerKeyType, createKey, keyFromSeed, loadKey } from './keys.ts';
+export {
+  type CosignerKey,
+  type CosignerKeys,
+  type CosignerKeyType,
+  cosignerKeyTypes,
+  createKeys,
+  keyFromSeed,
+  loadKeys,
+} from './keys.ts';
 export { applyEntry, applyKnownRecord, type KnownOfEntry, latestInstant } from './replayer/entry-rules.ts';
 export { badSignature } from './replayer/record-signatures.ts';
 export { ReplayState } from './replayer/replay-state.ts';

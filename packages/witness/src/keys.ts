@@ -1,9 +1,9 @@
 /**
- * A cosigner's key: the file it lives in, and the signature lines that it makes.
+ * A cosigner's keys: the file they live in, and the signature lines that they make.
  *
  *     tallystick-cosigner-key v1 <name> <ed25519|ml-dsa-44> <base64 of a 32-byte seed>
  *
- * One line, ended by LF, in a file that only its owner can read. The seed is stored rather than PKCS#8, whose
+ * One line for each algorithm, ended by LF, in a file that only its owner can read. The seed is stored rather than PKCS#8, whose
  * form for ML-DSA is not the same in every version of Node.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
@@ -38,6 +38,9 @@ export interface CosignerKey {
   cosign(checkpoint: Checkpoint, seconds: number): string;
 }
 
+/** The keys of one cosigner: one name, no algorithm twice. It signs with all of them. */
+export type CosignerKeys = readonly [CosignerKey, ...CosignerKey[]];
+
 const header = 'tallystick-cosigner-key v1';
 const seedLength = 32;
 /** PKCS#8 up to the seed: RFC 8410, and RFC 9881's seed-only form. */
@@ -70,13 +73,21 @@ export function keyFromSeed(name: string, seed: Uint8Array, type: CosignerKeyTyp
   };
 }
 
+/** Whoever trusts a cosigner need not give up one of them because the other one fell. */
+export const cosignerKeyTypes: readonly [CosignerKeyType, ...CosignerKeyType[]] = ['ed25519', 'ml-dsa-44'];
+
 /**
- * Makes a new key and writes its file, readable by its owner alone. Throws ConfigError where the file exists:
+ * Makes new keys and writes their file, readable by its owner alone. Throws ConfigError where the file exists:
  * a key is never written over.
  */
-export function createKey(path: string, name: string, type: CosignerKeyType = 'ed25519'): CosignerKey {
-  const seed = randomBytes(seedLength);
-  const key = keyFromSeed(name, seed, type);
+export function createKeys(
+  path: string,
+  name: string,
+  types: readonly CosignerKeyType[] = cosignerKeyTypes,
+): CosignerKeys {
+  const made = types.map((type) => ({ type, seed: randomBytes(seedLength) }));
+  const [first, ...others] = made.map(({ type, seed }) => keyFromSeed(name, seed, type));
+  if (first === undefined) throw new ConfigError('a cosigner needs a key');
   let file: number;
   try {
     file = openSync(path, 'wx', 0o600);
@@ -84,22 +95,34 @@ export function createKey(path: string, name: string, type: CosignerKeyType = 'e
     throw new ConfigError(`cannot create the key file: ${messageOf(error)}`, { cause: error });
   }
   try {
-    writeSync(file, `${header} ${name} ${type} ${base64(seed)}\n`);
+    writeSync(file, made.map(({ type, seed }) => `${header} ${name} ${type} ${base64(seed)}\n`).join(''));
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  return key;
+  return [first, ...others];
 }
 
 /** Reads a key file; throws ConfigError where it is missing, malformed or open to others than its owner. */
-export function loadKey(path: string): CosignerKey {
+export function loadKeys(path: string): CosignerKeys {
   const text = readPrivateFile(path);
-  const [first, version, name, type, seed, ...rest] = text.slice(0, -1).split(' ');
+  if (!text.endsWith('\n')) throw new ConfigError(`${path} is not a cosigner key file`);
+  const [first, ...others] = text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => parseKeyLine(line, path));
+  if (first === undefined) throw new ConfigError(`${path} holds no key`);
+  const types = [first, ...others].map(({ vkey }) => vkey.type);
+  if (others.some(({ name }) => name !== first.name) || new Set(types).size !== types.length)
+    throw new ConfigError(`${path} holds keys of several cosigners, or two of one algorithm`);
+  return [first, ...others];
+}
+
+function parseKeyLine(line: string, path: string): CosignerKey {
+  const [first, version, name, type, seed, ...rest] = line.split(' ');
   const isKnown = `${first} ${version}` === header && (type === 'ed25519' || type === 'ml-dsa-44');
-  if (!isKnown || name === undefined || seed === undefined || rest.length > 0 || !text.endsWith('\n')) {
+  if (!isKnown || name === undefined || seed === undefined || rest.length > 0)
     throw new ConfigError(`${path} is not a cosigner key file`);
-  }
   let bytes: Uint8Array;
   try {
     bytes = decodeBase64(seed, seedLength);

@@ -3,7 +3,7 @@
  *
  *     node main.ts witness|replayer init|serve --config file.json
  *
- * `init` prints the verifier key and which logs begin; `serve` prints where it listens, both as one JSON line.
+ * `init` prints the verifier keys and which logs begin; `serve` prints where it listens, both as one JSON line.
  * Violations and faults go to standard error as JSON lines. An error of the configuration, key or state ends the
  * process with code 1 and one plain line.
  */
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   const running = await startCosigner(config, { now: () => Math.floor(Date.now() / 1000), report });
   // Before the line that says it listens, since whoever waits for that may send a signal at once.
   stopOnSignals(() => running[Symbol.asyncDispose]());
-  print({ listening: running.url, vkey: running.vkey });
+  print({ listening: running.url, vkeys: running.vkeys });
 }
 
 function parseCommand(): { kind: CosignerKind; verb: 'init' | 'serve'; config: string } {

@@ -4,7 +4,7 @@ import type { CosignerConfig } from './config.ts';
 import type { Clock, Cosigner } from './cosigner.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { startServer } from './http/server.ts';
-import { type CosignerKey, createKey, loadKey } from './keys.ts';
+import { type CosignerKeys, createKeys, loadKeys } from './keys.ts';
 import { createReplayer } from './replayer/replayer.ts';
 import { initState } from './state/state-file.ts';
 import { createWitness } from './witness/witness.ts';
@@ -21,25 +21,25 @@ export interface StartOptions {
 export interface RunningCosigner extends AsyncDisposable {
   /** Where it listens, without a slash at its end. */
   readonly url: string;
-  readonly vkey: string;
+  readonly vkeys: readonly string[];
   readonly cosigner: Cosigner;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
  * Begins every configured log that the state does not know, at size 0, and makes the key file where there is none.
- * Running it again changes nothing. Returns the verifier key and the origins that begin now. Throws ConfigError.
+ * Running it again changes nothing. Returns the verifier keys and the origins that begin now. Throws ConfigError.
  */
-export function initCosignerState(config: CosignerConfig): { vkey: string; began: string[] } {
-  const key = existsSync(config.keyFile) ? loadNamedKey(config) : createKey(config.keyFile, config.name);
+export function initCosignerState(config: CosignerConfig): { vkeys: string[]; began: string[] } {
+  const keys = existsSync(config.keyFile) ? loadNamedKeys(config) : createKeys(config.keyFile, config.name);
   const origins = config.logs.map((log) => log.origin);
   const { stateFile, kind, name } = config;
-  return { vkey: key.vkeyText, began: initState({ stateFile, kind, name, origins }) };
+  return { vkeys: textsOf(keys), began: initState({ stateFile, kind, name, origins }) };
 }
 
 /** Starts to serve. Throws ConfigError; nothing is left running then. */
 export async function startCosigner(config: CosignerConfig, options: StartOptions): Promise<RunningCosigner> {
-  const cosigner = createCosigner(config, loadNamedKey(config), options);
+  const cosigner = createCosigner(config, loadNamedKeys(config), options);
   try {
     const { host, port } = config.listen;
     const reportFault = (error: unknown): void =>
@@ -47,7 +47,7 @@ export async function startCosigner(config: CosignerConfig, options: StartOption
     const server = await startServer({ cosigner, host, port, now: options.now, reportFault });
     return {
       url: server.url,
-      vkey: cosigner.key.vkeyText,
+      vkeys: textsOf(cosigner.keys),
       cosigner,
       async [Symbol.asyncDispose](): Promise<void> {
         // The cosigner first stops what takes long; the server then sees those requests end.
@@ -60,11 +60,11 @@ export async function startCosigner(config: CosignerConfig, options: StartOption
   }
 }
 
-function createCosigner(config: CosignerConfig, key: CosignerKey, { now, report }: StartOptions): Cosigner {
+function createCosigner(config: CosignerConfig, keys: CosignerKeys, { now, report }: StartOptions): Cosigner {
   const { stateFile } = config;
-  if (config.kind === 'witness') return createWitness({ key, stateFile, logs: config.logs, now });
+  if (config.kind === 'witness') return createWitness({ keys, stateFile, logs: config.logs, now });
   return createReplayer({
-    key,
+    keys,
     stateFile,
     logs: config.logs,
     now,
@@ -74,10 +74,14 @@ function createCosigner(config: CosignerConfig, key: CosignerKey, { now, report 
   });
 }
 
-function loadNamedKey(config: CosignerConfig): CosignerKey {
-  const key = loadKey(config.keyFile);
-  if (key.name !== config.name) {
-    throw new ConfigError(`the key file is of ${key.name}, the configuration of ${config.name}`);
+function loadNamedKeys(config: CosignerConfig): CosignerKeys {
+  const keys = loadKeys(config.keyFile);
+  if (keys[0].name !== config.name) {
+    throw new ConfigError(`the key file is of ${keys[0].name}, the configuration of ${config.name}`);
   }
-  return key;
+  return keys;
+}
+
+function textsOf(keys: CosignerKeys): string[] {
+  return keys.map(({ vkeyText }) => vkeyText);
 }

@@ -11,7 +11,7 @@ import {
   utf8,
 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigError, createKey, keyFromSeed, loadKey } from '../src/index.ts';
+import { ConfigError, createKeys, keyFromSeed, loadKeys } from '../src/index.ts';
 
 const seed = decodeHex('31ffc2116ecbe003acaa800ab70757bd7d53206e3febef6a6d0796d95530b34f');
 
@@ -44,26 +44,44 @@ describe('a cosigner key', () => {
 
   it.each(['ed25519', 'ml-dsa-44'] as const)('of type %s is the same when it is loaded again', (type) => {
     const path = join(folder, 'key');
-    const made = createKey(path, 'example.com/witness', type);
-    expect(loadKey(path).vkeyText).toBe(made.vkeyText);
+    const [made] = createKeys(path, 'example.com/witness', [type]);
+    expect(loadKeys(path).map(({ vkeyText }) => vkeyText)).toEqual([made.vkeyText]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(path, 'utf8')).toMatch(
       new RegExp(`^tallystick-cosigner-key v1 example.com/witness ${type} [A-Za-z0-9+/]{43}=\n$`),
     );
   });
 
+  it('is made of both algorithms, in one file', () => {
+    const path = join(folder, 'key');
+    const made = createKeys(path, 'example.com/witness').map(({ vkeyText }) => vkeyText);
+    expect(loadKeys(path).map(({ vkeyText }) => vkeyText)).toEqual(made);
+    expect(loadKeys(path).map(({ vkey }) => vkey.alg)).toEqual(['ed25519', 'ml-dsa-44']);
+  });
+
+  it.each([
+    ['of another cosigner', (line: string) => line.replace(' a ', ' b ').replace('ed25519', 'ml-dsa-44')],
+    ['of the same algorithm', (line: string) => line],
+    ['that is empty', () => '\n'],
+  ])('is refused beside one %s', (_what, other) => {
+    const path = join(folder, 'key');
+    const line = `tallystick-cosigner-key v1 a ed25519 ${'A'.repeat(43)}=\n`;
+    writeFileSync(path, line + other(line), { mode: 0o600 });
+    expect(() => loadKeys(path)).toThrow(ConfigError);
+  });
+
   it('is never written over', () => {
     const path = join(folder, 'key');
-    createKey(path, 'a');
-    expect(() => createKey(path, 'b')).toThrow(ConfigError);
-    expect(loadKey(path).name).toBe('a');
+    createKeys(path, 'a');
+    expect(() => createKeys(path, 'b')).toThrow(ConfigError);
+    expect(loadKeys(path)[0].name).toBe('a');
   });
 
   it.each([0o640, 0o604, 0o620, 0o601])('is refused in a file of mode %o', (mode) => {
     const path = join(folder, 'key');
-    createKey(path, 'a');
+    createKeys(path, 'a');
     chmodSync(path, mode);
-    expect(() => loadKey(path)).toThrow(/mode/);
+    expect(() => loadKeys(path)).toThrow(/mode/);
   });
 
   it.each([
@@ -77,6 +95,6 @@ describe('a cosigner key', () => {
   ])('is refused in a malformed file: %j', (text) => {
     const path = join(folder, 'key');
     writeFileSync(path, text, { mode: 0o600 });
-    expect(() => loadKey(path)).toThrow(ConfigError);
+    expect(() => loadKeys(path)).toThrow(ConfigError);
   });
 });

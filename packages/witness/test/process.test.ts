@@ -50,7 +50,7 @@ describe('the witness process', () => {
     const init = await runCosigner(folder, 'witness', 'init');
     expect(init.code).toBe(0);
     expect(init.stdout).toMatch(
-      /^\{"vkey":"witness\.example\/w1\+[^"]+","began":\["log\.example\/test"\]\}\n$/,
+      /^\{"vkeys":\["witness\.example\/w1\+[^"]+","witness\.example\/w1\+[^"]+"\],"began":\["log\.example\/test"\]\}\n$/,
     );
     const serving = await serve();
     expect((await post(serving.url, 0, 10)).status).toBe(200);

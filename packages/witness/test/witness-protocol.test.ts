@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { base64, checkCosignature, parseSignedCheckpoint, utf8 } from '@tallystick/core';
+import { base64, checkCosignature, parseSignedCheckpoint, utf8, type VerifierKey } from '@tallystick/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Cosigner, createWitness, initState, keyFromSeed, startServer } from '../src/index.ts';
@@ -9,7 +9,9 @@ import { plainLog } from './support/plain-log.ts';
 import { requestBody, type TestLog } from './support/test-log.ts';
 
 const now = 1_800_000_000;
-const key = keyFromSeed('witness.example/w1', new Uint8Array(32).fill(3));
+const seed = new Uint8Array(32).fill(3);
+const key = keyFromSeed('witness.example/w1', seed);
+const second = keyFromSeed('witness.example/w1', seed, 'ml-dsa-44');
 
 interface Served {
   status: number;
@@ -23,9 +25,9 @@ let witness: Cosigner;
 let url = '';
 let stop: () => Promise<void>;
 
-async function open(): Promise<void> {
-  const logs = [{ origin: log.origin, vkeys: [log.vkey] }];
-  witness = createWitness({ key, stateFile: join(folder, 'state.db'), logs, now: () => now });
+async function open(vkeys: VerifierKey[] = [log.vkey]): Promise<void> {
+  const logs = [{ origin: log.origin, vkeys }];
+  witness = createWitness({ keys: [key, second], stateFile: join(folder, 'state.db'), logs, now: () => now });
   const server = await startServer({
     cosigner: witness,
     host: '127.0.0.1',
@@ -70,7 +72,8 @@ describe('add-checkpoint', () => {
       const { status, text } = await post(log.request(last, size));
       expect(status).toBe(200);
       const checkpoint = parseSignedCheckpoint(utf8(log.checkpoint(size) + text));
-      expect(await checkCosignature(checkpoint, key.vkey)).toEqual({ is: 'valid', seconds: now });
+      for (const { vkey } of [key, second])
+        expect(await checkCosignature(checkpoint, vkey)).toEqual({ is: 'valid', seconds: now });
       last = size;
     }
   });
@@ -116,6 +119,17 @@ describe('add-checkpoint', () => {
     ],
   ])('answers 403 for %s', async (_what, checkpoint) => {
     expect((await post(requestBody(0, [], checkpoint()))).status).toBe(403);
+  });
+
+  it('answers 403 where one of two log keys did not sign, whichever it is', async () => {
+    await stop();
+    const pq = keyFromSeed(log.origin, seed, 'ml-dsa-44');
+    await open([log.vkey, pq.vkey]);
+    const both = log.checkpoint(3) + pq.cosign({ origin: log.origin, size: 3, root: log.tree.root(3) }, now);
+    const [, ed25519 = '', mlDsa44 = ''] = both.split(/^(?=— )/m);
+    for (const stripped of [ed25519, mlDsa44])
+      expect((await post(requestBody(0, [], both.replace(stripped, '')))).status).toBe(403);
+    expect((await post(requestBody(0, [], both))).status).toBe(200);
   });
 
   it.each<[string, () => string | Uint8Array]>([
@@ -220,7 +234,7 @@ describe('the other pages', () => {
   it('show a person the name, the key and the size', async () => {
     await post(log.request(0, 10));
     const page = await (await fetch(url)).text();
-    for (const part of [key.name, key.vkeyText, `${log.origin}: cosigned up to 10 entries`])
+    for (const part of [key.name, key.vkeyText, second.vkeyText, `${log.origin}: cosigned up to 10 entries`])
       expect(page).toContain(part);
   });
 

@@ -4,6 +4,7 @@
  */
 import {
   type AlgorithmRequirement,
+  type CosignerMember,
   isKeyAlgorithm,
   keyUsages,
   parseVerifierKey,
@@ -26,7 +27,7 @@ export interface KeyChanges {
 
 export interface CosignerChanges {
   threshold: number | null;
-  add: { vkey: VerifierKey; url: string | null }[];
+  add: CosignerMember[];
   /** Names. */
   remove: string[];
 }
@@ -58,7 +59,7 @@ const members = [
   'replayers',
 ] as const;
 const listMembers = ['threshold', 'add', 'remove'] as const;
-const cosignerMembers = ['vkey', 'url'] as const;
+const cosignerMembers = ['vkeys', 'url'] as const;
 
 /** Throws a usage error with the line of the first thing that is wrong. `path` is for messages. */
 export function parseChanges(text: string, path: string): TrustRootChanges {
@@ -146,13 +147,20 @@ function readCosignerChanges(node: YamlNode | undefined, what: string): Cosigner
 
 function readCosigner(item: YamlNode, what: string): CosignerChanges['add'][number] {
   const found = item.members(what, cosignerMembers);
-  const vkey = found.get('vkey');
-  if (vkey === undefined) throw item.error(`one of ${what} has no vkey`);
+  const list = found.get('vkeys');
+  if (list === undefined) throw item.error(`one of ${what} has no vkeys`);
+  const vkeys = list
+    .items(`${what}.vkeys`)
+    .map((each) => checked(each, () => parseVerifierKey(each.text('vkeys'))));
+  const [first, ...others] = vkeys;
+  if (first === undefined) throw list.error(`one of ${what} has no vkeys`);
+  if (others.some(({ name }) => name !== first.name))
+    throw list.error(`the vkeys of one of ${what} have different names: list each cosigner by itself`);
   const url = found.get('url');
   const address = url?.text('url') ?? null;
   if (url !== undefined && address !== null && !/^https?:\/\/\S+$/.test(address))
     throw url.error('url must be an http or https address');
-  return { vkey: checked(vkey, () => parseVerifierKey(vkey.text('vkey'))), url: address };
+  return { name: first.name, vkeys, url: address };
 }
 
 function readThreshold(found: Map<string, YamlNode> | undefined, what: string): number | null {

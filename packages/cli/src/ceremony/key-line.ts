@@ -1,5 +1,5 @@
 /**
- * A public key as its holder hands it over: one line, short enough to be printed and compared by eye.
+ * A public key as its holder hands it over: one line. People compare its key id by eye, and the fingerprint.
  *
  *     tallystick-<root|authority|rehearsal>-key v1 <holder> <algorithm> <base64 of the key> <key id>
  *

@@ -104,7 +104,7 @@ function changeCosigners(
   if (missing !== undefined)
     throw refusal(`${missing} is not among the ${what}, and cannot be removed.`, correct);
   const kept = before.members.filter(({ name }) => !changes.remove.includes(name));
-  const added = changes.add.map(({ vkey, url }) => ({ name: vkey.name, vkey, url }));
+  const added = changes.add.map(({ name, vkeys, url }) => ({ name, vkeys, url }));
   return { threshold: changes.threshold ?? before.threshold, members: [...kept, ...added] };
 }
 

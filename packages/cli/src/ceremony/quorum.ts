@@ -1,8 +1,18 @@
-/** The quorum of a trust root as k of n witnesses and k of n replayers: the one shape that people can review. */
-import { formatQuorum, parseJson, type QuorumContent, type TrustRoot } from '@tallystick/core';
+/**
+ * The quorum of a trust root as k of n witnesses and k of n replayers, each with all of its keys: the one shape that
+ * people can review.
+ */
+import {
+  type CosignerMember,
+  formatQuorum,
+  type Policy,
+  parseJson,
+  type QuorumContent,
+  type TrustRoot,
+} from '@tallystick/core';
 import { refusal } from './refusal.ts';
 
-/** Throws a refusal for a quorum of another shape, such as groups within groups. */
+/** Throws a refusal for a quorum of another shape, such as groups of several operators within groups. */
 export function quorumOf(trust: TrustRoot): QuorumContent {
   const content = { witnesses: groupOf(trust, 'witnesses'), replayers: groupOf(trust, 'replayers') };
   const { quorum } = parseJson(trust.envelope.payload, new Set(['quorum'])) as { quorum: string };
@@ -15,6 +25,13 @@ export function quorumOf(trust: TrustRoot): QuorumContent {
 
 function groupOf({ quorum }: TrustRoot, name: string): QuorumContent['witnesses'] {
   const group = quorum.groups.find((each) => each.name === name);
-  const members = quorum.witnesses.filter((each) => group?.members.includes(each.name));
+  const members = (group?.members ?? []).map((member) => memberOf(quorum, member));
   return { threshold: group?.threshold ?? 0, members };
+}
+
+/** A cosigner of several keys is a group of its own. */
+function memberOf({ witnesses, groups }: Policy, name: string): CosignerMember {
+  const keys = groups.find((group) => group.name === name)?.members ?? [name];
+  const own = witnesses.filter((each) => keys.includes(each.name));
+  return { name, vkeys: own.map(({ vkey }) => vkey), url: own[0]?.url ?? null };
 }

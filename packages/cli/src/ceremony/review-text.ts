@@ -57,7 +57,7 @@ function keyText({ id, alg, holder }: ReviewedKey): string {
 }
 
 function keyLines(title: string, keys: ReviewedKeys): string[] {
-  const { threshold, count, added, removed, kept, canBeLost, mustCollude } = keys;
+  const { threshold, count, added, removed, kept, canBeLost, mustCollude, needsBothKinds } = keys;
   const rule = {
     before: `${threshold.before} of ${count.before}`,
     after: `${threshold.after} of ${count.after}`,
@@ -69,6 +69,7 @@ function keyLines(title: string, keys: ReviewedKeys): string[] {
     ...removed.flatMap((key) => [`  - removed  ${keyText(key)}`, `             ${key.fingerprint}`]),
     ...kept.map((key) => `    stays    ${keyText(key)}`),
     `  It can lose ${counted(canBeLost, 'key', 'keys')} and go on; it takes ${counted(mustCollude, 'person', 'people')} to misuse it.`,
+    ...(needsBothKinds === true ? ['  No algorithm is enough without the other one.'] : []),
   ];
 }
 
@@ -90,8 +91,8 @@ function cosignerLines(title: string, cosigners: ReviewedCosigners): string[] {
     colluding < 0
       ? `does not rule out two histories, and tolerates ${absent} absent`
       : `tolerates ${colluding} colluding and ${absent} absent`;
-  const line = ({ name, vkey, url }: (typeof added)[number]): string =>
-    printable([name, vkey, url ?? ''].join(' ').trim());
+  const line = ({ name, vkeys, url }: (typeof added)[number]): string =>
+    printable([name, ...vkeys, url ?? ''].join(' ').trim());
   const isSame = rule.before === rule.after && added.length + removed.length === 0;
   return [
     `${title}: ${rule.after} must cosign${isSame ? ', as before' : was(rule)}; ${tolerated}`,

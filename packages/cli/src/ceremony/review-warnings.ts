@@ -6,6 +6,7 @@ export interface Warning {
     | 'single_key'
     | 'threshold_one'
     | 'no_key_to_lose'
+    | 'one_algorithm_suffices'
     | 'expires_late'
     | 'expires_soon'
     | 'quorum_splits'
@@ -44,12 +45,22 @@ export function reviewWarnings(review: Omit<Review, 'warnings'>): Warning[] {
   ];
 }
 
-function keyWarnings(what: string, { count, threshold }: ReviewedKeys): Warning[] {
-  if (count.after === 1) {
-    const message = `All of ${what} hangs on one key: who loses it stops it, and who steals it is it.`;
+function keyWarnings(what: string, keys: ReviewedKeys): Warning[] {
+  const { count, holders, needsBothKinds } = keys;
+  if (needsBothKinds !== false) return peopleWarnings(what, keys);
+  const message =
+    `The keys of one algorithm reach the threshold of ${what} without the others: who breaks that algorithm is it. ` +
+    `Ask for at least ${Math.min(holders + 1, count.after)} of the ${count.after} keys.`;
+  return [warning('one_algorithm_suffices', message), ...peopleWarnings(what, keys)];
+}
+
+function peopleWarnings(what: string, { count, holders, threshold, mustCollude }: ReviewedKeys): Warning[] {
+  if (holders === 1) {
+    const each = count.after === 1 ? 'one key' : 'one key of each algorithm';
+    const message = `All of ${what} hangs on ${each}: who loses it stops it, and who steals it is it.`;
     return [warning('single_key', message)];
   }
-  if (threshold.after === 1)
+  if (mustCollude === 1)
     return [warning('threshold_one', `Any one of the ${count.after} keys of ${what} can act alone.`)];
   if (threshold.after === count.after)
     return [warning('no_key_to_lose', `All ${count.after} keys of ${what} are needed: losing one loses it.`)];

@@ -35,9 +35,13 @@ export interface ReviewedKeys {
   added: ReviewedKey[];
   removed: ReviewedKey[];
   kept: ReviewedKey[];
+  /** Most keys of one kind, classical or post-quantum: whoever takes part has one of each. */
+  holders: number;
+  /** True where the keys of neither kind reach the threshold alone; null where there is one kind. */
+  needsBothKinds: boolean | null;
   /** So many keys may be lost, and the rest can still sign: n − t. */
   canBeLost: number;
-  /** So many people have to act together, for good or bad: t. */
+  /** So many people with a key of each kind have to act together, for good or bad. */
   mustCollude: number;
 }
 
@@ -56,7 +60,7 @@ export interface ReviewedCosigners {
 
 interface ReviewedCosigner {
   name: string;
-  vkey: string;
+  vkeys: string[];
   url: string | null;
 }
 
@@ -151,7 +155,23 @@ function reviewKeys(before: KeyThreshold, after: KeyThreshold, holders: Holders)
     removed: reviewed(before.keys.filter((key) => !has(after.keys, key))),
     kept: reviewed(after.keys.filter((key) => has(before.keys, key))),
     canBeLost: after.keys.length - after.threshold,
-    mustCollude: after.threshold,
+    ...reviewKinds(after),
+  };
+}
+
+/** Classical and post-quantum keys: whoever takes part has one of each kind, as far as there are so many. */
+function reviewKinds({
+  keys,
+  threshold,
+}: KeyThreshold): Pick<ReviewedKeys, 'holders' | 'needsBothKinds' | 'mustCollude'> {
+  const postQuantum = keys.filter(({ alg }) => alg === 'ml-dsa-44').length;
+  const classical = keys.length - postQuantum;
+  const holders = Math.max(postQuantum, classical);
+  const pairs = Math.min(postQuantum, classical);
+  return {
+    holders,
+    needsBothKinds: pairs === 0 ? null : threshold > holders,
+    mustCollude: threshold <= 2 * pairs ? Math.ceil(threshold / 2) : threshold - pairs,
   };
 }
 
@@ -166,7 +186,9 @@ function reviewAuthorities(current: TrustRoot, next: TrustRoot, holders: Holders
 function reviewCosigners(before: CosignerGroup, after: CosignerGroup): ReviewedCosigners {
   const [old, present] = [reviewedCosigners(before), reviewedCosigners(after)];
   const isIn = (list: readonly ReviewedCosigner[], each: ReviewedCosigner): boolean =>
-    list.some(({ name, vkey, url }) => name === each.name && vkey === each.vkey && url === each.url);
+    list.some(
+      ({ name, vkeys, url }) => name === each.name && vkeys.join() === each.vkeys.join() && url === each.url,
+    );
   const [k, n] = [after.threshold, present.length];
   return {
     threshold: { before: before.threshold, after: k },
@@ -180,7 +202,7 @@ function reviewCosigners(before: CosignerGroup, after: CosignerGroup): ReviewedC
 }
 
 function reviewedCosigners({ members }: CosignerGroup): ReviewedCosigner[] {
-  return members.map(({ name, vkey, url }) => ({ name, vkey: formatVerifierKey(vkey), url }));
+  return members.map(({ name, vkeys, url }) => ({ name, vkeys: vkeys.map(formatVerifierKey), url }));
 }
 
 /** Rules that were there cannot change: whatever stands behind them is new. */
@@ -188,9 +210,10 @@ function newRequirements(current: TrustRoot, next: TrustRoot): string[] {
   return [...next.namespaces].flatMap(([ns, { require }]) =>
     [...require].flatMap(([usage, rules]) => {
       const known = current.namespaces.get(ns)?.require.get(usage)?.length ?? 0;
-      return rules
-        .slice(known)
-        .map(({ from, algs }) => `${ns}: ${usage} records from entry ${from} on need ${algs.join(' and ')}`);
+      return rules.slice(known).map(({ from, algs, perpetual }) => {
+        const more = perpetual === undefined ? '' : `, and perpetual ones ${perpetual.join(' and ')}`;
+        return `${ns}: ${usage} records from entry ${from} on need ${algs.join(' and ')}${more}`;
+      });
     }),
   );
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { AddonInput, EntitlementTypeInput, Grant, GrantInput, KeyCut } from '@tallystick/contract';
 import { isCalendarDuration, isInstant } from '@tallystick/license';
+import { type SystemAlgorithms, systemAlgorithms } from '@tallystick/server';
 import { InvalidArgumentError } from 'commander';
 
 export type Reader = (text: string) => unknown;
@@ -38,6 +39,13 @@ export function asKeyCut(value: string): KeyCut {
   const [key = '', index, ...rest] = value.split('@');
   if (key === '' || rest.length > 0) throw new InvalidArgumentError('Give a key, or key@index.');
   return index === undefined ? { key } : { key, index: asNatural(index) };
+}
+
+/** Algorithms that sign side by side: `ed25519,ml-dsa-44`, or `ed25519` alone. */
+export function asAlgorithms(value: string): SystemAlgorithms {
+  if (value === systemAlgorithms.join()) return systemAlgorithms;
+  if (value === 'ed25519') return ['ed25519'];
+  throw new InvalidArgumentError(`Give ${systemAlgorithms.join()}, or ed25519 alone.`);
 }
 
 /** `name=value`, for metadata. */

@@ -1,5 +1,11 @@
 /** What a running system says of its namespace, for people and for proposals. */
-import { type BrakeDocument, decodeBase64, entitledKeys, type NamespaceDocument } from '@tallystick/core';
+import {
+  type BrakeDocument,
+  decodeBase64,
+  entitledKeys,
+  type NamespaceDocument,
+  type NamespaceKey,
+} from '@tallystick/core';
 import { readClientFile } from '../client/connection.ts';
 import { usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -35,7 +41,8 @@ export async function newestRevision(
   return { entry: decodeBase64(value.entry), document: text };
 }
 
-/** Ids of the keys that sign license records at the end of the log. */
-export function signingKeys({ namespace, brake, size }: CurrentTrust): string[] {
-  return entitledKeys(namespace.document, brake.document, 'license', size).map(({ id }) => id);
+/** The keys that sign license records at the end of the log: the first one listed of each algorithm. */
+export function signingKeys({ namespace, brake, size }: CurrentTrust): NamespaceKey[] {
+  const entitled = entitledKeys(namespace.document, brake.document, 'license', size);
+  return entitled.filter((key, at) => entitled.findIndex(({ alg }) => alg === key.alg) === at);
 }

@@ -1,8 +1,16 @@
 /** `tally init`: makes a system in a folder. */
-import { type CloudLogKey, createSystem, type TokenOptions } from '@tallystick/server';
+import {
+  type CloudLogKey,
+  createSystem,
+  type Layout,
+  type SystemAlgorithms,
+  systemAlgorithms,
+  type TokenOptions,
+} from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
+import { asAlgorithms } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 
@@ -17,6 +25,8 @@ export interface InitFlags {
   adminPort: number;
   opsPort: number;
   offlineMax: string;
+  algorithms: SystemAlgorithms;
+  perpetualAlgorithms: SystemAlgorithms;
   pkcs11Module?: string;
   pkcs11Token?: string;
   pkcs11PinFile?: string;
@@ -54,6 +64,18 @@ export function addInitFlags(command: Command): Command {
     .option('--admin-port <n>', 'listener for administrators', toPort, defaultPorts.admin)
     .option('--ops-port <n>', 'listener for metrics and health', toPort, defaultPorts.ops)
     .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D')
+    .option(
+      '--algorithms <list>',
+      'what root, log and cosigners sign with: "ed25519,ml-dsa-44", or "ed25519" for a system without post-quantum keys',
+      asAlgorithms,
+      systemAlgorithms,
+    )
+    .option(
+      '--perpetual-algorithms <list>',
+      'what licenses without an end are signed with, for as long as this namespace is: "ed25519,ml-dsa-44" or "ed25519"',
+      asAlgorithms,
+      ['ed25519'] as const,
+    )
     .option('--pkcs11-module <path>', 'make log, root and authority keys in a token, through this module')
     .option('--pkcs11-token <label>', 'the label of that token')
     .option(
@@ -104,6 +126,8 @@ export async function runInit(
     origin: flags.origin,
     ports: { public: flags.publicPort, admin: flags.adminPort, ops: flags.opsPort },
     offlineMax: flags.offlineMax,
+    algorithms: flags.algorithms,
+    perpetual: flags.perpetualAlgorithms,
     now: context.now(),
     ...(token && { token }),
     ...(cloud && { cloud }),
@@ -115,30 +139,41 @@ export async function runInit(
     );
   });
   const { trustRoot, keys, secrets } = layout;
+  // Tokens have no ML-DSA.
+  const hasSealedRoot =
+    token === null || [...flags.algorithms, ...flags.perpetualAlgorithms].includes('ml-dsa-44');
   const made = {
     data: layout.root,
     trustRoot,
-    ...(token
-      ? { offlineToken: keys.offlineToken }
-      : { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
+    ...(token && { offlineToken: keys.offlineToken }),
+    ...(hasSealedRoot && { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
   };
-  const root = token
-    ? [
-        `  ${keys.offlineToken}`,
-        `    says where token "${token.label}" has the root: whoever has that token and its PIN has it, too.`,
-      ]
-    : [
-        `  ${keys.offline} and ${secrets.offlinePassphrase}`,
-        '    are the root: move them to separate offline media.',
-      ];
   printer.answer(made, () => [
     `Made a system for namespace ${flags.namespace} in ${layout.root}`,
     '',
     `  ${trustRoot}`,
     '    is what your applications pin.',
-    ...root,
+    ...rootLines(layout, token, hasSealedRoot),
     '',
   ]);
+}
+
+/** Where the root is. */
+function rootLines({ keys, secrets }: Layout, token: TokenOptions | null, hasSealedRoot: boolean): string[] {
+  return [
+    ...(token
+      ? [
+          `  ${keys.offlineToken}`,
+          `    says where token "${token.label}" has the root: whoever has that token and its PIN has it, too.`,
+        ]
+      : []),
+    ...(hasSealedRoot
+      ? [
+          `  ${keys.offline} and ${secrets.offlinePassphrase}`,
+          `    are ${token ? 'what of the root no token holds' : 'the root'}: move them to separate offline media.`,
+        ]
+      : []),
+  ];
 }
 
 /** The token that the flags name, all three or none. */

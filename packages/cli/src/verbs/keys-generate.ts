@@ -14,6 +14,7 @@ import {
   createSealedKeystore,
   type KeySpec,
   readPassphraseFile,
+  type SigningAlgorithm,
   SigningKey,
 } from '@tallystick/signer';
 import { type Command, Option } from 'commander';
@@ -28,6 +29,7 @@ import { Session } from '../session.ts';
 interface GenerateFlags {
   out: string;
   usage: OnlineKeyKind;
+  algorithm: SigningAlgorithm;
   count: number;
   newKeystore?: boolean;
 }
@@ -45,6 +47,11 @@ export function registerGenerate(parent: Command, context: Context): void {
         .choices(Object.keys(onlineKeyUsages))
         .default('issuing'),
     )
+    .addOption(
+      new Option('--algorithm <name>', 'what issuing keys sign with')
+        .choices(['ed25519', 'ml-dsa-44'])
+        .default('ed25519'),
+    )
     .option('--count <number>', 'how many', asNatural, 1)
     .option(
       '--new-keystore',
@@ -53,12 +60,14 @@ export function registerGenerate(parent: Command, context: Context): void {
   command.action(async () => {
     const session = new Session(context, command);
     const flags = command.opts<GenerateFlags>();
-    const { out, usage, count } = flags;
+    const { out, usage, algorithm, count } = flags;
+    if (usage !== 'issuing' && algorithm !== 'ed25519')
+      throw usageError(`A ${usage} key is an Ed25519 key.`, 'Leave --algorithm out.');
     if (count < 1 || count > 16) throw usageError('--count is 1 to 16.', 'Give another number.');
     const ns = readClientFile(session.dataFolder)?.namespace;
     if (ns === undefined)
       throw usageError('It is not known which namespace this is.', 'Name its data folder with --data.');
-    const specs = Array.from({ length: count }, () => generateOnlineKey(usage, ns));
+    const specs = Array.from({ length: count }, () => generateOnlineKey(usage, ns, algorithm));
     const made = specs.map((spec) => new SigningKey(spec));
     // The public parts first: keys that nobody can name would be of no use, and the other way round none is lost.
     await writeFileAtomic(

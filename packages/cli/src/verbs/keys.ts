@@ -1,7 +1,7 @@
 /** `tally keys`: which keys sign, and how they come and go. */
 
 import { destroyedSince, effectiveUntil, type NamespaceKey } from '@tallystick/core';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { asNatural } from '../flags/values.ts';
@@ -66,7 +66,7 @@ function registerList(parent: Command, context: Context): void {
 
 function rowsOf(current: CurrentTrust): KeyRow[] {
   const { namespace, brake, size } = current;
-  const signing = new Set(signingKeys(current).slice(0, 1));
+  const signing = new Set(signingKeys(current).map(({ id }) => id));
   return namespace.document.keys.map((key) => {
     const until = effectiveUntil(namespace.document, brake.document, key);
     return {
@@ -96,13 +96,15 @@ function stateOf(
 
 /** A rotation needs somebody to hand over to. */
 function warningsOf(rows: readonly KeyRow[]): string[] {
-  if (!rows.some(({ state }) => state === 'signs'))
-    return ['', 'No key signs licenses now: list one in the namespace.'];
-  if (rows.some(({ state }) => state === 'stands by')) return [];
-  return [
+  const signing = rows.filter(({ state }) => state === 'signs');
+  if (signing.length === 0) return ['', 'No key signs licenses now: list one in the namespace.'];
+  const lonely = signing.filter(
+    ({ alg }) => !rows.some((row) => row.state === 'stands by' && row.alg === alg),
+  );
+  return lonely.flatMap(({ alg }) => [
     '',
-    'No key stands by: make one with tally keys generate, and list it with tally namespace propose.',
-  ];
+    `No ${alg} key stands by: make one with tally keys generate --algorithm ${alg}, and list it with tally namespace propose.`,
+  ]);
 }
 
 function registerRotate(parent: Command, context: Context): void {
@@ -110,13 +112,19 @@ function registerRotate(parent: Command, context: Context): void {
     .command('rotate')
     .summary('hand over to the key that stands by')
     .description('End the key that signs now, from the next record on, in favor of the one that stands by.')
+    .addOption(
+      new Option('--algorithm <name>', 'of which algorithm')
+        .choices(['ed25519', 'ml-dsa-44'])
+        .default('ed25519'),
+    )
     .option('--reason <text>', 'why, for the log');
   command.action(async () => {
     const session = new Session(context, command);
-    const [signing] = signingKeys(await currentTrust(session));
+    const { algorithm, reason } = command.opts<{ algorithm: string; reason?: string }>();
+    const signing = signingKeys(await currentTrust(session)).find(({ alg }) => alg === algorithm);
     if (signing === undefined)
-      throw usageError('No key signs licenses now.', 'List one with tally namespace propose.');
-    await end(session, { key: signing, ...command.opts<{ reason?: string }>() });
+      throw usageError(`No ${algorithm} key signs licenses now.`, 'List one with tally namespace propose.');
+    await end(session, { key: signing.id, ...(reason === undefined ? {} : { reason }) });
   });
 }
 

@@ -1,5 +1,6 @@
 /** People with keys in memory, and the proposals that they make and sign: a ceremony without files. */
 import {
+  type CosignerMember,
   encodeEnvelope,
   encodeTrustRootPayload,
   keyIdOf,
@@ -11,7 +12,13 @@ import {
   type TrustRootContent,
   type VerifierKey,
 } from '@tallystick/core';
-import { generateKeySpec, type KeySpec, SigningKey } from '@tallystick/signer';
+import {
+  generateKeySpec,
+  type KeySpec,
+  noLimits,
+  type SigningAlgorithm,
+  SigningKey,
+} from '@tallystick/signer';
 import { type Chain, formatChain, newestOf, parseChain } from '../../src/ceremony/chain-file.ts';
 import { parseChanges } from '../../src/ceremony/changes.ts';
 import { collect, type SignatureFile } from '../../src/ceremony/collect.ts';
@@ -30,10 +37,10 @@ export class Person {
   readonly id: string;
   private readonly role: KeyRole;
 
-  constructor(name: string, role: KeyRole = 'root') {
+  constructor(name: string, role: KeyRole = 'root', alg: SigningAlgorithm = 'ed25519') {
     this.name = name;
     this.role = role;
-    this.spec = generateKeySpec([role], role === 'authority' ? 'acme' : null);
+    this.spec = generateKeySpec([role], role === 'authority' ? 'acme' : null, noLimits, alg);
     this.key = new SigningKey(this.spec);
     this.id = keyIdOf(this.key.publicKey);
   }
@@ -63,9 +70,9 @@ export function people(...names: string[]): Person[] {
 
 const authority = new Person('authority', 'authority');
 const publicKeyOf = (name: string): Uint8Array => new Person(name).key.publicKey.key;
-const cosigner = (name: string): { name: string; vkey: VerifierKey; url: null } => ({
+const cosigner = (name: string): CosignerMember => ({
   name,
-  vkey: makeVerifierKey(name, noteSignatureType.ed25519Cosignature, publicKeyOf(name)),
+  vkeys: [makeVerifierKey(name, noteSignatureType.ed25519Cosignature, publicKeyOf(name))],
   url: null,
 });
 

@@ -28,6 +28,7 @@ import {
   readBrake,
   readNamespace,
 } from '../trust/namespace.ts';
+import { isPerpetual } from '../trust/perpetual.ts';
 import { meetsThreshold, requiredAlgorithms, type TrustRoot } from '../trust/trust-root.ts';
 import { type Bundle, type BundledSubject, parseBundle, type SubjectState } from './bundle.ts';
 import {
@@ -317,7 +318,9 @@ async function signersOfRecord(
   const signers = entitled.filter(({ key }) => signed.has(key));
   const namespaceTrust = rules.trust.namespaces.get(rules.ns);
   const algorithms =
-    namespaceTrust === undefined ? [] : requiredAlgorithms(namespaceTrust, usage, subject.index);
+    namespaceTrust === undefined
+      ? []
+      : requiredAlgorithms(namespaceTrust, usage, subject.index, isPerpetual(subject.json));
   const missing = algorithms.filter((alg) => !signers.some(({ key }) => key.alg === alg));
   if (algorithms.length === 0 || missing.length > 0) {
     throw new IntegrityError(

@@ -9,7 +9,7 @@ import { base64, decodeBase64 } from '../encoding/base64.ts';
 import { concatBytes, decodeUtf8, equalBytes, hex, utf8 } from '../encoding/bytes.ts';
 import { malformed } from '../errors.ts';
 import { sha256 } from '../hash.ts';
-import { checkPublicKey, type KeyAlgorithm } from '../trust/key.ts';
+import { checkPublicKey, type KeyAlgorithm, type PublicKey } from '../trust/key.ts';
 
 /** Signature types of signed-note that this project meets. */
 export const noteSignatureType = {
@@ -65,6 +65,16 @@ export function makeVerifierKey(name: string, type: NoteSignatureType, key: Uint
   const alg = type === noteSignatureType.mlDsa44Cosignature ? 'ml-dsa-44' : 'ed25519';
   checkPublicKey(alg, key);
   return { name, type, alg, key, id: noteKeyId(name, type, key) };
+}
+
+/**
+ * How a log is known by a key: Ed25519 over the text, ML-DSA-44 as a cosignature, since notes have no other form of
+ * it. Throws MALFORMED for a key of another algorithm.
+ */
+export function logVerifierKey(origin: string, { alg, key }: PublicKey): VerifierKey {
+  if (alg === 'ecdsa-p256-sha256') throw malformed('notes have no signatures of P-256');
+  const { ed25519, mlDsa44Cosignature } = noteSignatureType;
+  return makeVerifierKey(origin, alg === 'ed25519' ? ed25519 : mlDsa44Cosignature, key);
 }
 
 export function formatVerifierKey(vkey: VerifierKey): string {

@@ -2,7 +2,7 @@
 import { base64 } from '../encoding/base64.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { formatVerifierKey, type VerifierKey } from '../log/note.ts';
-import { type KeyAlgorithm, type PublicKey, publicKeyJson } from './key.ts';
+import { type PublicKey, publicKeyJson } from './key.ts';
 import type { AlgorithmRequirement, KeyThreshold } from './trust-root.ts';
 
 export interface TrustRootContent {
@@ -31,7 +31,14 @@ export interface QuorumContent {
 
 export interface CosignerGroup {
   threshold: number;
-  members: readonly { name: string; vkey: VerifierKey; url: string | null }[];
+  members: readonly CosignerMember[];
+}
+
+/** One operator with all keys that it signs with. The group is met by those whose every key signed. */
+export interface CosignerMember {
+  name: string;
+  vkeys: readonly VerifierKey[];
+  url: string | null;
 }
 
 /** The payload bytes, in the one encoding that `parseTrustRoot` takes. */
@@ -53,19 +60,31 @@ export function encodeTrustRootPayload(content: TrustRootContent): Uint8Array {
   );
 }
 
-/** The quorum as tlog-policy text, in the shape that verifiers ask for. */
+/**
+ * The quorum as tlog-policy text, in the shape that verifiers ask for. A cosigner of several keys is a group of its
+ * own, which takes all of them: `<name>/<algorithm>` are the names of its keys.
+ */
 export function formatQuorum({ witnesses, replayers }: QuorumContent): string {
-  const lines = [...witnesses.members, ...replayers.members].map(({ name, vkey, url }) =>
-    ['witness', name, formatVerifierKey(vkey), ...(url === null ? [] : [url])].join(' '),
-  );
   return [
-    ...lines,
+    ...[...witnesses.members, ...replayers.members].flatMap(memberLines),
     groupLine('witnesses', witnesses),
     groupLine('replayers', replayers),
     'group quorum all witnesses replayers',
     'quorum quorum',
     '',
   ].join('\n');
+}
+
+function memberLines({ name, vkeys, url }: CosignerMember): string[] {
+  const line = (own: string, vkey: VerifierKey): string =>
+    ['witness', own, formatVerifierKey(vkey), ...(url === null ? [] : [url])].join(' ');
+  const [first, ...others] = vkeys;
+  if (first !== undefined && others.length === 0) return [line(name, first)];
+  const names = vkeys.map(({ alg }) => `${name}/${alg}`);
+  return [
+    ...vkeys.map((vkey, at) => line(names[at] as string, vkey)),
+    `group ${name} all ${names.join(' ')}`,
+  ];
 }
 
 function groupLine(name: string, group: CosignerGroup): string {
@@ -77,8 +96,12 @@ function thresholdJson(rule: KeyThreshold): { threshold: number; keys: { alg: st
 }
 
 function namespaceJson(trust: NamespaceTrustContent): object {
-  const require: Record<string, { from: number; algs: KeyAlgorithm[] }[]> = {};
+  const require: Record<string, AlgorithmRequirement[]> = {};
   for (const [usage, rules] of trust.require)
-    require[usage] = rules.map(({ from, algs }) => ({ from, algs }));
+    require[usage] = rules.map(({ from, algs, perpetual }) => ({
+      from,
+      algs,
+      ...(perpetual && { perpetual }),
+    }));
   return { authority: thresholdJson(trust.authority), require };
 }

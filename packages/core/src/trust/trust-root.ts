@@ -23,6 +23,7 @@ import { type Policy, parsePolicy } from '../log/policy.ts';
 import { type Envelope, parseEnvelope, payloadTypes, signersOf } from '../record/dsse.ts';
 import { isNamespaceName } from '../record/subject.ts';
 import { isKeyAlgorithm, type KeyAlgorithm, type PublicKey, parsePublicKey } from './key.ts';
+import { keyUsages } from './namespace.ts';
 
 export interface KeyThreshold {
   threshold: number;
@@ -33,6 +34,8 @@ export interface KeyThreshold {
 export interface AlgorithmRequirement {
   from: number;
   algs: KeyAlgorithm[];
+  /** Of licenses alone: what one that is perpetual needs in place of `algs`, and never less. */
+  perpetual?: KeyAlgorithm[];
 }
 
 export interface NamespaceTrust {
@@ -196,10 +199,20 @@ function isSameThreshold(a: KeyThreshold, b: KeyThreshold): boolean {
   return a.threshold === b.threshold && names(a) === names(b);
 }
 
-/** The algorithms of which a record of this usage at this index needs a valid signature each. */
-export function requiredAlgorithms(trust: NamespaceTrust, usage: string, index: number): KeyAlgorithm[] {
+const requiredByDefault: readonly KeyAlgorithm[] = ['ed25519'];
+
+/**
+ * The algorithms of which a record of this usage at this index needs a valid signature each; of a license, also by
+ * whether it is perpetual.
+ */
+export function requiredAlgorithms(
+  trust: Pick<NamespaceTrust, 'require'>,
+  usage: string,
+  index: number,
+  isPerpetual: boolean,
+): readonly KeyAlgorithm[] {
   const rule = trust.require.get(usage)?.findLast((requirement) => requirement.from <= index);
-  return rule?.algs ?? ['ed25519'];
+  return (isPerpetual ? rule?.perpetual : undefined) ?? rule?.algs ?? requiredByDefault;
 }
 
 /** A requirement, once made, stays for its range of indexes: new ones are appended, and reach back to nothing. */
@@ -211,7 +224,7 @@ function checkRequirementsGrow(current: TrustRoot, next: TrustRoot, index: numbe
       const kept = after.require.get(usage) ?? [];
       const same = rules.every((rule, at) => {
         const now = kept[at];
-        return now !== undefined && now.from === rule.from && now.algs.join() === rule.algs.join();
+        return now !== undefined && isSameRequirement(now, rule);
       });
       if (!same) throw untrusted(`an algorithm requirement of namespace ${ns} changed`);
     }
@@ -221,6 +234,11 @@ function checkRequirementsGrow(current: TrustRoot, next: TrustRoot, index: numbe
         throw untrusted(`a requirement of ${ns} reaches back in the log`);
     }
   }
+}
+
+function isSameRequirement(a: AlgorithmRequirement, b: AlgorithmRequirement): boolean {
+  const isSamePerpetual = a.perpetual?.join() === b.perpetual?.join();
+  return a.from === b.from && a.algs.join() === b.algs.join() && isSamePerpetual;
 }
 
 function untrusted(message: string): IntegrityError {
@@ -275,28 +293,44 @@ function parseNamespaces(value: JsonValue): Map<string, NamespaceTrust> {
     const json = closedMembers(item, ['authority', 'require'], 'namespace trust');
     const require = new Map<string, AlgorithmRequirement[]>();
     for (const [usage, rules] of Object.entries(asObject(json.require, 'require'))) {
-      require.set(usage, parseRequirements(asArray(rules, 'require', requirementsMax)));
+      if (!keyUsages.some((known) => known === usage))
+        throw new IntegrityError('TOO_NEW', `requirement for the usage ${usage}`);
+      require.set(usage, parseRequirements(asArray(rules, 'require', requirementsMax), usage));
     }
     namespaces.set(ns, { authority: parseThreshold(json.authority, 'authority'), require });
   }
   return namespaces;
 }
 
-function parseRequirements(values: JsonValue[]): AlgorithmRequirement[] {
-  const rules = values.map((value) => {
-    const json = closedMembers(value, ['from', 'algs'], 'require');
-    const algs = asArray(json.algs, 'require.algs', 3).map((alg) => {
-      const name = asString(alg, 'require.alg');
-      if (!isKeyAlgorithm(name)) throw new IntegrityError('TOO_NEW', `algorithm ${name}`);
-      return name;
-    });
-    if (algs.length === 0 || new Set(algs).size !== algs.length) throw malformed('require.algs');
-    return { from: asCount(json.from, 'require.from'), algs };
+function parseRequirements(values: JsonValue[], usage: string): AlgorithmRequirement[] {
+  const rules = values.map((value): AlgorithmRequirement => {
+    // Older versions answer TOO_NEW to this member, and so never do with less.
+    if (asObject(value, 'require').perpetual === undefined) {
+      const json = closedMembers(value, ['from', 'algs'], 'require');
+      return { from: asCount(json.from, 'require.from'), algs: parseAlgorithms(json.algs) };
+    }
+    const json = closedMembers(value, ['from', 'algs', 'perpetual'], 'require');
+    const algs = parseAlgorithms(json.algs);
+    const perpetual = parseAlgorithms(json.perpetual);
+    if (usage !== 'license') throw malformed(`require: no ${usage} is perpetual`);
+    if (algs.some((alg) => !perpetual.includes(alg)))
+      throw malformed('require: perpetual licenses need less than others');
+    return { from: asCount(json.from, 'require.from'), algs, perpetual };
   });
   if (rules.some((rule, at) => at > 0 && rule.from <= (rules[at - 1] as AlgorithmRequirement).from)) {
     throw malformed('require: ranges out of order');
   }
   return rules;
+}
+
+function parseAlgorithms(value: JsonValue): KeyAlgorithm[] {
+  const algs = asArray(value, 'require.algs', 3).map((alg) => {
+    const name = asString(alg, 'require.alg');
+    if (!isKeyAlgorithm(name)) throw new IntegrityError('TOO_NEW', `algorithm ${name}`);
+    return name;
+  });
+  if (algs.length === 0 || new Set(algs).size !== algs.length) throw malformed('require.algs');
+  return algs;
 }
 
 /** One key in two roles would count for both: compared by key bytes, whatever their names. */

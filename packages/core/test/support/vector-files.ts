@@ -1,5 +1,6 @@
 /** The bundle vectors as files: what `vectors/bundle` must hold, byte for byte. */
 import type { BundleCase } from './bundle-case.ts';
+import { dualCases } from './bundle-cases-dual.ts';
 import { rememberedCases } from './bundle-cases-remembered.ts';
 import { tamperedCases } from './bundle-cases-tampered.ts';
 import { trustCases } from './bundle-cases-trust.ts';
@@ -24,6 +25,7 @@ export function bundleVectorFiles(): Map<string, string> {
   for (const vector of validCases()) add('valid', vector);
   for (const vector of tamperedCases()) add('tampered', vector);
   for (const vector of trustCases()) add('trust', vector);
+  for (const vector of dualCases()) add('dual', vector);
   for (const vector of rememberedCases()) add('remembered', vector);
   return files;
 }

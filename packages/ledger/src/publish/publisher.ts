@@ -33,10 +33,8 @@ import type { TrustHistory } from '../trust-history.ts';
 export interface CheckpointSigner {
   /** Size of the newest checkpoint that it signed. */
   markSize(): Promise<number>;
-  signCheckpoint(
-    checkpoint: Checkpoint,
-    proof: readonly Uint8Array[],
-  ): Promise<{ id: Uint8Array; signature: Uint8Array }>;
+  /** The log's lines on a checkpoint, one of each of its keys. */
+  signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]>;
   /** Shows it what the cosigners signed, which it holds its mark and its clock against. */
   witnessed(note: string): Promise<void>;
 }
@@ -255,7 +253,7 @@ export class Publisher {
   /** Shows the checkpoint once it is cosigned and `settled` is done. */
   async #publish(checkpoint: Checkpoint, settled: Promise<void> = Promise.resolve()): Promise<void> {
     const { signer, cosigners, state, trust, mark, store } = this.#parts;
-    const { size, origin } = checkpoint;
+    const { size } = checkpoint;
     const last = await store.entry(size - 1);
     if (last === undefined || !isMapRoot(last.entry))
       throw new Error(`a checkpoint of size ${size} would not end in a map root`);
@@ -263,11 +261,10 @@ export class Publisher {
     const proof = markSize > size ? [] : state.tree.consistencyProof(markSize, size);
     // Until it answers: a signer may move its mark and die before it does.
     mark.size = null;
-    const own = await signer.signCheckpoint(checkpoint, proof);
+    const logLines = await signer.signCheckpoint(checkpoint, proof);
     mark.size = size;
     const text = formatCheckpoint(checkpoint);
-    const logLine = { name: origin, ...own };
-    const signed = formatNote({ text, signatures: [logLine] });
+    const signed = formatNote({ text, signatures: logLines });
     const demanded = trust.demanded(size, this.#published?.size ?? 0);
     const lines = await cosigners.cosign(
       signed,
@@ -275,7 +272,7 @@ export class Publisher {
       (oldSize) => state.tree.consistencyProof(oldSize, size),
       demanded.map(({ quorum }) => quorum),
     );
-    const signatures = [logLine, ...lines];
+    const signatures = [...logLines, ...lines];
     // Checked as clients will check it: what does not verify here is not published. Only what was said now counts.
     const said = formatNote({ text, signatures });
     const asOf = await verifyUnder(demanded, parseSignedCheckpoint(utf8(said)));

@@ -28,10 +28,16 @@ export interface RevisionChanges {
   at?: number;
 }
 
+/** Of a system with keys of one algorithm. */
+export function only<Key>([key, ...others]: readonly Key[]): Key {
+  if (key === undefined || others.length > 0) throw new Error('there is not one key');
+  return key;
+}
+
 /** A sound revision with one thing changed. */
 export async function signedRevision(
   system: TestSystem,
-  { document, record, by = system.world.identity.keys.authority, at = 0 }: RevisionChanges = {},
+  { document, record, by = only(system.world.identity.keys.authority), at = 0 }: RevisionChanges = {},
 ): Promise<SignedRevision> {
   const { namespace } = system.ledger.governing;
   const newest = await system.ledger.read.revision('namespace');

@@ -126,11 +126,13 @@ function checkStillIssuing(
   index: number,
 ): void {
   const next = index + 1;
-  const stopped = NEEDED_USAGES.find(
-    (usage) =>
-      entitledKeys(namespace, before, usage, index).length > 0 &&
-      entitledKeys(namespace, after, usage, next).length === 0,
-  );
+  // Of each algorithm by itself: none can do another one's work.
+  const stopped = NEEDED_USAGES.find((usage) => {
+    const left = entitledKeys(namespace, after, usage, next);
+    return entitledKeys(namespace, before, usage, index).some(
+      (key) => !left.some(({ alg }) => alg === key.alg),
+    );
+  });
   if (stopped === undefined) return;
   refuse(
     'in_use',

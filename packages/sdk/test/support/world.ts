@@ -368,7 +368,7 @@ function trustPayload(
   keys: Keys,
   { offlineMax = 'P90D', expires = '2030-01-01T00:00:00.000Z' }: WorldOptions,
 ): Uint8Array {
-  const members = keys.cosigners.map(({ vkey }) => ({ name: vkey.name, vkey, url: null }));
+  const members = keys.cosigners.map(({ vkey }) => ({ name: vkey.name, vkeys: [vkey], url: null }));
   return encodeTrustRootPayload({
     version: 1,
     genesis: null,

@@ -43,9 +43,14 @@ export class RotationSchedule {
   }
 
   async due(): Promise<Due> {
-    const signing = this.#signing();
-    if (signing === null) return null;
-    const { key, since } = signing;
+    for (const signing of this.#signing()) {
+      const due = await this.#dueOf(signing);
+      if (due !== null) return due;
+    }
+    return null;
+  }
+
+  async #dueOf({ key, since }: { key: NamespaceKey; since: number }): Promise<Due> {
     const { days, entries } = this.#limits;
     const signed = this.#ledger.size - since;
     if (entries !== null && signed >= entries) return { key: key.id, why: `it signed ${signed} entries` };
@@ -54,17 +59,19 @@ export class RotationSchedule {
     return days !== null && age >= days ? { key: key.id, why: `it signed for ${age} days` } : null;
   }
 
-  /** The key that signs licenses, and the log index from which it does. */
-  #signing(): { key: NamespaceKey; since: number } | null {
+  /** The keys that sign licenses, one an algorithm, and the log index from which each does. */
+  #signing(): { key: NamespaceKey; since: number }[] {
     const { namespace, brake } = this.#ledger.governing;
     const { size } = this.#ledger;
-    const [key] = entitledKeys(namespace, brake, 'license', size);
-    if (key === undefined) return null;
-    const before = namespace.keys.slice(0, namespace.keys.indexOf(key));
-    const ends = before
-      .filter(({ alg, usages }) => alg === key.alg && usages.includes('license'))
-      .map((earlier) => effectiveUntil(namespace, brake, earlier));
-    return { key, since: Math.max(key.from, ...ends.filter((end) => end <= size)) };
+    const entitled = entitledKeys(namespace, brake, 'license', size);
+    const first = entitled.filter((key, at) => entitled.findIndex(({ alg }) => alg === key.alg) === at);
+    return first.map((key) => {
+      const before = namespace.keys.slice(0, namespace.keys.indexOf(key));
+      const ends = before
+        .filter(({ alg, usages }) => alg === key.alg && usages.includes('license'))
+        .map((earlier) => effectiveUntil(namespace, brake, earlier));
+      return { key, since: Math.max(key.from, ...ends.filter((end) => end <= size)) };
+    });
   }
 
   async #rotate({ key, why }: NonNullable<Due>): Promise<void> {

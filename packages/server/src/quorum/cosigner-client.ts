@@ -48,9 +48,7 @@ const answerLengthMax = 64 * 1024;
 
 export class CosignerClient {
   readonly name: string;
-  /** As it was given. */
-  readonly address: string;
-  readonly #vkey: VerifierKey;
+  readonly #vkeys: readonly VerifierKey[];
   readonly #url: URL;
   readonly #timeoutMs: number;
   readonly #now: () => number;
@@ -63,11 +61,19 @@ export class CosignerClient {
     lastError: null,
   };
 
-  /** @param now milliseconds */
-  constructor(name: string, vkey: VerifierKey, url: string, timeoutMs: number, now: () => number) {
+  /**
+   * @param vkeys all keys that it signs with, at that one address
+   * @param now milliseconds
+   */
+  constructor(
+    name: string,
+    vkeys: readonly VerifierKey[],
+    url: string,
+    timeoutMs: number,
+    now: () => number,
+  ) {
     this.name = name;
-    this.address = url;
-    this.#vkey = vkey;
+    this.#vkeys = vkeys;
     this.#url = new URL(`${url.replace(/\/$/, '')}/add-checkpoint`);
     this.#timeoutMs = timeoutMs;
     this.#now = now;
@@ -80,7 +86,7 @@ export class CosignerClient {
   }
 
   /**
-   * Its cosignatures on a checkpoint. `note` carries the log's signatures only, because some witnesses
+   * Its cosignatures on a checkpoint, of each of its keys. `note` carries the log's signatures only, because some witnesses
    * refuse bodies over 10 KiB. Throws CosignerAhead, or Error saying what went wrong.
    */
   async cosign(
@@ -128,7 +134,7 @@ export class CosignerClient {
     throw new Refused(`${this.name} keeps naming other sizes`);
   }
 
-  /** Only lines of its own key that verify are taken. */
+  /** Only lines of its own keys are taken, and all of them must be there and verify. */
   async #checked(body: string, note: string): Promise<NoteSignature[]> {
     const lines = this.#understood(() =>
       body
@@ -137,15 +143,16 @@ export class CosignerClient {
         .slice(0, 16)
         .map(parseSignatureLine),
     );
-    const own = lines.filter(
-      (line) => line.name === this.#vkey.name && base64(line.id) === base64(this.#vkey.id),
+    const own = lines.filter((line) =>
+      this.#vkeys.some(({ name, id }) => line.name === name && base64(line.id) === base64(id)),
     );
     const checkpoint = parseSignedCheckpoint(utf8(note));
     checkpoint.note.signatures.push(...own);
-    const check = await checkCosignature(checkpoint, this.#vkey);
-    // Time 0 makes no statement about time, and so none that a quorum could count.
-    if (check.is !== 'valid' || check.seconds === 0) {
-      throw new Refused(`${this.name} answered without a valid cosignature`);
+    for (const vkey of this.#vkeys) {
+      const check = await checkCosignature(checkpoint, vkey);
+      // Time 0 makes no statement about time, and so none that a quorum could count.
+      if (check.is !== 'valid' || check.seconds === 0)
+        throw new Refused(`${this.name} answered without a valid cosignature by its ${vkey.alg} key`);
     }
     return own;
   }

@@ -18,11 +18,20 @@ type ProofFrom = (oldSize: number) => Uint8Array[];
 /** A cosigner that is slow may still be counted while others were enough: for this long, in milliseconds. */
 const stragglersMs = 20;
 
+/** Keys of one name at one address are one process, which is asked once and answers with all of them. */
+interface Process {
+  address: string;
+  keys: [PolicyWitness, ...PolicyWitness[]];
+}
+
+interface Asked extends Process {
+  client: CosignerClient;
+}
+
 export class Quorum implements Cosigners {
   readonly #options: Omit<QuorumOptions, 'policy'>;
   #policies: readonly Policy[] = [];
-  /** Those whom the policies name, by key: one may have other names in another version of the trust root. */
-  #clients = new Map<string, CosignerClient>();
+  #asked: readonly Asked[] = [];
   /** The last cosigner that had seen more than it was asked to cosign. */
   #ahead: CosignerAhead | null = null;
 
@@ -33,7 +42,7 @@ export class Quorum implements Cosigners {
 
   /** Each cosigner with the group of the policy that it belongs to. */
   get status(): (CosignerStatus & { group: string })[] {
-    return [...this.#clients].map(([key, client]) => ({ ...client.status, group: this.#groupOf(key) }));
+    return this.#asked.map(({ client, keys }) => ({ ...client.status, group: this.#groupOf(keys[0]) }));
   }
 
   /** Rejects with LedgerError where no quorum comes about. */
@@ -44,21 +53,23 @@ export class Quorum implements Cosigners {
     policies: readonly Policy[],
   ): Promise<NoteSignature[]> {
     this.#follow(policies);
-    const clients = this.#clients;
-    const present = new Map<string, NoteSignature[]>();
+    const asked = this.#asked;
+    const present = new Set<string>();
+    const lines: NoteSignature[] = [];
     const failures: string[] = [];
     if (this.#ahead !== null && this.#ahead.size > size) throw logBehind(this.#ahead, size);
     await new Promise<void>((resolve) => {
-      let open = clients.size;
+      let open = asked.length;
       const settle = (): void => {
         open -= 1;
         if (open === 0) resolve();
         else if (policies.every((policy) => isMet(policy, present))) setTimeout(resolve, stragglersMs);
       };
-      for (const [key, client] of clients) {
+      for (const { client, keys } of asked) {
         client.cosign(note, size, proofFrom).then(
-          (lines) => {
-            present.set(key, lines);
+          (own) => {
+            lines.push(...own);
+            for (const key of keys) present.add(idOf(key));
             settle();
           },
           (error: unknown) => {
@@ -71,12 +82,11 @@ export class Quorum implements Cosigners {
       }
     });
     if (this.#ahead !== null && this.#ahead.size > size) throw logBehind(this.#ahead, size);
-    const lines = [...present.values()].flat();
     if (!policies.every((policy) => isMet(policy, present))) {
-      const count = `${present.size} of ${clients.size} cosigners`;
+      const count = `${asked.length - failures.length} of ${asked.length} cosigners`;
       throw new LedgerError('publication_stalled', `${count} are no quorum (${failures.join('; ')})`);
     }
-    return lines;
+    return [...lines];
   }
 
   /**
@@ -86,84 +96,115 @@ export class Quorum implements Cosigners {
   async probe(note: string, size: number, proofFrom: ProofFrom, policy: Policy): Promise<void> {
     const present = new Set<string>();
     const failures: string[] = [];
-    const ask = async (witness: PolicyWitness): Promise<void> => {
-      const key = keyOf(witness);
-      const known = this.#clients.get(key);
-      if (known !== undefined && known.address === this.#addressOf(witness)) {
-        const { state, lastError } = known.status;
-        if (state === 'ok') present.add(key);
-        else failures.push(`${witness.name} is ${state}${lastError === null ? '' : `: ${lastError}`}`);
-        return;
-      }
-      const client = this.#clientOf(witness);
+    const processes = this.#processesOf([policy]);
+    const ask = async (process: Process): Promise<void> => {
+      const known = this.#asked.find((asked) => isSame(asked, process));
+      const wasAsked = this.#asked.some(({ keys }) => keys.some((key) => hasKey(process, key)));
+      const client = known?.client ?? this.#clientOf(process);
       try {
-        await client.cosign(note, size, proofFrom);
-        present.add(key);
+        if (known === undefined) await client.cosign(note, size, proofFrom);
+        else demandOk(known.client.status);
+        for (const key of process.keys) present.add(idOf(key));
       } catch (error) {
         // One that only moves may have cosigned more by now.
-        if (known !== undefined && error instanceof CosignerAhead) present.add(key);
-        else failures.push(error instanceof Error ? error.message : String(error));
+        if (wasAsked && known === undefined && error instanceof CosignerAhead) {
+          for (const key of process.keys) present.add(idOf(key));
+        } else failures.push(error instanceof Error ? error.message : String(error));
       } finally {
-        client.close();
+        if (known === undefined) client.close();
       }
     };
-    const asked = policy.witnesses.map((witness) => ask(witness));
-    await Promise.all(asked);
+    await Promise.all(processes.map(ask));
     if (isMet(policy, present)) return;
-    throw new Error(
-      `${present.size} of ${policy.witnesses.length} cosigners are no quorum (${failures.join('; ')})`,
-    );
+    const count = `${processes.length - failures.length} of ${processes.length} cosigners`;
+    throw new Error(`${count} are no quorum (${failures.join('; ')})`);
   }
 
   close(): void {
-    for (const client of this.#clients.values()) client.close();
+    for (const { client } of this.#asked) client.close();
   }
 
-  /** Keeps the connections to those whom one of the policies names. The first policy's addresses count. */
+  /** Keeps the connections to those whom one of the policies names. */
   #follow(policies: readonly Policy[]): void {
-    const clients = new Map<string, CosignerClient>();
-    for (const witness of policies.flatMap(({ witnesses }) => witnesses)) {
-      const key = keyOf(witness);
-      if (clients.has(key)) continue;
-      const known = this.#clients.get(key);
-      const isThere = known?.address === this.#addressOf(witness);
-      clients.set(key, known !== undefined && isThere ? known : this.#clientOf(witness));
-    }
-    for (const [key, client] of this.#clients) if (clients.get(key) !== client) client.close();
-    this.#clients = clients;
+    const before = this.#asked;
+    this.#asked = this.#processesOf(policies).map((process) => {
+      const known = before.find((asked) => isSame(asked, process));
+      return { ...process, client: known?.client ?? this.#clientOf(process) };
+    });
+    const kept = new Set(this.#asked.map(({ client }) => client));
+    for (const { client } of before) if (!kept.has(client)) client.close();
     this.#policies = policies;
   }
 
-  #clientOf(witness: PolicyWitness): CosignerClient {
+  /** Where policies name a key with several addresses, the first one counts. */
+  #processesOf(policies: readonly Policy[]): Process[] {
+    const processes = new Map<string, Process>();
+    const seen = new Set<string>();
+    for (const witness of policies.flatMap(({ witnesses }) => witnesses)) {
+      if (seen.has(idOf(witness))) continue;
+      seen.add(idOf(witness));
+      const address = this.#addressOf(witness);
+      const name = `${witness.vkey.name} ${address}`;
+      const known = processes.get(name);
+      if (known === undefined) processes.set(name, { address, keys: [witness] });
+      else known.keys.push(witness);
+    }
+    return [...processes.values()];
+  }
+
+  #clientOf({ address, keys }: Process): CosignerClient {
     const { timeoutMs, now } = this.#options;
-    return new CosignerClient(witness.name, witness.vkey, this.#addressOf(witness), timeoutMs, now);
+    const [{ name, vkey }, ...others] = keys;
+    const vkeys = keys.map((key) => key.vkey);
+    return new CosignerClient(others.length === 0 ? name : vkey.name, vkeys, address, timeoutMs, now);
   }
 
   /** Throws Error where nobody says where a cosigner is. */
-  #addressOf({ name, url }: PolicyWitness): string {
-    const address = this.#options.urls[name] ?? url;
+  #addressOf({ name, vkey, url }: PolicyWitness): string {
+    const { urls } = this.#options;
+    const address = urls[name] ?? urls[vkey.name] ?? url;
     if (address !== null) return address;
     const where = 'in the trust root, or in `cosigners` of the configuration of the server';
     throw new Error(`cosigner ${name} has no address: give it one ${where}`);
   }
 
-  #groupOf(key: string): string {
-    for (const { witnesses, groups, quorum } of this.#policies) {
-      const witness = witnesses.find((each) => keyOf(each) === key);
-      if (witness === undefined) continue;
-      return groups.find(({ members }) => members.includes(witness.name))?.name ?? quorum;
+  #groupOf(key: PolicyWitness): string {
+    for (const policy of this.#policies) {
+      const witness = policy.witnesses.find((each) => idOf(each) === idOf(key));
+      if (witness !== undefined) return groupOf(policy, witness.name);
     }
     return '';
   }
 }
 
-function keyOf({ vkey }: PolicyWitness): string {
+/** The group right below the quorum: a cosigner of several keys is a group within it. */
+function groupOf(policy: Policy, name: string): string {
+  const { groups, quorum } = policy;
+  const found = groups.find((group) => group.members.includes(name))?.name ?? quorum;
+  const isOuter = groups.some((group) => group.name === quorum && group.members.includes(found));
+  return found === quorum || isOuter ? found : groupOf(policy, found);
+}
+
+/** By its bytes: a key may have other names in another version of the trust root. */
+function idOf({ vkey }: PolicyWitness): string {
   return base64(vkey.key);
 }
 
+function hasKey({ keys }: Process, key: PolicyWitness): boolean {
+  return keys.some((each) => idOf(each) === idOf(key));
+}
+
+function isSame(a: Process, b: Process): boolean {
+  return a.address === b.address && a.keys.length === b.keys.length && a.keys.every((key) => hasKey(b, key));
+}
+
+function demandOk({ name, state, lastError }: CosignerStatus): void {
+  if (state !== 'ok') throw new Error(`${name} is ${state}${lastError === null ? '' : `: ${lastError}`}`);
+}
+
 /** True where the cosigners with these keys satisfy the policy. */
-function isMet(policy: Policy, present: { has(key: string): boolean }): boolean {
-  const names = policy.witnesses.filter((witness) => present.has(keyOf(witness))).map(({ name }) => name);
+function isMet(policy: Policy, present: ReadonlySet<string>): boolean {
+  const names = policy.witnesses.filter((witness) => present.has(idOf(witness))).map(({ name }) => name);
   return isQuorum(policy, new Set(names));
 }
 

@@ -18,9 +18,9 @@ import {
 } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
 import { createMark } from '@tallystick/signer';
-import { createKey, initState } from '@tallystick/witness';
+import { createKeys, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
-import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
+import { bootstrapIdentity, createIdentity, type Identity, type SystemAlgorithms } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import {
   type CloudLogKey,
@@ -41,6 +41,10 @@ export interface CreateSystemOptions {
   origin: string;
   ports: SystemPorts;
   offlineMax: string;
+  /** What root, log and cosigners sign with; Ed25519 and ML-DSA-44 where left out. */
+  algorithms?: SystemAlgorithms;
+  /** What perpetual licenses are signed with; Ed25519 alone where left out. */
+  perpetual?: SystemAlgorithms;
   /** A token that log, root and authority keys are made in; left out for sealed files. */
   token?: TokenOptions;
   /** A log key in a service, in place of a token. */
@@ -126,7 +130,7 @@ async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSyste
     mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
   }
   const names = cosigners.map(({ folder, kind }) => ({ folder, kind, name: `${options.origin}/${folder}` }));
-  const quorum = createCosignerKeys(layout, names);
+  const quorum = createCosignerKeys(layout, names, options.algorithms);
   const identity = await createIdentity({ ...options, quorum, trustYears }, keys.keys);
   await writeLedger(layout, identity, options);
   const trust = parseTrustRoot(identity.trustRoot);
@@ -143,10 +147,14 @@ async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSyste
 
 type NamedCosigner = SystemDescription['cosigners'][number];
 
-function createCosignerKeys(layout: Layout, names: readonly NamedCosigner[]): QuorumContent {
+function createCosignerKeys(
+  layout: Layout,
+  names: readonly NamedCosigner[],
+  algorithms?: SystemAlgorithms,
+): QuorumContent {
   const members = names.map(({ name, folder, kind }) => {
-    const { vkey } = createKey(layout.cosigner(folder).key, name);
-    return { kind, name, vkey, url: null };
+    const vkeys = createKeys(layout.cosigner(folder).key, name, algorithms).map(({ vkey }) => vkey);
+    return { kind, name, vkeys, url: null };
   });
   const witnesses = members.filter(({ kind }) => kind === 'witness');
   const replayers = members.filter(({ kind }) => kind === 'replayer');
@@ -214,7 +222,9 @@ const sealedReadme = `keys/offline.sealed        root and authority keys: move t
 keys/online.sealed         the signer's keys`;
 
 const tokenReadme = `keys/offline-token.json    where the token has root and authority keys; the running system never opens them
-keys/token.json            where it has the log key
+keys/offline.sealed        the root key of the algorithm that the token does not have, where there is one: move this
+                           file and secrets/offline.passphrase to separate media that is kept offline
+keys/token.json            where the token has the log key
 keys/online.sealed         the signer's other keys`;
 
 function readme({ name, token, cloud }: CreateSystemOptions): string {

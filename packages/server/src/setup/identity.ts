@@ -3,15 +3,16 @@
  * tiers. Nothing here touches a disk, and no private key: whoever calls decides where each is.
  */
 import {
+  type AlgorithmRequirement,
   type BrakeDocument,
   base64,
   encodeEnvelope,
   encodeTrustRootPayload,
   formatInstant,
+  type KeyThreshold,
   keyFingerprint,
-  makeVerifierKey,
+  logVerifierKey,
   type NamespaceDocument,
-  noteSignatureType,
   payloadTypes,
   preAuthEncoding,
   type QuorumContent,
@@ -23,6 +24,7 @@ import {
   type KeystoreKey,
   type LoggedDocument,
   noLimits,
+  type SigningAlgorithm,
   SigningKey,
 } from '@tallystick/signer';
 
@@ -42,16 +44,18 @@ export interface IdentityOptions {
   trustYears: number;
   /** The longest that any client may go without fresh proof. */
   offlineMax: string;
+  /** What perpetual licenses are signed with; Ed25519 alone, as everything else, where left out. */
+  perpetual?: SystemAlgorithms;
 }
 
 /** A new system's keys, by what they are for. */
 export interface IdentityKeys<Key = KeystoreKey> {
-  /** Root and authority: used now, then kept where no server reaches. */
-  root: Key;
-  authority: Key;
-  /** Log, issuing, brake and lease keys, for the signer. */
-  log: Key;
-  /** The first signs, the others stand by for rotations. */
+  /** Root and authority: used now, then kept where no server reaches. All keys of each have to sign. */
+  root: Key[];
+  authority: Key[];
+  /** Log, issuing, brake and lease keys, for the signer. The log has one of each algorithm. */
+  log: Key[];
+  /** Of each algorithm the first signs, where it is needed, and the others stand by for rotations. */
   issuing: Key[];
   brake: Key;
   lease: Key;
@@ -68,6 +72,10 @@ export interface Identity<Key extends KeystoreKey = KeystoreKey> {
 /** One signs, and one stands by for the next rotation: each is listed in every license file. */
 const issuingKeys = 2;
 
+/** What root, log and cosigners sign with: with both a forger has to break both. */
+export type SystemAlgorithms = readonly [SigningAlgorithm, ...SigningAlgorithm[]];
+export const systemAlgorithms: SystemAlgorithms = ['ed25519', 'ml-dsa-44'];
+
 /** What a namespace's keys are for, by the name of their kind. */
 export const onlineKeyUsages = {
   issuing: ['product', 'plan', 'customer', 'license'],
@@ -78,17 +86,28 @@ export const onlineKeyUsages = {
 export type OnlineKeyKind = keyof typeof onlineKeyUsages;
 
 /** A key that a namespace may list. */
-export function generateOnlineKey(kind: OnlineKeyKind, ns: string): KeySpec {
-  return generateKeySpec([...onlineKeyUsages[kind]], ns);
+export function generateOnlineKey(
+  kind: OnlineKeyKind,
+  ns: string,
+  alg: SigningAlgorithm = 'ed25519',
+): KeySpec {
+  return generateKeySpec([...onlineKeyUsages[kind]], ns, noLimits, alg);
 }
 
 /** Fresh keys of a namespace, for sealed files. */
-export function generateIdentityKeys(ns: string): IdentityKeys<KeySpec> {
+export function generateIdentityKeys(
+  ns: string,
+  algorithms: SystemAlgorithms = systemAlgorithms,
+  perpetual: SystemAlgorithms = ['ed25519'],
+): IdentityKeys<KeySpec> {
   return {
-    root: generateKeySpec(['root'], null),
-    authority: generateKeySpec(['authority'], ns),
-    log: generateKeySpec(['log'], null),
-    issuing: Array.from({ length: issuingKeys }, () => generateOnlineKey('issuing', ns)),
+    root: algorithms.map((alg) => generateKeySpec(['root'], null, noLimits, alg)),
+    // Whoever lists the keys of perpetual licenses must be no easier to forge than they are.
+    authority: perpetual.map((alg) => generateKeySpec(['authority'], ns, noLimits, alg)),
+    log: algorithms.map((alg) => generateKeySpec(['log'], null, noLimits, alg)),
+    issuing: perpetual.flatMap((alg) =>
+      Array.from({ length: issuingKeys }, () => generateOnlineKey('issuing', ns, alg)),
+    ),
     brake: generateOnlineKey('brake', ns),
     lease: generateOnlineKey('lease', ns),
   };
@@ -97,9 +116,9 @@ export function generateIdentityKeys(ns: string): IdentityKeys<KeySpec> {
 /** Keys in memory, of their seeds. */
 export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<SigningKey> {
   return {
-    root: new SigningKey(specs.root),
-    authority: new SigningKey(specs.authority),
-    log: new SigningKey(specs.log),
+    root: specs.root.map((spec) => new SigningKey(spec)),
+    authority: specs.authority.map((spec) => new SigningKey(spec)),
+    log: specs.log.map((spec) => new SigningKey(spec)),
     issuing: specs.issuing.map((spec) => new SigningKey(spec)),
     brake: new SigningKey(specs.brake),
     lease: new SigningKey(specs.lease),
@@ -108,13 +127,13 @@ export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<Signing
 
 /** Those that the signer has: all but root and authority. */
 export function onlineKeys<Key>({ log, issuing, brake, lease }: IdentityKeys<Key>): Key[] {
-  return [log, ...issuing, brake, lease];
+  return [...log, ...issuing, brake, lease];
 }
 
 /** Log index of the namespace's first record, from which its keys are valid. */
 const namespaceIndex = 1;
 
-/** Signs trust root version 1 with the root key, and describes the namespace that its keys are of. */
+/** Signs trust root version 1 with the root keys, and describes the namespace that its keys are of. */
 export async function createIdentity<Key extends KeystoreKey>(
   options: IdentityOptions,
   keys: IdentityKeys<Key>,
@@ -146,17 +165,15 @@ export async function bootstrapIdentity(
   context: { random: (length: number) => Uint8Array; now: number; who: { kind: string; id: string } },
 ): Promise<LoggedDocument[]> {
   const { authority, brake } = identity.keys;
-  const signBy = (key: KeystoreKey) => async (message: Uint8Array) => ({
-    keyid: key.keyid,
-    sig: await key.sign(message),
-  });
+  const signBy = (keys: readonly KeystoreKey[]) => (message: Uint8Array) =>
+    Promise.all(keys.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })));
   return bootstrapLog(store, {
     trustRoot: identity.trustRoot,
     ns: identity.namespace.ns,
     namespace: identity.namespace,
     brake: identity.brake,
     signAsAuthority: signBy(authority),
-    signAsBrake: signBy(brake),
+    signAsBrake: signBy([brake]),
     cause: { who: context.who, why: 'the log begins' },
     at: formatInstant(context.now),
     random: new RandomPool(context.random),
@@ -172,23 +189,34 @@ async function signTrustRoot(options: IdentityOptions, keys: IdentityKeys): Prom
     genesis: null,
     prev: null,
     expires: expires.toISOString(),
-    root: { threshold: 1, keys: [root.publicKey] },
+    root: thresholdOf(root),
     log: {
       origin: options.origin,
-      vkeys: [makeVerifierKey(options.origin, noteSignatureType.ed25519, log.publicKey.key)],
+      vkeys: log.map(({ publicKey }) => logVerifierKey(options.origin, publicKey)),
     },
     quorum: options.quorum,
     freshness: { offlineMax: options.offlineMax },
     namespaces: new Map([
-      [options.ns, { authority: { threshold: 1, keys: [authority.publicKey] }, require: new Map() }],
+      [options.ns, { authority: thresholdOf(authority), require: requirements(options) }],
     ]),
   });
-  const sig = await root.sign(preAuthEncoding(payloadTypes.trustRoot, payload));
+  const message = preAuthEncoding(payloadTypes.trustRoot, payload);
+  const signatures = root.map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) }));
   return encodeEnvelope({
     payload,
     payloadType: payloadTypes.trustRoot,
-    signatures: [{ keyid: root.keyid, sig }],
+    signatures: await Promise.all(signatures),
   });
+}
+
+/** All of them have to sign. */
+function thresholdOf(keys: readonly KeystoreKey[]): KeyThreshold {
+  return { threshold: keys.length, keys: keys.map(({ publicKey }) => publicKey) };
+}
+
+function requirements({ perpetual = ['ed25519'] }: IdentityOptions): Map<string, AlgorithmRequirement[]> {
+  if (perpetual.length === 1) return new Map();
+  return new Map([['license', [{ from: 0, algs: ['ed25519'], perpetual: [...perpetual] }]]]);
 }
 
 function namespaceDocument(options: IdentityOptions, issuers: readonly KeystoreKey[]): NamespaceDocument {

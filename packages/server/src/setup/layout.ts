@@ -12,12 +12,12 @@ export interface Layout {
   /** How the command line reaches this system. Holds the administrator's token. */
   client: string;
   keys: {
-    /** Root and authority keys, sealed or in a token: a system has one of the two files. */
+    /** Root and authority keys, sealed or in a token; beside a token, the sealed file has what tokens cannot hold. */
     offline: string;
     offlineToken: string;
     /** The signer's keys. */
     online: string;
-    /** Where the log key is, if that is a token. */
+    /** Where the log's Ed25519 key is, if that is a token. */
     token: string;
     /** The same for a service. */
     cloud: string;

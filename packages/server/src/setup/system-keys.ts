@@ -18,7 +18,7 @@ import {
   writeCloudDescription,
   writeTokenDescription,
 } from '@tallystick/signer';
-import { generateIdentityKeys, type IdentityKeys, keysInMemory } from './identity.ts';
+import { generateIdentityKeys, type IdentityKeys, keysInMemory, type SystemAlgorithms } from './identity.ts';
 import type { Layout } from './layout.ts';
 
 /** A token that is there and has a user PIN. */
@@ -50,34 +50,42 @@ export interface SystemKeys extends AsyncDisposable {
 export function makeSystemKeys({
   ns,
   origin,
+  algorithms,
+  perpetual,
   token,
   cloud,
 }: {
   ns: string;
   origin: string;
+  algorithms?: SystemAlgorithms;
+  perpetual?: SystemAlgorithms;
   token?: TokenOptions;
   cloud?: CloudLogKey;
 }): Promise<SystemKeys> {
-  if (cloud !== undefined) return makeKeysBesideCloud(ns, cloud);
-  return token === undefined ? makeSealedKeys(ns) : makeTokenKeys(ns, origin, token);
+  const specs = generateIdentityKeys(ns, algorithms, perpetual);
+  if (cloud !== undefined) return makeKeysBesideCloud(specs, cloud);
+  return token === undefined ? makeSealedKeys(specs) : makeTokenKeys(specs, ns, origin, token);
 }
 
-async function makeSealedKeys(ns: string): Promise<SystemKeys> {
-  const specs = generateIdentityKeys(ns);
+async function makeSealedKeys(specs: IdentityKeys<KeySpec>): Promise<SystemKeys> {
   const { root, authority, log, issuing, brake, lease } = specs;
   return {
     keys: keysInMemory(specs),
     write({ keys, secrets }) {
-      seal(keys.offline, secrets.offlinePassphrase, [root, authority]);
-      seal(keys.online, secrets.onlinePassphrase, [log, ...issuing, brake, lease]);
+      seal(keys.offline, secrets.offlinePassphrase, [...root, ...authority]);
+      seal(keys.online, secrets.onlinePassphrase, [...log, ...issuing, brake, lease]);
     },
     async discard() {},
     async [Symbol.asyncDispose]() {},
   };
 }
 
-/** Root, authority and log keys in the token. Issuing keys are in memory when they sign, and so sealed here. */
+/**
+ * Root, authority and log keys in the token, as far as it has their algorithm. Issuing keys are in memory when they
+ * sign, and so sealed here.
+ */
 async function makeTokenKeys(
+  specs: IdentityKeys<KeySpec>,
   ns: string,
   origin: string,
   { module, label, pinFile }: TokenOptions,
@@ -90,14 +98,29 @@ async function makeTokenKeys(
     const root = await generate('root', null);
     const authority = await generate('authority', ns);
     const log = await generate('log', null);
-    const specs = generateIdentityKeys(ns);
-    const { issuing, brake, lease } = specs;
+    // Nothing of what the token has made in its own way is used.
+    const inMemory = (held: KeySpec[]): KeySpec[] => held.filter(({ alg }) => alg !== 'ed25519');
+    const sealed = {
+      ...specs,
+      root: inMemory(specs.root),
+      authority: inMemory(specs.authority),
+      log: inMemory(specs.log),
+    };
+    const { issuing, brake, lease } = sealed;
+    const offline = [...sealed.root, ...sealed.authority];
+    const more = keysInMemory(sealed);
     return {
-      keys: { ...keysInMemory(specs), root, authority, log },
+      keys: {
+        ...more,
+        root: [root, ...more.root],
+        authority: [authority, ...more.authority],
+        log: [log, ...more.log],
+      },
       write({ keys, secrets }) {
         writeTokenDescription(keys.offlineToken, keystore.describe([root, authority]));
         writeTokenDescription(keys.token, keystore.describe([log]));
-        seal(keys.online, secrets.onlinePassphrase, [...issuing, brake, lease]);
+        if (offline.length > 0) seal(keys.offline, secrets.offlinePassphrase, offline);
+        seal(keys.online, secrets.onlinePassphrase, [...sealed.log, ...issuing, brake, lease]);
       },
       discard: () => keystore.destroyKeys(),
       [Symbol.asyncDispose]: () => keystore[Symbol.asyncDispose](),
@@ -109,9 +132,9 @@ async function makeTokenKeys(
   }
 }
 
-/** All but the log key, sealed. The log key is tried, since nothing is signed with it before the first change. */
+/** All but the log's Ed25519 key, sealed. The log key is tried, since nothing is signed with it before the first change. */
 async function makeKeysBesideCloud(
-  ns: string,
+  specs: IdentityKeys<KeySpec>,
   { description: file, vaultTokenFile }: CloudLogKey,
 ): Promise<SystemKeys> {
   const description = readCloudDescription(file);
@@ -123,14 +146,15 @@ async function makeKeysBesideCloud(
     if (log === undefined || !isLogKey || others.length > 0)
       throw new KeystoreError(`${file} does not describe one Ed25519 key for --usage log: describe it again`);
     await keystore.tryKeys();
-    const specs = generateIdentityKeys(ns);
-    const { root, authority, issuing, brake, lease } = specs;
+    const sealed = { ...specs, log: specs.log.filter(({ alg }) => alg !== 'ed25519') };
+    const { root, authority, issuing, brake, lease } = sealed;
+    const more = keysInMemory(sealed);
     return {
-      keys: { ...keysInMemory(specs), log },
+      keys: { ...more, log: [log, ...more.log] },
       write({ keys, secrets }) {
         writeCloudDescription(keys.cloud, description);
-        seal(keys.offline, secrets.offlinePassphrase, [root, authority]);
-        seal(keys.online, secrets.onlinePassphrase, [...issuing, brake, lease]);
+        seal(keys.offline, secrets.offlinePassphrase, [...root, ...authority]);
+        seal(keys.online, secrets.onlinePassphrase, [...sealed.log, ...issuing, brake, lease]);
       },
       async discard() {},
       [Symbol.asyncDispose]: async () => keystore[Symbol.dispose](),

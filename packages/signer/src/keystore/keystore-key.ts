@@ -31,9 +31,9 @@ export interface KeystoreKey {
   readonly place: KeyPlace;
   /**
    * Raw signature of the key's algorithm over `message`, which has at least one byte (tokens sign no less): 64 bytes
-   * for Ed25519 and for P-256 (`r || s`). May be asked for many at the same time. Rejects with TokenUnavailable while the key's token is away, and signs again once it
-   * is back; with PinRefused when the token no longer takes the PIN; with KeystoreError for a message that is longer than
-   * its holder signs.
+   * for Ed25519 and for P-256 (`r || s`), 2,420 for ML-DSA-44. May be asked for many at the same time. Rejects with
+   * TokenUnavailable while the key's token is away, and signs again once it is back; with PinRefused when the token no
+   * longer takes the PIN; with KeystoreError for a message that is longer than its holder signs.
    */
   sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }

@@ -145,6 +145,8 @@ function readContent<T>(file: string, passphrase: Passphrase, read: (content: Ui
     content = open(key, sealed, utf8(header));
     return read(content);
   } catch (error) {
+    if (error instanceof KeystoreError)
+      throw new KeystoreError(`${file}: ${error.message}`, { cause: error });
     throw new KeystoreError(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
   } finally {
     key.fill(0);

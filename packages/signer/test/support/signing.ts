@@ -36,6 +36,11 @@ export function keySpecs(limits: Limits = {}): KeySpec[] {
   ];
 }
 
+/** The log's second key. */
+export function postQuantumLogKey(): KeySpec {
+  return generateKeySpec(['log'], null, noLimits, 'ml-dsa-44');
+}
+
 export function signerWith(
   specs: readonly KeySpec[] = keySpecs(),
   now: () => number = () => Date.parse(at),

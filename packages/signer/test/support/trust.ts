@@ -1,5 +1,6 @@
 /** A trust root with an authority for `acme`, and documents that it and the brake key sign. */
 import {
+  type AlgorithmRequirement,
   type BrakeDocument,
   documentCommitment,
   encodeEnvelope,
@@ -33,11 +34,15 @@ export class TestTrust {
   readonly #first: TrustRootContent;
 
   /** What it says of the log matters only to those who show a signer checkpoints. */
-  constructor({ logKey, quorum }: { logKey?: PublicKey; quorum?: QuorumContent } = {}) {
+  constructor({
+    logKey,
+    quorum,
+    require = [],
+  }: { logKey?: PublicKey; quorum?: QuorumContent; require?: AlgorithmRequirement[] } = {}) {
     const cosigner = (name: string) => {
       const { key } = new SigningKey(generateKeySpec(['log'], null)).publicKey;
       const vkey = makeVerifierKey(name, noteSignatureType.ed25519Cosignature, key);
-      return { name, vkey, url: null };
+      return { name, vkeys: [vkey], url: null };
     };
     const { key } = logKey ?? new SigningKey(generateKeySpec(['log'], null)).publicKey;
     this.#first = {
@@ -53,7 +58,13 @@ export class TestTrust {
       },
       freshness: { offlineMax: 'P90D' },
       namespaces: new Map([
-        ['acme', { authority: { threshold: 1, keys: [this.authority.publicKey] }, require: new Map() }],
+        [
+          'acme',
+          {
+            authority: { threshold: 1, keys: [this.authority.publicKey] },
+            require: new Map([['license', require]]),
+          },
+        ],
       ]),
     };
     this.root = signed(this.rootKey, payloadTypes.trustRoot, encodeTrustRootPayload(this.#first));

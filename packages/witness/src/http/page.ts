@@ -7,18 +7,21 @@ const statements = {
 } as const;
 
 export function renderPage(cosigner: Cosigner): string {
-  const name = escapeHtml(cosigner.key.name);
+  const name = escapeHtml(cosigner.keys[0].name);
   const logs = cosigner.status().map(({ origin, size, refused }) => {
     const standing = refused === null ? '' : ` — the newest checkpoint was refused: ${escapeHtml(refused)}`;
     return `<li>${escapeHtml(origin)}: cosigned up to ${size} entries${standing}</li>`;
   });
+  const vkeys = cosigner.keys.map(
+    ({ vkeyText }) => `<p>Verifier key: <code>${escapeHtml(vkeyText)}</code></p>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>${name}</title>
 <h1>${name}</h1>
 <p>This is a ${cosigner.kind}. ${statements[cosigner.kind]}</p>
-<p>Verifier key: <code>${escapeHtml(cosigner.key.vkeyText)}</code></p>
+${vkeys.join('\n')}
 <ul>
 ${logs.join('\n')}
 </ul>

@@ -135,8 +135,8 @@ class RequestHandler {
 
   #health(): Answer {
     const { cosigner } = this.#options;
-    const { kind, key } = cosigner;
-    const body = `${JSON.stringify({ status: 'ok', kind, name: key.name, logs: cosigner.status() })}\n`;
+    const { kind, keys } = cosigner;
+    const body = `${JSON.stringify({ status: 'ok', kind, name: keys[0].name, logs: cosigner.status() })}\n`;
     return { status: 200, contentType: 'application/json', body };
   }
 }

@@ -66,11 +66,14 @@ async function learnKeys(state: ReplayState, ns: string, source: TrustSource): P
   rememberKeys(state, ns, ring);
 }
 
-/** Per required algorithm the signatures by keys that are entitled at this index. */
+/**
+ * Per required algorithm the signatures by keys that are entitled at this index. A replayer sees no license document:
+ * what perpetual ones need besides is for those who do.
+ */
 function signatureNeeds(state: ReplayState, { parsed, type, trust, index }: JudgedRecord): SignatureNeed[] {
   const { envelope, record } = parsed;
   const ring = state.namespaces.get(record.ns)?.ring;
-  return requiredAlgorithms(trust, type, index).map((alg) => {
+  return requiredAlgorithms(trust, type, index, false).map((alg) => {
     const candidates = envelope.signatures.flatMap(({ keyid, sig }) =>
       (ring?.entitled(keyid, type, index) ?? [])
         .filter((key) => key.alg === alg)

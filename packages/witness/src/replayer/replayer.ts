@@ -4,7 +4,7 @@
  */
 import type { VerifierKey } from '@tallystick/core';
 import { type Clock, type Cosigner, routeCheckpoint, WatchedLog } from '../cosigner.ts';
-import type { CosignerKey } from '../keys.ts';
+import type { CosignerKeys } from '../keys.ts';
 import { StateFile } from '../state/state-file.ts';
 import { fetchEntries } from './entry-tiles.ts';
 import { HttpTrustSource } from './http-trust-source.ts';
@@ -27,7 +27,7 @@ export interface ReplayerLog {
 }
 
 export interface ReplayerOptions {
-  key: CosignerKey;
+  keys: CosignerKeys;
   /** Made by `initState`. */
   stateFile: string;
   logs: readonly ReplayerLog[];
@@ -45,8 +45,8 @@ export interface ReplayerOptions {
  * foreign, in use or damaged.
  */
 export function createReplayer(options: ReplayerOptions): Cosigner {
-  const { key } = options;
-  const file = StateFile.open(options.stateFile, { kind: 'replayer', name: key.name });
+  const { keys } = options;
+  const file = StateFile.open(options.stateFile, { kind: 'replayer', name: keys[0].name });
   const stopping = new AbortController();
   const pool = new SignaturePool(options.workers ?? 2);
   try {
@@ -55,7 +55,7 @@ export function createReplayer(options: ReplayerOptions): Cosigner {
     );
     return {
       kind: 'replayer',
-      key,
+      keys,
       addCheckpoint: (body) => routeCheckpoint(logs, body),
       status: () => [...logs.values()].map((log) => log.status()),
       async [Symbol.asyncDispose](): Promise<void> {
@@ -95,5 +95,5 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
     report: (violation) => options.report?.(origin, violation),
   });
   judge.load();
-  return new WatchedLog({ origin, vkeys, judge }, file, options.key, options.now);
+  return new WatchedLog({ origin, vkeys, judge }, file, options.keys, options.now);
 }

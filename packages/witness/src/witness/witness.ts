@@ -2,7 +2,7 @@
 
 import type { VerifierKey } from '@tallystick/core';
 import { type Clock, type Cosigner, growthOnly, routeCheckpoint, WatchedLog } from '../cosigner.ts';
-import type { CosignerKey } from '../keys.ts';
+import type { CosignerKeys } from '../keys.ts';
 import { StateFile } from '../state/state-file.ts';
 
 export interface WitnessLog {
@@ -12,7 +12,7 @@ export interface WitnessLog {
 }
 
 export interface WitnessOptions {
-  key: CosignerKey;
+  keys: CosignerKeys;
   /** Made by `initState`. */
   stateFile: string;
   logs: readonly WitnessLog[];
@@ -21,15 +21,18 @@ export interface WitnessOptions {
 
 /** Opens the state and begins to answer. Throws ConfigError where the state is missing, foreign or in use. */
 export function createWitness(options: WitnessOptions): Cosigner {
-  const { key, now } = options;
-  const state = StateFile.open(options.stateFile, { kind: 'witness', name: key.name });
+  const { keys, now } = options;
+  const state = StateFile.open(options.stateFile, { kind: 'witness', name: keys[0].name });
   try {
     const logs = new Map(
-      options.logs.map((log) => [log.origin, new WatchedLog({ ...log, judge: growthOnly }, state, key, now)]),
+      options.logs.map((log) => [
+        log.origin,
+        new WatchedLog({ ...log, judge: growthOnly }, state, keys, now),
+      ]),
     );
     return {
       kind: 'witness',
-      key,
+      keys,
       addCheckpoint: (body) => routeCheckpoint(logs, body),
       status: () => [...logs.values()].map((log) => log.status()),
       async [Symbol.asyncDispose](): Promise<void> {

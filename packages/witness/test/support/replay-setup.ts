@@ -68,7 +68,7 @@ export class ReplaySetup implements AsyncDisposable {
     const { origin, vkey, genesis } = this.log;
     const { url } = this.server;
     return createReplayer({
-      key: keyFromSeed(replayerName, new Uint8Array(32).fill(7)),
+      keys: [keyFromSeed(replayerName, new Uint8Array(32).fill(7))],
       stateFile: this.stateFile,
       logs: [
         { origin, vkeys: [vkey], logUrl: `${url}/log`, trustUrl: `${url}/trust`, token: entryToken, genesis },

@@ -1,14 +1,28 @@
-/** `tally root key`: makes one person's key, in a sealed file, and prints its public line. */
+/** `tally root key`: makes one person's keys, in a sealed file, and prints their public lines. */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { hex, keyFingerprint } from '@tallystick/core';
-import { createSealedKeystore, generateKeySpec, KeystoreError, SigningKey } from '@tallystick/signer';
+import { type SystemAlgorithms, systemAlgorithms } from '@tallystick/server';
+import {
+  createSealedKeystore,
+  generateKeySpec,
+  KeystoreError,
+  noLimits,
+  SigningKey,
+} from '@tallystick/signer';
 import { type Command, Option } from 'commander';
-import { formatKeyLine, type HolderKey, isHolderName, keyRoles } from '../../ceremony/key-line.ts';
+import {
+  formatKeyLine,
+  type HolderKey,
+  isHolderName,
+  type KeyRole,
+  keyRoles,
+} from '../../ceremony/key-line.ts';
 import { writeNewFile } from '../../ceremony/new-file.ts';
 import { askNewPassphrase, openKeys } from '../../ceremony/passphrase.ts';
 import { rehearsalLines } from '../../ceremony/review-text.ts';
 import type { Context } from '../../context.ts';
 import { usageError } from '../../errors.ts';
+import { asAlgorithms } from '../../flags/values.ts';
 import { Session } from '../../session.ts';
 import { addTranscriptFlags, record, type TranscriptFlags } from './desk.ts';
 
@@ -18,6 +32,7 @@ interface KeyFlags extends TranscriptFlags {
   name: string;
   authority?: string;
   rehearsal?: boolean;
+  algorithms?: SystemAlgorithms;
   passphraseFile?: string;
 }
 
@@ -27,8 +42,8 @@ export function registerKey(root: Command, context: Context): void {
       .command('key')
       .summary('make a key of your own in a sealed file')
       .description(
-        'Make a key in a file that is sealed with a passphrase, and print the line of its public key, which is also ' +
-          'written beside it. Hand over the line; never the file. With --of it prints that line again.',
+        'Make a key of each algorithm in a file that is sealed with a passphrase, and print the lines of the public ' +
+          'keys, which are also written beside it. Hand over the lines; never the file. With --of it prints them again.',
       )
       .option('--out <file>', 'where to write the sealed key; nothing is written over')
       .addOption(
@@ -45,6 +60,11 @@ export function registerKey(root: Command, context: Context): void {
         ).conflicts('of'),
       )
       .addOption(new Option('--rehearsal', 'a key for rehearsals, which can stand in no real trust root'))
+      .option(
+        '--algorithms <list>',
+        'ed25519,ml-dsa-44 or ed25519 (default: both, and ed25519 for an authority)',
+        asAlgorithms,
+      )
       .option(
         '--passphrase-file <file>',
         'read the passphrase, PIN or Vault token from a file of mode 0600 (default: ask for it)',
@@ -69,18 +89,22 @@ export function registerKey(root: Command, context: Context): void {
 async function makeKey(session: Session, out: string, flags: KeyFlags): Promise<void> {
   clearAbandoned(out);
   const usage = flags.rehearsal === true ? 'rehearsal' : flags.authority === undefined ? 'root' : 'authority';
-  const spec = generateKeySpec([usage], flags.authority ?? null);
+  const algorithms = flags.algorithms ?? (usage === 'authority' ? ['ed25519'] : systemAlgorithms);
+  const ns = flags.authority ?? null;
+  const specs = algorithms.map((alg) => generateKeySpec([usage], ns, noLimits, alg));
   const passphrase = await askNewPassphrase(session.context, flags.passphraseFile, out);
   try {
-    createSealedKeystore(out, passphrase, [spec]);
+    createSealedKeystore(out, passphrase, specs);
   } catch (error) {
     if (!(error instanceof KeystoreError)) throw error;
     throw usageError(`The key was not made: ${error.message}.`, 'Correct that; nothing was written over.');
   }
-  const made = { role: usage, holder: flags.name, key: new SigningKey(spec).publicKey } as const;
+  const made = specs.map((spec): HolderKey => {
+    return { role: usage, holder: flags.name, key: new SigningKey(spec).publicKey };
+  });
   const publicFile = `${out}.pub`;
-  writeNewFile(publicFile, `${formatKeyLine(made)}\n`);
-  report(session, flags, { sealed: out, publicFile, keys: [made] });
+  writeNewFile(publicFile, made.map((key) => `${formatKeyLine(key)}\n`).join(''));
+  report(session, flags, { sealed: out, publicFile, role: usage, keys: made });
 }
 
 /** An interrupted run leaves a name without content, which is nobody's key. */
@@ -103,29 +127,29 @@ async function showKey(session: Session, path: string, flags: KeyFlags): Promise
 function report(
   session: Session,
   flags: KeyFlags,
-  made: { sealed: string; publicFile: string; keys: [HolderKey] },
+  made: { sealed: string; publicFile: string; role: KeyRole; keys: HolderKey[] },
 ): void {
-  const { sealed, publicFile, keys } = made;
-  const [key] = keys;
-  const fingerprint = hex(keyFingerprint(key.key));
-  const rehearsal = key.role === 'rehearsal';
+  const { sealed, publicFile, role, keys } = made;
+  const rehearsal = role === 'rehearsal';
   record(session, flags, {
     what: 'key',
     rehearsal,
     facts: [
-      ['holder', key.holder],
-      ['role', key.role],
-      ['fingerprint', fingerprint],
+      ['holder', flags.name],
+      ['role', role],
+      ...keys.map(({ key }): [string, string] => ['fingerprint', hex(keyFingerprint(key))]),
     ],
   });
   session.print.answer({ rehearsal, sealed, publicFile, ...keysJson(keys) }, () => [
     ...rehearsalLines(rehearsal, session.print),
-    `Made the ${key.role} key of ${key.holder} in ${sealed}: keep it, and its passphrase elsewhere.`,
-    `Its public line, also in ${publicFile}, is for whoever proposes:`,
+    keys.length === 1
+      ? `Made the ${role} key of ${flags.name} in ${sealed}: keep it, and its passphrase elsewhere.`
+      : `Made the ${role} keys of ${flags.name} in ${sealed}: keep it, and its passphrase elsewhere.`,
+    keys.length === 1
+      ? `Its public line, also in ${publicFile}, is for whoever proposes:`
+      : `Their public lines, one an algorithm and also in ${publicFile}, are for whoever proposes:`,
     '',
-    formatKeyLine(key),
-    '',
-    `fingerprint  ${fingerprint}`,
+    ...keys.flatMap((key) => [formatKeyLine(key), '', `fingerprint  ${hex(keyFingerprint(key.key))}`, '']),
   ]);
 }
 

@@ -1,4 +1,4 @@
-/** `tally root sign`: one person reviews a proposal and puts a signature beside it. */
+/** `tally root sign`: one person reviews a proposal and puts a signature of each of their keys beside it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { isSignedBy, keyIdOf } from '@tallystick/core';
 import type { KeystoreKey } from '@tallystick/signer';
@@ -71,24 +71,36 @@ async function sign(session: Session, path: string, flags: SignFlags): Promise<v
   const review = reviewOf(current, next, { proposal, holders, progress, now: session.context.now() });
   await confirm(session, review, flags.yesIReviewed);
   await using opened = await openKeys(session.context, flags.key, flags.passphraseFile);
-  const key = choose(opened.keys, open, flags.key);
-  const { content, out } = await signatureOf(key, open, flags.out);
-  writeNewFile(out, content);
-  record(session, flags, {
-    what: 'sign',
-    rehearsal: proposal.rehearsal,
-    facts: [
-      ['version', next.version],
-      ['payload', review.payloadHash],
-      ['key', key.keyid],
-      ['file', out],
-      ['sha256', sha256Text(content)],
-    ],
-  });
+  const keys = choose(opened.keys, open, flags.key);
+  if (keys.length > 1 && flags.out !== undefined) {
+    throw usageError(
+      `${flags.key} holds ${keys.length} root keys, and each makes a file of its own.`,
+      'Leave --out away: the files are written beside the proposal.',
+    );
+  }
+  const signed = await Promise.all(keys.map((key) => signatureOf(key, open, flags.out)));
+  for (const { keyid, content, out } of signed) {
+    writeNewFile(out, content);
+    record(session, flags, {
+      what: 'sign',
+      rehearsal: proposal.rehearsal,
+      facts: [
+        ['version', next.version],
+        ['payload', review.payloadHash],
+        ['key', keyid],
+        ['file', out],
+        ['sha256', sha256Text(content)],
+      ],
+    });
+  }
   const answer = { rehearsal: proposal.rehearsal, version: next.version, payloadHash: review.payloadHash };
-  session.print.answer({ ...answer, key: key.keyid, path: out }, () => [
-    `Signed version ${next.version} with the key ${key.keyid}.`,
-    `Wrote ${out}. Next: hand it to whoever runs tally root join.`,
+  const signatures = signed.map(({ keyid, out }) => ({ key: keyid, path: out }));
+  session.print.answer({ ...answer, signatures }, () => [
+    ...signed.flatMap(({ keyid, out }) => [
+      `Signed version ${next.version} with the key ${keyid}.`,
+      `Wrote ${out}.`,
+    ]),
+    'Next: hand what was written to whoever runs tally root join.',
   ]);
 }
 
@@ -116,12 +128,12 @@ async function confirm(session: Session, review: Review, reviewed: string | unde
   throw refusal('These are not the digits.', 'Nothing was signed. Read the payload hash again.');
 }
 
-/** The one key of the file whose signature counts for this proposal. */
+/** The keys of the file whose signatures count for this proposal: one person's, and so one an algorithm. */
 function choose(
   keys: readonly KeystoreKey[],
   { current, next, proposal }: OpenProposal,
   path: string,
-): KeystoreKey {
+): KeystoreKey[] {
   const ids = rootKeysOf(current, next).map(keyIdOf);
   const counting = keys.filter(({ keyid }) => ids.includes(keyid));
   const [key] = counting;
@@ -132,14 +144,17 @@ function choose(
       'Name the right file with --key, or ask for a proposal that adds your key.',
     );
   }
-  if (counting.length > 1)
+  if (new Set(counting.map(({ publicKey }) => publicKey.alg)).size < counting.length)
     throw refusal(
-      `${path} holds several root keys of this proposal.`,
+      `${path} holds several root keys of one algorithm.`,
       'Keep the keys of different people apart.',
     );
-  if (key.usages.includes('root') || (proposal.rehearsal && key.usages.includes('rehearsal'))) return key;
+  const stranger = counting.find(
+    ({ usages }) => !usages.includes('root') && !(proposal.rehearsal && usages.includes('rehearsal')),
+  );
+  if (stranger === undefined) return counting;
   throw refusal(
-    `The key in ${path} was made for ${key.usages.join(' and ')}, and signs no real trust root.`,
+    `The key in ${path} was made for ${stranger.usages.join(' and ')}, and signs no real trust root.`,
     'Sign with a key that tally root key made without --rehearsal.',
   );
 }
@@ -148,7 +163,7 @@ async function signatureOf(
   key: KeystoreKey,
   { path, next, proposal }: OpenProposal,
   given: string | undefined,
-): Promise<{ content: string; out: string }> {
+): Promise<{ keyid: string; content: string; out: string }> {
   const { rehearsal } = proposal;
   const name = `${signaturePrefix(path)}.${key.keyid}.signature.json`;
   const out = given ?? placeOf(path, rehearsal && !name.startsWith('REHEARSAL-'), name);
@@ -162,10 +177,11 @@ async function signatureOf(
     );
   const hash = payloadHash(proposal);
   const made = { rehearsal, version: next.version, payloadHash: hash, key: key.publicKey, sig };
-  return { content: (await sameSignature(out, proposal, key)) ?? formatSignature(made), out };
+  const content = (await sameSignature(out, proposal, key)) ?? formatSignature(made);
+  return { keyid: key.keyid, content, out };
 }
 
-/** What `out` holds, where that is a signature by this key on this proposal already: P-256 never signs twice the same. */
+/** What `out` holds, where that is a signature by this key on this proposal already: P-256 and ML-DSA never sign twice the same. */
 async function sameSignature(
   out: string,
   proposal: OpenProposal['proposal'],
