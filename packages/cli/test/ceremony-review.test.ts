@@ -72,8 +72,8 @@ describe('the review of a proposal', () => {
   });
 
   it('says which algorithms records need from where on, behind what they needed before', async () => {
-    const more = 'require:\n  acme:\n    license:\n      - { from: 5000, algs: [ed25519, ml-dsa-44] }\n';
-    const { newRequirements } = await review({ more });
+    const required = 'require:\n  acme:\n    license:\n      - { from: 5000, algs: [ed25519, ml-dsa-44] }\n';
+    const { newRequirements } = await review({ more: required });
     expect(newRequirements).toHaveLength(1);
     expect(newRequirements[0]).toMatch(/acme.*license.*5000.*ed25519.*ml-dsa-44/);
     for (const [wrong, why] of [

@@ -76,7 +76,7 @@ describe('a signer that starts on a mark that is not empty', () => {
     await signer.witnessed(before);
     await expect(grow()).rejects.toEqual(refused('unconfirmed'));
     await publishAndShow(signer, 10, 10);
-    await expect(grow()).resolves.toHaveProperty('signature.length', 64);
+    await expect(grow()).resolves.toHaveLength(1);
   });
 
   it('that was put back signs no second history, though mark and database fit each other', async () => {

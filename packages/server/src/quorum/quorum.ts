@@ -103,7 +103,7 @@ export class Quorum implements Cosigners {
       const client = known?.client ?? this.#clientOf(process);
       try {
         if (known === undefined) await client.cosign(note, size, proofFrom);
-        else demandOk(known.client.status);
+        else demandOk(process, known.client.status);
         for (const key of process.keys) present.add(idOf(key));
       } catch (error) {
         // One that only moves may have cosigned more by now.
@@ -198,7 +198,7 @@ function isSame(a: Process, b: Process): boolean {
   return a.address === b.address && a.keys.length === b.keys.length && a.keys.every((key) => hasKey(b, key));
 }
 
-function demandOk({ name, state, lastError }: CosignerStatus): void {
+function demandOk({ keys: [{ name }] }: Process, { state, lastError }: CosignerStatus): void {
   if (state !== 'ok') throw new Error(`${name} is ${state}${lastError === null ? '' : `: ${lastError}`}`);
 }
 
