@@ -147,6 +147,7 @@ export class Ledger {
   static async open(parts: LedgerParts): Promise<Ledger> {
     const ledger = new Ledger(parts, await openLog(parts));
     if (ledger.#closed === null) {
+      await parts.signer.abandon({ index: ledger.size, cause: 'restarted' });
       await ledger.#present('namespace');
       await ledger.#present('brake');
       ledger.#publisher.start();

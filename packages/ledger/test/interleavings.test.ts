@@ -19,6 +19,7 @@ function wrapped(signer: Signer, changes: Partial<Signer>): Signer {
   return {
     markSize: () => signer.markSize(),
     signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+    abandon: (abandoned) => signer.abandon(abandoned),
     adopt: (entry, document) => signer.adopt(entry, document),
     signPromise: (statement) => signer.signPromise(statement),
     signBatch: (batch) => signer.signBatch(batch),

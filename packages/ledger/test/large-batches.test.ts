@@ -14,6 +14,7 @@ it('never asks the signer for more than one command beyond two mebibytes at once
       signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
       adopt: (entry, document) => signer.adopt(entry, document),
       signPromise: (statement) => signer.signPromise(statement),
+      abandon: (abandoned) => signer.abandon(abandoned),
       signBatch: (batch) => {
         asked.push(batch.records.reduce((sum, { content }) => sum + (content?.document.length ?? 0), 0));
         return signer.signBatch(batch);

@@ -246,6 +246,7 @@ describe('a signer that is away when a revision is logged', () => {
         markSize: () => signer.markSize(),
         signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
         signPromise: (statement) => signer.signPromise(statement),
+        abandon: (abandoned) => signer.abandon(abandoned),
         signBatch: async (batch) => {
           order.push('sign');
           return signer.signBatch(batch);
@@ -281,6 +282,7 @@ describe('a signer that is away when a revision is logged', () => {
         markSize: () => signer.markSize(),
         signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
         signPromise: (statement) => signer.signPromise(statement),
+        abandon: (abandoned) => signer.abandon(abandoned),
         signBatch: async (batch) => {
           signed += 1;
           return signer.signBatch(batch);
@@ -316,6 +318,7 @@ describe('a signer that is away when a revision is logged', () => {
         markSize: () => signer.markSize(),
         signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
         signPromise: (statement) => signer.signPromise(statement),
+        abandon: (abandoned) => signer.abandon(abandoned),
         signBatch: (batch) => signer.signBatch(batch),
         adopt: (entry, document) =>
           refuses ? Promise.reject(new Error('another authority')) : signer.adopt(entry, document),

@@ -2,6 +2,18 @@ export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
+export { Journal, type JournalPosition } from './journal/journal.ts';
+export { JournalError } from './journal/journal-error.ts';
+export {
+  type AbandonCause,
+  encodeLine,
+  type JournalEvent,
+  type JournalLine,
+  leavesOf,
+  lineHash,
+  parseLine,
+} from './journal/lines.ts';
+export { readLines } from './journal/read-lines.ts';
 export {
   KeystoreError,
   PinRefused,
@@ -26,6 +38,7 @@ export {
 } from './keystore/token-description.ts';
 export { Mark, MarkError } from './mark.ts';
 export {
+  type Abandoned,
   type BatchToSign,
   type RecordToSign,
   type RefusalReason,

@@ -7,6 +7,7 @@ import {
   allPaths,
   type BrakeDocument,
   type Checkpoint,
+  concatBytes,
   type Envelope,
   type EnvelopeSignature,
   encodeEnvelope,
@@ -19,6 +20,7 @@ import {
   noteKeyId,
   noteSignatureType,
   type PromiseStatement,
+  parseRecordEntry,
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
@@ -27,11 +29,12 @@ import {
   verifyConsistency,
 } from '@tallystick/core';
 import type { Governance } from './governance.ts';
+import type { Journal } from './journal/journal.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import { SigningKey } from './keystore/signing-key.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, keysFor, RateLimiter } from './policy.ts';
-import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
+import { type Abandoned, type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 
 /** Envelopes, as bytes: one entry per record in order, and the promise over all of them. */
 export interface SignedBatch {
@@ -48,6 +51,13 @@ export interface SignerDescription {
   brakes: BrakeDocument[];
 }
 
+/** What a signer remembers beyond its process. */
+export interface SignerMemory {
+  mark: Mark;
+  governance: Governance;
+  journal: Journal;
+}
+
 export class Signer {
   #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
@@ -56,14 +66,17 @@ export class Signer {
   readonly #logKey: KeystoreKey;
   readonly #mark: Mark;
   readonly #governance: Governance;
+  readonly #journal: Journal;
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
   /** @param now milliseconds, for rates and limits */
-  constructor(keys: readonly KeystoreKey[], mark: Mark, governance: Governance, now: () => number) {
+  constructor(keys: readonly KeystoreKey[], { mark, governance, journal }: SignerMemory, now: () => number) {
     this.#logKey = this.#take(keys);
     this.#mark = mark;
     this.#governance = governance;
+    this.#journal = journal;
+    journal.keys(keys);
     this.#rate = new RateLimiter(now);
     this.#now = now;
   }
@@ -73,6 +86,7 @@ export class Signer {
     const [logKey] = keys.filter((key) => key.usages.includes('log'));
     if (logKey?.keyid !== this.#logKey.keyid) throw new Error('the keystore has another log key than before');
     this.#take(keys);
+    this.#journal.keys(keys);
   }
 
   describe(): SignerDescription {
@@ -100,8 +114,14 @@ export class Signer {
   }
 
   /** As `Governance.adopt`. */
-  adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
-    return this.#governance.adopt(entry, document);
+  async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+    await this.#governance.adopt(entry, document);
+    await this.#journal.adopted(parseRecordEntry(entry).record, leafHash(entry));
+  }
+
+  /** As `Journal.abandon`. */
+  abandon(abandoned: Abandoned): Promise<void> {
+    return this.#journal.abandon(abandoned);
   }
 
   /**
@@ -132,15 +152,24 @@ export class Signer {
     const { size } = this.#mark.checkpoint;
     if (index < size)
       throw new SignerRefusal('rollback', `the log has ${size} entries: none is to come at ${index}`);
-    const entries = this.signRecords(records, index).map(encodeEnvelope);
+    const envelopes = this.signRecords(records, index);
+    const entries = envelopes.map(encodeEnvelope);
     const { origin } = this.#mark.checkpoint;
-    const { root } = allPaths(entries.map(leafHash));
-    const statement = { origin, index, count: entries.length, root, publishBy };
-    const promise = encodeEnvelope({
-      payload: encodePromise(statement),
-      payloadType: payloadTypes.promise,
-      signatures: [await this.signPromise(statement)],
-    });
+    const leaves = entries.map(leafHash);
+    const statement = { origin, index, count: entries.length, root: allPaths(leaves).root, publishBy };
+    const keyids = [...new Set(envelopes.flatMap(({ signatures }) => signatures.map(({ keyid }) => keyid)))];
+    // In the order in which batches come in, and on its way to the disk while this one and the next are signed.
+    const [signed] = await Promise.all([
+      this.#promise(statement),
+      this.#journal.batch({
+        index,
+        leaves: concatBytes(...leaves),
+        keyids: [...keyids, this.#logKey.keyid],
+        publishBy,
+      }),
+    ]);
+    const payload = encodePromise(statement);
+    const promise = encodeEnvelope({ payload, payloadType: payloadTypes.promise, signatures: [signed] });
     return { entries, promise };
   }
 
@@ -148,6 +177,11 @@ export class Signer {
   async signPromise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
+    const [signed] = await Promise.all([this.#promise(statement), this.#journal.promise(statement)]);
+    return signed;
+  }
+
+  async #promise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
     return { keyid: this.#logKey.keyid, sig: await this.#logKey.sign(message) };
   }
@@ -161,7 +195,10 @@ export class Signer {
     proof: readonly Uint8Array[],
   ): Promise<{ id: Uint8Array; signature: Uint8Array }> {
     this.#moveMark(checkpoint, proof);
-    const signed = await this.#logKey.sign(utf8(formatCheckpoint(checkpoint)));
+    const [signed] = await Promise.all([
+      this.#logKey.sign(utf8(formatCheckpoint(checkpoint))),
+      this.#journal.checkpoint(checkpoint),
+    ]);
     const id = noteKeyId(checkpoint.origin, noteSignatureType.ed25519, this.#logKey.publicKey.key);
     return { id, signature: signed };
   }
@@ -180,7 +217,7 @@ export class Signer {
       throw new SignerRefusal('fork', `another history of size ${mark.size} was signed before`);
     }
     this.#checkGrowth(mark, checkpoint, proof);
-    if (checkpoint.size > mark.size) this.#mark.advance(checkpoint);
+    if (checkpoint.size > mark.size) this.#mark.advance(checkpoint, this.#journal.position);
   }
 
   #checkGrowth(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {

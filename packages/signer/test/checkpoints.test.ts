@@ -19,6 +19,7 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Governance } from '../src/governance.ts';
+import { Journal } from '../src/journal/journal.ts';
 import { Mark } from '../src/mark.ts';
 import { Signer } from '../src/signer.ts';
 import { GrowingLog, licenseToSign, origin, signerWith } from './support/signing.ts';
@@ -51,11 +52,13 @@ describe('the log key', () => {
   });
 
   it('has the mark on disk before the signature leaves, and refuses the same after a restart', async () => {
-    const { signer, mark, keys, markFile } = signerWith();
+    const { signer, mark, keys, markFile, journalFile } = signerWith();
     await signer.signCheckpoint(log.checkpoint(20), []);
     mark[Symbol.dispose]();
     using reopened = Mark.open(markFile, origin);
-    const restarted = new Signer(keys, reopened, new Governance(reopened, new Map()), () => 0);
+    await using journal = Journal.open(journalFile, reopened, () => 0);
+    const memory = { mark: reopened, governance: new Governance(reopened, new Map()), journal };
+    const restarted = new Signer(keys, memory, () => 0);
     await expect(restarted.signCheckpoint(log.checkpoint(19), [])).rejects.toThrow(
       /had 20 entries and now has 19/,
     );

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { keyFingerprintText, parseTrustRoot } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Governance } from '../src/governance.ts';
+import { Journal } from '../src/journal/journal.ts';
 import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
 import { Signer } from '../src/signer.ts';
@@ -34,7 +35,9 @@ beforeEach(() => {
 async function withSigner<T>(work: (signer: Signer) => T | Promise<T>): Promise<T> {
   using mark = Mark.open(file, origin);
   const governance = new Governance(mark, parseTrustRoot(trust.root).namespaces);
-  return await work(new Signer(keys, mark, governance, () => Date.parse(at)));
+  const now = (): number => Date.parse(at);
+  await using journal = Journal.open(`${file}.journal`, mark, now);
+  return await work(new Signer(keys, { mark, governance, journal }, now));
 }
 
 const both = () =>

@@ -30,7 +30,7 @@ import {
   newSubjectId,
   onlineKeys,
 } from '@tallystick/server';
-import { Governance, Mark, Signer, type SigningKey } from '@tallystick/signer';
+import { Governance, Journal, Mark, Signer, type SigningKey } from '@tallystick/signer';
 import { LocalCosigners } from './local-cosigners.ts';
 
 export interface TestSystemOptions {
@@ -53,6 +53,7 @@ export interface TestWorld {
   projections: Projections;
   signer: Signer;
   mark: Mark;
+  journal: Journal;
   directory: string;
   options: TestSystemOptions;
   now: () => number;
@@ -85,6 +86,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   const markFile = join(directory, 'mark.db');
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
+  const journal = Journal.open(join(directory, 'journal'), mark, now);
   return {
     identity,
     trust: parseTrustRoot(identity.trustRoot),
@@ -93,11 +95,11 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
     projections: options.projections ?? new Projections(':memory:'),
     signer: new Signer(
       onlineKeys(identity.keys),
-      mark,
-      new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces),
+      { mark, governance: new Governance(mark, parseTrustRoot(identity.trustRoot).namespaces), journal },
       now,
     ),
     mark,
+    journal,
     directory,
     options,
     now,
@@ -114,6 +116,7 @@ export async function openLedger(
   const direct: LedgerParts['signer'] = {
     markSize: async () => signer.describe().mark.size,
     signBatch: async (batch) => signer.signBatch(batch),
+    abandon: (abandoned) => signer.abandon(abandoned),
     adopt: (entry, document) => signer.adopt(entry, document),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
@@ -141,7 +144,8 @@ export async function openLedger(
   return { ledger, events };
 }
 
-export function closeWorld(world: TestWorld): void {
+export async function closeWorld(world: TestWorld): Promise<void> {
+  await world.journal[Symbol.asyncDispose]();
   world.mark[Symbol.dispose]();
   rmSync(world.directory, { recursive: true, force: true });
 }
@@ -213,6 +217,6 @@ export class TestSystem {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.ledger[Symbol.asyncDispose]();
-    closeWorld(this.world);
+    await closeWorld(this.world);
   }
 }

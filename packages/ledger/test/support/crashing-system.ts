@@ -142,7 +142,7 @@ export class CrashingSystem {
       await Promise.race([ended, after(1000)]);
       projections[Symbol.dispose]();
     }
-    closeWorld(this.world);
+    await closeWorld(this.world);
     if (!isEnded) throw new Error('the ledger does not end');
   }
 
@@ -164,6 +164,7 @@ export class CrashingSystem {
     return {
       markSize: () => ask('markSize', null, () => signer.describe().mark.size),
       signBatch: (batch) => ask('signBatch', batch, () => signer.signBatch(batch)),
+      abandon: (abandoned) => ask('abandon', abandoned, () => signer.abandon(abandoned)),
       adopt: (entry, document) => ask('adopt', document, () => signer.adopt(entry, document)),
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),
       signCheckpoint: (checkpoint, proof) =>

@@ -11,13 +11,14 @@ import {
   base64,
   formatTrustRootFile,
   formatVerifierKey,
+  LogTree,
   type NamespaceDocument,
   parseTrustRoot,
   type QuorumContent,
   type TrustRoot,
 } from '@tallystick/core';
-import { SqliteStore } from '@tallystick/ledger';
-import { Mark } from '@tallystick/signer';
+import { SqliteStore, type Store } from '@tallystick/ledger';
+import { Journal, Mark } from '@tallystick/signer';
 import { createKey, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
 import { bootstrapIdentity, createIdentity, type Identity } from './identity.ts';
@@ -148,7 +149,18 @@ async function writeLedger(layout: Layout, identity: Identity, options: CreateSy
   await using store = SqliteStore.create(layout.ledger.store);
   const who = { kind: 'system', id: 'init' };
   await bootstrapIdentity(store, identity, { random: randomBytes, now: options.now, who });
-  Mark.create(layout.signer.mark, options.origin);
+  await createSignerMemory(layout, store, options);
+}
+
+/** The journal begins behind the entries that are signed here: everything that follows is the signer's to answer for. */
+async function createSignerMemory(layout: Layout, store: Store, options: CreateSystemOptions): Promise<void> {
+  const { origin, now } = options;
+  const tree = new LogTree();
+  for (const { leaf } of await store.leaves(0, await store.size())) tree.append(leaf);
+  Mark.create(layout.signer.mark, origin);
+  using mark = Mark.open(layout.signer.mark, origin);
+  const begin = { origin, size: tree.size, root: tree.root() };
+  Journal.create(layout.signer.journal, begin, mark, () => now);
 }
 
 function initCosigners(layout: Layout, names: readonly NamedCosigner[], trust: TrustRoot): void {

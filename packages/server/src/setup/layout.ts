@@ -27,7 +27,7 @@ export interface Layout {
     licenseKeySecret: string;
   };
   ledger: { store: string; projections: string };
-  signer: { mark: string; socket: string };
+  signer: { mark: string; journal: string; socket: string };
   /** Configurations that the supervisor writes at each start. */
   run: string;
   cosigner(name: string): { directory: string; key: string; state: string };
@@ -57,7 +57,7 @@ export function layoutOf(directory: string): Layout {
       licenseKeySecret: at('secrets', 'license-key.secret'),
     },
     ledger: { store: at('ledger', 'ledger.db'), projections: at('ledger', 'projections.db') },
-    signer: { mark: at('signer', 'mark.db'), socket: socketPath(root) },
+    signer: { mark: at('signer', 'mark.db'), journal: at('signer', 'journal'), socket: socketPath(root) },
     run: at('run'),
     cosigner: (name) => ({ directory: at(name), key: at(name, 'cosigner.key'), state: at(name, 'state.db') }),
   };

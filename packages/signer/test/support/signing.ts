@@ -9,6 +9,7 @@ import {
   utf8,
 } from '@tallystick/core';
 import { Governance } from '../../src/governance.ts';
+import { Journal } from '../../src/journal/journal.ts';
 import { type KeystoreKey, noLimits } from '../../src/keystore/keystore-key.ts';
 import { generateKeySpec, type KeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
@@ -45,8 +46,10 @@ export function signerWith(
 export interface SignerParts<Key> {
   signer: Signer;
   mark: Mark;
+  journal: Journal;
   keys: Key[];
   markFile: string;
+  journalFile: string;
 }
 
 /** As `signerWith`, with keys wherever they are. */
@@ -54,11 +57,14 @@ export function signerOf<Key extends KeystoreKey>(
   keys: Key[],
   now: () => number = () => Date.parse(at),
 ): SignerParts<Key> {
-  const markFile = join(scratchDirectory(), 'mark.db');
+  const directory = scratchDirectory();
+  const [markFile, journalFile] = [join(directory, 'mark.db'), join(directory, 'journal')];
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
+  const journal = Journal.open(journalFile, mark, now);
   const governance = new Governance(mark, new Map());
-  return { signer: new Signer(keys, mark, governance, now), mark, keys, markFile };
+  const signer = new Signer(keys, { mark, governance, journal }, now);
+  return { signer, mark, journal, keys, markFile, journalFile };
 }
 
 /** A well-formed record; 32-byte values are arbitrary. */

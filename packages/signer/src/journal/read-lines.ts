@@ -1,0 +1,43 @@
+/** Reads a journal line by line, in little memory. */
+import { readSync } from 'node:fs';
+import { lineLengthMax } from './lines.ts';
+
+export interface RawLine {
+  /** Where it begins in the file. */
+  offset: number;
+  /** Without its line feed; valid until the next line is asked for. */
+  bytes: Uint8Array;
+}
+
+const chunkLength = 256 * 1024;
+const lineFeed = 0x0a;
+
+/**
+ * The complete lines from `offset` up to `end`; returns where the last of them ends. What follows it has no line feed:
+ * it is being written, or was when its writer died. A line above the limit ends in pieces, which are no lines.
+ */
+export function* readLines(fd: number, offset: number, end: number): Generator<RawLine, number> {
+  let held = Buffer.alloc(0);
+  let at = offset;
+  let next = offset;
+  while (next < end) {
+    const chunk = Buffer.allocUnsafe(Math.min(chunkLength, end - next));
+    const length = readSync(fd, chunk, 0, chunk.length, next);
+    if (length === 0) break;
+    next += length;
+    held = Buffer.concat([held, chunk.subarray(0, length)]);
+    let from = 0;
+    for (let found = held.indexOf(lineFeed); found !== -1; found = held.indexOf(lineFeed, from)) {
+      yield { offset: at, bytes: held.subarray(from, found) };
+      at += found + 1 - from;
+      from = found + 1;
+    }
+    held = held.subarray(from);
+    if (held.length > lineLengthMax) {
+      yield { offset: at, bytes: held };
+      at += held.length;
+      held = Buffer.alloc(0);
+    }
+  }
+  return at;
+}
