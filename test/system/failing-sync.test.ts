@@ -160,8 +160,9 @@ describe.skipIf(whyImpossible !== null)('a disk that does not confirm what it wa
     await poller.stop();
     await poller.verify(await trustOf(system), (await walkLog(system)).tree);
     await expectLogAsAcknowledged(system, load, extra);
-    const { problems, size, published } = await auditAtRest(system);
+    const { problems, incidents, size, published } = await auditAtRest(system);
     expect(problems).toEqual([]);
+    expect(incidents).toEqual([]);
     expect(published).toBe(size);
   });
 });
