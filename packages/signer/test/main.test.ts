@@ -120,6 +120,11 @@ describe('the signer process', () => {
       /there is no folder .*none: run mkdir/,
     ],
     ['a config that is not JSON', () => writeFileSync(configFile, '{'), /JSON/],
+    [
+      'a config that names no journal',
+      () => writeFileSync(configFile, JSON.stringify({ ...config, journal: undefined })),
+      /names no journal: add "journal", the path of a file beside the mark/,
+    ],
     ['no config', () => rmSync(configFile), /ENOENT/],
   ];
   function write(changes: Partial<typeof config>): void {

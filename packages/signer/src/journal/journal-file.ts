@@ -3,7 +3,8 @@
  * it together.
  *
  * The file is opened with O_DSYNC, so that a write returns when it is on disk: Node's permission model denies
- * `fdatasync`. A write takes place in the thread pool, while this thread signs.
+ * `fdatasync`. A write takes place in the thread pool, while this thread signs. Room for more is made ahead, in zeros:
+ * a write that does not move the end of the file takes the disk a fraction of the time.
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, write, writeSync } from 'node:fs';
 import { JournalError } from './journal-error.ts';
@@ -14,6 +15,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+const roomLength = 1024 * 1024;
+
 export class JournalFile implements Disposable {
   readonly fd: number;
   readonly #path: string;
@@ -23,6 +26,8 @@ export class JournalFile implements Disposable {
   #confirmed: number;
   /** Where the next bytes go. */
   #end: number;
+  /** Length of the file, with the room behind. */
+  #length: number;
   #isBroken = false;
 
   /** @param isNew refuses one that is there; without it one must be there */
@@ -30,8 +35,20 @@ export class JournalFile implements Disposable {
     const { O_RDWR, O_DSYNC, O_CREAT, O_EXCL } = constants;
     this.#path = path;
     this.fd = openSync(path, O_RDWR | O_DSYNC | (isNew ? O_CREAT | O_EXCL : 0), 0o600);
-    this.#confirmed = fstatSync(this.fd).size;
-    this.#end = this.#confirmed;
+    this.#length = fstatSync(this.fd).size;
+    this.#confirmed = 0;
+    this.#end = 0;
+  }
+
+  /** Bytes of the file, with the room behind what was written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Goes on at `offset`, behind which there is room alone. */
+  goOnAt(offset: number): void {
+    this.#confirmed = offset;
+    this.#end = offset;
   }
 
   /** Where the next bytes go. */
@@ -69,6 +86,7 @@ export class JournalFile implements Disposable {
     }
     this.#end += bytes.length;
     this.#confirmed = this.#end;
+    this.#length = Math.max(this.#length, this.#end);
   }
 
   /** Removes what is behind `offset`. Throws JournalError where the disk does not do it. */
@@ -78,9 +96,9 @@ export class JournalFile implements Disposable {
     } catch (error) {
       throw this.#failure(error);
     }
-    this.#confirmed = offset;
-    this.#end = offset;
+    this.#length = offset;
     this.#isBroken = false;
+    this.goOnAt(offset);
   }
 
   /** Resolves when nothing is being written. */
@@ -98,8 +116,11 @@ export class JournalFile implements Disposable {
       this.#queue = [];
       try {
         const bytes = Buffer.concat(group.map((each) => each.bytes));
-        await this.#write(bytes, this.#confirmed);
-        this.#confirmed += bytes.length;
+        const end = this.#confirmed + bytes.length;
+        const room = end > this.#length ? [Buffer.alloc(roomLength)] : [];
+        await this.#write(Buffer.concat([bytes, ...room]), this.#confirmed);
+        if (room.length > 0) this.#length = end + roomLength;
+        this.#confirmed = end;
         for (const waiting of group) waiting.resolve();
       } catch (error) {
         this.#isBroken = true;

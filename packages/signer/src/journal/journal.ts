@@ -6,7 +6,7 @@
  * server says became of them, is written down as their end. The mark, which lies beside, keeps it from being shortened
  * unseen, and keeps two signers off it.
  */
-import { existsSync, fstatSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import {
   base64,
   type Checkpoint,
@@ -30,7 +30,7 @@ import {
   lineHash,
   parseLine,
 } from './lines.ts';
-import { readLines } from './read-lines.ts';
+import { type LinesEnd, readLines } from './read-lines.ts';
 import { type Refusal, Refusals } from './refusals.ts';
 
 /** A line that is known to be on disk, and where to begin reading to know all that still matters. */
@@ -187,6 +187,7 @@ export class Journal implements AsyncDisposable {
     await this.#file.idle();
     const position = this.position;
     if (position !== null) this.#mark.rememberJournal(position);
+    if (!this.#file.isBroken) this.#file.cutTo(this.#file.confirmed);
     this.#file[Symbol.dispose]();
   }
 
@@ -198,22 +199,22 @@ export class Journal implements AsyncDisposable {
   }
 
   #resume(): void {
-    const { size } = fstatSync(this.#file.fd);
-    const end = this.#load(size);
+    const { end, torn } = this.#load(this.#file.length);
     // It was not finished, so nothing that it says was ever answered.
-    if (end < size) this.#file.cutTo(end);
-    this.#appendAtOnce({ op: 'started', cut: size - end });
+    if (torn > 0) this.#file.cutTo(end);
+    else this.#file.goOnAt(end);
+    this.#appendAtOnce({ op: 'started', cut: torn });
   }
 
-  /** Reads what the mark does not vouch for, up to `size`; returns where the last whole line ends. */
-  #load(size: number): number {
+  /** Reads what the mark does not vouch for, up to `limit`. */
+  #load(limit: number): LinesEnd {
     const known = this.#mark.journal;
     this.#head = null;
     this.#live = [];
     this.#liveRecords = 0;
     this.#newestCheckpoint = '';
     let isKnownFound = known === null;
-    const lines = readLines(this.#file.fd, known?.offset ?? 0, size);
+    const lines = readLines(this.#file.fd, known?.offset ?? 0, limit);
     for (;;) {
       const { value, done } = lines.next();
       if (done === true) {

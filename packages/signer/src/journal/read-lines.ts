@@ -12,20 +12,29 @@ export interface RawLine {
 const chunkLength = 256 * 1024;
 const lineFeed = 0x0a;
 
+/** Where the lines end, and how many bytes of an unfinished one follow. */
+export interface LinesEnd {
+  end: number;
+  torn: number;
+}
+
 /**
- * The complete lines from `offset` up to `end`; returns where the last of them ends. What follows it has no line feed:
- * it is being written, or was when its writer died. A line above the limit ends in pieces, which are no lines.
+ * The complete lines from `offset` on, up to the first zero byte, with which room for more begins, or to `limit`. What
+ * has no line feed there is being written, or was when its writer died. A line above the limit of its length ends in
+ * pieces, which are no lines.
  */
-export function* readLines(fd: number, offset: number, end: number): Generator<RawLine, number> {
+export function* readLines(fd: number, offset: number, limit: number): Generator<RawLine, LinesEnd> {
   let held = Buffer.alloc(0);
   let at = offset;
   let next = offset;
-  while (next < end) {
-    const chunk = Buffer.allocUnsafe(Math.min(chunkLength, end - next));
+  while (next < limit) {
+    const chunk = Buffer.allocUnsafe(Math.min(chunkLength, limit - next));
     const length = readSync(fd, chunk, 0, chunk.length, next);
     if (length === 0) break;
     next += length;
     held = Buffer.concat([held, chunk.subarray(0, length)]);
+    const zero = held.indexOf(0);
+    if (zero !== -1) held = held.subarray(0, zero);
     let from = 0;
     for (let found = held.indexOf(lineFeed); found !== -1; found = held.indexOf(lineFeed, from)) {
       yield { offset: at, bytes: held.subarray(from, found) };
@@ -33,11 +42,12 @@ export function* readLines(fd: number, offset: number, end: number): Generator<R
       from = found + 1;
     }
     held = held.subarray(from);
+    if (zero !== -1) break;
     if (held.length > lineLengthMax) {
       yield { offset: at, bytes: held };
       at += held.length;
       held = Buffer.alloc(0);
     }
   }
-  return at;
+  return { end: at, torn: held.length };
 }
