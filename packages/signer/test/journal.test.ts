@@ -104,7 +104,20 @@ describe('the journal', () => {
     await signer.signCheckpoint(log.checkpoint(9), []);
     // Signed again, for fresh cosignatures.
     await signer.signCheckpoint(log.checkpoint(9), []);
-    expect(opsOf(journalFile)).toEqual(['begun', 'started', 'keys', 'batch', 'promise', 'checkpoint']);
+    const twice = [log.proof(9, 12), []].map(async (proof) => {
+      await signer.signCheckpoint(log.checkpoint(12), proof);
+      expect(eventsOf(journalFile).at(-1)).toMatchObject({ op: 'checkpoint', size: 12 });
+    });
+    await Promise.all(twice);
+    expect(opsOf(journalFile)).toEqual([
+      'begun',
+      'started',
+      'keys',
+      'batch',
+      'promise',
+      'checkpoint',
+      'checkpoint',
+    ]);
     expect(statSync(journalFile).mode & 0o777).toBe(0o600);
   });
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,6 +70,20 @@ describe('the signer process', () => {
     expect(mark.size).toBe(9);
     await expect(client.signCheckpoint(log.checkpoint(8), [])).rejects.toMatchObject({ reason: 'rollback' });
     await client[Symbol.asyncDispose]();
+  });
+
+  it('without its journal begins another, and raises an alarm where the mark remembers one', async () => {
+    rmSync(config.journal);
+    const running = await runUntilListening();
+    await using client = new SignerClient(config.socket);
+    const records = [{ record: record('plan.created'), content: null }];
+    await client.signBatch({ index: 0, publishBy: at, records });
+    const [first = ''] = readFileSync(config.journal, 'utf8').split('\n');
+    expect(JSON.parse(first)).toMatchObject({ op: 'begun', by: 'signer', lost: 1 });
+    expect(JSON.parse(running.output.stderr)).toMatchObject({
+      alarm: 'signer_refused',
+      reason: 'journal_lost',
+    });
   });
 
   it('does not start twice on one mark', async () => {

@@ -77,7 +77,8 @@ export class Journal implements AsyncDisposable {
   /** In the order in which they were signed, which is log order: what overlaps is at an end. */
   #live: LiveBatch[] = [];
   #liveRecords = 0;
-  #newestCheckpoint = '';
+  /** What it covers, and when its line is on disk. */
+  #newestCheckpoint: { key: string; written: Promise<void> } | null = null;
   #lost: number | null = null;
   #keys: Extract<JournalEvent, { op: 'keys' }>['keys'] | null = null;
 
@@ -146,8 +147,13 @@ export class Journal implements AsyncDisposable {
 
   /** One that is signed again, for fresh cosignatures, stands there already. */
   async checkpoint({ size, root }: Checkpoint): Promise<void> {
-    if (this.#newestCheckpoint === checkpointKey(size, root)) return;
-    await this.#append({ op: 'checkpoint', size, root });
+    this.#mend();
+    const key = checkpointKey(size, root);
+    if (this.#newestCheckpoint?.key !== key) {
+      const written = this.#append({ op: 'checkpoint', size, root });
+      this.#newestCheckpoint = { key, written };
+    }
+    await this.#newestCheckpoint.written;
   }
 
   /** A logged namespace or brake with this leaf hash was taken in, or was known. */
@@ -166,7 +172,7 @@ export class Journal implements AsyncDisposable {
   keys(keys: readonly { keyid: string; usages: readonly string[] }[]): void {
     this.#keys = keys.map(({ keyid, usages }) => ({ keyid, usages }));
     // Without it on disk nothing later gets there either, and it is written again before that.
-    void this.#append({ op: 'keys', keys: this.#keys }).catch(() => null);
+    this.#append({ op: 'keys', keys: this.#keys }).catch(() => null);
   }
 
   /** Is counted where it cannot be written: refusing goes on with a full disk. */
@@ -212,7 +218,7 @@ export class Journal implements AsyncDisposable {
     this.#head = null;
     this.#live = [];
     this.#liveRecords = 0;
-    this.#newestCheckpoint = '';
+    this.#newestCheckpoint = null;
     let isKnownFound = known === null;
     const lines = readLines(this.#file.fd, known?.offset ?? 0, limit);
     for (;;) {
@@ -230,7 +236,10 @@ export class Journal implements AsyncDisposable {
         if (base64(hash) !== known.hash) throw this.#shorter(known.n);
         isKnownFound = true;
       }
-      this.#track(line.event, line.n, value.offset);
+      const { event } = line;
+      this.#track(event, line.n, value.offset);
+      if (event.op === 'checkpoint')
+        this.#newestCheckpoint = { key: checkpointKey(event.size, event.root), written: Promise.resolve() };
       this.#head = { n: line.n, hash, oldest: this.#live[0]?.offset ?? value.offset };
     }
   }
@@ -271,12 +280,11 @@ export class Journal implements AsyncDisposable {
   }
 
   /** The line has its place in the chain when this returns, and is on disk when the promise resolves. */
-  #append(event: JournalEvent): Promise<void> {
+  async #append(event: JournalEvent): Promise<void> {
     this.#mend();
     const { bytes, head } = this.#next(event);
-    return this.#file.append(bytes).then(() => {
-      this.#durable = head;
-    });
+    await this.#file.append(bytes);
+    this.#durable = head;
   }
 
   #appendAtOnce(event: JournalEvent): void {
@@ -316,7 +324,6 @@ export class Journal implements AsyncDisposable {
       const at = this.#live.findIndex(({ line }) => line === event.line);
       if (at !== -1) this.#drop(at, 1);
     } else if (event.op === 'checkpoint') {
-      this.#newestCheckpoint = checkpointKey(event.size, event.root);
       const above = this.#live.findIndex(({ end }) => end > event.size);
       this.#drop(0, above === -1 ? this.#live.length : above);
     }
