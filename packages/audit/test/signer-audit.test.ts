@@ -1,9 +1,11 @@
 import { type LogRecord, leafHash, parseRecordEntry, zeroSalt } from '@tallystick/core';
+import type { JournalEvent } from '@tallystick/signer';
 import type { TestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JournaledLog } from './support/journaled-log.ts';
 import { append, continuation, firstOf } from './support/tamper.ts';
 
+type Begun = Extract<JournalEvent, { op: 'begun' }>;
 const publishBy = '2030-01-01T00:00:00.000Z';
 let log: JournaledLog;
 
@@ -225,6 +227,27 @@ describe('a journal that was tampered with', () => {
         copy.forge(forgery);
         expect(await copy.kinds()).toEqual(kinds);
       });
+  });
+
+  it('that lacks the adoption of a namespace, or has a promise that the log does not keep, is found', async () => {
+    await onCopy(async (copy) => {
+      copy.forge((lines) => [
+        ...lines.filter(({ event }) => event.op !== 'adopted'),
+        { ...lines[0]!, event: { op: 'promise', index: 4, count: 1, root: zeroSalt, publishBy } },
+        { ...lines[0]!, event: { op: 'promise', index: 900_000, count: 1, root: zeroSalt, publishBy } },
+      ]);
+      // From the start, as for a namespace that was logged later.
+      copy.forge(([first, ...lines]) => [
+        { ...first!, event: { ...(first!.event as Begun), size: 1, by: 'init', root: copy.rootOf(1) } },
+        ...lines,
+      ]);
+      expect((await copy.audit({ known: null })).incidents.map(({ kind, index }) => [kind, index])).toEqual([
+        ['not_adopted', 1],
+        ['unsigned', 2],
+        ['promise', 4],
+        ['promise', 900_000],
+      ]);
+    });
   });
 
   it('whose mark cannot be read is held against the log alone', async () => {

@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { utf8 } from '@tallystick/core';
+import { LogTree, utf8 } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
 import { onlineKeys } from '@tallystick/server';
 import {
@@ -90,6 +90,16 @@ export class JournaledLog implements Disposable {
       return Buffer.from(line).toString();
     });
     this.write(forged);
+  }
+
+  /** Of the log's first entries. */
+  rootOf(size: number): Uint8Array {
+    const tree = new LogTree();
+    this.tamper((database) => {
+      for (const row of database.prepare('SELECT leaf FROM leaves WHERE idx < ? ORDER BY idx').all(size))
+        tree.append(row['leaf'] as Uint8Array);
+    });
+    return tree.root();
   }
 
   tamper(work: (database: DatabaseSync) => void): void {
