@@ -1,10 +1,10 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","journal","origin","trustRoot"}, {"token":{"description","pinFile"}} where
- * the log key is in a PKCS#11 token, and "socketFor":"group" where the server runs as another user of the signer's group.
- * Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP
- * opens the keystore anew.
+ * Config: {"socket","keystore","passphraseFile","mark","journal","origin","trustRoot"},
+ * {"token":{"description","pinFile"}} where the log key is in a PKCS#11 token, and "socketFor":"group" where the server
+ * runs as another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it
+ * listens; alarms are JSON lines on stderr. SIGHUP opens the keystore anew.
  */
 import { readFileSync } from 'node:fs';
 import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';

@@ -1,7 +1,7 @@
 /**
  * The signer's memory: the newest checkpoint that its log key signed, how far its journal was then, and the public
- * documents that govern its other keys. Kept outside the main database, so that no restored database can make it sign a second history, or with a
- * key whose range was ended.
+ * documents that govern its other keys. Kept outside the main database, so that no restored database can make it sign
+ * a second history, or with a key whose range was ended.
  *
  * A small SQLite file: its transaction makes the mark durable before a signature leaves, and its
  * exclusive lock keeps a second signer off the same mark, also after kill -9.
@@ -81,8 +81,8 @@ export class Mark {
   }
 
   /**
-   * Moves the mark, and notes how far the journal has come; on disk before it returns. Throws MarkError where the disk does not confirm it: then the mark may
-   * stand at either place, which is harmless, since nothing may be signed.
+   * Moves the mark, and notes how far the journal has come; on disk before it returns. Throws MarkError where the disk
+   * does not confirm it: then the mark may stand at either place, which is harmless, since nothing may be signed.
    */
   advance(checkpoint: Checkpoint, journal: JournalPosition | null): void {
     const { size, origin } = checkpoint;

@@ -243,7 +243,7 @@ class Run {
       this.#counts.checkpoints += 1;
       const place = { line, index: event.size, at };
       if (event.size > this.#tree.size)
-        this.#incidents.add('checkpoint', `it covers entries that the log does not have`, place);
+        this.#incidents.add('checkpoint', 'it covers entries that the log does not have', place);
       else if (!equalBytes(this.#tree.root(event.size), event.root))
         this.#incidents.add('checkpoint', 'it is of another history than the log', place);
     }
