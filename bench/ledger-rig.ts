@@ -193,6 +193,7 @@ function writeFiles(directory: string, keys: readonly KeySpec[], trustRoot: Uint
     keystore: at('online.sealed'),
     passphraseFile: at('passphrase'),
     mark: at('mark.db'),
+    journal: at('journal'),
     origin,
     trustRoot: at('trust-root.json'),
   };

@@ -138,6 +138,20 @@ describe.skipIf(whyImpossible !== null)('a disk that does not confirm what it wa
     await untilWorkIsDone(40);
   });
 
+  it('under the journal: nothing is signed without its line, and the signer goes on by itself', async () => {
+    const alarm =
+      /^signer: \{"alarm".*nothing was signed, because the journal .*could not be made durable \(EIO/;
+    const shown = system.lines.length;
+    failing = await FailingSync.begin(system.pid('signer'), system.layout.signer.journal);
+    await eventually('the alarm', () => system.lines.slice(shown).find((line) => alarm.test(line)));
+    const { status, json } = await issue(randomUUID());
+    expect({ status, json }).toMatchObject({ status: 503, json: { code: 'signer_unavailable' } });
+    const starts = system.restarts.length;
+    await succeedAgain();
+    await untilWorkIsDone(20);
+    expect(system.restarts.length).toBe(starts);
+  });
+
   it('under a cosigner: nothing is cosigned that it may forget', async () => {
     const fault =
       /^replayer-1: \{"event":"fault".*nothing was cosigned, because the state .*could not be made durable/;
@@ -160,8 +174,9 @@ describe.skipIf(whyImpossible !== null)('a disk that does not confirm what it wa
     await poller.stop();
     await poller.verify(await trustOf(system), (await walkLog(system)).tree);
     await expectLogAsAcknowledged(system, load, extra);
-    const { problems, size, published } = await auditAtRest(system);
+    const { problems, incidents, size, published } = await auditAtRest(system);
     expect(problems).toEqual([]);
+    expect(incidents).toEqual([]);
     expect(published).toBe(size);
   });
 });

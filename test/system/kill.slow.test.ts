@@ -154,8 +154,9 @@ describe('a system whose processes are killed again and again under load', () =>
   });
 
   it('passes its own check', async () => {
-    const { problems, size, published } = await auditAtRest(system);
+    const { problems, incidents, size, published } = await auditAtRest(system);
     expect(problems).toEqual([]);
+    expect(incidents).toEqual([]);
     expect(published).toBe(size);
   });
 });

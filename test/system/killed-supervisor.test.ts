@@ -82,8 +82,9 @@ describe.skipIf(process.platform !== 'linux')('a supervisor that is killed', () 
 
   it('has lost and doubled nothing that was acknowledged, and the log passes its check', async () => {
     await expectLogAsAcknowledged(system, load);
-    const { problems, size, published } = await auditAtRest(system, () => up.stop());
+    const { problems, incidents, size, published } = await auditAtRest(system, () => up.stop());
     expect(problems).toEqual([]);
+    expect(incidents).toEqual([]);
     expect(published).toBe(size);
   });
 });

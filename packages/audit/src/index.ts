@@ -8,3 +8,12 @@ export {
   type OnProgress,
   problemsMax,
 } from './report.ts';
+export { auditSigner, type SignerAuditOptions, type SignerAuditParts } from './signer/audit-signer.ts';
+export type {
+  AbandonedBatch,
+  AuditCounts,
+  Incident,
+  IncidentKind,
+  RefusalCount,
+  SignerAuditReport,
+} from './signer/report.ts';

@@ -149,6 +149,7 @@ export class Ledger {
     const ledger = new Ledger(parts, await openLog(parts));
     await ledger.#governing.learn();
     if (ledger.#closed === null) {
+      await parts.signer.abandon({ index: ledger.size, cause: 'restarted' });
       await parts.signer.adoptTrustRoot(envelopesOf(ledger.#trust.versions));
       await ledger.#present('namespace');
       await ledger.#present('brake');

@@ -126,7 +126,7 @@ describe('a trust root with another authority', () => {
     // The signer starts anew, too, on the file that has both.
     const { world } = system;
     const keys = [...world.identity.keys.log, ...world.identity.keys.issuing, world.identity.keys.brake];
-    world.signer = startSigner(keys, world.mark, [first, second], world.now);
+    world.signer = startSigner(keys, world, [first, second], world.now);
     await system.restart({ trust: [first, second] });
     await system.ready();
     await stranded();

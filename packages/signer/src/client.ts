@@ -18,7 +18,7 @@ import {
   utf8,
 } from '@tallystick/core';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { type BatchToSign, batchRequest, unavailableReason } from './protocol/requests.ts';
+import { type Abandoned, type BatchToSign, batchRequest, unavailableReason } from './protocol/requests.ts';
 import type { SignedBatch } from './signer.ts';
 
 /** The signer cannot be reached, or went away before it answered: the outcome is unknown. */
@@ -99,6 +99,11 @@ export class SignerClient {
       return answer.attachments.subarray(at - length, at);
     });
     return { entries, promise: answer.attachments.subarray(at) };
+  }
+
+  /** Says that the log ends at an index, and what was signed for it and above is not used. */
+  async abandon({ index, cause }: Abandoned): Promise<void> {
+    await this.#ask({ op: 'abandon', index, cause });
   }
 
   /** Hands over a record of the namespace or its brake, so that it governs what is signed from now on. */

@@ -4,6 +4,18 @@ export { type Launch, signerLaunch } from './cell/launch.ts';
 export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
 export { createMark, type LoggedDocument } from './create-mark.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
+export { Journal, type JournalPosition } from './journal/journal.ts';
+export { JournalError } from './journal/journal-error.ts';
+export {
+  type AbandonCause,
+  encodeLine,
+  type JournalEvent,
+  type JournalLine,
+  leavesOf,
+  lineHash,
+  parseLine,
+} from './journal/lines.ts';
+export { readLines } from './journal/read-lines.ts';
 export {
   type AwsKmsPlace,
   type CloudDescription,
@@ -49,6 +61,7 @@ export {
 } from './keystore/token-description.ts';
 export { Mark, MarkError } from './mark.ts';
 export {
+  type Abandoned,
   type BatchToSign,
   type RecordToSign,
   type RefusalReason,

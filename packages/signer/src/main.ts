@@ -1,11 +1,11 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","origin","trustRoot"}, {"token":{"description","pinFile"}} where
- * the log key is in a PKCS#11 token, {"cloud":{"description","credentialFiles"}} where it is in a service (for Vault the
- * one file is its token's), and "socketFor":"group" where the server runs as another user of the signer's group.
- * Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens; alarms are JSON lines on stderr. SIGHUP
- * opens the keystore anew.
+ * Config: {"socket","keystore","passphraseFile","mark","journal","origin","trustRoot"},
+ * {"token":{"description","pinFile"}} where the log key is in a PKCS#11 token, {"cloud":{"description","credentialFiles"}}
+ * where it is in a service (for Vault the one file is its token's), and "socketFor":"group" where the server runs as
+ * another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens;
+ * alarms are JSON lines on stderr. SIGHUP opens the keystore anew.
  */
 import { readFileSync } from 'node:fs';
 import { parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
@@ -13,6 +13,7 @@ import { closeCell } from './cell/close-cell.ts';
 import { type CellFiles, demandOwnFiles, demandReopenedFiles } from './cell/files.ts';
 import { demandCell } from './cell/runtime.ts';
 import { Governance } from './governance.ts';
+import { Journal } from './journal/journal.ts';
 import { readCloudDescription } from './keystore/cloud-description.ts';
 import { CloudKeystore } from './keystore/cloud-keystore.ts';
 import { collectGarbage } from './keystore/collect-garbage.ts';
@@ -35,16 +36,23 @@ async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: signer <config.json>');
   const config = JSON.parse(readFileSync(file, 'utf8')) as SignerConfig;
+  if (config.journal === undefined)
+    throw new Error(`${file} names no journal: add "journal", the path of a file beside the mark`);
   demandCell({ withToken: config.token !== undefined });
   demandOwnFiles(file, config);
   using mark = Mark.open(config.mark, config.origin);
+  await using journal = Journal.open(config.journal, mark, () => Date.now());
   await using token = await openToken(config.token);
   using cloud = await openCloud(config.cloud);
   const held = [...(token?.keys ?? []), ...(cloud?.keys ?? [])];
-  const signer = await openSigner(config, mark, held);
+  const signer = await openSigner(config, { mark, journal }, held);
   reportReturned(signer);
   process.on('SIGHUP', () => reload(signer, config, held));
-  const alarmLine: ReportAlarm = (refusal) => printAlarm('signer_refused', refusal);
+  const alarmLine: ReportAlarm = (refusal) => {
+    journal.refused(refusal);
+    printAlarm('signer_refused', refusal);
+  };
+  if (journal.lost !== null) alarmLine(lostJournal(config.journal, journal.lost));
   const server = await listen(signer, config.socket, alarmLine, config.socketFor);
   closeCell(config);
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
@@ -52,8 +60,17 @@ async function main(): Promise<void> {
   server.close();
 }
 
+function lostJournal(file: string, lines: number): Parameters<ReportAlarm>[0] {
+  const message = `the journal ${file} was missing, and the mark remembers ${lines} lines of it: find it`;
+  return { reason: 'journal_lost', message, op: 'start' };
+}
+
 /** The keys are the signer's alone when this returns: what else referred to one would keep it in memory once it is destroyed. */
-async function openSigner(config: SignerConfig, mark: Mark, held: readonly KeystoreKey[]): Promise<Signer> {
+async function openSigner(
+  config: SignerConfig,
+  { mark, journal }: { mark: Mark; journal: Journal },
+  held: readonly KeystoreKey[],
+): Promise<Signer> {
   const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
   const versions = await verifyTrustChain(parseTrustRootFile(readFileSync(config.trustRoot, 'utf8')));
   const governance = new Governance(mark, versions);
@@ -64,8 +81,8 @@ async function openSigner(config: SignerConfig, mark: Mark, held: readonly Keyst
     clock,
     (message) => printAlarm('clock_differs', { message }),
   );
-  const parts = { mark, governance, witnesses };
-  return new Signer([...sealed.keys, ...held], parts, clock.now, sealed.destroyed);
+  const memory = { mark, governance, witnesses, journal };
+  return new Signer([...sealed.keys, ...held], memory, clock.now, sealed.destroyed);
 }
 
 /** A keystore from a backup may hold a key again that was destroyed. */

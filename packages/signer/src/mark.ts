@@ -1,7 +1,7 @@
 /**
- * The signer's memory: the newest checkpoint that its log key signed, the trust root that it is under, and the public
- * documents that govern its other keys. Kept outside the main database, so that no restored database can make it sign a second history, or with a
- * key whose range was ended.
+ * The signer's memory: the newest checkpoint that its log key signed, how far its journal was then, the trust root that it
+ * is under, and the public documents that govern its other keys. Kept outside the main database, so that no restored
+ * database can make it sign a second history, or with a key whose range was ended.
  *
  * A small SQLite file: its transaction makes the mark durable before a signature leaves, and its
  * exclusive lock keeps a second signer off the same mark, also after kill -9.
@@ -17,6 +17,7 @@ import {
   parseTrustRoot,
   type TrustRoot,
 } from '@tallystick/core';
+import type { JournalPosition } from './journal/journal.ts';
 
 export class MarkError extends Error {
   override readonly name = 'MarkError';
@@ -27,11 +28,13 @@ export class Mark {
   readonly #database: DatabaseSync;
   /** The newest checkpoint signed; durable before `advance` returns. */
   #checkpoint: Checkpoint;
+  #journal: JournalPosition | null;
 
-  private constructor(file: string, database: DatabaseSync, checkpoint: Checkpoint) {
+  private constructor(file: string, database: DatabaseSync, { journal, ...checkpoint }: MarkRow) {
     this.#file = file;
     this.#database = database;
     this.#checkpoint = checkpoint;
+    this.#journal = journal === null ? null : (JSON.parse(journal) as JournalPosition);
   }
 
   /** Makes the mark of a log that has no entries yet; refuses where there is one. */
@@ -42,9 +45,9 @@ export class Mark {
     const database = new DatabaseSync(file);
     database.exec('PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA');
     database.exec(
-      'CREATE TABLE mark (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT',
+      'CREATE TABLE mark (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, journal TEXT) STRICT',
     );
-    database.prepare('INSERT INTO mark VALUES (?, 0, ?)').run(origin, emptyRoot);
+    database.prepare('INSERT INTO mark VALUES (?, 0, ?, NULL)').run(origin, emptyRoot);
     database.close();
   }
 
@@ -66,6 +69,11 @@ export class Mark {
 
   get checkpoint(): Checkpoint {
     return this.#checkpoint;
+  }
+
+  /** How far the journal is known to have come; null where none has been seen. */
+  get journal(): JournalPosition | null {
+    return this.#journal;
   }
 
   /** The newest public document of a namespace that the signer took in. */
@@ -108,17 +116,34 @@ export class Mark {
   }
 
   /**
-   * Moves the mark; on disk before it returns. Throws MarkError where the disk does not confirm it: then the mark may
-   * stand at either place, which is harmless, since nothing may be signed.
+   * Moves the mark, and notes how far the journal has come; on disk before it returns. Throws MarkError where the disk
+   * does not confirm it: then the mark may stand at either place, which is harmless, since nothing may be signed.
    */
-  advance(checkpoint: Checkpoint): void {
-    const { size, root, origin } = checkpoint;
+  advance(checkpoint: Checkpoint, journal: JournalPosition | null): void {
+    const { size, origin } = checkpoint;
     if (origin !== this.#checkpoint.origin)
       throw new MarkError(`this is the mark of ${this.#checkpoint.origin}`);
     if (size < this.#checkpoint.size)
       throw new MarkError(`mark cannot go back: ${formatCheckpoint(checkpoint)}`);
+    this.#write(checkpoint, journal);
+    this.#checkpoint = checkpoint;
+    this.#journal = journal;
+  }
+
+  /** Notes how far the journal has come; as `advance`. */
+  rememberJournal(journal: JournalPosition): void {
+    this.#write(this.#checkpoint, journal);
+    this.#journal = journal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  #write({ size, root, origin }: Checkpoint, journal: JournalPosition | null): void {
+    const sql = 'UPDATE mark SET size = ?, root = ?, journal = ? WHERE origin = ?';
     try {
-      this.#database.prepare('UPDATE mark SET size = ?, root = ? WHERE origin = ?').run(size, root, origin);
+      this.#database.prepare(sql).run(size, root, journal && JSON.stringify(journal), origin);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new MarkError(
@@ -127,16 +152,16 @@ export class Mark {
         { cause: error },
       );
     }
-    this.#checkpoint = checkpoint;
-  }
-
-  [Symbol.dispose](): void {
-    this.#database.close();
   }
 }
 
+interface MarkRow extends Checkpoint {
+  /** JSON of a JournalPosition. */
+  journal: string | null;
+}
+
 /** Takes the lock and reads the row; throws MarkError saying what is wrong. */
-function hold(database: DatabaseSync, file: string, origin: string): Checkpoint {
+function hold(database: DatabaseSync, file: string, origin: string): MarkRow {
   try {
     database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=EXTRA; BEGIN EXCLUSIVE; COMMIT');
   } catch (error) {
@@ -144,7 +169,7 @@ function hold(database: DatabaseSync, file: string, origin: string): Checkpoint 
     const message = isBusy ? `another signer is using ${file}` : `${file} is damaged: it cannot be opened`;
     throw new MarkError(message, { cause: error });
   }
-  let row: Checkpoint | undefined;
+  let row: MarkRow | undefined;
   try {
     database.exec(
       `CREATE TABLE IF NOT EXISTS documents (
@@ -152,10 +177,19 @@ function hold(database: DatabaseSync, file: string, origin: string): Checkpoint 
        ) STRICT;
        CREATE TABLE IF NOT EXISTS trust (version INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT`,
     );
-    row = database.prepare('SELECT origin, size, root FROM mark').get() as unknown as Checkpoint | undefined;
+    addJournalColumn(database);
+    const sql = 'SELECT origin, size, root, journal FROM mark';
+    row = database.prepare(sql).get() as unknown as MarkRow | undefined;
   } catch (error) {
     throw new MarkError(`${file} is damaged: it holds no mark`, { cause: error });
   }
   if (row?.origin !== origin) throw new MarkError(`${file} is the mark of another log`);
   return row;
+}
+
+/** Marks of before the journal have none. */
+function addJournalColumn(database: DatabaseSync): void {
+  const sql = "SELECT count(*) AS found FROM pragma_table_info('mark') WHERE name = 'journal'";
+  const { found } = database.prepare(sql).get() as { found: number };
+  if (found === 0) database.exec('ALTER TABLE mark ADD COLUMN journal TEXT');
 }

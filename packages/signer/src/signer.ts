@@ -8,6 +8,7 @@ import {
   allPaths,
   type BrakeDocument,
   type Checkpoint,
+  concatBytes,
   type Envelope,
   type EnvelopeSignature,
   encodeAttestation,
@@ -22,6 +23,7 @@ import {
   leafHash,
   type NoteSignature,
   type PromiseStatement,
+  parseRecordEntry,
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
@@ -29,13 +31,14 @@ import {
   verifyConsistency,
 } from '@tallystick/core';
 import type { Governance } from './governance.ts';
+import type { Journal } from './journal/journal.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import type { DestroyedKey } from './keystore/sealed-file.ts';
 import { SigningKey } from './keystore/signing-key.ts';
 import { isSameLog, type LogKeys, logKeysOf, logLines } from './log-keys.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, RateLimiter, rightsFor, type SigningRight } from './policy.ts';
-import { type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
+import { type Abandoned, type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 import type { WitnessWatch } from './witness-watch.ts';
 
 /** Envelopes, as bytes: one entry per record in order, and the promise over all of them. */
@@ -55,6 +58,14 @@ export interface SignerDescription {
   brakes: BrakeDocument[];
 }
 
+/** What a signer remembers beyond its process. */
+export interface SignerMemory {
+  mark: Mark;
+  governance: Governance;
+  witnesses: WitnessWatch;
+  journal: Journal;
+}
+
 export class Signer {
   #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
@@ -67,6 +78,7 @@ export class Signer {
   readonly #mark: Mark;
   readonly #governance: Governance;
   readonly #witnesses: WitnessWatch;
+  readonly #journal: Journal;
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
@@ -76,7 +88,7 @@ export class Signer {
    */
   constructor(
     keys: readonly KeystoreKey[],
-    { mark, governance, witnesses }: { mark: Mark; governance: Governance; witnesses: WitnessWatch },
+    { mark, governance, witnesses, journal }: SignerMemory,
     now: () => number,
     destroyed: readonly DestroyedKey[] = [],
   ) {
@@ -84,6 +96,8 @@ export class Signer {
     this.#logKeys = this.#take(keys, destroyed);
     this.#mark = mark;
     this.#witnesses = witnesses;
+    this.#journal = journal;
+    journal.keys(this.#keys);
     this.#rate = new RateLimiter(now);
     this.#now = now;
   }
@@ -93,6 +107,7 @@ export class Signer {
     if (!isSameLog(logKeysOf(keys), this.#logKeys))
       throw new Error('the keystore has other log keys than before');
     this.#take(keys, destroyed);
+    this.#journal.keys(this.#keys);
   }
 
   /** Key ids of keys that were destroyed and came back with the keystore, from a backup. None of them is used. */
@@ -147,9 +162,15 @@ export class Signer {
     this.#keys.some(({ publicKey }) => keyFingerprintText(publicKey) === id);
 
   /** As `Governance.adopt`. */
-  adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
+  async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
     const known = [...this.#keys, ...this.#destroyed].map(({ publicKey }) => publicKey);
-    return this.#governance.adopt(entry, document, known);
+    await this.#governance.adopt(entry, document, known);
+    await this.#journal.adopted(parseRecordEntry(entry).record, leafHash(entry));
+  }
+
+  /** As `Journal.abandon`. */
+  abandon(abandoned: Abandoned): Promise<void> {
+    return this.#journal.abandon(abandoned);
   }
 
   /** A published checkpoint, as WitnessWatch.take. */
@@ -200,9 +221,11 @@ export class Signer {
     const payload = encodeAttestation({ origin, at: formatInstant(this.#now()), size, root, keys });
     const message = preAuthEncoding(payloadType, payload);
     const signing = new Set([this.#logKeys.ed25519, ...keys.flatMap(({ key }) => key ?? [])]);
-    const signatures = await Promise.all(
-      [...signing].map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) })),
-    );
+    const made = [...signing].map(async (key) => ({ keyid: key.keyid, sig: await key.sign(message) }));
+    const [signatures] = await Promise.all([
+      Promise.all(made),
+      this.#journal.attested([...signing].map(({ keyid }) => keyid)),
+    ]);
     return encodeEnvelope({ payload, payloadType, signatures });
   }
 
@@ -213,15 +236,24 @@ export class Signer {
     const { size } = this.#mark.checkpoint;
     if (index < size)
       throw new SignerRefusal('rollback', `the log has ${size} entries: none is to come at ${index}`);
-    const entries = this.signRecords(records, index).map(encodeEnvelope);
+    const envelopes = this.signRecords(records, index);
+    const entries = envelopes.map(encodeEnvelope);
     const { origin } = this.#mark.checkpoint;
-    const { root } = allPaths(entries.map(leafHash));
-    const statement = { origin, index, count: entries.length, root, publishBy };
-    const promise = encodeEnvelope({
-      payload: encodePromise(statement),
-      payloadType: payloadTypes.promise,
-      signatures: [await this.signPromise(statement)],
-    });
+    const leaves = entries.map(leafHash);
+    const statement = { origin, index, count: entries.length, root: allPaths(leaves).root, publishBy };
+    const keyids = [...new Set(envelopes.flatMap(({ signatures }) => signatures.map(({ keyid }) => keyid)))];
+    // In the order in which batches come in, and on its way to the disk while this one and the next are signed.
+    const [signed] = await Promise.all([
+      this.#promise(statement),
+      this.#journal.batch({
+        index,
+        leaves: concatBytes(...leaves),
+        keyids: [...keyids, this.#logKeys.ed25519.keyid],
+        publishBy,
+      }),
+    ]);
+    const payload = encodePromise(statement);
+    const promise = encodeEnvelope({ payload, payloadType: payloadTypes.promise, signatures: [signed] });
     return { entries, promise };
   }
 
@@ -230,6 +262,11 @@ export class Signer {
     this.#witnesses.demandMark();
     if (statement.origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'promise of another log');
+    const [signed] = await Promise.all([this.#promise(statement), this.#journal.promise(statement)]);
+    return signed;
+  }
+
+  async #promise(statement: PromiseStatement): Promise<EnvelopeSignature> {
     const message = preAuthEncoding(payloadTypes.promise, encodePromise(statement));
     const { ed25519 } = this.#logKeys;
     return { keyid: ed25519.keyid, sig: await ed25519.sign(message) };
@@ -241,7 +278,11 @@ export class Signer {
    */
   async signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]> {
     this.#moveMark(checkpoint, proof);
-    return logLines(this.#logKeys, checkpoint, Math.floor(this.#now() / 1000));
+    const [lines] = await Promise.all([
+      logLines(this.#logKeys, checkpoint, Math.floor(this.#now() / 1000)),
+      this.#journal.checkpoint(checkpoint),
+    ]);
+    return lines;
   }
 
   /**
@@ -261,7 +302,7 @@ export class Signer {
     this.#checkGrowth(mark, checkpoint, proof);
     if (checkpoint.size > mark.size) {
       this.#witnesses.demandConfirmed(mark);
-      this.#mark.advance(checkpoint);
+      this.#mark.advance(checkpoint, this.#journal.position);
     }
     this.#witnesses.signing(checkpoint);
   }

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
 import type { SocketAudience } from './cell/files.ts';
 import { SocketGuard } from './cell/socket-guard.ts';
+import { JournalError } from './journal/journal-error.ts';
 import { KeystoreError } from './keystore/keystore-error.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
 import { parseRequest, SignerRefusal, unavailableReason } from './protocol/requests.ts';
@@ -108,7 +109,7 @@ function answer(signer: Signer, frame: Frame, alarm: ReportAlarm): Promise<Buffe
 
 function refusalReason(error: unknown): string {
   if (error instanceof SignerRefusal) return error.reason;
-  if (error instanceof KeystoreError) return unavailableReason;
+  if (error instanceof KeystoreError || error instanceof JournalError) return unavailableReason;
   return error instanceof IntegrityError ? 'malformed' : 'internal';
 }
 
@@ -133,6 +134,9 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
       const { entries, promise } = await signer.signBatch(request.batch);
       return encodeFrame({ id, lengths: entries.map(({ length }) => length) }, [...entries, promise]);
     }
+    case 'abandon':
+      await signer.abandon(request.abandoned);
+      return encodeFrame({ id });
     case 'adopt':
       await signer.adopt(request.entry, request.document);
       return encodeFrame({ id });

@@ -91,7 +91,7 @@ describe('a signer', () => {
   });
 });
 
-const names = ['keystore', 'passphraseFile', 'mark', 'config'] as const;
+const names = ['keystore', 'passphraseFile', 'mark', 'journal', 'config'] as const;
 const pathOf = (name: (typeof names)[number]): string =>
   name === 'config' ? files.configFile : files.config[name];
 
@@ -197,9 +197,9 @@ describe('what is asked of a file', () => {
     const config = { ...files.config, socketFor: 'group' } as const;
     const isShared = (socket: string): number[] =>
       fileDemands(files.configFile, { ...config, socket }).map(({ shared }) => shared);
-    expect(isShared('run-of-its-own/signer.sock')).toEqual([0, 0, 0, 0, 0o044, 0, 0, 0, 0, 0o050]);
+    expect(isShared('run-of-its-own/signer.sock')).toEqual([0, 0, 0, 0, 0, 0o044, 0, 0, 0, 0, 0o050]);
     // Beside the mark the socket stays as closed as the mark.
-    expect(isShared(files.config.socket)).toEqual([0, 0, 0, 0, 0o044, 0, 0, 0, 0, 0]);
+    expect(isShared(files.config.socket)).toEqual([0, 0, 0, 0, 0, 0o044, 0, 0, 0, 0, 0]);
     const shared = { ...demand, shared: 0o050 };
     expect(fileProblem(shared, { ...right, mode: 0o750 }, 7)).toBeNull();
     for (const mode of [0o770, 0o720, 0o701, 0o755])

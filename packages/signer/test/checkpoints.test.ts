@@ -18,6 +18,7 @@ import {
 } from '@tallystick/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Journal } from '../src/journal/journal.ts';
 import { Mark } from '../src/mark.ts';
 import type { Signer } from '../src/signer.ts';
 import {
@@ -77,11 +78,12 @@ describe('the log key', () => {
   });
 
   it('has the mark on disk before the signature leaves, and refuses the same after a restart', async () => {
-    const { signer, mark, keys, markFile } = signerWith();
+    const { signer, mark, keys, markFile, journalFile } = signerWith();
     await signer.signCheckpoint(log.checkpoint(20), []);
     mark[Symbol.dispose]();
     using reopened = Mark.open(markFile, origin);
-    const restarted = signerOn(reopened, keys);
+    await using journal = Journal.open(journalFile, reopened, () => 0);
+    const restarted = signerOn(reopened, keys, { journal });
     await expect(restarted.signCheckpoint(log.checkpoint(19), [])).rejects.toThrow(
       /had 20 entries and now has 19/,
     );

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { keyFingerprintText } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Journal } from '../src/journal/journal.ts';
 import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
 import type { Signer } from '../src/signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { licenseToSign, origin, signerOn } from './support/signing.ts';
+import { at, licenseToSign, origin, signerOn } from './support/signing.ts';
 import { brakeWith, listed, namespaceWith, TestTrust, toSign } from './support/trust.ts';
 
 const issuing = ['product', 'plan', 'customer', 'license'] as const;
@@ -32,7 +33,8 @@ beforeEach(() => {
 /** Runs with a signer that was started anew on what the one before left behind. */
 async function withSigner<T>(work: (signer: Signer) => T | Promise<T>): Promise<T> {
   using mark = Mark.open(file, origin);
-  return await work(signerOn(mark, keys, { trust }));
+  await using journal = Journal.open(`${file}.journal`, mark, () => Date.parse(at));
+  return await work(signerOn(mark, keys, { trust, journal }));
 }
 
 const both = () =>

@@ -9,6 +9,7 @@ import {
   parseTrustRoot,
 } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Journal } from '../src/journal/journal.ts';
 import { noLimits } from '../src/keystore/keystore-key.ts';
 import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
@@ -42,7 +43,8 @@ beforeEach(() => {
 /** Runs with a signer that was started anew on what the one before left behind. */
 async function withSigner<T>(work: (signer: Signer) => T | Promise<T>): Promise<T> {
   using mark = Mark.open(file, origin);
-  return await work(signerOn(mark, keys, { trust }));
+  await using journal = Journal.open(`${file}.journal`, mark, () => Date.parse(at));
+  return await work(signerOn(mark, keys, { trust, journal }));
 }
 
 const both = () =>

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { formatTrustRootFile } from '@tallystick/core';
@@ -74,6 +74,20 @@ describe('the signer process', () => {
     await client[Symbol.asyncDispose]();
   });
 
+  it('without its journal begins another, and raises an alarm where the mark remembers one', async () => {
+    rmSync(config.journal);
+    const running = await runUntilListening();
+    await using client = new SignerClient(config.socket);
+    const records = [{ record: record('plan.created'), content: null }];
+    await client.signBatch({ index: 0, publishBy: at, records });
+    const [first = ''] = readFileSync(config.journal, 'utf8').split('\n');
+    expect(JSON.parse(first)).toMatchObject({ op: 'begun', by: 'signer', lost: 1 });
+    expect(JSON.parse(running.output.stderr)).toMatchObject({
+      alarm: 'signer_refused',
+      reason: 'journal_lost',
+    });
+  });
+
   it('does not start twice on one mark', async () => {
     await runUntilListening();
     files.configure({ socket: join(directory, 'other.sock') });
@@ -127,6 +141,11 @@ describe('the signer process', () => {
       /there is no folder .*none: run mkdir/,
     ],
     ['a config that is not JSON', () => writeFileSync(configFile, '{'), /JSON/],
+    [
+      'a config that names no journal',
+      () => writeFileSync(configFile, JSON.stringify({ ...config, journal: undefined })),
+      /names no journal: add "journal", the path of a file beside the mark/,
+    ],
     ['no config', () => rmSync(configFile), /ENOENT/],
   ];
   function write(changes: Partial<typeof config>): void {

@@ -41,7 +41,7 @@ describe('a mark', () => {
     {
       using mark = Mark.open(file, origin);
       expect(shown(mark)).toEqual([origin, 0, hex(emptyRoot)]);
-      for (const size of [3, 4, 4, 90]) mark.advance(at(size));
+      for (const size of [3, 4, 4, 90]) mark.advance(at(size), null);
       expect(shown(mark)).toEqual(expected(90));
     }
     using mark = Mark.open(file, origin);
@@ -71,9 +71,9 @@ describe('a mark', () => {
   it('never goes back', () => {
     {
       using mark = Mark.open(file, origin);
-      mark.advance(at(8));
-      expect(() => mark.advance(at(7))).toThrow(/cannot go back/);
-      expect(() => mark.advance({ origin, size: 0, root: emptyRoot })).toThrow(/cannot go back/);
+      mark.advance(at(8), null);
+      expect(() => mark.advance(at(7), null)).toThrow(/cannot go back/);
+      expect(() => mark.advance({ origin, size: 0, root: emptyRoot }, null)).toThrow(/cannot go back/);
       expect(shown(mark)).toEqual(expected(8));
     }
     using mark = Mark.open(file, origin);

@@ -151,7 +151,7 @@ describe('a mark', () => {
     const file = join(scratchDirectory(), 'mark.db');
     Mark.create(file, origin);
     using mark = Mark.open(file, origin);
-    expect(() => mark.advance({ origin: 'tally.example/other', size: 3, root: zeroSalt })).toThrow();
+    expect(() => mark.advance({ origin: 'tally.example/other', size: 3, root: zeroSalt }, null)).toThrow();
   });
 });
 

@@ -60,6 +60,7 @@ describe('the units for systemd', () => {
     keystore: '/etc/tallystick-signer/online.sealed',
     passphraseFile: '/etc/tallystick-signer/online.passphrase',
     mark: '/var/lib/tallystick-signer/mark.db',
+    journal: '/var/lib/tallystick-signer/journal',
     trustRoot: '/etc/tallystick-signer/trust-root.json',
   };
   const token = {

@@ -81,7 +81,7 @@ describe('a signer that starts on a mark that is not empty', () => {
 
   it('that was put back signs no second history, though mark and database fit each other', async () => {
     const put = newMark();
-    put.advance(log.checkpoint(10));
+    put.advance(log.checkpoint(10), null);
     await publishAndShow(startOn(newMark()), 20, 0);
     const signer = startOn(put);
     // The cosigners know more, so nobody gets a fresh cosignature for the old state.
@@ -93,7 +93,7 @@ describe('a signer that starts on a mark that is not empty', () => {
   it('that was put back signs nothing at all once it is shown what was published', async () => {
     const note = await publishAndShow(startOn(newMark()), 20, 0);
     const put = newMark();
-    put.advance(log.checkpoint(10));
+    put.advance(log.checkpoint(10), null);
     const signer = startOn(put);
     await expect(signer.witnessed(note)).rejects.toEqual(refused('mark_behind'));
     await expect(signer.signCheckpoint(log.checkpoint(10), [])).rejects.toEqual(refused('mark_behind'));
@@ -103,7 +103,7 @@ describe('a signer that starts on a mark that is not empty', () => {
   it('with another history of the same size than what was published signs nothing', async () => {
     const note = await publishAndShow(startOn(newMark()), 20, 0);
     const forked = newMark();
-    forked.advance(other.checkpoint(20));
+    forked.advance(other.checkpoint(20), null);
     await expect(startOn(forked).witnessed(note)).rejects.toEqual(refused('mark_behind'));
   });
 });

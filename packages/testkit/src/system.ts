@@ -34,6 +34,7 @@ import {
 import {
   createMark,
   Governance,
+  Journal,
   type KeystoreKey,
   Mark,
   Signer,
@@ -66,6 +67,7 @@ export interface TestWorld {
   projections: Projections;
   signer: Signer;
   mark: Mark;
+  journal: Journal;
   directory: string;
   options: TestSystemOptions;
   now: () => number;
@@ -103,14 +105,21 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
   const markFile = join(directory, 'mark.db');
   await createMark(markFile, parseTrustRoot(identity.trustRoot), documents);
   const mark = Mark.open(markFile, origin);
+  const journal = Journal.open(join(directory, 'journal'), mark, now);
   return {
     identity,
     trust: parseTrustRoot(identity.trustRoot),
     cosigners,
     store,
     projections: options.projections ?? new Projections(':memory:'),
-    signer: startSigner(onlineKeys(identity.keys), mark, [parseTrustRoot(identity.trustRoot)], now),
+    signer: startSigner(
+      onlineKeys(identity.keys),
+      { mark, journal },
+      [parseTrustRoot(identity.trustRoot)],
+      now,
+    ),
     mark,
+    journal,
     directory,
     options,
     now,
@@ -120,7 +129,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
 /** A signer on a mark, as its process begins: at first, and after each "restart". */
 export function startSigner(
   keys: readonly KeystoreKey[],
-  mark: Mark,
+  { mark, journal }: Pick<TestWorld, 'mark' | 'journal'>,
   versions: readonly TrustRoot[],
   now: () => number,
 ): Signer {
@@ -133,7 +142,7 @@ export function startSigner(
     clock,
     () => {},
   );
-  return new Signer(keys, { mark, governance, witnesses }, now);
+  return new Signer(keys, { mark, governance, witnesses, journal }, now);
 }
 
 /** Opens the ledger of a world: at first, and after each "restart". */
@@ -146,6 +155,7 @@ export async function openLedger(
   const direct: LedgerParts['signer'] = {
     markSize: async () => signer.describe().mark.size,
     signBatch: async (batch) => signer.signBatch(batch),
+    abandon: (abandoned) => signer.abandon(abandoned),
     adopt: (entry, document) => signer.adopt(entry, document),
     adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
     signPromise: async (statement) => signer.signPromise(statement),
@@ -176,7 +186,8 @@ export async function openLedger(
   return { ledger, events };
 }
 
-export function closeWorld(world: TestWorld): void {
+export async function closeWorld(world: TestWorld): Promise<void> {
+  await world.journal[Symbol.asyncDispose]();
   world.mark[Symbol.dispose]();
   rmSync(world.directory, { recursive: true, force: true });
 }
@@ -248,6 +259,6 @@ export class TestSystem {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.ledger[Symbol.asyncDispose]();
-    closeWorld(this.world);
+    await closeWorld(this.world);
   }
 }

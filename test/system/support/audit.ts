@@ -1,7 +1,7 @@
-/** The product's own check of a whole system, at rest: store, projections and the signer's mark. */
+/** The product's own checks of a whole system, at rest: store, projections, and the signer's mark and journal. */
 import { createHmac, createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type FsckReport, fsck } from '@tallystick/audit';
+import { auditSigner, type FsckReport, fsck, type Incident } from '@tallystick/audit';
 import { decodeBase64, type PublicKey } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
 import { Mark } from '@tallystick/signer';
@@ -12,7 +12,7 @@ import type { RealSystem } from './real-system.ts';
 export async function auditAtRest(
   system: RealSystem,
   stop: () => Promise<void> = () => system.down(),
-): Promise<FsckReport> {
+): Promise<FsckReport & { incidents: Incident[] }> {
   const { keys } = (await system.public('GET', '/trust/acme/keys')).json as {
     keys: { alg: string; key: string }[];
   };
@@ -35,5 +35,8 @@ export async function auditAtRest(
     },
     mark: mark.checkpoint,
   };
-  return await fsck(parts, { all: true, now: Math.floor(Date.now() / 1000), workers: 0 });
+  const report = await fsck(parts, { all: true, now: Math.floor(Date.now() / 1000), workers: 0 });
+  const { origin } = trust.log;
+  const journaled = { store, origin, journal: layout.signer.journal, known: mark.journal };
+  return { ...report, incidents: (await auditSigner(journaled, { all: true })).incidents };
 }

@@ -69,7 +69,10 @@ function tryToWrite(file: number, part: Buffer): boolean {
   }
 }
 
-/** A process whose every fsync and fdatasync fails with EIO. The data is written all the same, as on a real disk. */
+/**
+ * A process whose every fsync and fdatasync fails with EIO. The data is written all the same, as on a real disk. A file
+ * that is written with O_DSYNC has its writes fail instead.
+ */
 export class FailingSync {
   readonly #tracer: ChildProcess;
   readonly #ended: Promise<unknown>;
@@ -92,10 +95,12 @@ export class FailingSync {
     }
   }
 
-  /** Resolves when the first sync from now on will fail. */
-  static async begin(pid: number): Promise<FailingSync> {
-    const calls = 'fsync,fdatasync';
-    const options = ['-f', '-e', `trace=${calls}`, '-e', `inject=${calls}:error=EIO`, '-p', String(pid)];
+  /** Resolves when the first sync from now on will fail, or, with `file`, the first write to that one. */
+  static async begin(pid: number, file?: string): Promise<FailingSync> {
+    const calls = file === undefined ? 'fsync,fdatasync' : 'pwrite64';
+    const concerned = file === undefined ? [] : ['-P', file];
+    const injected = ['-e', `trace=${calls}`, '-e', `inject=${calls}:error=EIO`];
+    const options = ['-f', ...injected, ...concerned, '-p', String(pid)];
     const tracer = spawn('strace', options, { stdio: ['ignore', 'ignore', 'pipe'] });
     const failing = new FailingSync(tracer);
     await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,7 @@
 /** The verbs of `tally`, in the order of its help. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
@@ -35,6 +36,7 @@ export const registrations: readonly Registration[] = [
   registerVerify,
   registerInspect,
   registerFsck,
+  registerAudit,
   registerRebuild,
   registerSigner,
   registerRoot,

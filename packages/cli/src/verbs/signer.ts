@@ -54,7 +54,7 @@ async function forwardMark(session: Session, dryRun: boolean): Promise<MarkMoved
     throw integrity(`the first ${size} entries of the log are not the ones that the signer signed`);
   }
   const moved = published.size > size;
-  if (moved && !dryRun) mark.advance(published);
+  if (moved && !dryRun) mark.advance(published, mark.journal);
   return { before: size, published: published.size, moved, dryRun };
 }
 

@@ -182,6 +182,15 @@ export interface RecordToSign {
   content: { salt: Uint8Array; document: Uint8Array } | null;
 }
 
+/** What the signer is given of a batch. */
+export interface BatchToSign {
+  records: readonly RecordToSign[];
+  /** Log index of the first record. */
+  index: number;
+  /** The instant that the promise names. */
+  publishBy: string;
+}
+
 export function recordToSign({ record, content: { salt, document } }: PendingRecord): RecordToSign {
   const isJudged = /^(?:license|brake)\./.test(record.type) && salt !== null && document !== null;
   return { record, content: isJudged ? { salt, document } : null };

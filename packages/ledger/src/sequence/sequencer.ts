@@ -16,14 +16,15 @@ import { revisionRows } from '../projections/projections.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
+import { type AbandonCause, Abandonment, type AbandonSigner } from './abandonment.ts';
 import {
   assemble,
   type Batch,
+  type BatchToSign,
   batchPromise,
   type Committed,
   committedOf,
   notCommitted,
-  type RecordToSign,
   recordToSign,
   type SignedBatch,
   type Submission,
@@ -34,13 +35,8 @@ import { type Outcome, Requests } from './requests.ts';
 import type { ViewSources } from './view.ts';
 
 /** What the sequencer asks of the signer. */
-export interface BatchSigner {
-  /** `index` is the log index of the first record, `publishBy` the instant that the promise names. */
-  signBatch(batch: {
-    records: readonly RecordToSign[];
-    index: number;
-    publishBy: string;
-  }): Promise<SignedBatch>;
+export interface BatchSigner extends AbandonSigner {
+  signBatch(batch: BatchToSign): Promise<SignedBatch>;
 }
 
 export interface SequencerParts {
@@ -91,8 +87,9 @@ export class Sequencer {
   #committedBatch = 0;
   /** Batches from here on were decided on something that failed. */
   #failedFrom: number | null = null;
-  /** True where that was a refusal of the signer: nothing is wrong with what was decided after it. */
-  #isRefusal = false;
+  /** Why. Where it was a refusal of the signer, nothing is wrong with what was decided after it. */
+  #failure: AbandonCause = 'commit_failed';
+  readonly #abandonment: Abandonment;
   #halted: LedgerError | null = null;
   #isStopping = false;
   /** True once nothing is carried out any more. */
@@ -104,6 +101,7 @@ export class Sequencer {
   /** @param lastAt the newest time written into the log, in milliseconds */
   constructor(parts: SequencerParts, lastAt: number) {
     this.#parts = parts;
+    this.#abandonment = new Abandonment(parts);
     this.#requests = new Requests({
       store: parts.store,
       reader: parts.reader,
@@ -168,7 +166,7 @@ export class Sequencer {
   whileQuiet<T>(work: () => Promise<T>): Promise<T> {
     if (this.#hasEnded) return Promise.reject(new LedgerError('stopping', 'the server is stopping'));
     return new Promise((resolve, reject) => {
-      this.#quiet.push(() => work().then(resolve, reject));
+      this.#quiet.push(() => this.#abandonment.before(work).then(resolve, reject));
       this.#wake();
     });
   }
@@ -257,6 +255,7 @@ export class Sequencer {
     await this.#commits;
     if (this.#failedFrom !== null) {
       this.#overlay.dropFrom(this.#failedFrom);
+      this.#abandonment.note(this.#failure);
       this.#failedFrom = null;
       this.#nextIndex = this.#parts.state.size;
       this.#queue.unshift(...this.#again.splice(0));
@@ -283,6 +282,7 @@ export class Sequencer {
     const { signer, publishBy, governing } = this.#parts;
     for (const { applied } of batch.records) governing.signing(applied.current.document);
     const records = batch.records.map(recordToSign);
+    await this.#abandonment.tell();
     assemble(batch, await signer.signBatch({ records, index: batch.base, publishBy: publishBy() }));
   }
 
@@ -305,7 +305,7 @@ export class Sequencer {
       for (const answer of batch.answers) answer.resolve(promise);
     } catch (error) {
       this.#failedFrom ??= batch.number;
-      this.#isRefusal = false;
+      this.#failure = 'commit_failed';
       const failure = error instanceof LedgerError ? error : notCommitted(error);
       for (const answer of batch.answers) answer.reject(failure);
     } finally {
@@ -332,11 +332,11 @@ export class Sequencer {
     const isRefused = refusal !== null && refusal.name !== 'SignerUnavailable';
     if (this.#failedFrom === null) {
       this.#failedFrom = batch.number;
-      this.#isRefusal = isRefused;
+      this.#failure = isRefused ? 'signer_refused' : 'signer_lost';
     }
     if (isRefused && batch.answers.length > 1) {
       this.#again.push(...batch.answers.map((answer) => answer.again(true)));
-    } else if (refusal === null && this.#isRefusal && this.#halted === null) {
+    } else if (refusal === null && this.#failure === 'signer_refused' && this.#halted === null) {
       this.#again.push(...batch.answers.map((answer) => answer.again(false)));
     } else {
       for (const answer of batch.answers) answer.reject(notCommitted(refusal));

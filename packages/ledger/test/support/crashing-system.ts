@@ -143,7 +143,7 @@ export class CrashingSystem {
       await Promise.race([ended, after(1000)]);
       projections[Symbol.dispose]();
     }
-    closeWorld(this.world);
+    await closeWorld(this.world);
     if (!isEnded) throw new Error('the ledger does not end');
   }
 
@@ -165,6 +165,7 @@ export class CrashingSystem {
     return {
       markSize: () => ask('markSize', null, () => signer.describe().mark.size),
       signBatch: (batch) => ask('signBatch', batch, () => signer.signBatch(batch)),
+      abandon: (abandoned) => ask('abandon', abandoned, () => signer.abandon(abandoned)),
       adopt: (entry, document) => ask('adopt', document, () => signer.adopt(entry, document)),
       adoptTrustRoot: (envelopes) => ask('adoptTrustRoot', envelopes, () => signer.adoptTrustRoot(envelopes)),
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),

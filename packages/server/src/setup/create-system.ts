@@ -11,13 +11,14 @@ import {
   base64,
   formatTrustRootFile,
   formatVerifierKey,
+  LogTree,
   type NamespaceDocument,
   parseTrustRoot,
   type QuorumContent,
   type TrustRoot,
 } from '@tallystick/core';
-import { SqliteStore } from '@tallystick/ledger';
-import { createMark } from '@tallystick/signer';
+import { SqliteStore, type Store } from '@tallystick/ledger';
+import { createMark, Journal, Mark } from '@tallystick/signer';
 import { createKeys, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
 import { bootstrapIdentity, createIdentity, type Identity, type SystemAlgorithms } from './identity.ts';
@@ -167,6 +168,17 @@ async function writeLedger(layout: Layout, identity: Identity, options: CreateSy
   const who = { kind: 'system', id: 'init' };
   const documents = await bootstrapIdentity(store, identity, { random: randomBytes, now: options.now, who });
   await createMark(layout.signer.mark, parseTrustRoot(identity.trustRoot), documents);
+  await createJournal(layout, store, options);
+}
+
+/** It begins behind the entries that are signed here: everything that follows is the signer's to answer for. */
+async function createJournal(layout: Layout, store: Store, options: CreateSystemOptions): Promise<void> {
+  const { origin, now } = options;
+  const tree = new LogTree();
+  for (const { leaf } of await store.leaves(0, await store.size())) tree.append(leaf);
+  using mark = Mark.open(layout.signer.mark, origin);
+  const begin = { origin, size: tree.size, root: tree.root() };
+  Journal.create(layout.signer.journal, begin, mark, () => now);
 }
 
 function initCosigners(layout: Layout, names: readonly NamedCosigner[], trust: TrustRoot): void {

@@ -34,7 +34,7 @@ export interface Layout {
     /** Written by the server, beside its store. */
     publicKeys: string;
   };
-  signer: { mark: string; socket: string };
+  signer: { mark: string; journal: string; socket: string };
   /** Configurations that the supervisor writes at each start. */
   run: string;
   cosigner(name: string): { directory: string; key: string; state: string };
@@ -69,7 +69,7 @@ export function layoutOf(directory: string): Layout {
       projections: at('ledger', 'projections.db'),
       publicKeys: at('ledger', 'public-keys.json'),
     },
-    signer: { mark: at('signer', 'mark.db'), socket: socketPath(root) },
+    signer: { mark: at('signer', 'mark.db'), journal: at('signer', 'journal'), socket: socketPath(root) },
     run: at('run'),
     cosigner: (name) => ({ directory: at(name), key: at(name, 'cosigner.key'), state: at(name, 'state.db') }),
   };

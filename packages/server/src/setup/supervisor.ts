@@ -263,6 +263,7 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     keystore: layout.keys.online,
     passphraseFile: layout.secrets.onlinePassphrase,
     mark: layout.signer.mark,
+    journal: layout.signer.journal,
     trustRoot: layout.trustRoot,
     ...(system.tokenPinFile && {
       token: { description: layout.keys.token, pinFile: system.tokenPinFile },

@@ -9,6 +9,8 @@ export interface CellFiles {
   keystore: string;
   passphraseFile: string;
   mark: string;
+  /** Of what it signed and refused. Made where it is missing. */
+  journal: string;
   /** Public: whoever else changed it would name other authorities. */
   trustRoot: string;
   /** Where the log key is in a PKCS#11 token. */
@@ -53,7 +55,7 @@ export function reopenedFiles({ keystore, passphraseFile }: CellFiles): string[]
 
 /** Files whose folders are looked at as well. */
 export function guardedFiles(configFile: string, files: CellFiles): string[] {
-  return [resolve(configFile), ...reopenedFiles(files), resolve(files.mark)];
+  return [resolve(configFile), ...reopenedFiles(files), resolve(files.mark), resolve(files.journal)];
 }
 
 /** Files that may lie anywhere. */

@@ -22,7 +22,7 @@ export function isFlagOfCell(flag: string): boolean {
 
 /**
  * Flags for Node: no child process, worker, WASI or debugger; reading from the given code, the signer's files and
- * their folders; writing beside the mark and the socket. The folders are read to check their modes, and given up once
+ * their folders; writing beside the mark, the journal and the socket. The folders are read to check their modes, and given up once
  * the keys are open. Native code is let in where a token needs its library; Node's permissions do not bind it.
  *
  * Where Node can deny the network, its permission covers local sockets too: so it is allowed here, and given up once
@@ -31,7 +31,7 @@ export function isFlagOfCell(flag: string): boolean {
 export function cellFlags(configFile: string, files: CellFiles, code: readonly string[]): string[] {
   const socketFolder = dirname(resolve(files.socket));
   const guarded = guardedFiles(configFile, files);
-  const written = new Set([dirname(resolve(files.mark)), socketFolder]);
+  const written = new Set([dirname(resolve(files.mark)), dirname(resolve(files.journal)), socketFolder]);
   const named = [...guarded, ...scatteredFiles(files)].filter((path) => !liesIn(socketFolder, path));
   const folders = new Set([...code, ...ownProcess, ...guarded.map((path) => dirname(path)), ...written]);
   const withNamed = new Set([...folders].filter((folder) => named.some((path) => liesIn(folder, path))));

@@ -20,6 +20,7 @@ import {
   type PromiseStatement,
   parseInstant,
 } from '@tallystick/core';
+import { type AbandonCause, abandonCauses, oneOf } from '../journal/lines.ts';
 
 /** A record to sign, and for license records the document that it commits to. */
 export interface RecordToSign {
@@ -37,10 +38,18 @@ export interface BatchToSign {
   publishBy: string;
 }
 
+/** What a server says of signatures that it will not use: the log ends at `index`, and goes on there with others. */
+export interface Abandoned {
+  /** Size of the log. What was signed for this index and above is not in it. */
+  index: number;
+  cause: AbandonCause;
+}
+
 export type SignerRequest =
   | { op: 'hello' }
   | { op: 'attest'; keyids: string[] }
   | { op: 'batch'; batch: BatchToSign }
+  | { op: 'abandon'; abandoned: Abandoned }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
   | { op: 'witnessed'; note: Uint8Array }
   | { op: 'trust'; envelopes: Uint8Array[] }
@@ -93,6 +102,10 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
       return { op: 'attest', keyids: asArray(json.keyids, 'keyids', 256).map((id) => asString(id, 'keyid')) };
     case 'batch':
       return { op: 'batch', batch: parseBatch(json, attachments) };
+    case 'abandon': {
+      const cause = oneOf(json.cause, abandonCauses, 'cause');
+      return { op: 'abandon', abandoned: { index: asCount(json.index, 'index'), cause } };
+    }
     case 'adopt':
       return { op: 'adopt', ...parseAdopted(json, attachments) };
     case 'witnessed':

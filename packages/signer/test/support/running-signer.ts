@@ -3,19 +3,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
+import { emptyRoot, formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
 import type { CellFiles } from '../../src/cell/files.ts';
 import { signerLaunch } from '../../src/cell/launch.ts';
+import { Journal } from '../../src/journal/journal.ts';
 import { createSealedKeystore } from '../../src/keystore/sealed-file.ts';
 import { SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
 import { scratchDirectory } from './scratch.ts';
-import { keySpecs, knowKeys, origin } from './signing.ts';
+import { at, keySpecs, knowKeys, origin } from './signing.ts';
 import { TestTrust } from './trust.ts';
 
 export const passphrase = 'correct horse battery staple';
 
-/** A keystore, a passphrase, a mark, a trust root and a configuration that names them, as they lie in a data folder. */
+/** A keystore, a passphrase, a mark, a journal, a trust root and a configuration that names them, as they lie in a data folder. */
 export class SignerFiles {
   readonly directory: string = scratchDirectory();
   readonly configFile: string = join(this.directory, 'run', 'signer.json');
@@ -29,6 +30,7 @@ export class SignerFiles {
       keystore: file('keys', 'keystore.json'),
       passphraseFile: file('secrets', 'passphrase'),
       mark: file('signer', 'mark.db'),
+      journal: file('signer', 'journal'),
       origin,
       trustRoot: join(this.directory, 'trust-root.json'),
     };
@@ -44,6 +46,7 @@ export class SignerFiles {
       mark,
       specs.map((spec) => new SigningKey(spec)),
     );
+    Journal.create(this.config.journal, { origin, size: 0, root: emptyRoot }, mark, () => Date.parse(at));
     this.configure({});
   }
 

@@ -11,6 +11,7 @@ import {
   utf8,
 } from '@tallystick/core';
 import { Governance } from '../../src/governance.ts';
+import { Journal } from '../../src/journal/journal.ts';
 import { type KeystoreKey, noLimits } from '../../src/keystore/keystore-key.ts';
 import { generateKeySpec, type KeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
@@ -54,8 +55,10 @@ export function signerWith(
 export interface SignerParts<Key> {
   signer: Signer;
   mark: Mark;
+  journal: Journal;
   keys: Key[];
   markFile: string;
+  journalFile: string;
 }
 
 /** As `signerWith`, with keys wherever they are. */
@@ -63,11 +66,14 @@ export function signerOf<Key extends KeystoreKey>(
   keys: Key[],
   now: () => number = () => Date.parse(at),
 ): SignerParts<Key> {
-  const markFile = join(scratchDirectory(), 'mark.db');
+  const directory = scratchDirectory();
+  const [markFile, journalFile] = [join(directory, 'mark.db'), join(directory, 'journal')];
   Mark.create(markFile, origin);
   const mark = Mark.open(markFile, origin);
   knowKeys(mark, keys);
-  return { signer: signerOn(mark, keys, { clock: { now, monotonic: now } }), mark, keys, markFile };
+  const journal = Journal.open(journalFile, mark, now);
+  const signer = signerOn(mark, keys, { clock: { now, monotonic: now }, journal });
+  return { signer, mark, journal, keys, markFile, journalFile };
 }
 
 /** Lets the signer of a mark know a namespace that lists those of the keys that are of `acme`. */
@@ -83,17 +89,28 @@ export function knowKeys(mark: Mark, keys: readonly KeystoreKey[]): void {
 export function signerOn(
   mark: Mark,
   keys: readonly KeystoreKey[],
-  { clock = stoppedClock, trust = usualTrust, report = () => {} }: SignerContext = {},
+  {
+    clock = stoppedClock,
+    trust = usualTrust,
+    report = () => {},
+    journal = anyJournal(mark),
+  }: SignerContext = {},
 ): Signer {
   const governance = new Governance(mark, [parseTrustRoot(trust.root)]);
   const witnesses = new WitnessWatch(() => governance.versions, mark.checkpoint, clock, report);
-  return new Signer(keys, { mark, governance, witnesses }, () => clock.now());
+  return new Signer(keys, { mark, governance, witnesses, journal }, () => clock.now());
 }
 
 export interface SignerContext {
   clock?: Clock;
   trust?: TestTrust;
   report?: (message: string) => void;
+  /** Left out by those who ask for nothing of it. */
+  journal?: Journal;
+}
+
+function anyJournal(mark: Mark): Journal {
+  return Journal.open(join(scratchDirectory(), 'journal'), mark, () => Date.parse(at));
 }
 
 const usualTrust = new TestTrust();

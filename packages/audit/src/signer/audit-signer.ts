@@ -1,0 +1,306 @@
+/**
+ * Reconciles the signer's journal with the log, both ways: what is in the log was signed by the signer, and what the
+ * signer signed is in the log, or said not to come into it. Reads only, also beside a running system.
+ */
+import {
+  allPaths,
+  base64,
+  decodeBase64,
+  equalBytes,
+  hashLength,
+  isMapRoot,
+  LogTree,
+  leafHash,
+  parseRecordEntry,
+  subjectTypeOf,
+} from '@tallystick/core';
+import type { Store } from '@tallystick/ledger';
+import { type JournalPosition, leavesOf } from '@tallystick/signer';
+import { isTrustRootEntry } from '@tallystick/witness';
+import type { OnProgress } from '../report.ts';
+import { JournalScan, type SignedBatch } from './journal-scan.ts';
+import { type AuditCounts, type Incident, Incidents, listedMax, type SignerAuditReport } from './report.ts';
+
+export interface SignerAuditParts {
+  store: Store;
+  /** Name of the log. */
+  origin: string;
+  /** Path of the journal. */
+  journal: string;
+  /** What the signer's mark remembers; null where it cannot be read. */
+  known: JournalPosition | null;
+}
+
+export interface SignerAuditOptions {
+  /** Collects up to 100 incidents instead of the first. */
+  all?: boolean;
+  onProgress?: OnProgress;
+}
+
+/** Batches that a server has signed and not committed, at most; and the records of one. */
+const batchesInFlightMax = 3;
+const recordsPerBatchMax = 4096;
+const entriesPerRead = 1000;
+
+/** What stands at a log index. */
+const unexplained = 0;
+const explained = 1;
+
+/** Rejects where journal or store cannot be read. */
+export async function auditSigner(
+  parts: SignerAuditParts,
+  options: SignerAuditOptions = {},
+): Promise<SignerAuditReport> {
+  const { store } = parts;
+  // In this order: whatever is committed by now has its line by the time at which the journal is read, and whatever
+  // the journal has signed by then is committed by the second look, or among the few that are in flight.
+  const published = await store.checkpoint();
+  const size = await store.size();
+  const run = new Run(parts, options, size);
+  run.scan.run();
+  await run.readLog(await store.size());
+  run.checkBeginning();
+  run.checkSignatures();
+  await run.checkEntries();
+  run.checkPromises();
+  run.checkCheckpoints();
+  await run.checkPublished(published?.size ?? null);
+  return run.report(published?.size ?? null);
+}
+
+class Run {
+  readonly scan: JournalScan;
+  readonly #parts: SignerAuditParts;
+  /** Number of entries that had to be explained by the journal. */
+  readonly #size: number;
+  readonly #incidents: Incidents;
+  readonly #tree = new LogTree();
+  #states = new Uint8Array(0);
+  readonly #onProgress: OnProgress;
+  readonly #counts: AuditCounts = {
+    entries: 0,
+    signed: 0,
+    adopted: 0,
+    earlier: 0,
+    pending: 0,
+    abandoned: 0,
+    checkpoints: 0,
+    promises: 0,
+    refused: 0,
+    starts: 0,
+  };
+
+  constructor(parts: SignerAuditParts, options: SignerAuditOptions, size: number) {
+    this.#parts = parts;
+    this.#size = size;
+    this.#incidents = new Incidents(options.all ?? false);
+    this.#onProgress = options.onProgress ?? (() => {});
+    this.scan = new JournalScan({
+      file: parts.journal,
+      origin: parts.origin,
+      known: parts.known,
+      incidents: this.#incidents,
+      counts: this.#counts,
+      onProgress: this.#onProgress,
+    });
+  }
+
+  async readLog(size: number): Promise<void> {
+    this.#states = new Uint8Array(size);
+    const from = this.#from;
+    while (this.#tree.size < size) {
+      const at = this.#tree.size;
+      const entries = await this.#parts.store.entryBytes(at, Math.min(entriesPerRead, size - at));
+      if (entries.length === 0) throw new Error(`the store has no entry ${at}: run tally fsck`);
+      for (const entry of entries) {
+        const index = this.#tree.size;
+        this.#tree.append(leafHash(entry));
+        const isRecord = !isMapRoot(entry) && !isTrustRootEntry(entry);
+        if (isRecord && index < from) this.#counts.earlier += 1;
+        if (!isRecord || index < from) this.#states[index] = explained;
+      }
+      this.#onProgress({ step: 'entries', done: this.#tree.size, total: size });
+    }
+    this.#counts.entries = size;
+  }
+
+  /** The entries that were there before the journal are those that it began with. */
+  checkBeginning(): void {
+    const { begun } = this.scan;
+    if (begun === null) {
+      this.#incidents.add('chain', 'the journal does not say where it begins', { line: 0 });
+      return;
+    }
+    const { line, at, event } = begun;
+    const { lost, size, root } = event;
+    if (lost !== null)
+      this.#incidents.add('lost', `an earlier journal of ${lost} lines or more is gone`, { line, at });
+    if (size > this.#tree.size)
+      this.#incidents.add('history', `the log has lost entries: it had ${size}`, { line, index: size, at });
+    else if (!equalBytes(this.#tree.root(size), root)) {
+      const message = `the first ${size} entries are not the ones that the log had when the journal began`;
+      this.#incidents.add('history', message, { line, index: size, at });
+    }
+  }
+
+  /** Whatever was signed is in the log, abandoned, or in flight. */
+  checkSignatures(): void {
+    const pending: SignedBatch[] = [];
+    for (const batch of this.scan.live.values()) {
+      const missing = leavesOf(batch.leaves).flatMap(
+        (leaf, nth) => this.#place(leaf, batch.index + nth) ?? [],
+      );
+      const [first] = missing;
+      if (first === undefined) continue;
+      if (first >= this.#size) {
+        pending.push(batch);
+        this.#counts.pending += missing.length;
+        continue;
+      }
+      const { line, at } = batch;
+      const message = `${missing.length} of the records that it signed for this index and on are not in the log`;
+      this.#incidents.add('unlogged', message, { line, index: first, at });
+    }
+    this.#checkInFlight(pending);
+  }
+
+  /** Marks an entry as explained; the index where the log does not have it. */
+  #place(leaf: Uint8Array, index: number): number | null {
+    if (index >= this.#tree.size || !equalBytes(this.#tree.leaf(index), leaf)) return index;
+    if (this.#states[index] === unexplained) this.#counts.signed += 1;
+    this.#states[index] = explained;
+    return null;
+  }
+
+  #checkInFlight(pending: readonly SignedBatch[]): void {
+    const { size } = this.#tree;
+    const open = pending.filter(({ index }) => index >= size);
+    const far = open.find(
+      ({ index }, nth) =>
+        nth >= batchesInFlightMax || index >= size + batchesInFlightMax * recordsPerBatchMax,
+    );
+    if (far === undefined) return;
+    const message = `more was signed than a server has in flight: ${open.length} batches wait beyond the log's ${size} entries`;
+    this.#incidents.add('ahead', message, { line: far.line, index: far.index, at: far.at });
+  }
+
+  /** Whatever is in the log was signed, or adopted. */
+  async checkEntries(): Promise<void> {
+    const abandoned = new Map(
+      this.scan.abandoned.flatMap((batch) => leavesOf(batch.leaves).map((leaf) => [base64(leaf), batch])),
+    );
+    const newestSigned = Math.max(-1, ...[...this.scan.live.values()].slice(-1).map(({ index }) => index));
+    for (let index = 0; index < this.#size && !this.#incidents.isFull; index++) {
+      if (this.#states[index] !== unexplained) continue;
+      const leaf = base64(this.#tree.leaf(index));
+      const gone = abandoned.get(leaf);
+      if (gone !== undefined) {
+        const message = `it was said not to come into the log (${gone.cause}), and it is there`;
+        this.#incidents.add('abandoned_logged', message, { line: gone.line, index, at: gone.at });
+      } else if (!(await this.#isNamespace(index))) {
+        this.#incidents.add('unsigned', 'the signer did not sign it', { index });
+      } else if (this.scan.adopted.has(leaf)) {
+        this.#counts.adopted += 1;
+      } else if (index < newestSigned) {
+        const message = 'records were signed behind a namespace that the signer was never shown';
+        this.#incidents.add('not_adopted', message, { index });
+      } else {
+        this.#counts.pending += 1;
+      }
+    }
+  }
+
+  /** Signed by an authority, which the signer checks when it is shown one. */
+  async #isNamespace(index: number): Promise<boolean> {
+    const [entry] = await this.#parts.store.entryBytes(index, 1);
+    try {
+      return subjectTypeOf(parseRecordEntry(entry ?? new Uint8Array(0)).record.type) === 'namespace';
+    } catch {
+      // Not even a record: nobody signs that.
+      return false;
+    }
+  }
+
+  /** Those that were asked for again; the promises of batches are over what was signed with them. */
+  checkPromises(): void {
+    for (const { line, at, event } of this.scan.promises) {
+      this.#counts.promises += 1;
+      const { index, count, root } = event;
+      if (index + count > this.#tree.size) {
+        if (index + count <= this.#size + batchesInFlightMax * recordsPerBatchMax) continue;
+        this.#incidents.add('promise', 'it promises entries that are far off', { line, index, at });
+        continue;
+      }
+      const leaves = Array.from({ length: count }, (_, nth) => this.#tree.leaf(index + nth));
+      if (!equalBytes(allPaths(leaves).root, root))
+        this.#incidents.add('promise', 'it promises other entries than the log has', { line, index, at });
+    }
+  }
+
+  /** Every signed checkpoint is a beginning of the log. */
+  checkCheckpoints(): void {
+    for (const { line, at, event } of this.scan.checkpoints) {
+      this.#counts.checkpoints += 1;
+      const place = { line, index: event.size, at };
+      if (event.size > this.#tree.size)
+        this.#incidents.add('checkpoint', 'it covers entries that the log does not have', place);
+      else if (!equalBytes(this.#tree.root(event.size), event.root))
+        this.#incidents.add('checkpoint', 'it is of another history than the log', place);
+    }
+  }
+
+  /** Every published checkpoint of after the journal's beginning was signed by the signer. */
+  async checkPublished(newest: number | null): Promise<void> {
+    const signed = new Map(this.scan.checkpoints.map(({ event }) => [event.size, event.root]));
+    const since = this.scan.begun?.event.size ?? 0;
+    const { store } = this.#parts;
+    for (let at = newest; at !== null && at > since && !this.#incidents.isFull; ) {
+      const saved = await store.checkpoint(at);
+      if (saved === undefined || saved.size <= since) return;
+      const [, , root = ''] = saved.note.split('\n', 3);
+      const known = signed.get(saved.size);
+      if (known === undefined || !equalBytes(known, decodeHash(root)))
+        this.#incidents.add('published', 'the signer did not sign this checkpoint', { index: saved.size });
+      at = saved.size - 1;
+    }
+  }
+
+  report(published: number | null): SignerAuditReport {
+    const { scan } = this;
+    const incidents: Incident[] = this.#incidents.found;
+    return {
+      ok: incidents.length === 0,
+      size: this.#size,
+      published,
+      journal: {
+        lines: scan.lines,
+        head: scan.head === null ? '' : base64(scan.head),
+        from: Math.min(this.#from, this.#tree.size),
+      },
+      incidents,
+      counts: this.#counts,
+      abandoned: scan.abandoned
+        .slice(-listedMax)
+        .map(({ at, cause, index, leaves }) => ({ at, cause, index, count: leaves.length / hashLength })),
+      refusals: [...scan.refusals.values()],
+      skipped: [],
+    };
+  }
+
+  /** Log index from which on the journal answers for every record. */
+  get #from(): number {
+    const { begun, resumedAt } = this.scan;
+    const size = begun?.event.size ?? 0;
+    // A signer that began its journal itself does not know how far the log went beyond its mark, until it is told.
+    return begun?.event.by === 'signer' ? Math.max(size, resumedAt ?? Number.MAX_SAFE_INTEGER) : size;
+  }
+}
+
+function decodeHash(text: string): Uint8Array {
+  try {
+    return decodeBase64(text, hashLength);
+  } catch {
+    // A note that cannot be read names no root.
+    return new Uint8Array(0);
+  }
+}

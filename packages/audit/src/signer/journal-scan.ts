@@ -1,0 +1,185 @@
+/** Reads a journal to its end: checks the chain line by line, and gathers what the log must answer for. */
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { base64, equalBytes, IntegrityError } from '@tallystick/core';
+import {
+  type AbandonCause,
+  type JournalEvent,
+  type JournalLine,
+  type JournalPosition,
+  lineHash,
+  parseLine,
+  readLines,
+} from '@tallystick/signer';
+import type { OnProgress } from '../report.ts';
+import { type AuditCounts, type Incidents, listedMax, type RefusalCount } from './report.ts';
+
+type Of<Op extends JournalEvent['op']> = Extract<JournalEvent, { op: Op }>;
+
+/** A signed batch; `leaves` are packed. */
+export interface SignedBatch {
+  line: number;
+  at: string;
+  index: number;
+  leaves: Uint8Array;
+}
+
+export interface Abandoned extends SignedBatch {
+  cause: AbandonCause | 'not_said';
+}
+
+interface Placed<Event> {
+  line: number;
+  at: string;
+  event: Event;
+}
+
+export interface ScanParts {
+  file: string;
+  origin: string;
+  /** What the signer's mark remembers; null where it could not be read, or remembers nothing. */
+  known: JournalPosition | null;
+  incidents: Incidents;
+  counts: AuditCounts;
+  onProgress: OnProgress;
+}
+
+const bytesPerProgress = 1024 * 1024;
+
+export class JournalScan {
+  readonly #parts: ScanParts;
+  /** Signed, and not said to be abandoned, by line. */
+  readonly live: Map<number, SignedBatch> = new Map();
+  readonly abandoned: Abandoned[] = [];
+  readonly checkpoints: Placed<Of<'checkpoint'>>[] = [];
+  readonly promises: Placed<Of<'promise'>>[] = [];
+  /** base64 of the leaf hashes of namespaces and brakes that were taken in. */
+  readonly adopted: Set<string> = new Set();
+  readonly refusals: Map<string, RefusalCount> = new Map();
+  begun: Placed<Of<'begun'>> | null = null;
+  /** What the log had when the server first spoke to a signer whose journal began later than the log. */
+  resumedAt: number | null = null;
+  lines = 0;
+  /** Hash of the last line; null before the first. */
+  head: Uint8Array | null = null;
+  #previous: number | null = null;
+  #isKnownFound = false;
+
+  constructor(parts: ScanParts) {
+    this.#parts = parts;
+  }
+
+  run(): void {
+    const { file, known, incidents, onProgress } = this.#parts;
+    const fd = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      let shown = 0;
+      for (const { offset, bytes } of readLines(fd, 0, size)) {
+        this.#take(bytes);
+        if (offset - shown < bytesPerProgress) continue;
+        shown = offset;
+        onProgress({ step: 'journal', done: offset, total: size });
+      }
+      onProgress({ step: 'journal', done: size, total: size });
+    } finally {
+      closeSync(fd);
+    }
+    if (known !== null && !this.#isKnownFound)
+      incidents.add('shortened', 'a line that the mark remembers is not in the journal', { line: known.n });
+  }
+
+  #take(bytes: Uint8Array): void {
+    const { incidents, known } = this.#parts;
+    const hash = lineHash(bytes);
+    const place = this.#previous === null ? 0 : this.#previous + 1;
+    let line: JournalLine;
+    try {
+      line = parseLine(bytes);
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      incidents.add('chain', `it cannot be read: ${error.message}`, { line: place });
+      this.head = hash;
+      this.#previous = place;
+      return;
+    }
+    this.#checkPlace(line, place);
+    if (line.n === known?.n && base64(hash) === known.hash) this.#isKnownFound = true;
+    this.lines += 1;
+    this.head = hash;
+    this.#previous = line.n;
+    this.#takeEvent(line);
+  }
+
+  #checkPlace({ n, prev, at, event }: JournalLine, place: number): void {
+    const { incidents, origin } = this.#parts;
+    const follows = this.head === null ? prev === null : prev !== null && equalBytes(prev, this.head);
+    const where = { line: n, at };
+    if (n !== place) incidents.add('chain', `it stands where line ${place} belongs`, where);
+    else if (!follows) incidents.add('chain', 'the line before it is not the one that it names', where);
+    else if ((event.op === 'begun') !== (n === 0))
+      incidents.add('chain', 'a journal begins with its first line, and nowhere else', where);
+    else if (event.op === 'begun' && event.origin !== origin)
+      incidents.add('chain', 'it is the journal of another log', where);
+  }
+
+  #takeEvent({ n, at, event }: JournalLine): void {
+    const { counts } = this.#parts;
+    switch (event.op) {
+      case 'begun':
+        this.begun ??= { line: n, at, event };
+        break;
+      case 'started':
+        counts.starts += 1;
+        break;
+      case 'batch':
+        this.resumedAt ??= event.index;
+        this.live.set(n, { line: n, at, index: event.index, leaves: event.leaves });
+        break;
+      case 'resumed':
+        this.resumedAt ??= event.size;
+        break;
+      case 'abandoned':
+        this.#abandon(n, at, event);
+        break;
+      case 'checkpoint':
+        this.checkpoints.push({ line: n, at, event });
+        break;
+      case 'promise':
+        this.promises.push({ line: n, at, event });
+        break;
+      case 'adopted':
+        this.adopted.add(base64(event.leaf));
+        break;
+      case 'refused':
+        this.#count(at, event);
+        break;
+      case 'keys':
+      case 'attested':
+        break;
+    }
+  }
+
+  #abandon(n: number, at: string, { line, index, leaves, cause }: Of<'abandoned'>): void {
+    const { incidents, counts } = this.#parts;
+    const signed = this.live.get(line);
+    if (signed === undefined || signed.index !== index || !equalBytes(signed.leaves, leaves)) {
+      incidents.add('chain', `it abandons what line ${line} did not sign`, { line: n, index, at });
+      return;
+    }
+    this.live.delete(line);
+    this.abandoned.push({ line: n, at, index, leaves, cause });
+    const count = leaves.length / 32;
+    counts.abandoned += count;
+    if (cause !== 'not_said') return;
+    const message = `other records were signed over ${count} that line ${line} signed, and nobody said what became of them`;
+    incidents.add('not_said', message, { line: n, index, at });
+  }
+
+  #count(at: string, { request, reason, message, count }: Of<'refused'>): void {
+    this.#parts.counts.refused += count;
+    const key = `${request} ${reason}`;
+    const known = this.refusals.get(key);
+    if (known !== undefined) Object.assign(known, { count: known.count + count, at, message });
+    else if (this.refusals.size < listedMax) this.refusals.set(key, { request, reason, count, at, message });
+  }
+}
