@@ -150,7 +150,6 @@ export class Ledger {
     await ledger.#governing.learn();
     if (ledger.#closed === null) {
       await parts.signer.abandon({ index: ledger.size, cause: 'restarted' });
-      await parts.signer.adoptTrustRoot(envelopesOf(ledger.#trust.versions));
       await ledger.#present('namespace');
       await ledger.#present('brake');
       ledger.#publisher.start();

@@ -23,6 +23,7 @@ import type { Published } from './publish/publisher.ts';
 import { RevisionReader } from './read/revision-reader.ts';
 import type { Store } from './store/store.ts';
 import { TrustHistory } from './trust-history.ts';
+import { envelopesOf } from './trust-publication.ts';
 
 /** A log as it was found: loaded, compared with what was signed and published, and caught up with. */
 export interface Opened {
@@ -64,7 +65,7 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   } catch (error) {
     closed ??= asIntegrityProblem(error);
   }
-  closed ??= await markBehind(parts.signer, published);
+  closed ??= await signerProblem(parts.signer, trust, published);
   const namespace = await publicDocument(reader, 'namespace');
   const brake = await publicDocument(reader, 'brake');
   const lastAt = await newestTime(store, state.size);
@@ -100,16 +101,24 @@ function markProblem(mark: LedgerParts['mark'], state: LogState): LedgerError | 
   return null;
 }
 
-/** Shows the signer what was published last: a mark that was put back must not be signed on from. */
-async function markBehind(
+/**
+ * Shows the signer the trust roots of the log and what was published last: a mark that was put back must not be signed
+ * on from.
+ */
+async function signerProblem(
   signer: LedgerParts['signer'],
+  trust: TrustHistory,
   published: Published | null,
 ): Promise<LedgerError | null> {
-  if (published === null) return null;
-  const failure = await signer.witnessed(published.note).then(() => null, asError);
-  if (failure === null) return null;
-  if (failure.name === 'SignerUnavailable') throw failure;
-  return new LedgerError('signer_behind', failure.message);
+  try {
+    await signer.adoptTrustRoot(envelopesOf(trust.versions));
+    if (published !== null) await signer.witnessed(published.note);
+    return null;
+  } catch (error) {
+    const { name, message, reason } = asError(error) as Error & { reason?: string };
+    if (name === 'SignerUnavailable') throw error;
+    return new LedgerError(reason === 'mark_behind' ? 'signer_behind' : 'signer_refused', message);
+  }
 }
 
 async function openCheckpoint(note: string, state: LogState, history: TrustHistory): Promise<Published> {

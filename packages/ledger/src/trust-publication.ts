@@ -237,9 +237,9 @@ function checkRequirements(
 ): void {
   const before = current.namespaces.get(namespace.ns)?.require;
   for (const [usage, rules] of next.namespaces.get(namespace.ns)?.require ?? []) {
-    for (const { from, algs } of rules.slice(before?.get(usage)?.length ?? 0)) {
+    for (const { from, algs, perpetual = algs } of rules.slice(before?.get(usage)?.length ?? 0)) {
       const keys = entitledKeys(namespace, usage === 'brake' ? null : brake, usage, from);
-      const missing = algs.find((wanted) => keys.every(({ alg }) => alg !== wanted));
+      const missing = perpetual.find((wanted) => keys.every(({ alg }) => alg !== wanted));
       if (missing === undefined) continue;
       throw refused(
         `version ${next.version} asks for ${missing} on ${usage} records from log index ${from} on, and the namespace ` +

@@ -121,8 +121,8 @@ export class Operator {
     return { keystore: this.path(`${name}.sealed`), secret: this.path('passphrase.txt') };
   }
 
-  /** Somebody makes a key of their own; its public line. */
-  async makeKey(name: string, ...flags: string[]): Promise<string> {
+  /** Somebody makes keys of their own; the public line of each. */
+  async makeKeys(name: string, ...flags: string[]): Promise<string[]> {
     const { keystore, secret } = this.holder(name);
     this.write('passphrase.txt', 'a passphrase for all of them\n', 0o600);
     const opening = ['--out', keystore, '--passphrase-file', secret];
@@ -134,7 +134,7 @@ export class Operator {
       ...opening,
       ...flags,
     );
-    return made.keys[0]?.line ?? '';
+    return made.keys.map(({ line }) => line);
   }
 
   /**
@@ -162,12 +162,13 @@ export class Operator {
     const signatures: string[] = [];
     for (const { keystore, secret } of holders) {
       const flags = ['--key', keystore, '--passphrase-file', secret, '--yes-i-reviewed', review.payloadHash];
-      const { path } = await this.must<{ path: string }>('root', 'sign', proposal, ...trust, ...flags);
-      signatures.push(path);
+      const signing = ['root', 'sign', proposal, ...trust, ...flags];
+      const made = await this.must<{ signatures: { path: string }[] }>(...signing);
+      signatures.push(...made.signatures.map(({ path }) => path));
     }
     await this.must('root', 'join', proposal, ...signatures, ...trust);
-    const made = this.path(`trust-root-${version}.json`);
-    await this.must('root', 'verify', made, '--known', from);
-    return made;
+    const next = this.path(`trust-root-${version}.json`);
+    await this.must('root', 'verify', next, '--known', from);
+    return next;
   }
 }

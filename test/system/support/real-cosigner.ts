@@ -12,14 +12,15 @@ import type { RealSystem } from './real-system.ts';
 const main = fileURLToPath(import.meta.resolve('@tallystick/witness/main'));
 
 export class RealCosigner {
-  readonly vkey: string;
+  /** One an algorithm. */
+  readonly vkeys: readonly string[];
   readonly #kind: 'witness' | 'replayer';
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'tally-cosigner-'));
   readonly #config: object;
   #process: ChildProcess | null = null;
   #port = 0;
 
-  /** Configures one for the log of a system, and makes its key. */
+  /** Configures one for the log of a system, and makes its keys. */
   constructor(kind: 'witness' | 'replayer', system: RealSystem) {
     this.#kind = kind;
     const { layout, client } = system;
@@ -32,7 +33,8 @@ export class RealCosigner {
     const files = { stateFile: 'state.db', keyFile: 'cosigner.key' };
     this.#config = { name: `${kind}.example/new`, ...files, logs: [log] };
     const args = [main, kind, 'init', '--config', this.#writeConfig()];
-    this.vkey = (JSON.parse(execFileSync(process.execPath, args).toString()) as { vkey: string }).vkey;
+    const made = JSON.parse(execFileSync(process.execPath, args).toString()) as { vkeys: string[] };
+    this.vkeys = made.vkeys;
   }
 
   /** Starts it, at the address that it had before; its address. */

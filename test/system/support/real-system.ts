@@ -9,6 +9,7 @@ import {
   type Layout,
   Supervisor,
   type SupervisorOptions,
+  type SystemAlgorithms,
   type TokenOptions,
 } from '@tallystick/server';
 
@@ -22,6 +23,8 @@ export interface RealSystemOptions {
   token?: TokenOptions;
   /** Where its log key is. */
   cloud?: CloudLogKey;
+  /** Both, where it is left out. */
+  algorithms?: SystemAlgorithms;
 }
 
 export class RealSystem {
@@ -57,6 +60,7 @@ export class RealSystem {
       ports: freePorts,
       offlineMax: 'P90D',
       now: Date.now(),
+      ...(options.algorithms && { algorithms: options.algorithms }),
       ...(options.token && { token: options.token }),
       ...(options.cloud && { cloud: options.cloud }),
     });

@@ -6,6 +6,7 @@ import {
   type AlgorithmRequirement,
   type CosignerMember,
   isKeyAlgorithm,
+  type KeyAlgorithm,
   keyUsages,
   parseVerifierKey,
   type VerifierKey,
@@ -116,16 +117,23 @@ function readRequirements(node: YamlNode | undefined): TrustRootChanges['require
 }
 
 function readRequirement(item: YamlNode): AlgorithmRequirement {
-  const found = item.members('a requirement', ['from', 'algs']);
-  const [from, algs] = [found.get('from'), found.get('algs')];
+  const found = item.members('a requirement', ['from', 'algs', 'perpetual']);
+  const [from, algs, perpetual] = [found.get('from'), found.get('algs'), found.get('perpetual')];
   if (from === undefined || algs === undefined)
     throw item.error('a requirement says from which log index on, and algs');
-  const names = algs.items('algs').map((alg) => {
-    const name = alg.text('algs');
+  return {
+    from: readCount(from, 'from'),
+    algs: readAlgorithms(algs, 'algs'),
+    ...(perpetual && { perpetual: readAlgorithms(perpetual, 'perpetual') }),
+  };
+}
+
+function readAlgorithms(list: YamlNode, what: string): KeyAlgorithm[] {
+  return list.items(what).map((alg) => {
+    const name = alg.text(what);
     if (!isKeyAlgorithm(name)) throw alg.error(`${name} is not an algorithm that is known here`);
     return name;
   });
-  return { from: readCount(from, 'from'), algs: names };
 }
 
 function readLogChanges(node: YamlNode | undefined): TrustRootChanges['log'] {

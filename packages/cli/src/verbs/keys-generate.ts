@@ -1,12 +1,13 @@
 /** `tally keys generate`: keys that the signer is to sign records with, once the namespace lists them. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import {
   generateOnlineKey,
   type Layout,
   layoutOf,
   type OnlineKeyKind,
   onlineKeyUsages,
+  type SystemDescription,
   writeSecret,
 } from '@tallystick/server';
 import {
@@ -84,14 +85,15 @@ export function registerGenerate(parent: Command, context: Context): void {
   });
 }
 
-function keep({ keys, secrets }: Layout, specs: readonly KeySpec[], isNew: boolean): void {
+function keep({ keys, secrets, system }: Layout, specs: readonly KeySpec[], isNew: boolean): void {
   try {
     if (!isNew) {
       addToSealedKeystore(keys.online, readPassphraseFile(secrets.onlinePassphrase), specs);
       return;
     }
-    if (!existsSync(keys.token))
-      throw new Error('the log key was in the keystore that is lost, and no other key can take its place');
+    const { logVkeys } = JSON.parse(readFileSync(system, 'utf8')) as SystemDescription;
+    if (!existsSync(keys.token) || logVkeys.length > 1)
+      throw new Error('a log key was in the keystore that is lost, and no other key can take its place');
     // One that is there without a keystore is what an interrupted run left.
     if (!existsSync(keys.online) && !existsSync(secrets.onlinePassphrase))
       writeSecret(secrets.onlinePassphrase, randomBytes(24).toString('base64url'));

@@ -40,6 +40,7 @@ export function registerKey(root: Command, context: Context): void {
   const command = addTranscriptFlags(
     root
       .command('key')
+      .alias('init')
       .summary('make a key of your own in a sealed file')
       .description(
         'Make a key of each algorithm in a file that is sealed with a passphrase, and print the lines of the public ' +
