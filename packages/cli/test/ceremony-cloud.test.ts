@@ -96,7 +96,8 @@ it('a log key in AWS and a root key in Vault make a system, and the version afte
   await describeKey('--key', aws.createKey('ed25519'), '--usage', 'log', ...inAws, '--out', at('log.json'));
   const alice = ['--key', 'alice', '--usage', 'root', ...inVault, ...token, '--out', at('alice.json')];
   expect((await describeKey(...alice)).out).toContain('Next: tally root key --of');
-  const made = await run('init', '--data', at('data'), '--log-key', at('log.json'), '--json');
+  const classical = ['--algorithms', 'ed25519'];
+  const made = await run('init', '--data', at('data'), ...classical, '--log-key', at('log.json'), '--json');
   const { offlineKeystore, offlinePassphrase } = made.json() as Record<string, string>;
   const shown = await run(
     'root',
@@ -141,8 +142,8 @@ it('a log key in AWS and a root key in Vault make a system, and the version afte
   const { payloadHash } = (proposed.json() as { review: Review }).review;
   const sign = async (key: string, secret: string): Promise<string> => {
     const flags = ['--key', key, '--passphrase-file', secret, '--yes-i-reviewed', payloadHash];
-    return ((await run('root', 'sign', proposal, ...from, ...flags, '--json')).json() as { path: string })
-      .path;
+    const signed = await run('root', 'sign', proposal, ...from, ...flags, '--json');
+    return (signed.json() as { signatures: { path: string }[] }).signatures[0]!.path;
   };
   const signatures = [
     await sign(String(offlineKeystore), String(offlinePassphrase)),

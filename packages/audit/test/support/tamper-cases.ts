@@ -154,7 +154,12 @@ export function storeCases(log: () => VariedLog): TamperCase[] {
     {
       what: 'two whole rows swapped in every table',
       store: (db) => {
-        const { index } = firstOf(db, 'license.rekeyed');
+        // Of two commands about one subject that follow each other, without a map root between them.
+        const single = 'SELECT idx FROM causes WHERE records = 1';
+        const sql =
+          `SELECT a.idx AS idx FROM leaves a JOIN leaves b ON b.idx = a.idx + 1 AND b.subject = a.subject ` +
+          `WHERE a.rev > 0 AND a.idx IN (${single}) AND b.idx IN (${single})`;
+        const index = Number(db.prepare(sql).get()?.['idx']);
         for (const table of ['leaves', 'entries', 'contents', 'causes']) {
           for (const [from, to] of [
             [index, -9],
