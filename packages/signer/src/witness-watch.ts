@@ -104,7 +104,8 @@ export class WitnessWatch {
       throw new SignerRefusal('mark_behind', this.#contradiction);
     }
     this.#compareClocks(checkpoint, median(times));
-    if (isSame && asOf * secondMs >= this.#wallTime(this.#startedAt) - refuseMs) this.#isConfirmed = true;
+    // No allowance for clocks: where this one is ahead, cosigners are asked until theirs has come as far.
+    if (isSame && (asOf + 1) * secondMs > this.#wallTime(this.#startedAt)) this.#isConfirmed = true;
   }
 
   async #heard(checkpoint: SignedCheckpoint): Promise<{ times: number[]; asOf: number }> {
