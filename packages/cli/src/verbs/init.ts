@@ -72,7 +72,7 @@ export function addInitFlags(command: Command): Command {
     )
     .option(
       '--perpetual-algorithms <list>',
-      'what licenses without an end are signed with, for as long as this namespace is: "ed25519,ml-dsa-44" or "ed25519"',
+      'what licenses without an end are signed with: "ed25519,ml-dsa-44" or "ed25519"',
       asAlgorithms,
       ['ed25519'] as const,
     )
