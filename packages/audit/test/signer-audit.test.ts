@@ -262,18 +262,40 @@ describe('a journal that is younger than its log', () => {
   it('answers from the entry on with which the server went on', async () => {
     await onCopy(async (copy) => {
       const size = copy.events.flatMap((event) => (event.op === 'batch' ? event.index : [])).at(-1)!;
-      copy.forge((lines) => {
-        const late = lines.filter(
-          ({ event }) => 'size' in event || !('index' in event) || event.index >= size,
-        );
-        return late.flatMap((line) =>
-          line.event.op === 'resumed' ? { ...line, event: { op: 'resumed', size } as const } : line,
-        );
-      });
+      const mark = copy.events.findLast((event) => event.op === 'checkpoint' && event.size <= size) as {
+        size: number;
+        root: Uint8Array;
+      };
+      copy.forge((lines) =>
+        lines.flatMap((line) => {
+          const { event } = line;
+          if (event.op === 'begun')
+            return { ...line, event: { ...event, by: 'signer' as const, size: mark.size, root: mark.root } };
+          if (event.op === 'resumed') return { ...line, event: { op: 'resumed' as const, size } };
+          if (event.op === 'checkpoint') return event.size >= mark.size ? line : [];
+          return !('index' in event) || event.index >= size ? line : [];
+        }),
+      );
       const { incidents, journal, counts } = await copy.audit({ known: null });
       expect(incidents).toEqual([]);
       expect(journal.from).toBe(size);
       expect(counts.earlier).toBeGreaterThan(2);
+    });
+  });
+
+  it('answers for what a checkpoint covers, whatever size it was told at first', async () => {
+    await onCopy(async (copy) => {
+      copy.forge((lines) =>
+        lines.map((line) => {
+          const { event } = line;
+          if (event.op === 'begun') return { ...line, event: { ...event, by: 'signer' as const } };
+          return event.op === 'resumed'
+            ? { ...line, event: { op: 'resumed' as const, size: Number.MAX_SAFE_INTEGER - 1 } }
+            : line;
+        }),
+      );
+      const { journal, size } = await copy.audit({ known: null });
+      expect(journal.from).toBeLessThan(size);
     });
   });
 

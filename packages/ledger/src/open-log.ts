@@ -112,7 +112,7 @@ async function signerProblem(
 ): Promise<LedgerError | null> {
   try {
     await signer.adoptTrustRoot(envelopesOf(trust.versions));
-    if (published !== null) await signer.witnessed(published.note);
+    if (published !== null) await signer.witnessed(published.note, false);
     return null;
   } catch (error) {
     const { name, message, reason } = asError(error) as Error & { reason?: string };

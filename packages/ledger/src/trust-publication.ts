@@ -105,17 +105,22 @@ export class TrustPublication {
     return plan;
   }
 
-  /** What the log does not hold of a chain that begins with all that it holds, and with what is kept to be logged. */
+  /** What the log does not hold of a chain that begins with all that it holds. */
   #freshOf(chain: readonly TrustRoot[]): readonly TrustRoot[] {
-    const { history } = this.#parts;
+    const { history, state } = this.#parts;
     const { versions, unlogged } = history;
-    for (const [nth, known] of [...versions, ...unlogged].entries()) {
-      const where = nth < versions.length ? 'the log' : 'the trust root file';
+    for (const [nth, known] of versions.entries()) {
       const given = chain[nth];
-      if (given === undefined) throw refused(`it ends before version ${known.version}, which ${where} holds`);
+      if (given === undefined) throw refused(`it ends before version ${known.version}, which the log holds`);
       if (!equalBytes(given.hash, known.hash))
-        throw refused(`its version ${known.version} is not the one that ${where} holds`);
+        throw refused(`its version ${known.version} is not the one that the log holds`);
     }
+    // One that is kept and was never logged may be replaced: by now it may name what is gone.
+    const isLogged = ({ envelope }: TrustRoot): boolean =>
+      state.tree.indexOf(leafHash(encodeEnvelope(envelope))) !== undefined;
+    const found = unlogged.find(isLogged);
+    if (found !== undefined)
+      throw refused(`it is not known whether version ${found.version} was logged: start the server anew`);
     return chain.slice(versions.length);
   }
 

@@ -118,8 +118,6 @@ describe('a trust root with another authority', () => {
         problem: 'namespace_refused',
         message: expect.stringMatching(/publish it again first/) as string,
       });
-      const other = await next(first, { freshness: { offlineMax: 'P1D' } });
-      await expect(system.ledger.publishTrust([first, other])).rejects.toThrow(/trust root file holds/);
       expect(await versionSeen()).toBe(1);
     };
     await stranded();
@@ -131,6 +129,23 @@ describe('a trust root with another authority', () => {
     await system.ready();
     await stranded();
     expect(await system.ledger.publishTrust([first, second], { signed })).toBe(1);
+    expect(await versionSeen()).toBe(2);
+  });
+
+  it('that was kept and not logged may be replaced, where the log has overtaken what it asks for', async () => {
+    const authority = { threshold: 1, keys: [only(system.world.identity.keys.authority).publicKey] };
+    const from = system.ledger.size + 4;
+    const require = new Map([['license', [{ from, algs: ['ed25519' as const] }]]]);
+    const second = await next(first, { namespaces: new Map([['acme', { authority, require }]]) });
+    store.fail('append', 'did nothing');
+    await expect(system.ledger.publishTrust([first, second])).rejects.toThrow();
+    while (system.ledger.size < from + 2) await versionSeen();
+    await expect(system.ledger.publishTrust([first, second])).rejects.toThrow(/reaches back in the log/);
+    const other = await next(first, { freshness: { offlineMax: 'P30D' } });
+    expect(await system.ledger.publishTrust([first, other])).toBe(1);
+    expect(await versionSeen()).toBe(2);
+    await system.restart({ trust: [first, other] });
+    await system.ready();
     expect(await versionSeen()).toBe(2);
   });
 
@@ -224,6 +239,34 @@ describe('a trust root with other cosigners', () => {
     expect(await system.ledger.publishTrust([first, second, third])).toBe(2);
     expect(await versionSeen()).toBe(3);
     expect(await versionSeen([first, second])).toBe(3);
+  });
+});
+
+describe('two versions at once, the first with other cosigners', () => {
+  it('go on after a restart of server and signer before anything was published under them', async () => {
+    const { cosigners } = system.world;
+    const witness = new LocalCosigner('witness.example/new');
+    const replayer = new LocalCosigner('witness.example/new-replayer');
+    const group = ({ name, vkeys }: LocalCosigner) => ({
+      threshold: 1,
+      members: [{ name, vkeys, url: null }],
+    });
+    const quorum = { witnesses: group(witness), replayers: group(replayer) };
+    const former = [...cosigners.witnesses, ...cosigners.replayers];
+    cosigners.witnesses.push(witness);
+    cosigners.replayers.push(replayer);
+    const second = await next(first, { quorum });
+    const third = await next(second, { quorum, freshness: { offlineMax: 'P30D' } });
+    for (const each of former) each.isDown = true;
+    const versions = [first, second, third];
+    expect(await system.ledger.publishTrust(versions)).toBe(2);
+    const { world } = system;
+    const keys = [...world.identity.keys.log, ...world.identity.keys.issuing, world.identity.keys.brake];
+    world.signer = startSigner(keys, world, versions, world.now);
+    await system.restart({ trust: versions });
+    for (const each of former) each.isDown = false;
+    await system.ready();
+    expect(await versionSeen(versions)).toBe(3);
   });
 });
 

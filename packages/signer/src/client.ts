@@ -111,9 +111,9 @@ export class SignerClient {
     await this.#ask({ op: 'adopt', entryLength: entry.length }, [entry, document]);
   }
 
-  /** Shows it a published checkpoint, with the signatures of the log and its cosigners. */
-  async witnessed(note: string): Promise<void> {
-    await this.#ask({ op: 'witnessed' }, [utf8(note)]);
+  /** Shows it a published checkpoint, with the signatures of the log and its cosigners, just made or not. */
+  async witnessed(note: string, isFresh: boolean): Promise<void> {
+    await this.#ask({ op: 'witnessed', isFresh }, [utf8(note)]);
   }
 
   /** Hands over every version of the trust root from 1 up, as envelopes, so that the newest governs from now on. */

@@ -20,5 +20,5 @@ export async function createMark(
   Mark.create(file, trust.log.origin);
   using mark = Mark.open(file, trust.log.origin);
   const governance = new Governance(mark, [trust]);
-  for (const { entry, document } of documents) await governance.adopt(entry, document, []);
+  for (const { entry, document } of documents) await governance.adopt(entry, document, { keys: [], size: 0 });
 }

@@ -13,6 +13,7 @@ import {
   destroyedSince,
   documentCommitment,
   type Envelope,
+  effectiveUntil,
   entitledKeys,
   equalBytes,
   IntegrityError,
@@ -47,8 +48,10 @@ import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
 export interface DocumentStore {
   document(ns: string, type: PublicDocumentType): Uint8Array | null;
   saveDocument(ns: string, type: PublicDocumentType, document: Uint8Array): void;
-  /** Keeps versions of the trust root from 1 up; all that are known. Throws where they are another trust root's. */
+  /** As `Mark.takeTrust`. */
   takeTrust(chain: readonly TrustRoot[]): readonly TrustRoot[];
+  /** As `Mark.heardVersion`. */
+  readonly heardVersion: number;
 }
 
 /** Whether the private half of a key, named by its fingerprint, is here. */
@@ -98,32 +101,41 @@ export class Governance {
     const other = known.find(
       ({ hash }, nth) => given[nth] !== undefined && !equalBytes(given[nth].hash, hash),
     );
-    if (other !== undefined)
+    if (other !== undefined && other.version <= this.#documents.heardVersion)
       throw new SignerRefusal('fork', `this signer knows another version ${other.version} of the trust root`);
-    const chain = [...known];
-    for (const next of given.slice(known.length)) {
+    // One that no quorum has signed under may never have been logged: the holders of root keys may have made another.
+    const chain = other === undefined ? [...known] : known.slice(0, other.version - 1);
+    for (const next of given.slice(chain.length)) {
       await checkStep(chain.at(-1), next);
       chain.push(next);
     }
     // Another request may have taken in some of them meanwhile.
     if (this.#chain !== known) await this.adoptTrustRoot(envelopes);
-    else if (chain.length > known.length) this.#follow(this.#documents.takeTrust(chain));
+    else if (other !== undefined || chain.length > known.length)
+      this.#follow(this.#documents.takeTrust(chain));
   }
 
   /**
    * Takes a logged record of a namespace or a brake with its document, unless a newer one is known. `keys` are those
-   * that the signer knows; of a brake that none of them signed it does not believe that a key is destroyed. Throws
-   * SignerRefusal where the authority did not sign the namespace, or it does not continue the one that is known.
+   * that the signer knows, and `size` of the log that it signed: of a brake that none of them signed, or one that had
+   * ended, it does not believe that a key is destroyed. True where a namespace of its authority governs from now on, or
+   * did already. Throws SignerRefusal where the authority did not sign the namespace, or it does not continue the one
+   * that is known.
    */
-  async adopt(entry: Uint8Array, document: Uint8Array, keys: readonly PublicKey[]): Promise<void> {
+  async adopt(
+    entry: Uint8Array,
+    document: Uint8Array,
+    { keys, size }: { keys: readonly PublicKey[]; size: number },
+  ): Promise<boolean> {
     const { envelope, record } = parseRecordEntry(entry);
     const governed = this.#governedBy(record.ns);
     if (!equalBytes(documentCommitment(zeroSalt, document), record.doc))
       throw new SignerRefusal('commitment', 'the document is not the one that the record commits to');
     const type = subjectTypeOf(record.type);
-    if (type === 'namespace') await this.#adoptNamespace(governed, envelope, record, document);
-    else if (type === 'brake') this.#adoptBrake(governed, record, document, await signersOf(envelope, keys));
-    else throw new SignerRefusal('malformed', `${record.type} governs nothing`);
+    if (type === 'namespace') return this.#adoptNamespace(governed, envelope, record, document);
+    if (type !== 'brake') throw new SignerRefusal('malformed', `${record.type} governs nothing`);
+    this.#adoptBrake(governed, record, { document, signers: await signersOf(envelope, keys), size });
+    return false;
   }
 
   /**
@@ -136,7 +148,7 @@ export class Governance {
     const usual = requiredAlgorithms(trust, usage, index, false);
     const perpetual = requiredAlgorithms(trust, usage, index, true);
     if (perpetual === usual || content === null) return perpetual;
-    return isPerpetual(asObject(parseJson(content.document), 'license')) ? perpetual : usual;
+    return isPerpetual(asObject(parseJson(content.document), 'license'), record.at) ? perpetual : usual;
   }
 
   /**
@@ -209,43 +221,63 @@ export class Governance {
     return governed;
   }
 
+  /** True where it governs now, and its authority signed it. */
   async #adoptNamespace(
     governed: Governed,
     envelope: Envelope,
     record: LogRecord,
     bytes: Uint8Array,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const next = parseNamespace(bytes);
     checkNames(next, record);
+    const isNew = ({ namespace }: Governed): boolean => namespace === null || next.rev > namespace.rev;
     // First: an earlier one may be of an authority that has been replaced since.
-    if (governed.namespace !== null && next.rev <= governed.namespace.rev) return;
-    if (!(await meetsThreshold(envelope, governed.trust.authority)))
+    if (governed.namespace !== null && next.rev < governed.namespace.rev) return false;
+    const isSigned = await meetsThreshold(envelope, governed.trust.authority);
+    if (!isNew(governed)) {
+      const known = this.#documents.document(next.ns, 'namespace');
+      return isSigned && next.rev === governed.namespace?.rev && known !== null && equalBytes(known, bytes);
+    }
+    if (!isSigned)
       throw new SignerRefusal('no_authority', `the namespace ${record.ns} is not signed by its authority`);
-    const known = governed.namespace;
-    if (known !== null && next.rev <= known.rev) return;
-    const problem = namespaceStepProblem(known, next, 0);
+    const problem = namespaceStepProblem(governed.namespace, next, 0);
     if (problem !== null) throw new SignerRefusal('loosened', problem);
     this.#documents.saveDocument(next.ns, 'namespace', bytes);
     governed.namespace = next;
     governed.signing.clear();
+    return true;
   }
 
   /**
    * Whatever the server brings can only add to what binds, so nothing about it has to be believed. That a key is
-   * destroyed no authority takes back, and so it needs the signature of a brake key.
+   * destroyed no authority takes back, and so it needs the signature of a brake key that has not ended, and the end of
+   * the key before.
    */
-  #adoptBrake(governed: Governed, record: LogRecord, bytes: Uint8Array, signers: readonly PublicKey[]): void {
-    const next = parseBrake(bytes);
+  #adoptBrake(
+    governed: Governed,
+    record: LogRecord,
+    { document, signers, size }: { document: Uint8Array; signers: readonly PublicKey[]; size: number },
+  ): void {
+    const next = parseBrake(document);
     checkNames(next, record);
     const { namespace, brake: known } = governed;
     if (namespace === null) return;
     const tightest = tightestBrake(namespace.epoch, [known, next]);
     const isListed = ({ id }: { id: string }): boolean => namespace.keys.some((key) => key.id === id);
     const until = tightest.until.filter(isListed);
-    const isSigned = signers.some((signer) => signsBrakes(namespace, signer));
-    const more = (isSigned ? (next.destroyed ?? []) : []).filter(
-      (end) => isListed(end) && !Number.isFinite(destroyedSince(known, end.id)),
-    );
+    const isSigned = signers.some((signer) => signsBrakes(namespace, signer, size));
+    const isEnded = (end: { id: string; index: number }): boolean => {
+      const key = namespace.keys.find(({ id }) => id === end.id);
+      return (
+        key !== undefined && effectiveUntil(namespace, { epoch: namespace.epoch, until }, key) <= end.index
+      );
+    };
+    const more = (isSigned ? (next.destroyed ?? []) : [])
+      .filter(
+        (end) =>
+          !Number.isFinite(destroyedSince(known, end.id)) && (next.epoch !== namespace.epoch || isEnded(end)),
+      )
+      .filter(isListed);
     const destroyed = [...(known?.destroyed ?? []), ...more];
     // Of another epoch than the namespace's it says nothing else, and must not replace what does.
     const isOfEpoch = next.epoch === namespace.epoch;
@@ -268,9 +300,11 @@ function namespaceOf({ namespace }: Governed, ns: string): NamespaceDocument {
   return namespace;
 }
 
-function signsBrakes({ keys }: NamespaceDocument, signer: PublicKey): boolean {
+/** Whether a key may sign brakes behind a log of `size` entries. */
+function signsBrakes({ keys }: NamespaceDocument, signer: PublicKey, size: number): boolean {
   const id = keyFingerprintText(signer);
-  return keys.some((key) => key.id === id && key.usages.includes('brake'));
+  const listed = keys.find((key) => key.id === id && key.usages.includes('brake'));
+  return listed !== undefined && (listed.until === null || listed.until > size);
 }
 
 function checkNames(document: NamespaceDocument | BrakeDocument, { ns, rev }: LogRecord): void {

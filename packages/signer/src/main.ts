@@ -46,7 +46,6 @@ async function main(): Promise<void> {
   using cloud = await openCloud(config.cloud);
   const held = [...(token?.keys ?? []), ...(cloud?.keys ?? [])];
   const signer = await openSigner(config, { mark, journal }, held);
-  reportReturned(signer);
   process.on('SIGHUP', () => reload(signer, config, held));
   const alarmLine: ReportAlarm = (refusal) => {
     journal.refused(refusal);
@@ -77,19 +76,20 @@ async function openSigner(
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
   const witnesses = new WitnessWatch(
     () => governance.versions,
-    mark.checkpoint,
+    mark,
     clock,
     (message) => printAlarm('clock_differs', { message }),
   );
   const memory = { mark, governance, witnesses, journal };
-  return new Signer([...sealed.keys, ...held], memory, clock.now, sealed.destroyed);
+  return new Signer([...sealed.keys, ...held], memory, clock.now, {
+    destroyed: sealed.destroyed,
+    onReturned: reportReturned,
+  });
 }
 
 /** A keystore from a backup may hold a key again that was destroyed. */
-function reportReturned({ returnedKeys }: Signer): void {
-  if (returnedKeys.length === 0) return;
-  const keys = returnedKeys.join(', ');
-  const message = `the keystore holds keys that were destroyed: ${keys}. They are not used; run tally keys destroy again`;
+function reportReturned(keyids: readonly string[]): void {
+  const message = `the keystore holds keys that were destroyed: ${keyids.join(', ')}. They are not used; run tally keys destroy again`;
   printAlarm('destroyed_key_returned', { message });
 }
 
@@ -99,7 +99,6 @@ function reload(signer: Signer, config: SignerConfig, held: readonly KeystoreKey
     demandReopenedFiles(config);
     const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
     signer.replaceKeys([...sealed.keys, ...held], sealed.destroyed);
-    reportReturned(signer);
     const line = { reloaded: config.keystore, keys: sealed.keys.length };
     // Once this turn has ended, so that nothing on its stack refers to the former keys.
     setImmediate(() => {

@@ -89,9 +89,9 @@ export class Mark {
   }
 
   /**
-   * Takes in versions of the trust root that follow those that are known, on disk before it returns. Returns all that are
-   * known, from 1 up. Throws MarkError where the chain is another trust root's than what was taken in before; that it ends
-   * earlier is no matter.
+   * Takes in versions of the trust root, on disk before it returns. Returns all that are known, from 1 up. Those above
+   * `heardVersion` were perhaps never logged, and others may take their place. Throws MarkError where the chain is
+   * another trust root's than what was heard; that it ends earlier is no matter.
    *
    * @param chain verified versions, from 1 up
    */
@@ -101,18 +101,46 @@ export class Mark {
     const other = known.find(
       ({ hash }, nth) => chain[nth] !== undefined && !equalBytes(chain[nth].hash, hash),
     );
-    if (other !== undefined) {
+    if (other !== undefined && other.version <= this.heardVersion) {
       throw new MarkError(
         `version ${other.version} of the trust root is not the one that this signer is under: put the right file back. ` +
           'If nobody here replaced it, somebody did',
       );
     }
-    const insert = this.#database.prepare('INSERT INTO trust VALUES (?, ?)');
+    const kept = other === undefined ? known : known.slice(0, other.version - 1);
+    const added = chain.slice(kept.length);
+    this.#transaction(() => {
+      this.#database.prepare('DELETE FROM trust WHERE version > ?').run(kept.length);
+      const insert = this.#database.prepare('INSERT INTO trust VALUES (?, ?)');
+      for (const { version, envelope } of added) insert.run(version, encodeEnvelope(envelope));
+    });
+    return [...kept, ...added];
+  }
+
+  /** The newest version of the trust root under which a quorum has signed the log; 1 at the beginning. */
+  get heardVersion(): number {
+    const row = this.#database.prepare('SELECT version FROM heard').get() as { version: number } | undefined;
+    return row?.version ?? 1;
+  }
+
+  /** Remembers that a quorum of this version has signed the log, on disk before it returns: never goes back. */
+  hear(version: number): void {
+    if (version <= this.heardVersion) return;
+    this.#transaction(() => {
+      this.#database.exec('DELETE FROM heard');
+      this.#database.prepare('INSERT INTO heard VALUES (?)').run(version);
+    });
+  }
+
+  #transaction(work: () => void): void {
     this.#database.exec('BEGIN');
-    for (const { version, envelope } of chain.slice(known.length))
-      insert.run(version, encodeEnvelope(envelope));
-    this.#database.exec('COMMIT');
-    return [...known, ...chain.slice(known.length)];
+    try {
+      work();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
   }
 
   /**
@@ -175,7 +203,8 @@ function hold(database: DatabaseSync, file: string, origin: string): MarkRow {
       `CREATE TABLE IF NOT EXISTS documents (
          ns TEXT NOT NULL, type TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (ns, type)
        ) STRICT;
-       CREATE TABLE IF NOT EXISTS trust (version INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT`,
+       CREATE TABLE IF NOT EXISTS trust (version INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
+       CREATE TABLE IF NOT EXISTS heard (version INTEGER NOT NULL) STRICT`,
     );
     addJournalColumn(database);
     const sql = 'SELECT origin, size, root, journal FROM mark';

@@ -66,13 +66,22 @@ export interface SignerMemory {
   journal: Journal;
 }
 
+export interface SignerOptions {
+  /** What the keystore says of keys that it no longer holds. */
+  destroyed?: readonly DestroyedKey[];
+  /**
+   * Told key ids of keys that were destroyed and are here all the same: they came back with the keystore, from a backup.
+   * None of them is used.
+   */
+  onReturned?: (keyids: readonly string[]) => void;
+}
+
 export class Signer {
   #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
   #issuingKeys: readonly SigningKey[] = [];
   #destroyed: readonly DestroyedKey[] = [];
-  /** Key ids of destroyed keys that the keystore holds all the same. */
-  #returned: readonly string[] = [];
+  readonly #onReturned: (keyids: readonly string[]) => void;
   /** The only ones that may be in a token: one an algorithm. */
   readonly #logKeys: LogKeys;
   readonly #mark: Mark;
@@ -82,16 +91,14 @@ export class Signer {
   readonly #rate: RateLimiter;
   readonly #now: () => number;
 
-  /**
-   * @param now milliseconds, for rates and limits
-   * @param destroyed what the keystore says of keys that it no longer holds
-   */
+  /** @param now milliseconds, for rates and limits */
   constructor(
     keys: readonly KeystoreKey[],
     { mark, governance, witnesses, journal }: SignerMemory,
     now: () => number,
-    destroyed: readonly DestroyedKey[] = [],
+    { destroyed = [], onReturned = () => {} }: SignerOptions = {},
   ) {
+    this.#onReturned = onReturned;
     this.#governance = governance;
     this.#logKeys = this.#take(keys, destroyed);
     this.#mark = mark;
@@ -108,11 +115,6 @@ export class Signer {
       throw new Error('the keystore has other log keys than before');
     this.#take(keys, destroyed);
     this.#journal.keys(this.#keys);
-  }
-
-  /** Key ids of keys that were destroyed and came back with the keystore, from a backup. None of them is used. */
-  get returnedKeys(): readonly string[] {
-    return this.#returned;
   }
 
   describe(): SignerDescription {
@@ -145,7 +147,7 @@ export class Signer {
     }
     this.#keys = keys;
     this.#issuingKeys = issuingKeys;
-    this.#returned = returned.map(({ keyid }) => keyid);
+    if (returned.length > 0) this.#onReturned(returned.map(({ keyid }) => keyid));
     this.#destroyed = [
       ...destroyed,
       ...returned.map(({ publicKey, usages, ns }) => ({ publicKey, usages, ns })),
@@ -164,8 +166,11 @@ export class Signer {
   /** As `Governance.adopt`. */
   async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
     const known = [...this.#keys, ...this.#destroyed].map(({ publicKey }) => publicKey);
-    await this.#governance.adopt(entry, document, known);
-    await this.#journal.adopted(parseRecordEntry(entry).record, leafHash(entry));
+    const { size } = this.#mark.checkpoint;
+    const governs = await this.#governance.adopt(entry, document, { keys: known, size });
+    // Of a key whose destruction it hears of now it lets go.
+    this.#take(this.#keys, this.#destroyed);
+    if (governs) await this.#journal.adopted(parseRecordEntry(entry).record, leafHash(entry));
   }
 
   /** As `Journal.abandon`. */
@@ -174,8 +179,8 @@ export class Signer {
   }
 
   /** A published checkpoint, as WitnessWatch.take. */
-  witnessed(note: Uint8Array): Promise<void> {
-    return this.#witnesses.take(note, () => this.#mark.checkpoint);
+  witnessed(note: Uint8Array, isFresh: boolean): Promise<void> {
+    return this.#witnesses.take(note, isFresh);
   }
 
   /**

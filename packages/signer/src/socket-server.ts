@@ -141,7 +141,7 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
       await signer.adopt(request.entry, request.document);
       return encodeFrame({ id });
     case 'witnessed':
-      await signer.witnessed(request.note);
+      await signer.witnessed(request.note, request.isFresh);
       return encodeFrame({ id });
     case 'trust':
       await signer.adoptTrustRoot(request.envelopes);

@@ -31,11 +31,18 @@ const alarmMs = 1000;
 const refuseMs = 5000;
 /** Cosignatures have whole seconds. */
 const secondMs = 1000;
-/** A change of the quorum is cosigned by the one before. */
-const versionsHeard = 2;
+
+/** What of the cosigners' word outlives the process. */
+export interface WitnessMemory {
+  readonly checkpoint: Checkpoint;
+  /** As `Mark.heardVersion` and `Mark.hear`. */
+  readonly heardVersion: number;
+  hear(version: number): void;
+}
 
 export class WitnessWatch {
   readonly #versions: () => readonly TrustRoot[];
+  readonly #memory: WitnessMemory;
   readonly #clock: Clock;
   readonly #report: ReportClock;
   /** Monotonic, as all that is remembered: it stays right when the clock is put right. */
@@ -47,11 +54,17 @@ export class WitnessWatch {
 
   /**
    * @param versions of the trust root, from 1 up
-   * @param mark as it was found: an empty one is of a log that begins, and has nothing to be confirmed
+   * @param memory an empty mark is of a log that begins, and has nothing to be confirmed
    */
-  constructor(versions: () => readonly TrustRoot[], mark: Checkpoint, clock: Clock, report: ReportClock) {
+  constructor(
+    versions: () => readonly TrustRoot[],
+    memory: WitnessMemory,
+    clock: Clock,
+    report: ReportClock,
+  ) {
     this.#versions = versions;
-    this.#isConfirmed = mark.size === 0;
+    this.#memory = memory;
+    this.#isConfirmed = memory.checkpoint.size === 0;
     this.#clock = clock;
     this.#report = report;
     this.#startedAt = clock.monotonic();
@@ -84,17 +97,18 @@ export class WitnessWatch {
   }
 
   /**
-   * Takes a cosigned checkpoint in. Throws SignerRefusal where no quorum signed it, and where it is one that `mark`
+   * Takes a cosigned checkpoint in. Throws SignerRefusal where no quorum signed it, and where it is one that the mark
    * should know and does not.
    *
-   * @param mark read once the signatures were checked
+   * @param isFresh whether its cosignatures were just made: older ones say nothing about clocks
    */
-  async take(note: Uint8Array, mark: () => Checkpoint): Promise<void> {
+  async take(note: Uint8Array, isFresh: boolean): Promise<void> {
     const checkpoint = parseSignedCheckpoint(note);
-    if (checkpoint.origin !== mark().origin)
+    if (checkpoint.origin !== this.#memory.checkpoint.origin)
       throw new SignerRefusal('other_log', 'checkpoint of another log');
-    const { times, asOf } = await this.#heard(checkpoint);
-    const { size, root } = mark();
+    const { times, asOf, version } = await this.#heard(checkpoint);
+    // Read after the wait: it may have moved.
+    const { size, root } = this.#memory.checkpoint;
     const isSame = checkpoint.size === size && equalBytes(checkpoint.root, root);
     if (checkpoint.size > size || (checkpoint.size === size && !isSame)) {
       this.#contradiction =
@@ -103,18 +117,24 @@ export class WitnessWatch {
         'newest mark is back';
       throw new SignerRefusal('mark_behind', this.#contradiction);
     }
-    this.#compareClocks(checkpoint, median(times));
+    this.#memory.hear(version);
+    if (isFresh) this.#compareClocks(checkpoint, median(times));
     // No allowance for clocks: where this one is ahead, cosigners are asked until theirs has come as far.
     if (isSame && (asOf + 1) * secondMs > this.#wallTime(this.#startedAt)) this.#isConfirmed = true;
   }
 
-  async #heard(checkpoint: SignedCheckpoint): Promise<{ times: number[]; asOf: number }> {
+  /**
+   * Under the oldest version whose quorum signed it, from the one that was heard before: a newer one with the same quorum
+   * may not be in the log yet, and cosigners that were replaced count no more once their successors were heard alone.
+   */
+  async #heard(checkpoint: SignedCheckpoint): Promise<{ times: number[]; asOf: number; version: number }> {
     let failure: unknown;
-    for (const { log, quorum } of this.#versions().slice(-versionsHeard).reverse()) {
+    const versions = this.#versions().filter(({ version }) => version >= this.#memory.heardVersion);
+    for (const { version, log, quorum } of versions) {
       try {
         await verifyLogSignatures(checkpoint, log.vkeys);
         const times = await cosignatureTimes(checkpoint, quorum);
-        return { times: [...times.values()], asOf: quorumTimeOf(quorum, times) };
+        return { times: [...times.values()], asOf: quorumTimeOf(quorum, times), version };
       } catch (error) {
         failure ??= error;
       }

@@ -1,4 +1,14 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { keyFingerprintText } from '@tallystick/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -185,5 +195,25 @@ describe('killed at any change to the file system', () => {
       }
     }
     expect(kills).toBeGreaterThan(30);
+  });
+
+  it('loses no passphrase where the keystore cannot be opened for a moment', () => {
+    const next = `${files.passphraseFile}.next`;
+    writeFileSync(next, 'another passphrase of somebody', { mode: 0o600 });
+    chmodSync(files.keystore, 0o640);
+    expect(() => destroy(files)).toThrow(/can be read by others/);
+    expect(readFileSync(next, 'utf8')).toBe('another passphrase of somebody');
+    chmodSync(files.keystore, 0o600);
+    destroy(files);
+    expect(idsIn(files)).toHaveLength(specs.length - 1);
+  });
+
+  it('overwrites nothing that a link leads to', () => {
+    const bystander = join(directory, 'bystander');
+    writeFileSync(bystander, 'untouched');
+    symlinkSync(bystander, `${files.keystore}.partial`);
+    symlinkSync(join(directory, 'nowhere'), `${files.passphraseFile}.next`);
+    expect(() => destroy(files)).not.toThrow();
+    expect(readFileSync(bystander, 'utf8')).toBe('untouched');
   });
 });

@@ -1,7 +1,7 @@
 import { keyFingerprintText } from '@tallystick/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Governed, keysOf } from './support/governed.ts';
-import { brakeWith, toSign } from './support/trust.ts';
+import { brakeWith, namespaceWith, toSign } from './support/trust.ts';
 
 const refusal = (reason: string): unknown => expect.objectContaining({ name: 'SignerRefusal', reason });
 
@@ -61,7 +61,7 @@ describe('a destroyed key', () => {
     await acme.withSigner((signer) => signer.adopt(released.entry, released.document));
     acme.keys = [...acme.keys, acme.first];
     await acme.withSigner((signer) => {
-      expect(signer.returnedKeys).toEqual([acme.first.keyid]);
+      expect(acme.returned).toEqual([acme.first.keyid]);
       expect(signer.describe().keys.map(({ key }) => key)).not.toContain(acme.first.publicKey.key);
       expect(signer.describe().destroyed).toMatchObject([
         { key: acme.first.publicKey.key, usages: acme.first.usages },
@@ -113,5 +113,37 @@ describe('a destroyed key', () => {
     await acme.withSigner((signer) =>
       expect(() => signer.signRecords([dropped], 63)).toThrow(refusal('loosened')),
     );
+  });
+
+  it('is not believed in of a brake key that has ended, nor before the key itself has', async () => {
+    await acme.adoptBoth();
+    removeFirst();
+    const early = await acme.trust.logged(
+      { ...stated(), until: [], destroyed: [{ id: id(), index: 0 }] },
+      acme.brakeKey,
+    );
+    await acme.withSigner(async (signer) => {
+      await signer.adopt(early.entry, early.document);
+      expect(signer.describe().brakes[0] ?? {}).not.toHaveProperty('destroyed');
+    });
+    const [one, two, brake] = acme.both().keys;
+    const without = namespaceWith([one!, two!, { ...brake!, until: 0 }], { rev: 1 });
+    const revised = await acme.trust.logged(without);
+    const late = await acme.trust.logged(stated(), acme.brakeKey);
+    await acme.withSigner(async (signer) => {
+      await signer.adopt(revised.entry, revised.document);
+      await signer.adopt(late.entry, late.document);
+      expect(signer.describe().brakes[0] ?? {}).not.toHaveProperty('destroyed');
+    });
+  });
+
+  it('is let go of by a signer that hears of it while it holds it', async () => {
+    await endFirst();
+    const logged = await acme.trust.logged(stated(), acme.brakeKey);
+    await acme.withSigner(async (signer) => {
+      await signer.adopt(logged.entry, logged.document);
+      expect(acme.returned).toEqual([acme.first.keyid]);
+      expect(signer.describe().keys.map(({ key }) => key)).not.toContain(acme.first.publicKey.key);
+    });
   });
 });

@@ -26,7 +26,7 @@ beforeEach(() => {
 const endedAt55 = (key: NamespaceKey): NamespaceKey => ({ ...key, until: 55 });
 
 describe('a signer that knows its namespace', () => {
-  it('signs with the acme.first listed key that is valid at the index, also after a restart', async () => {
+  it('signs with the first listed key that is valid at the index, also after a restart', async () => {
     await acme.adoptBoth();
     await acme.withSigner((signer) => {
       expect(keysOf(signer, 60)).toEqual([acme.first.keyid]);
@@ -34,7 +34,7 @@ describe('a signer that knows its namespace', () => {
     });
   });
 
-  it('hands over to the next key at the index where a brake ends the acme.first, within one batch', async () => {
+  it('hands over to the next key at the index where a brake ends the first, within one batch', async () => {
     await acme.adoptBoth();
     const until = [{ id: keyFingerprintText(acme.first.publicKey), index: 61 }];
     const batch = [licenseToSign(), toSign(brakeWith({ rev: 1, until })), licenseToSign()];
@@ -93,7 +93,7 @@ describe('a signer that knows its namespace', () => {
     });
   });
 
-  it('signs with ML-DSA-44 what is perpetual where the acme.trust root demands that, and nothing else', async () => {
+  it('signs with ML-DSA-44 what is perpetual where the trust root demands that, and nothing else', async () => {
     acme.trust = new TestTrust({
       require: [{ from: 10, algs: ['ed25519'], perpetual: ['ed25519', 'ml-dsa-44'] }],
     });
@@ -245,7 +245,7 @@ describe('a brake', () => {
     });
   });
 
-  it('of a namespace that the acme.trust root does not name is refused', async () => {
+  it('of a namespace that the trust root does not name is refused', async () => {
     const other = record('brake.updated', { ns: 'other', rev: 1, prev: new Uint8Array(32) });
     await acme.withSigner((signer) => {
       expect(() => signer.signRecords([{ record: other, content: null }], 9)).toThrow(refusal('no_key'));
@@ -253,7 +253,7 @@ describe('a brake', () => {
   });
 });
 
-describe('a new version of the acme.trust root', () => {
+describe('a new version of the trust root', () => {
   const successor = () => new SigningKey(generateKeySpec(['authority'], 'acme'));
 
   it('is taken where it follows, and from then on only its authority counts', async () => {
@@ -324,14 +324,22 @@ describe('a new version of the acme.trust root', () => {
     });
   });
 
-  it('replaces no version that is known', async () => {
+  it('replaces one that no quorum has signed under, and none that one has', async () => {
     await acme.withSigner(async (signer) => {
       await signer.adoptTrustRoot([
         acme.trust.root,
         acme.trust.next(acme.trust.root, acme.trust.acme(successor())),
       ]);
-      const other = acme.trust.next(acme.trust.root, acme.trust.acme(successor()));
-      await expect(signer.adoptTrustRoot([acme.trust.root, other])).rejects.toThrow(refusal('fork'));
+      const authority = successor();
+      const other = acme.trust.next(acme.trust.root, acme.trust.acme(authority));
+      await signer.adoptTrustRoot([acme.trust.root, other]);
+      const logged = await acme.trust.logged(acme.both(), authority);
+      await signer.adopt(logged.entry, logged.document);
+    });
+    acme.hear(2);
+    await acme.withSigner(async (signer) => {
+      const third = acme.trust.next(acme.trust.root, acme.trust.acme(successor()));
+      await expect(signer.adoptTrustRoot([acme.trust.root, third])).rejects.toThrow(refusal('fork'));
     });
   });
 

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   closeSync,
   openSync,
   readFileSync,
@@ -9,6 +10,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { base64, equalBytes, leafHash, utf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '../src/journal/journal.ts';
@@ -20,7 +22,9 @@ import {
   lineHash,
   parseLine,
 } from '../src/journal/lines.ts';
+import { generateKeySpec, SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
+import { scratchDirectory } from './support/scratch.ts';
 import {
   at,
   GrowingLog,
@@ -31,6 +35,7 @@ import {
   signerOn,
   signerWith,
 } from './support/signing.ts';
+import { namespaceWith, TestTrust } from './support/trust.ts';
 
 let parts: SignerParts<never>;
 const log = new GrowingLog(300);
@@ -204,6 +209,35 @@ describe('a journal at a start', () => {
     startAgain();
   });
 
+  it('that a power cut left pages in behind its end goes on without them, as often as it starts', async () => {
+    await parts.signer.signBatch(batch(0));
+    await parts.journal[Symbol.asyncDispose]();
+    const { journalFile } = parts;
+    const pages = [Buffer.alloc(4096), Buffer.from('{"v":1,"n":9,"prev":"'), Buffer.alloc(9000, 0x61)];
+    appendFileSync(journalFile, Buffer.concat(pages));
+    for (let nth = 0; nth < 4; nth++) {
+      startAgain();
+      await parts.signer.signBatch(batch(nth + 1, 40));
+      await parts.journal[Symbol.asyncDispose]();
+    }
+    expect(opsOf(journalFile).filter((op) => op === 'batch')).toHaveLength(5);
+  });
+
+  it.each([['nothing'], ['half a line']])(
+    'that was killed with %s in it before it began begins',
+    async (what) => {
+      await parts.journal[Symbol.asyncDispose]();
+      const directory = scratchDirectory();
+      const [markFile, journalFile] = [join(directory, 'mark.db'), join(directory, 'journal')];
+      Mark.create(markFile, origin);
+      writeFileSync(journalFile, what === 'nothing' ? '' : '{"v":1,"n":0,"prev":null,"at"');
+      using mark = Mark.open(markFile, origin);
+      await using journal = Journal.open(journalFile, mark, now);
+      expect(journal.lost).toBeNull();
+      expect(opsOf(journalFile)).toEqual(['begun', 'started']);
+    },
+  );
+
   it('that is gone begins anew, and says for ever what is missing', async () => {
     await parts.signer.signBatch(batch(10));
     await parts.journal[Symbol.asyncDispose]();
@@ -249,6 +283,18 @@ describe('a journal at a start', () => {
     writeFileSync(parts.journalFile, `${Buffer.from(foreign).toString()}\n`);
     expect(startAgain).toThrow(/journal of another log/);
     others.mark[Symbol.dispose]();
+  });
+});
+
+describe('a namespace that the authority did not sign', () => {
+  it('gets no line, of no revision', async () => {
+    const trust = new TestTrust();
+    const forger = new SigningKey(generateKeySpec(['authority'], 'acme'));
+    for (const rev of [0, 1]) {
+      const { entry, document } = await trust.logged(namespaceWith([], { rev }), forger);
+      await parts.signer.adopt(entry, document).catch(() => null);
+    }
+    expect(opsOf(parts.journalFile)).not.toContain('adopted');
   });
 });
 

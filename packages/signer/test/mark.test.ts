@@ -62,6 +62,12 @@ describe('a mark', () => {
     }
     using mark = Mark.open(file, origin);
     expect(() => mark.takeTrust(chain(new TestTrust().root))).toThrow(MarkError);
+    // What was never heard of may be replaced.
+    mark.hear(2);
+    expect(mark.takeTrust(chain(first, second, other))).toHaveLength(3);
+    expect(mark.takeTrust(chain(first, second, third))).toHaveLength(3);
+    mark.hear(3);
+    mark.hear(1);
     expect(() => mark.takeTrust(chain(first, second, other))).toThrow(/version 3 .* not the one/);
     // A file that was put back takes nothing away.
     expect(mark.takeTrust(chain(first)).map(({ version }) => version)).toEqual([1, 2, 3]);

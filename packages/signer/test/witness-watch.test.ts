@@ -58,7 +58,7 @@ async function publish(signer: Signer, checkpoint: Checkpoint, from: number): Pr
 
 async function publishAndShow(signer: Signer, size: number, from: number): Promise<Uint8Array> {
   const note = await publish(signer, log.checkpoint(size), from);
-  await signer.witnessed(note);
+  await signer.witnessed(note, true);
   return note;
 }
 
@@ -73,7 +73,7 @@ describe('a signer that starts on a mark that is not empty', () => {
     const grow = () => signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
     await expect(grow()).rejects.toEqual(refused('unconfirmed'));
     // What was cosigned before it started may be all that an attacker has kept.
-    await signer.witnessed(before);
+    await signer.witnessed(before, true);
     await expect(grow()).rejects.toEqual(refused('unconfirmed'));
     await publishAndShow(signer, 10, 10);
     await expect(grow()).resolves.toHaveLength(1);
@@ -95,7 +95,7 @@ describe('a signer that starts on a mark that is not empty', () => {
     const put = newMark();
     put.advance(log.checkpoint(10), null);
     const signer = startOn(put);
-    await expect(signer.witnessed(note)).rejects.toEqual(refused('mark_behind'));
+    await expect(signer.witnessed(note, true)).rejects.toEqual(refused('mark_behind'));
     await expect(signer.signCheckpoint(log.checkpoint(10), [])).rejects.toEqual(refused('mark_behind'));
     await expect(signer.signBatch(batch)).rejects.toEqual(refused('mark_behind'));
   });
@@ -104,7 +104,30 @@ describe('a signer that starts on a mark that is not empty', () => {
     const note = await publishAndShow(startOn(newMark()), 20, 0);
     const forked = newMark();
     forked.advance(other.checkpoint(20), null);
-    await expect(startOn(forked).witnessed(note)).rejects.toEqual(refused('mark_behind'));
+    await expect(startOn(forked).witnessed(note, true)).rejects.toEqual(refused('mark_behind'));
+  });
+});
+
+describe('cosigners that were replaced', () => {
+  it('confirm nothing any more once their successors were heard alone, also with an old mark', async () => {
+    const mark = newMark();
+    const signer = startOn(mark);
+    await publishAndShow(signer, 10, 0);
+    const former = cosigners;
+    cosigners = new LocalCosigners(() => time);
+    const second = trust.next(trust.root, { quorum: cosigners.quorum });
+    await signer.adoptTrustRoot([trust.root, second]);
+    await publishAndShow(signer, 20, 10);
+    time += 400 * 86_400_000;
+    // Whoever has their keys, and a copy of the mark, has the rest of what the signer remembers as it is.
+    mark.advance(log.checkpoint(20), null);
+    const again = startOn(mark);
+    cosigners = former;
+    const stale = await publish(again, log.checkpoint(20), 20);
+    await expect(again.witnessed(stale, true)).rejects.toEqual(refused('no_quorum'));
+    await expect(again.signCheckpoint(log.checkpoint(22), log.proof(20, 22))).rejects.toEqual(
+      refused('unconfirmed'),
+    );
   });
 });
 
@@ -122,7 +145,7 @@ describe('what a signer is shown', () => {
     const signer = startOn(mark);
     const note = Buffer.from(await publish(signer, log.checkpoint(10), 10)).toString('utf8');
     const changed = utf8(change(note.split('\n')).join('\n'));
-    await expect(signer.witnessed(changed)).rejects.toEqual(refused('no_quorum'));
+    await expect(signer.witnessed(changed, true)).rejects.toEqual(refused('no_quorum'));
     await expect(signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12))).rejects.toEqual(
       refused('unconfirmed'),
     );
@@ -131,7 +154,9 @@ describe('what a signer is shown', () => {
   it.each([[''], ['nothing of the kind'], ['tally.example/log\n12\n']])(
     'as %j is malformed',
     async (text) => {
-      await expect(startOn(newMark()).witnessed(utf8(text))).rejects.toMatchObject({ code: 'MALFORMED' });
+      await expect(startOn(newMark()).witnessed(utf8(text), true)).rejects.toMatchObject({
+        code: 'MALFORMED',
+      });
     },
   );
 });
@@ -166,7 +191,7 @@ describe("a signer's clock", () => {
     const signer = startOn(newMark());
     const note = await publish(signer, log.checkpoint(10), 0);
     time += 3_600_000;
-    await signer.witnessed(note);
+    await signer.witnessed(note, true);
     expect(alarms).toEqual([]);
     await expect(signer.signBatch(batch)).resolves.toBeDefined();
   });

@@ -138,7 +138,7 @@ export function startSigner(
   const clock = { now, monotonic: now };
   const witnesses = new WitnessWatch(
     () => governance.versions,
-    mark.checkpoint,
+    mark,
     clock,
     () => {},
   );
@@ -160,7 +160,7 @@ export async function openLedger(
     adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
-    witnessed: (note) => signer.witnessed(utf8(note)),
+    witnessed: (note, isFresh) => signer.witnessed(utf8(note), isFresh),
   };
   const ledger = await Ledger.open({
     store,

@@ -142,6 +142,7 @@ export class JournalScan {
         this.#abandon(n, at, event);
         break;
       case 'checkpoint':
+        this.#bound(event.size);
         this.checkpoints.push({ line: n, at, event });
         break;
       case 'promise':
@@ -157,6 +158,13 @@ export class JournalScan {
       case 'attested':
         break;
     }
+  }
+
+  /** All below the first checkpoint that is new to it was in the log, whatever a server had said of its size. */
+  #bound(size: number): void {
+    const isFirst = this.checkpoints.every((earlier) => earlier.event.size <= (this.begun?.event.size ?? 0));
+    if (!isFirst || this.resumedAt === null || size <= (this.begun?.event.size ?? 0)) return;
+    this.resumedAt = Math.min(this.resumedAt, size);
   }
 
   #abandon(n: number, at: string, { line, index, leaves, cause }: Of<'abandoned'>): void {

@@ -320,7 +320,12 @@ async function signersOfRecord(
   const algorithms =
     namespaceTrust === undefined
       ? []
-      : requiredAlgorithms(namespaceTrust, usage, subject.index, isPerpetual(subject.json));
+      : requiredAlgorithms(
+          namespaceTrust,
+          usage,
+          subject.index,
+          isPerpetual(subject.json, subject.entry.record.at),
+        );
   const missing = algorithms.filter((alg) => !signers.some(({ key }) => key.alg === alg));
   if (algorithms.length === 0 || missing.length > 0) {
     throw new IntegrityError(

@@ -36,7 +36,7 @@ export interface CheckpointSigner {
   /** The log's lines on a checkpoint, one of each of its keys. */
   signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]>;
   /** Shows it what the cosigners signed, which it holds its mark and its clock against. */
-  witnessed(note: string): Promise<void>;
+  witnessed(note: string, isFresh: boolean): Promise<void>;
 }
 
 /**
@@ -276,7 +276,7 @@ export class Publisher {
     // Checked as clients will check it: what does not verify here is not published. Only what was said now counts.
     const said = formatNote({ text, signatures });
     const asOf = await verifyUnder(demanded, parseSignedCheckpoint(utf8(said)));
-    await signer.witnessed(said);
+    await signer.witnessed(said, true);
     const note = formatNote({ text, signatures: this.#withEarlier(size, signatures) });
     await settled;
     await store.saveCheckpoint({ size, note, at: formatInstant(this.#parts.now()) });

@@ -6,7 +6,7 @@
  * server says became of them, is written down as their end. The mark, which lies beside, keeps it from being shortened
  * unseen, and keeps two signers off it.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import {
   base64,
   type Checkpoint,
@@ -61,6 +61,9 @@ interface Head {
   oldest: number;
 }
 
+/** Bytes: a first line is shorter, and what follows makes a file longer. */
+const firstLineMax = 4096;
+
 /** Signatures that no checkpoint covers. A server publishes several times a second, or stops after a minute. */
 const liveRecordsMax = 1_000_000;
 
@@ -80,6 +83,8 @@ export class Journal implements AsyncDisposable {
   /** What it covers, and when its line is on disk. */
   #newestCheckpoint: { key: string; written: Promise<void> } | null = null;
   #lost: number | null = null;
+  /** The log's size that a server named last when it started. */
+  #resumedAt: number | null = null;
   #keys: Extract<JournalEvent, { op: 'keys' }>['keys'] | null = null;
 
   private constructor(path: string, file: JournalFile, mark: Mark, now: () => number) {
@@ -105,6 +110,7 @@ export class Journal implements AsyncDisposable {
    * no checkpoint covered, however long it is.
    */
   static open(path: string, mark: Mark, now: () => number): Journal {
+    if (isNeverBegun(path, mark)) rmSync(path);
     const isNew = !existsSync(path);
     const journal = new Journal(path, new JournalFile(path, isNew), mark, now);
     try {
@@ -169,7 +175,9 @@ export class Journal implements AsyncDisposable {
   /** The server says that the log holds nothing from `index` on, and will hold none of what was signed for there. */
   async abandon({ index, cause }: Abandoned): Promise<void> {
     this.#mend();
-    const resumed: JournalEvent[] = cause === 'restarted' ? [{ op: 'resumed', size: index }] : [];
+    const isNew = this.#resumedAt !== index || this.#live.length > 0;
+    const resumed: JournalEvent[] = cause === 'restarted' && isNew ? [{ op: 'resumed', size: index }] : [];
+    if (cause === 'restarted') this.#resumedAt = index;
     await this.#appendAll([...resumed, ...this.#endsFrom(index, cause)]);
   }
 
@@ -211,9 +219,8 @@ export class Journal implements AsyncDisposable {
 
   #resume(): void {
     const { end, torn } = this.#load(this.#file.length);
-    // It was not finished, so nothing that it says was ever answered.
-    if (torn > 0) this.#file.cutTo(end);
-    else this.#file.goOnAt(end);
+    // It was not finished, so nothing that it says was ever answered. What a power cut left behind it goes as well.
+    this.#file.cutTo(end);
     this.#appendAtOnce({ op: 'started', cut: torn });
   }
 
@@ -353,4 +360,10 @@ const moveAway = 'keep it, move it away, and one begins that says what is missin
 
 function checkpointKey(size: number, root: Uint8Array): string {
   return `${size} ${base64(root)}`;
+}
+
+/** A file without a whole first line, which no mark remembers: whoever was to begin it was killed before it had. */
+function isNeverBegun(path: string, mark: Mark): boolean {
+  if (mark.journal !== null || !existsSync(path) || statSync(path).size > firstLineMax) return false;
+  return !readFileSync(path).includes(0x0a);
 }

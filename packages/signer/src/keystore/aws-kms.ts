@@ -1,5 +1,6 @@
 /** Signing keys in AWS KMS. */
 import { createHash } from 'node:crypto';
+import { pipeline, Readable, Transform, type TransformCallback } from 'node:stream';
 import type { KMSClient, SignCommandInput } from '@aws-sdk/client-kms';
 import { explainAwsError } from './aws-kms-error.ts';
 import { type CloudAlgorithm, publicKeyFromSpki, rawFromDer } from './cloud-algorithms.ts';
@@ -12,6 +13,8 @@ type AwsKmsSdk = typeof import('@aws-sdk/client-kms');
 
 /** Bytes of a message that KMS hashes by itself, which it must for Ed25519. */
 const rawMessageMax = 4096;
+/** Bytes; a public key and a signature are a few hundred. */
+const answerLengthMax = 65_536;
 /** Milliseconds of one try; the two of them and a pause fit into the time of a request. */
 const tryMsMax = 2000;
 
@@ -31,6 +34,7 @@ export class AwsKms implements CloudService {
       ...(endpoint !== null && { endpoint }),
     });
     refuseOpenWays(this.#client);
+    limitAnswers(this.#client);
   }
 
   /** With credentials of the SDK's default chain. Throws KeystoreError where the SDK is not installed. */
@@ -84,6 +88,31 @@ function inputOf(alg: CloudAlgorithm, message: Uint8Array): Omit<SignCommandInpu
     );
   }
   return { Message: message, MessageType: 'RAW', SigningAlgorithm: 'ED25519_SHA_512' };
+}
+
+/** What KMS answers fits many times; what does not is cut off, whoever sent it. */
+function limitAnswers({ middlewareStack }: KMSClient): void {
+  middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const response = result.response as { body?: unknown };
+      // The callback is there for the errors, which the reader of the last stream hears of as well.
+      if (response.body instanceof Readable)
+        response.body = pipeline(response.body, new AnswerLimit(), () => {});
+      return result;
+    },
+    { step: 'deserialize', name: 'limitAnswers', priority: 'low' },
+  );
+}
+
+class AnswerLimit extends Transform {
+  #length = 0;
+
+  override _transform(chunk: Uint8Array, _encoding: string, done: TransformCallback): void {
+    this.#length += chunk.length;
+    if (this.#length > answerLengthMax) done(new Error(`its answer is longer than ${answerLengthMax} bytes`));
+    else done(null, chunk);
+  }
 }
 
 /** The endpoint may come from the environment or a file of the SDK's own, so it is looked at where it is used. */

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync } from 'node:fs';
-import { KeystoreError } from './keystore-error.ts';
+import { WrongPassphrase } from './keystore-error.ts';
 import { readPassphraseFile } from './passphrase-file.ts';
 import { openSealedKeystore, removeFromSealedKeystore } from './sealed-file.ts';
 import { holdingKeystore, replaceAndWipe, wipe, wipeFormer, writeSecretFile } from './secret-files.ts';
@@ -33,6 +33,8 @@ export function destroyKeys(files: KeystoreFiles, { ids, keepsPublic }: Destruct
   return holdingKeystore(keystore, () => {
     finish(files);
     const next = nextOf(passphraseFile);
+    // Before another passphrase goes, the one in use must be seen to open it.
+    if (isThere(next)) openSealedKeystore(keystore, readPassphraseFile(passphraseFile));
     for (const leftover of [next, `${keystore}.partial`]) wipe(leftover);
     const passphrase = randomBytes(24).toString('base64url');
     writeSecretFile(next, passphrase);
@@ -51,8 +53,7 @@ export function destroyKeys(files: KeystoreFiles, { ids, keepsPublic }: Destruct
 export function finishDestruction(files: KeystoreFiles): void {
   const { keystore, passphraseFile } = files;
   const names = [nextOf(passphraseFile), `${keystore}.former`, `${passphraseFile}.former`];
-  if (names.some((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined))
-    holdingKeystore(keystore, () => finish(files));
+  if (names.some(isThere)) holdingKeystore(keystore, () => finish(files));
 }
 
 function finish({ keystore, passphraseFile }: KeystoreFiles): void {
@@ -68,14 +69,18 @@ function putPassphraseInPlace({ keystore, passphraseFile }: KeystoreFiles): void
 }
 
 function opens(keystore: string, passphraseFile: string): boolean {
-  if (lstatSync(passphraseFile, { throwIfNoEntry: false }) === undefined) return false;
+  if (lstatSync(passphraseFile, { throwIfNoEntry: false })?.isFile() !== true) return false;
   try {
     openSealedKeystore(keystore, readPassphraseFile(passphraseFile));
     return true;
   } catch (error) {
-    if (error instanceof KeystoreError) return false;
+    if (error instanceof WrongPassphrase) return false;
     throw error;
   }
+}
+
+function isThere(file: string): boolean {
+  return lstatSync(file, { throwIfNoEntry: false }) !== undefined;
 }
 
 function nextOf(passphraseFile: string): string {

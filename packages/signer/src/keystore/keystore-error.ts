@@ -3,6 +3,11 @@ export class KeystoreError extends Error {
   override readonly name: string = 'KeystoreError';
 }
 
+/** A sealed file that this passphrase does not open: it is another one, or the file is damaged. */
+export class WrongPassphrase extends KeystoreError {
+  override readonly name = 'WrongPassphrase';
+}
+
 /** The token or the service with the key is not there now. Nothing is lost: the next request looks for it again. */
 export class TokenUnavailable extends KeystoreError {
   override readonly name = 'TokenUnavailable';

@@ -11,7 +11,7 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { base64, decodeBase64, keyFingerprintText, type PublicKey, utf8 } from '@tallystick/core';
-import { KeystoreError } from './keystore-error.ts';
+import { KeystoreError, WrongPassphrase } from './keystore-error.ts';
 import type { SigningUsage } from './keystore-key.ts';
 import { takeSeeds } from './sealed-seeds.ts';
 import { holdingKeystore, putInPlace, replaceAndWipe, wipe, writeSecretFile } from './secret-files.ts';
@@ -147,7 +147,7 @@ function readContent<T>(file: string, passphrase: Passphrase, read: (content: Ui
   } catch (error) {
     if (error instanceof KeystoreError)
       throw new KeystoreError(`${file}: ${error.message}`, { cause: error });
-    throw new KeystoreError(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
+    throw new WrongPassphrase(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
   } finally {
     key.fill(0);
     content?.fill(0);

@@ -1,6 +1,7 @@
 /** Files that hold secrets: put in place whole, and overwritten before they go. */
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -52,10 +53,15 @@ export function wipeFormer(file: string): void {
   else wipe(former);
 }
 
-/** Overwrites a file, syncs it and removes it; nothing where there is none. */
+/** Overwrites a file, syncs it and removes it; nothing where there is none. A link is removed, and what it names stays. */
 export function wipe(file: string): void {
-  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return;
-  const descriptor = openSync(file, 'r+');
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isFile()) {
+    removeName(file);
+    return;
+  }
+  const descriptor = openSync(file, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     const { size } = fstatSync(descriptor);
     writeSync(descriptor, new Uint8Array(size), 0, size, 0);

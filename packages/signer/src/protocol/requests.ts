@@ -51,7 +51,7 @@ export type SignerRequest =
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'abandon'; abandoned: Abandoned }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
-  | { op: 'witnessed'; note: Uint8Array }
+  | { op: 'witnessed'; note: Uint8Array; isFresh: boolean }
   | { op: 'trust'; envelopes: Uint8Array[] }
   | { op: 'promise'; statement: PromiseStatement }
   | { op: 'checkpoint'; checkpoint: Checkpoint; proof: Uint8Array[] };
@@ -109,7 +109,7 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
     case 'adopt':
       return { op: 'adopt', ...parseAdopted(json, attachments) };
     case 'witnessed':
-      return { op: 'witnessed', note: attachments };
+      return { op: 'witnessed', note: attachments, isFresh: json.isFresh === true };
     case 'trust':
       return { op: 'trust', envelopes: parseEnvelopes(json, attachments) };
     case 'promise':
@@ -210,7 +210,8 @@ function parseStatement(value: JsonValue | undefined): PromiseStatement {
     root: parseHash(json.root, 'root'),
     publishBy: asInstant(json.publishBy, 'publishBy'),
   };
-  if (statement.count < 1) throw malformed('promise of nothing');
+  if (statement.count < 1 || statement.count > recordsMax)
+    throw malformed('promise of nothing, or of too much');
   return statement;
 }
 

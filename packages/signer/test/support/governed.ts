@@ -24,6 +24,8 @@ export class Governed {
     this.brakeKey,
     this.first,
   ];
+  /** Key ids that signers told of: destroyed, and here again. */
+  returned: string[] = [];
   readonly #file: string = join(scratchDirectory(), 'mark.db');
 
   constructor() {
@@ -34,7 +36,19 @@ export class Governed {
   async withSigner<T>(work: (signer: Signer) => T | Promise<T>): Promise<T> {
     using mark = Mark.open(this.#file, origin);
     await using journal = Journal.open(`${this.#file}.journal`, mark, () => Date.parse(at));
-    return await work(signerOn(mark, this.keys, { trust: this.trust, journal }));
+    return await work(
+      signerOn(mark, this.keys, {
+        trust: this.trust,
+        journal,
+        onReturned: (keyids) => this.returned.push(...keyids),
+      }),
+    );
+  }
+
+  /** Lets its signers know that a quorum has signed the log under this version of the trust root. */
+  hear(version: number): void {
+    using mark = Mark.open(this.#file, origin);
+    mark.hear(version);
   }
 
   /** A namespace that lists both issuing keys, the second from index 50 on. */

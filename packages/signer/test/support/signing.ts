@@ -94,17 +94,19 @@ export function signerOn(
     trust = usualTrust,
     report = () => {},
     journal = anyJournal(mark),
+    onReturned = () => {},
   }: SignerContext = {},
 ): Signer {
   const governance = new Governance(mark, [parseTrustRoot(trust.root)]);
-  const witnesses = new WitnessWatch(() => governance.versions, mark.checkpoint, clock, report);
-  return new Signer(keys, { mark, governance, witnesses, journal }, () => clock.now());
+  const witnesses = new WitnessWatch(() => governance.versions, mark, clock, report);
+  return new Signer(keys, { mark, governance, witnesses, journal }, () => clock.now(), { onReturned });
 }
 
 export interface SignerContext {
   clock?: Clock;
   trust?: TestTrust;
   report?: (message: string) => void;
+  onReturned?: (keyids: readonly string[]) => void;
   /** Left out by those who ask for nothing of it. */
   journal?: Journal;
 }
