@@ -18,7 +18,7 @@ import type { Store } from '@tallystick/ledger';
 import { type JournalPosition, leavesOf } from '@tallystick/signer';
 import { isTrustRootEntry } from '@tallystick/witness';
 import type { OnProgress } from '../report.ts';
-import { JournalScan, type SignedBatch } from './journal-scan.ts';
+import { type Abandoned, JournalScan, type SignedBatch } from './journal-scan.ts';
 import { type AuditCounts, type Incident, Incidents, listedMax, type SignerAuditReport } from './report.ts';
 
 export interface SignerAuditParts {
@@ -157,6 +157,11 @@ class Run {
         this.#counts.pending += missing.length;
         continue;
       }
+      // The commit before it failed in a way that a disk took back later: then that one stands here, and this one nowhere.
+      if (missing.every((index) => this.#isDoubtful(index))) {
+        this.#counts.abandoned += missing.length;
+        continue;
+      }
       const { line, at } = batch;
       const message = `${missing.length} of the records that it signed for this index and on are not in the log`;
       this.#incidents.add('unlogged', message, { line, index: first, at });
@@ -184,6 +189,20 @@ class Run {
     this.#incidents.add('ahead', message, { line: far.line, index: far.index, at: far.at });
   }
 
+  /** Whether the log has something here whose commit was said to have failed, and that the next start found. */
+  #isDoubtful(index: number): boolean {
+    if (index >= this.#size) return false;
+    const leaf = this.#tree.leaf(index);
+    return this.scan.abandoned.some(
+      (batch) => this.#wasFound(batch) && leavesOf(batch.leaves).some((each) => equalBytes(each, leaf)),
+    );
+  }
+
+  #wasFound({ cause, line, index }: Abandoned): boolean {
+    const next = this.scan.resumed.find((resumed) => resumed.line > line);
+    return cause === 'commit_failed' && next !== undefined && next.size > index;
+  }
+
   /** Whatever is in the log was signed, or adopted. */
   async checkEntries(): Promise<void> {
     const abandoned = new Map(
@@ -194,6 +213,8 @@ class Run {
       if (this.#states[index] !== unexplained) continue;
       const leaf = base64(this.#tree.leaf(index));
       const gone = abandoned.get(leaf);
+      // What a disk did not confirm may be there after all, and the next start finds it.
+      if (gone !== undefined && this.#wasFound(gone)) continue;
       if (gone !== undefined) {
         const message = `it was said not to come into the log (${gone.cause}), and it is there`;
         this.#incidents.add('abandoned_logged', message, { line: gone.line, index, at: gone.at });

@@ -56,6 +56,8 @@ export class JournalScan {
   readonly adopted: Set<string> = new Set();
   readonly refusals: Map<string, RefusalCount> = new Map();
   begun: Placed<Of<'begun'>> | null = null;
+  /** What servers found of the log at their starts. */
+  readonly resumed: { line: number; size: number }[] = [];
   /** What the log had when the server first spoke to a signer whose journal began later than the log. */
   resumedAt: number | null = null;
   lines = 0;
@@ -137,6 +139,7 @@ export class JournalScan {
         break;
       case 'resumed':
         this.resumedAt ??= event.size;
+        this.resumed.push({ line: n, size: event.size });
         break;
       case 'abandoned':
         this.#abandon(n, at, event);
