@@ -272,15 +272,13 @@ export class Governance {
         key !== undefined && effectiveUntil(namespace, { epoch: namespace.epoch, until }, key) <= end.index
       );
     };
-    const more = (isSigned ? (next.destroyed ?? []) : [])
-      .filter(
-        (end) =>
-          !Number.isFinite(destroyedSince(known, end.id)) && (next.epoch !== namespace.epoch || isEnded(end)),
-      )
-      .filter(isListed);
+    const isOfEpoch = next.epoch === namespace.epoch;
+    const isNew = (end: { id: string }): boolean => !Number.isFinite(destroyedSince(known, end.id));
+    const more = (isSigned ? (next.destroyed ?? []) : []).filter(
+      (end) => isListed(end) && isNew(end) && (!isOfEpoch || isEnded(end)),
+    );
     const destroyed = [...(known?.destroyed ?? []), ...more];
     // Of another epoch than the namespace's it says nothing else, and must not replace what does.
-    const isOfEpoch = next.epoch === namespace.epoch;
     if (!isOfEpoch && more.length === 0) return;
     const { destroyed: _, ...base } = isOfEpoch ? { ...next, ...tightest, until } : (known ?? next);
     const merged: BrakeDocument = { ...base, ...(destroyed.length > 0 && { destroyed }) };

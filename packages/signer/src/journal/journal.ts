@@ -162,7 +162,7 @@ export class Journal implements AsyncDisposable {
     await this.#newestCheckpoint.written;
   }
 
-  /** A logged namespace or brake with this leaf hash was taken in, or was known. */
+  /** A logged namespace with this leaf hash governs from now on, or did already. */
   async adopted({ ns, type, rev }: LogRecord, leaf: Uint8Array): Promise<void> {
     await this.#append({ op: 'adopted', ns, type, rev, leaf });
   }
