@@ -10,6 +10,8 @@ export type LedgerProblem =
   | 'log_behind'
   /** The signer does not know what it signed: its mark was put back. */
   | 'signer_behind'
+  /** Another server writes this log; this one follows it. */
+  | 'standby'
   /** Stored bytes do not match their commitment. */
   | 'integrity'
   /** Durable, and no checkpoint covers it yet. */

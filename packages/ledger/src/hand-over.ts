@@ -9,6 +9,8 @@ export interface GoverningSigner {
   adopt(entry: Uint8Array, document: Uint8Array): Promise<void>;
   /** Takes every version of the trust root from 1 up, as envelopes. */
   adoptTrustRoot(envelopes: readonly Uint8Array[]): Promise<void>;
+  /** Goes on from a checkpoint that another signer of this log signed; `proof` leads there from its mark. */
+  follow(note: string, proof: readonly Uint8Array[]): Promise<void>;
 }
 
 export interface HandOverParts {

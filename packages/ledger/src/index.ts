@@ -1,8 +1,10 @@
 export { type Bootstrap, bootstrapLog, type SignMessage } from './bootstrap.ts';
 export { type CauseDocument, type CauseInput, type CheckedRevision, requestKeyOf } from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';
-export { Ledger, type LedgerParts } from './ledger.ts';
+export { Follower, type FollowerParts } from './follow/follower.ts';
+export { Ledger } from './ledger.ts';
 export type { LedgerEvent, SubmitResult } from './ledger-events.ts';
+export type { LedgerParts } from './ledger-parts.ts';
 export { type LedgerTimes, ledgerTimes } from './ledger-times.ts';
 export { LogState } from './log-state.ts';
 export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';

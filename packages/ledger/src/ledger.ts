@@ -3,67 +3,27 @@
  *
  * Owns the sequencer, the publisher and the projections; the store, the signer and the cosigners are passed in.
  */
-import type { BrakeDocument, KeptPromise, PublicKey, TrustRoot } from '@tallystick/core';
-import type { Environment } from '@tallystick/license';
+import type { KeptPromise, TrustRoot } from '@tallystick/core';
 import { LedgerError } from './errors.ts';
 import { Governing } from './governing.ts';
-import { type GoverningSigner, HandOver } from './hand-over.ts';
-import { guarded, type LedgerEvent, type SubmitResult } from './ledger-events.ts';
-import type { LedgerTimes } from './ledger-times.ts';
+import { HandOver } from './hand-over.ts';
+import { guarded, type SubmitResult } from './ledger-events.ts';
+import type { LedgerParts } from './ledger-parts.ts';
 import type { LogState } from './log-state.ts';
-import type { IndexLicenseKey } from './names.ts';
 import { NamespaceRevisions } from './namespace-revisions.ts';
 import { type Opened, openLog } from './open-log.ts';
 import type { SignedRevision } from './place-revision.ts';
 import type { ProjectionFeeder } from './projections/feeder.ts';
-import type { Projections, ProjectionWriter } from './projections/projections.ts';
 import { Promises } from './promises.ts';
-import { type CheckpointSigner, type Cosigners, type Published, Publisher } from './publish/publisher.ts';
+import { type Published, Publisher } from './publish/publisher.ts';
 import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
-import {
-  type AppliedChange,
-  type BatchPromise,
-  keptPromise,
-  type PromiseSigner,
-  type Submission,
-} from './sequence/batch.ts';
+import { type AppliedChange, type BatchPromise, keptPromise, type Submission } from './sequence/batch.ts';
 import type { DecisionContext } from './sequence/batch-builder.ts';
-import { type BatchSigner, Sequencer } from './sequence/sequencer.ts';
-import type { Store } from './store/store.ts';
+import { Sequencer } from './sequence/sequencer.ts';
 import type { TrustHistory } from './trust-history.ts';
 import { envelopesOf, TrustPublication } from './trust-publication.ts';
-
-export interface LedgerParts {
-  store: Store;
-  projections: Projections;
-  /** Writes the projections; they themselves where left out. */
-  projectionWriter?: ProjectionWriter;
-  signer: BatchSigner & PromiseSigner & CheckpointSigner & GoverningSigner;
-  cosigners: Cosigners;
-  /** The newest checkpoint that the signer's log key signed. */
-  mark: { size: number; root: Uint8Array };
-  /** Asks for the brake that binds the signer; null where it knows none. */
-  signedBrake: () => Promise<BrakeDocument | null>;
-  /** The versions of the trust root that are known here, verified, from 1 up. The log says which of them govern. */
-  trust: readonly TrustRoot[];
-  /** Makes a longer chain outlive this process. */
-  saveTrust: (chain: readonly TrustRoot[]) => Promise<void>;
-  ns: string;
-  /** Public keys of the issuing and brake keys, which rotate. */
-  keys: { readonly all: readonly PublicKey[] };
-  indexKey: IndexLicenseKey;
-  newId: Environment['newId'];
-  /** Draws a license key from random bytes. */
-  newLicenseKey: (random: (length: number) => Uint8Array) => string;
-  random: (length: number) => Uint8Array;
-  /** Milliseconds. */
-  now: () => number;
-  times: LedgerTimes;
-  onEvent: (event: LedgerEvent) => void;
-  onProgress?: (progress: { step: 'log' | 'projections'; done: number }) => void;
-}
 
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
 const bundleWaitMs = 5000;
@@ -132,7 +92,7 @@ export class Ledger {
       state,
       reader,
       projections,
-      sequencer: this.#sequencer,
+      currents: this.#sequencer,
       settle,
       checkSound: () => {
         if (this.#closed?.problem === 'integrity') throw this.#closed;
@@ -364,7 +324,7 @@ export class Ledger {
   }
 
   #createPublisher({ state, published }: Opened): Publisher {
-    const { store, signer, cosigners, mark, now, times, onEvent } = this.#parts;
+    const { store, signer, cosigners, mark, signed, saveSigned, now, times, onEvent } = this.#parts;
     return new Publisher(
       {
         store,
@@ -373,7 +333,9 @@ export class Ledger {
         signer,
         cosigners,
         trust: this.#trust,
-        mark: { size: mark.size },
+        // A signer that went on from what another one signed stands further than it said.
+        mark: { size: signed === undefined ? mark.size : null },
+        saveSigned: saveSigned ?? (async () => {}),
         now,
         settle: () => this.#catchUp(),
         onPublished: (newest) => {

@@ -38,17 +38,19 @@ export class LogState {
   }
 
   /**
-   * Reads the narrow rows of a store into tree and map. `pastFrom` is the size of the newest published
-   * checkpoint; `onProgress` gets the number of rows read.
+   * Reads the narrow rows of a store into tree and map, up to log size `to` where it is given. `pastFrom` is the size of
+   * the newest published checkpoint; `onProgress` gets the number of rows read.
    */
   static async load(
-    store: Store,
-    identity: { genesis: Uint8Array; ns: string; pastFrom: number },
+    store: Pick<Store, 'leaves'>,
+    identity: { genesis: Uint8Array; ns: string; pastFrom: number; to?: number },
     onProgress: (rows: number) => void = () => {},
   ): Promise<LogState> {
-    const state = new LogState(identity.genesis, identity.ns, identity.pastFrom);
+    const { genesis, ns, pastFrom, to = Number.MAX_SAFE_INTEGER } = identity;
+    const state = new LogState(genesis, ns, pastFrom);
     for (;;) {
-      const rows = await store.leaves(state.tree.size, rowsPerRead);
+      const wanted = Math.min(rowsPerRead, to - state.tree.size);
+      const rows = wanted > 0 ? await store.leaves(state.tree.size, wanted) : [];
       for (const { index, leaf, subject, rev } of rows) {
         state.tree.append(leaf);
         if (subject !== null) state.map.set({ key: subject, leaf, index, rev });
@@ -58,6 +60,18 @@ export class LogState {
     }
     state.#mapSize = state.tree.size;
     return state;
+  }
+
+  /**
+   * Appends the narrow rows that a store holds behind this log, up to log size `to` where it is given. Like everything
+   * that is appended, they get into the map with `advanceMap`.
+   */
+  async readOn(store: Pick<Store, 'leaves'>, to: number = Number.MAX_SAFE_INTEGER): Promise<void> {
+    while (this.size < to) {
+      const rows = await store.leaves(this.size, Math.min(rowsPerRead, to - this.size));
+      for (const row of rows) this.append(row);
+      if (rows.length === 0) return;
+    }
   }
 
   /** Number of entries. */

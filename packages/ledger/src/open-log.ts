@@ -5,18 +5,14 @@
 import {
   type BrakeDocument,
   equalBytes,
-  IntegrityError,
   type NamespaceDocument,
-  parseMapRoot,
   parseSignedCheckpoint,
   utf8,
-  verifyLogSignatures,
-  verifyQuorum,
 } from '@tallystick/core';
-import type { Current } from '@tallystick/license';
-import { checkEntry, timeOfEntry } from './content.ts';
-import { asError, IntegrityAlarm, LedgerError } from './errors.ts';
-import type { LedgerParts } from './ledger.ts';
+import { asIntegrityProblem, checkMapRoot, openCheckpoint, publicDocument } from './check-published.ts';
+import { timeOfEntry } from './content.ts';
+import { asError, LedgerError } from './errors.ts';
+import type { LedgerParts } from './ledger-parts.ts';
 import { LogState } from './log-state.ts';
 import { ProjectionFeeder } from './projections/feeder.ts';
 import type { Published } from './publish/publisher.ts';
@@ -45,11 +41,15 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   const writer = parts.projectionWriter ?? projections;
   const saved = await store.checkpoint();
   const identity = { genesis: first.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
-  const state = await LogState.load(store, identity, (done) => parts.onProgress?.({ step: 'log', done }));
+  const onProgress = (done: number): void => parts.onProgress?.({ step: 'log', done });
+  const state = parts.state ?? (await LogState.load(store, identity, onProgress));
+  await state.readOn(store);
+  state.advanceMap();
   const trust = TrustHistory.find(chain, state);
   const reader = new RevisionReader(store, state);
   const feeder = new ProjectionFeeder({ store, state, projections, writer, indexKey });
-  let closed = markProblem(parts.mark, state);
+  const mark = await newestMark(parts, state);
+  let closed = markProblem(mark, state);
   let published: Published | null = null;
   try {
     published = saved === undefined ? null : await openCheckpoint(saved.note, state, trust);
@@ -80,6 +80,20 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
     lastAt,
     closed,
   };
+}
+
+/** The mark of a signer that shares its log goes on to what another one signed last, before anything is asked of it. */
+async function newestMark(
+  { mark, signed, signer }: LedgerParts,
+  state: LogState,
+): Promise<LedgerParts['mark']> {
+  if (signed === undefined) return mark;
+  const { size, root } = parseSignedCheckpoint(utf8(signed.note));
+  // Where the log does not even reach so far, comparing says so.
+  if (size > state.size) return { size, root };
+  if (size <= mark.size) return mark;
+  await signer.follow(signed.note, state.tree.consistencyProof(mark.size, size));
+  return { size, root };
 }
 
 /** The signer remembers what it signed; a log that does not contain that was rolled back or replaced. */
@@ -119,53 +133,6 @@ async function signerProblem(
     if (name === 'SignerUnavailable') throw error;
     return new LedgerError(reason === 'mark_behind' ? 'signer_behind' : 'signer_refused', message);
   }
-}
-
-async function openCheckpoint(note: string, state: LogState, history: TrustHistory): Promise<Published> {
-  const checkpoint = parseSignedCheckpoint(utf8(note));
-  const { size, root } = checkpoint;
-  if (size > state.size || !equalBytes(state.tree.root(size), root)) {
-    throw new LedgerError('integrity', `the log does not contain what was published at size ${size}`);
-  }
-  const trust = history.governing(size);
-  await verifyLogSignatures(checkpoint, trust.log.vkeys);
-  return { size, root, note, asOf: await verifyQuorum(checkpoint, trust.quorum) };
-}
-
-/**
- * The map as rebuilt from the narrow rows must be the one that was published: a row that names another
- * subject, or none, would bring an older state back.
- */
-async function checkMapRoot(
-  store: Store,
-  state: LogState,
-  publishedSize: number,
-  history: TrustHistory,
-): Promise<void> {
-  const index = publishedSize - 1;
-  const stored = await store.entry(index);
-  if (stored === undefined) throw new IntegrityAlarm(index, 'the map root is missing');
-  checkEntry(stored, state.tree.leaf(index));
-  const { root, trust } = parseMapRoot(stored.entry);
-  if (!equalBytes(state.map.at(index).root(), root)) {
-    throw new IntegrityAlarm(index, 'the map over the entries before it has another root');
-  }
-  if (!equalBytes(history.governing(publishedSize).hash, trust)) {
-    throw new IntegrityAlarm(index, 'the log is under a trust root that the trust root file does not hold');
-  }
-}
-
-/** What is malformed in a store was altered. Other errors are not about its content. */
-function asIntegrityProblem(error: unknown): LedgerError {
-  if (error instanceof LedgerError) return error;
-  if (error instanceof IntegrityError) return new LedgerError('integrity', error.message, { cause: error });
-  throw error;
-}
-
-async function publicDocument(reader: RevisionReader, id: string): Promise<Current> {
-  const current = await reader.current(id);
-  if (current === undefined) throw new IntegrityAlarm(0, `the log has no ${id}`);
-  return current;
 }
 
 /** The newest time that was written into the log: what an authority signed offline may be older than what is before. */

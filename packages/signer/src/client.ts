@@ -116,6 +116,14 @@ export class SignerClient {
     await this.#ask({ op: 'witnessed', isFresh }, [utf8(note)]);
   }
 
+  /**
+   * Shows it a checkpoint that another signer of this log signed, with the proof that leads there from its mark: it goes on
+   * from there.
+   */
+  async follow(note: string, proof: readonly Uint8Array[]): Promise<void> {
+    await this.#ask({ op: 'follow', proof: proof.map(base64) }, [utf8(note)]);
+  }
+
   /** Hands over every version of the trust root from 1 up, as envelopes, so that the newest governs from now on. */
   async adoptTrustRoot(envelopes: readonly Uint8Array[]): Promise<void> {
     await this.#ask({ op: 'trust', lengths: envelopes.map(({ length }) => length) }, [...envelopes]);

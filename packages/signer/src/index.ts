@@ -67,6 +67,6 @@ export {
   type RefusalReason,
   SignerRefusal,
 } from './protocol/requests.ts';
-export { type SignedBatch, Signer, type SignerDescription } from './signer.ts';
+export { type SignedBatch, Signer, type SignerDescription, type SignerOptions } from './signer.ts';
 export { listen as listenOnSocket, type ReportAlarm } from './socket-server.ts';
 export { type Clock, WitnessWatch } from './witness-watch.ts';

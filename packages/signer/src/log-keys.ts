@@ -8,6 +8,7 @@ import {
   type NoteSignature,
   u64be,
   utf8,
+  type VerifierKey,
 } from '@tallystick/core';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 
@@ -32,6 +33,12 @@ export function logKeysOf(keys: readonly KeystoreKey[]): LogKeys {
 
 export function isSameLog(a: LogKeys, b: LogKeys): boolean {
   return a.ed25519.keyid === b.ed25519.keyid && a.mlDsa44?.keyid === b.mlDsa44?.keyid;
+}
+
+/** As they stand in a trust root. */
+export function verifierKeysOf({ ed25519, mlDsa44 }: LogKeys, origin: string): VerifierKey[] {
+  const keys = mlDsa44 === null ? [ed25519] : [ed25519, mlDsa44];
+  return keys.map(({ publicKey }) => logVerifierKey(origin, publicKey));
 }
 
 /**

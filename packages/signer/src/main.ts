@@ -30,6 +30,8 @@ import { WitnessWatch } from './witness-watch.ts';
 
 interface SignerConfig extends CellFiles {
   origin: string;
+  /** Signers on other machines hold the keys of this log as well. */
+  shared?: boolean;
 }
 
 async function main(): Promise<void> {
@@ -84,6 +86,7 @@ async function openSigner(
   return new Signer([...sealed.keys, ...held], memory, clock.now, {
     destroyed: sealed.destroyed,
     onReturned: reportReturned,
+    isShared: config.shared === true,
   });
 }
 

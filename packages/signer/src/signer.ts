@@ -24,18 +24,20 @@ import {
   type NoteSignature,
   type PromiseStatement,
   parseRecordEntry,
+  parseSignedCheckpoint,
   payloadTypes,
   preAuthEncoding,
   recordMessageMax,
   subjectTypeOf,
   verifyConsistency,
+  verifyLogSignatures,
 } from '@tallystick/core';
 import type { Governance } from './governance.ts';
 import type { Journal } from './journal/journal.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import type { DestroyedKey } from './keystore/sealed-file.ts';
 import { SigningKey } from './keystore/signing-key.ts';
-import { isSameLog, type LogKeys, logKeysOf, logLines } from './log-keys.ts';
+import { isSameLog, type LogKeys, logKeysOf, logLines, verifierKeysOf } from './log-keys.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, RateLimiter, rightsFor, type SigningRight } from './policy.ts';
 import { type Abandoned, type BatchToSign, type RecordToSign, SignerRefusal } from './protocol/requests.ts';
@@ -74,6 +76,8 @@ export interface SignerOptions {
    * None of them is used.
    */
   onReturned?: (keyids: readonly string[]) => void;
+  /** Other signers hold the keys of this log as well, and one of them at a time signs it. */
+  isShared?: boolean;
 }
 
 export class Signer {
@@ -81,6 +85,7 @@ export class Signer {
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
   #issuingKeys: readonly SigningKey[] = [];
   #destroyed: readonly DestroyedKey[] = [];
+  readonly #isShared: boolean;
   readonly #onReturned: (keyids: readonly string[]) => void;
   /** The only ones that may be in a token: one an algorithm. */
   readonly #logKeys: LogKeys;
@@ -96,9 +101,10 @@ export class Signer {
     keys: readonly KeystoreKey[],
     { mark, governance, witnesses, journal }: SignerMemory,
     now: () => number,
-    { destroyed = [], onReturned = () => {} }: SignerOptions = {},
+    { destroyed = [], onReturned = () => {}, isShared = false }: SignerOptions = {},
   ) {
     this.#onReturned = onReturned;
+    this.#isShared = isShared;
     this.#governance = governance;
     this.#logKeys = this.#take(keys, destroyed);
     this.#mark = mark;
@@ -181,6 +187,30 @@ export class Signer {
   /** A published checkpoint, as WitnessWatch.take. */
   witnessed(note: Uint8Array, isFresh: boolean): Promise<void> {
     return this.#witnesses.take(note, isFresh);
+  }
+
+  /**
+   * Goes on from a checkpoint that another signer of this log signed. The mark says what the log keys signed, wherever they
+   * did, and moving it forward only takes away what could be signed; so nobody has to be believed but the keys. Growth
+   * waits until cosigners confirm it. Rejects with SignerRefusal where the log is not shared, or did not sign this, or
+   * this is of another history.
+   */
+  async follow(note: Uint8Array, proof: readonly Uint8Array[]): Promise<void> {
+    if (!this.#isShared)
+      throw new SignerRefusal('not_shared', 'this signer is not set up to share its log with others');
+    const checkpoint = parseSignedCheckpoint(note);
+    const { origin, size, root } = checkpoint;
+    if (origin !== this.#mark.checkpoint.origin)
+      throw new SignerRefusal('other_log', 'checkpoint of another log');
+    await verifyLogSignatures(checkpoint, verifierKeysOf(this.#logKeys, origin));
+    // Read after the wait, and moved in one step with it.
+    const mark = this.#mark.checkpoint;
+    if (size < mark.size) return;
+    this.#demandSameHistory(mark, checkpoint, proof);
+    if (size === mark.size) return;
+    this.#mark.advance({ origin, size, root }, this.#journal.position);
+    this.#witnesses.moved();
+    await this.#journal.followed({ origin, size, root });
   }
 
   /**
@@ -301,10 +331,7 @@ export class Signer {
     if (checkpoint.size < mark.size) {
       throw new SignerRefusal('rollback', `the log had ${mark.size} entries and now has ${checkpoint.size}`);
     }
-    if (checkpoint.size === mark.size && !equalBytes(checkpoint.root, mark.root)) {
-      throw new SignerRefusal('fork', `another history of size ${mark.size} was signed before`);
-    }
-    this.#checkGrowth(mark, checkpoint, proof);
+    this.#demandSameHistory(mark, checkpoint, proof);
     if (checkpoint.size > mark.size) {
       this.#witnesses.demandConfirmed(mark);
       this.#mark.advance(checkpoint, this.#journal.position);
@@ -312,7 +339,10 @@ export class Signer {
     this.#witnesses.signing(checkpoint);
   }
 
-  #checkGrowth(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {
+  /** Of a checkpoint that is not smaller than the mark. */
+  #demandSameHistory(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {
+    if (next.size === mark.size && !equalBytes(next.root, mark.root))
+      throw new SignerRefusal('fork', `another history of size ${mark.size} was signed before`);
     try {
       verifyConsistency(mark.size, mark.root, next.size, next.root, proof);
     } catch (error) {

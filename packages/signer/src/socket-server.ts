@@ -143,6 +143,9 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
     case 'witnessed':
       await signer.witnessed(request.note, request.isFresh);
       return encodeFrame({ id });
+    case 'follow':
+      await signer.follow(request.note, request.proof);
+      return encodeFrame({ id });
     case 'trust':
       await signer.adoptTrustRoot(request.envelopes);
       return encodeFrame({ id });

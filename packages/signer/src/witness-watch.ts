@@ -46,7 +46,7 @@ export class WitnessWatch {
   readonly #clock: Clock;
   readonly #report: ReportClock;
   /** Monotonic, as all that is remembered: it stays right when the clock is put right. */
-  readonly #startedAt: number;
+  #unconfirmedSince: number;
   #signed: { checkpoint: Checkpoint; at: number } | null = null;
   #isConfirmed: boolean;
   #apartMs = 0;
@@ -67,7 +67,7 @@ export class WitnessWatch {
     this.#isConfirmed = memory.checkpoint.size === 0;
     this.#clock = clock;
     this.#report = report;
-    this.#startedAt = clock.monotonic();
+    this.#unconfirmedSince = clock.monotonic();
   }
 
   /** Takes note of a checkpoint that is being signed. */
@@ -75,6 +75,12 @@ export class WitnessWatch {
     const known = this.#signed?.checkpoint;
     if (known?.size === checkpoint.size && equalBytes(known.root, checkpoint.root)) return;
     this.#signed = { checkpoint, at: this.#clock.monotonic() };
+  }
+
+  /** The mark moved to what another signer signed: only who has it cosigned from now on confirms it. */
+  moved(): void {
+    this.#isConfirmed = false;
+    this.#unconfirmedSince = this.#clock.monotonic();
   }
 
   /** Throws SignerRefusal once this signer has been shown a history that its mark does not know. */
@@ -120,7 +126,7 @@ export class WitnessWatch {
     this.#memory.hear(version);
     if (isFresh) this.#compareClocks(checkpoint, median(times));
     // No allowance for clocks: where this one is ahead, cosigners are asked until theirs has come as far.
-    if (isSame && (asOf + 1) * secondMs > this.#wallTime(this.#startedAt)) this.#isConfirmed = true;
+    if (isSame && (asOf + 1) * secondMs > this.#wallTime(this.#unconfirmedSince)) this.#isConfirmed = true;
   }
 
   /**

@@ -38,6 +38,7 @@ import {
   type KeystoreKey,
   Mark,
   Signer,
+  type SignerOptions,
   type SigningKey,
   WitnessWatch,
 } from '@tallystick/signer';
@@ -54,6 +55,8 @@ export interface TestSystemOptions {
   times?: Partial<LedgerParts['times']>;
   /** What perpetual licenses are signed with. */
   perpetual?: SystemAlgorithms;
+  /** Its signer shares the log with others. */
+  isShared?: boolean;
   /** Wraps the signer: for faults. */
   wrapSigner?: (signer: LedgerParts['signer']) => LedgerParts['signer'];
 }
@@ -117,6 +120,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
       { mark, journal },
       [parseTrustRoot(identity.trustRoot)],
       now,
+      { isShared: options.isShared ?? false },
     ),
     mark,
     journal,
@@ -132,6 +136,7 @@ export function startSigner(
   { mark, journal }: Pick<TestWorld, 'mark' | 'journal'>,
   versions: readonly TrustRoot[],
   now: () => number,
+  options: SignerOptions = {},
 ): Signer {
   const governance = new Governance(mark, versions);
   // A test's clock never steps, it only runs unevenly.
@@ -142,7 +147,7 @@ export function startSigner(
     clock,
     () => {},
   );
-  return new Signer(keys, { mark, governance, witnesses, journal }, now);
+  return new Signer(keys, { mark, governance, witnesses, journal }, now, options);
 }
 
 /** Opens the ledger of a world: at first, and after each "restart". */
@@ -160,6 +165,7 @@ export async function openLedger(
     adoptTrustRoot: (envelopes) => signer.adoptTrustRoot(envelopes),
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+    follow: (note, proof) => signer.follow(utf8(note), proof),
     witnessed: (note, isFresh) => signer.witnessed(utf8(note), isFresh),
   };
   const ledger = await Ledger.open({

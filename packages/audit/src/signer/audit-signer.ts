@@ -18,7 +18,7 @@ import type { Store } from '@tallystick/ledger';
 import { type JournalPosition, leavesOf } from '@tallystick/signer';
 import { isTrustRootEntry } from '@tallystick/witness';
 import type { OnProgress } from '../report.ts';
-import { type Abandoned, JournalScan, type SignedBatch } from './journal-scan.ts';
+import { JournalScan, type SignedBatch } from './journal-scan.ts';
 import { type AuditCounts, type Incident, Incidents, listedMax, type SignerAuditReport } from './report.ts';
 
 export interface SignerAuditParts {
@@ -29,6 +29,8 @@ export interface SignerAuditParts {
   journal: string;
   /** What the signer's mark remembers; null where it cannot be read. */
   known: JournalPosition | null;
+  /** Of the other signers of a shared log. */
+  others?: readonly Pick<SignerAuditParts, 'journal' | 'known'>[];
 }
 
 export interface SignerAuditOptions {
@@ -57,19 +59,22 @@ export async function auditSigner(
   const published = await store.checkpoint();
   const size = await store.size();
   const run = new Run(parts, options, size);
-  run.scan.run();
+  for (const scan of run.scans) scan.run();
   await run.readLog(await store.size());
-  run.checkBeginning();
-  run.checkSignatures();
+  for (const scan of run.scans) run.checkBeginning(scan);
+  for (const scan of run.scans) run.checkSignatures(scan);
   await run.checkEntries();
-  run.checkPromises();
-  run.checkCheckpoints();
+  for (const scan of run.scans) {
+    run.checkPromises(scan);
+    run.checkCheckpoints(scan);
+  }
   await run.checkPublished(published?.size ?? null);
   return run.report(published?.size ?? null);
 }
 
 class Run {
-  readonly scan: JournalScan;
+  /** One a journal, the one that was asked about first. */
+  readonly scans: readonly JournalScan[];
   readonly #parts: SignerAuditParts;
   /** Number of entries that had to be explained by the journal. */
   readonly #size: number;
@@ -95,14 +100,18 @@ class Run {
     this.#size = size;
     this.#incidents = new Incidents(options.all ?? false);
     this.#onProgress = options.onProgress ?? (() => {});
-    this.scan = new JournalScan({
-      file: parts.journal,
-      origin: parts.origin,
-      known: parts.known,
-      incidents: this.#incidents,
-      counts: this.#counts,
-      onProgress: this.#onProgress,
-    });
+    const { origin, others = [] } = parts;
+    this.scans = [parts, ...others].map(
+      ({ journal, known }) =>
+        new JournalScan({
+          file: journal,
+          origin,
+          known,
+          incidents: this.#incidents,
+          counts: this.#counts,
+          onProgress: this.#onProgress,
+        }),
+    );
   }
 
   async readLog(size: number): Promise<void> {
@@ -125,28 +134,36 @@ class Run {
   }
 
   /** The entries that were there before the journal are those that it began with. */
-  checkBeginning(): void {
-    const { begun } = this.scan;
+  checkBeginning({ begun, file: journal }: JournalScan): void {
     if (begun === null) {
-      this.#incidents.add('chain', 'the journal does not say where it begins', { line: 0 });
+      this.#incidents.add('chain', 'the journal does not say where it begins', { journal, line: 0 });
       return;
     }
     const { line, at, event } = begun;
     const { lost, size, root } = event;
     if (lost !== null)
-      this.#incidents.add('lost', `an earlier journal of ${lost} lines or more is gone`, { line, at });
+      this.#incidents.add('lost', `an earlier journal of ${lost} lines or more is gone`, {
+        journal,
+        line,
+        at,
+      });
     if (size > this.#tree.size)
-      this.#incidents.add('history', `the log has lost entries: it had ${size}`, { line, index: size, at });
+      this.#incidents.add('history', `the log has lost entries: it had ${size}`, {
+        journal,
+        line,
+        index: size,
+        at,
+      });
     else if (!equalBytes(this.#tree.root(size), root)) {
       const message = `the first ${size} entries are not the ones that the log had when the journal began`;
-      this.#incidents.add('history', message, { line, index: size, at });
+      this.#incidents.add('history', message, { journal, line, index: size, at });
     }
   }
 
-  /** Whatever was signed is in the log, abandoned, or in flight. */
-  checkSignatures(): void {
+  /** Whatever was signed is in the log, abandoned, overtaken by another signer, or in flight. */
+  checkSignatures(scan: JournalScan): void {
     const pending: SignedBatch[] = [];
-    for (const batch of this.scan.live.values()) {
+    for (const batch of scan.live.values()) {
       const missing = leavesOf(batch.leaves).flatMap(
         (leaf, nth) => this.#place(leaf, batch.index + nth) ?? [],
       );
@@ -158,15 +175,15 @@ class Run {
         continue;
       }
       // The commit before it failed in a way that a disk took back later: then that one stands here, and this one nowhere.
-      if (missing.every((index) => this.#isDoubtful(index))) {
+      if (scan.isOvertaken(batch) || missing.every((index) => this.#isDoubtful(index))) {
         this.#counts.abandoned += missing.length;
         continue;
       }
       const { line, at } = batch;
       const message = `${missing.length} of the records that it signed for this index and on are not in the log`;
-      this.#incidents.add('unlogged', message, { line, index: first, at });
+      this.#incidents.add('unlogged', message, { journal: scan.file, line, index: first, at });
     }
-    this.#checkInFlight(pending);
+    this.#checkInFlight(pending, scan.file);
   }
 
   /** Marks an entry as explained; the index where the log does not have it. */
@@ -177,7 +194,7 @@ class Run {
     return null;
   }
 
-  #checkInFlight(pending: readonly SignedBatch[]): void {
+  #checkInFlight(pending: readonly SignedBatch[], journal: string): void {
     const { size } = this.#tree;
     const open = pending.filter(({ index }) => index >= size);
     const far = open.find(
@@ -186,41 +203,46 @@ class Run {
     );
     if (far === undefined) return;
     const message = `more was signed than a server has in flight: ${open.length} batches wait beyond the log's ${size} entries`;
-    this.#incidents.add('ahead', message, { line: far.line, index: far.index, at: far.at });
+    this.#incidents.add('ahead', message, { journal, line: far.line, index: far.index, at: far.at });
   }
 
   /** Whether the log has something here whose commit was said to have failed, and that the next start found. */
   #isDoubtful(index: number): boolean {
     if (index >= this.#size) return false;
     const leaf = this.#tree.leaf(index);
-    return this.scan.abandoned.some(
-      (batch) => this.#wasFound(batch) && leavesOf(batch.leaves).some((each) => equalBytes(each, leaf)),
+    return this.scans.some((scan) =>
+      scan.abandoned.some(
+        (batch) => scan.wasFound(batch) && leavesOf(batch.leaves).some((each) => equalBytes(each, leaf)),
+      ),
     );
-  }
-
-  #wasFound({ cause, line, index }: Abandoned): boolean {
-    const next = this.scan.resumed.find((resumed) => resumed.line > line);
-    return cause === 'commit_failed' && next !== undefined && next.size > index;
   }
 
   /** Whatever is in the log was signed, or adopted. */
   async checkEntries(): Promise<void> {
     const abandoned = new Map(
-      this.scan.abandoned.flatMap((batch) => leavesOf(batch.leaves).map((leaf) => [base64(leaf), batch])),
+      this.scans.flatMap((scan) =>
+        scan.abandoned.flatMap((batch) =>
+          leavesOf(batch.leaves).map((leaf) => [base64(leaf), { ...batch, scan }]),
+        ),
+      ),
     );
-    const newestSigned = Math.max(-1, ...[...this.scan.live.values()].slice(-1).map(({ index }) => index));
+    const newestSigned = Math.max(
+      -1,
+      ...this.scans.flatMap(({ live }) => [...live.values()].slice(-1).map(({ index }) => index)),
+    );
     for (let index = 0; index < this.#size && !this.#incidents.isFull; index++) {
       if (this.#states[index] !== unexplained) continue;
       const leaf = base64(this.#tree.leaf(index));
       const gone = abandoned.get(leaf);
       // What a disk did not confirm may be there after all, and the next start finds it.
-      if (gone !== undefined && this.#wasFound(gone)) continue;
+      if (gone?.scan.wasFound(gone) === true) continue;
       if (gone !== undefined) {
         const message = `it was said not to come into the log (${gone.cause}), and it is there`;
-        this.#incidents.add('abandoned_logged', message, { line: gone.line, index, at: gone.at });
+        const { line, at, scan } = gone;
+        this.#incidents.add('abandoned_logged', message, { journal: scan.file, line, index, at });
       } else if (!(await this.#isNamespace(index))) {
         this.#incidents.add('unsigned', 'the signer did not sign it', { index });
-      } else if (this.scan.adopted.has(leaf)) {
+      } else if (this.scans.some(({ adopted }) => adopted.has(leaf))) {
         this.#counts.adopted += 1;
       } else if (index < newestSigned) {
         const message = 'records were signed behind a namespace that the signer was never shown';
@@ -243,26 +265,36 @@ class Run {
   }
 
   /** Those that were asked for again; the promises of batches are over what was signed with them. */
-  checkPromises(): void {
-    for (const { line, at, event } of this.scan.promises) {
+  checkPromises({ promises, file: journal }: JournalScan): void {
+    for (const { line, at, event } of promises) {
       this.#counts.promises += 1;
       const { index, count, root } = event;
       if (index + count > this.#tree.size) {
         if (index + count <= this.#size + batchesInFlightMax * recordsPerBatchMax) continue;
-        this.#incidents.add('promise', 'it promises entries that are far off', { line, index, at });
+        this.#incidents.add('promise', 'it promises entries that are far off', {
+          journal,
+          line,
+          index,
+          at,
+        });
         continue;
       }
       const leaves = Array.from({ length: count }, (_, nth) => this.#tree.leaf(index + nth));
       if (!equalBytes(allPaths(leaves).root, root))
-        this.#incidents.add('promise', 'it promises other entries than the log has', { line, index, at });
+        this.#incidents.add('promise', 'it promises other entries than the log has', {
+          journal,
+          line,
+          index,
+          at,
+        });
     }
   }
 
   /** Every signed checkpoint is a beginning of the log. */
-  checkCheckpoints(): void {
-    for (const { line, at, event } of this.scan.checkpoints) {
+  checkCheckpoints({ checkpoints, file: journal }: JournalScan): void {
+    for (const { line, at, event } of checkpoints) {
       this.#counts.checkpoints += 1;
-      const place = { line, index: event.size, at };
+      const place = { journal, line, index: event.size, at };
       if (event.size > this.#tree.size)
         this.#incidents.add('checkpoint', 'it covers entries that the log does not have', place);
       else if (!equalBytes(this.#tree.root(event.size), event.root))
@@ -270,10 +302,12 @@ class Run {
     }
   }
 
-  /** Every published checkpoint of after the journal's beginning was signed by the signer. */
+  /** Every published checkpoint of after the journals' beginning was signed by a signer. */
   async checkPublished(newest: number | null): Promise<void> {
-    const signed = new Map(this.scan.checkpoints.map(({ event }) => [event.size, event.root]));
-    const since = this.scan.begun?.event.size ?? 0;
+    const signed = new Map(
+      this.scans.flatMap(({ checkpoints }) => checkpoints.map(({ event }) => [event.size, event.root])),
+    );
+    const since = Math.min(...this.scans.map(({ begun }) => begun?.event.size ?? 0));
     const { store } = this.#parts;
     for (let at = newest; at !== null && at > since && !this.#incidents.isFull; ) {
       const saved = await store.checkpoint(at);
@@ -287,33 +321,34 @@ class Run {
   }
 
   report(published: number | null): SignerAuditReport {
-    const { scan } = this;
     const incidents: Incident[] = this.#incidents.found;
+    const [journal, ...others] = this.scans.map((scan) => ({
+      file: scan.file,
+      lines: scan.lines,
+      head: scan.head === null ? '' : base64(scan.head),
+      from: Math.min(scan.from, this.#tree.size),
+    }));
+    if (journal === undefined) throw new Error('no journal was read');
     return {
       ok: incidents.length === 0,
       size: this.#size,
       published,
-      journal: {
-        lines: scan.lines,
-        head: scan.head === null ? '' : base64(scan.head),
-        from: Math.min(this.#from, this.#tree.size),
-      },
+      journal,
+      others,
       incidents,
       counts: this.#counts,
-      abandoned: scan.abandoned
+      abandoned: this.scans
+        .flatMap(({ abandoned }) => abandoned)
         .slice(-listedMax)
         .map(({ at, cause, index, leaves }) => ({ at, cause, index, count: leaves.length / hashLength })),
-      refusals: [...scan.refusals.values()],
+      refusals: this.scans.flatMap(({ refusals }) => [...refusals.values()]),
       skipped: [],
     };
   }
 
-  /** Log index from which on the journal answers for every record. */
+  /** Log index from which on the journals answer for every record. */
   get #from(): number {
-    const { begun, resumedAt } = this.scan;
-    const size = begun?.event.size ?? 0;
-    // A signer that began its journal itself does not know how far the log went beyond its mark, until it is told.
-    return begun?.event.by === 'signer' ? Math.max(size, resumedAt ?? Number.MAX_SAFE_INTEGER) : size;
+    return Math.min(...this.scans.map(({ from }) => from));
   }
 }
 

@@ -66,8 +66,44 @@ export class JournalScan {
   #previous: number | null = null;
   #isKnownFound = false;
 
+  /** What another signer of the log was seen to have signed. */
+  readonly followed: { line: number; size: number }[] = [];
+
   constructor(parts: ScanParts) {
     this.#parts = parts;
+  }
+
+  get file(): string {
+    return this.#parts.file;
+  }
+
+  /** Log index from which on the journal answers for every record that its signer signed. */
+  get from(): number {
+    const size = this.begun?.event.size ?? 0;
+    // A signer that began its journal itself does not know how far the log went beyond its mark, until it is told.
+    return this.begun?.event.by === 'signer'
+      ? Math.max(size, this.resumedAt ?? Number.MAX_SAFE_INTEGER)
+      : size;
+  }
+
+  /** Whether a start found what a commit, said to have failed, had left after all. */
+  wasFound({ cause, line, index }: Abandoned): boolean {
+    const next = this.resumed.find((resumed) => resumed.line > line);
+    return cause === 'commit_failed' && next !== undefined && next.size > index;
+  }
+
+  /**
+   * Whether another signer took the log over while a batch was under way: it was seen to have signed beyond it, before
+   * this one signed anything else.
+   */
+  isOvertaken({ line, index }: SignedBatch): boolean {
+    const next = this.followed.find((each) => each.line > line);
+    return next !== undefined && next.size > index && !this.#signedBetween(line, next.line);
+  }
+
+  /** Batches that were signed at once are overtaken together. */
+  #signedBetween(line: number, to: number): boolean {
+    return this.checkpoints.some((checkpoint) => checkpoint.line > line && checkpoint.line < to);
   }
 
   run(): void {
@@ -87,7 +123,10 @@ export class JournalScan {
       closeSync(fd);
     }
     if (known !== null && !this.#isKnownFound)
-      incidents.add('shortened', 'a line that the mark remembers is not in the journal', { line: known.n });
+      incidents.add('shortened', 'a line that the mark remembers is not in the journal', {
+        journal: file,
+        line: known.n,
+      });
   }
 
   #take(bytes: Uint8Array): void {
@@ -99,7 +138,7 @@ export class JournalScan {
       line = parseLine(bytes);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
-      incidents.add('chain', `it cannot be read: ${error.message}`, { line: place });
+      incidents.add('chain', `it cannot be read: ${error.message}`, { journal: this.file, line: place });
       this.head = hash;
       this.#previous = place;
       return;
@@ -115,7 +154,7 @@ export class JournalScan {
   #checkPlace({ n, prev, at, event }: JournalLine, place: number): void {
     const { incidents, origin } = this.#parts;
     const follows = this.head === null ? prev === null : prev !== null && equalBytes(prev, this.head);
-    const where = { line: n, at };
+    const where = { journal: this.file, line: n, at };
     if (n !== place) incidents.add('chain', `it stands where line ${place} belongs`, where);
     else if (!follows) incidents.add('chain', 'the line before it is not the one that it names', where);
     else if ((event.op === 'begun') !== (n === 0))
@@ -157,6 +196,9 @@ export class JournalScan {
       case 'refused':
         this.#count(at, event);
         break;
+      case 'followed':
+        this.followed.push({ line: n, size: event.size });
+        break;
       case 'keys':
       case 'attested':
         break;
@@ -174,7 +216,12 @@ export class JournalScan {
     const { incidents, counts } = this.#parts;
     const signed = this.live.get(line);
     if (signed === undefined || signed.index !== index || !equalBytes(signed.leaves, leaves)) {
-      incidents.add('chain', `it abandons what line ${line} did not sign`, { line: n, index, at });
+      incidents.add('chain', `it abandons what line ${line} did not sign`, {
+        journal: this.file,
+        line: n,
+        index,
+        at,
+      });
       return;
     }
     this.live.delete(line);
@@ -183,7 +230,7 @@ export class JournalScan {
     counts.abandoned += count;
     if (cause !== 'not_said') return;
     const message = `other records were signed over ${count} that line ${line} signed, and nobody said what became of them`;
-    incidents.add('not_said', message, { line: n, index, at });
+    incidents.add('not_said', message, { journal: this.file, line: n, index, at });
   }
 
   #count(at: string, { request, reason, message, count }: Of<'refused'>): void {

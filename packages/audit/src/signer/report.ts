@@ -31,6 +31,8 @@ export type IncidentKind =
 
 export interface Incident {
   kind: IncidentKind;
+  /** Path of the journal; null for an entry that no line speaks of. */
+  journal: string | null;
   /** Line of the journal, from 0; null for an entry that no line speaks of. */
   line: number | null;
   /** Log index, or size of a checkpoint; null where it is about the journal alone. */
@@ -76,6 +78,16 @@ export interface RefusalCount {
   message: string;
 }
 
+export interface AuditedJournal {
+  /** Its path. */
+  file: string;
+  lines: number;
+  /** base64 of the hash of the last line: what an audit of later must find again. */
+  head: string;
+  /** Log index from which on the journal answers for every record. */
+  from: number;
+}
+
 export interface SignerAuditReport {
   /** True where there is no incident. */
   ok: boolean;
@@ -83,13 +95,9 @@ export interface SignerAuditReport {
   size: number;
   /** Size of the newest published checkpoint; null before the first. */
   published: number | null;
-  journal: {
-    lines: number;
-    /** base64 of the hash of the last line: what an audit of later must find again. */
-    head: string;
-    /** Log index from which on the journal answers for every record. */
-    from: number;
-  };
+  journal: AuditedJournal;
+  /** Of the other signers of a shared log. */
+  others: AuditedJournal[];
   /** In the order of the journal, and of the log behind it. The first alone, unless all were asked for. */
   incidents: Incident[];
   counts: AuditCounts;
@@ -114,7 +122,7 @@ export class Incidents {
 
   add(kind: IncidentKind, message: string, place: Partial<Omit<Incident, 'kind' | 'message'>> = {}): void {
     if (this.found.length >= this.#max) return;
-    this.found.push({ kind, line: null, index: null, at: null, ...place, message });
+    this.found.push({ kind, journal: null, line: null, index: null, at: null, ...place, message });
   }
 
   get isFull(): boolean {

@@ -15,7 +15,7 @@ import { noStore, openSystem, StepProgress } from './fsck.ts';
 
 interface AuditFlags {
   all?: boolean;
-  signer?: string;
+  signer?: string[];
 }
 
 export function registerAudit(program: Command, context: Context): void {
@@ -29,7 +29,10 @@ export function registerAudit(program: Command, context: Context): void {
         'when there is an incident.',
     )
     .option('--all', 'go on behind the first incident, and list up to 100')
-    .option('--signer <folder>', 'where the journal and mark.db are (default: signer/ in the data folder)');
+    .option(
+      '--signer <folder...>',
+      'where the journal and mark.db are; of a log that several signers share, the folders of all of them (default: signer/ in the data folder)',
+    );
   command.action(async () => {
     const session = new Session(context, command);
     const report = await check(session, command.opts<AuditFlags>());
@@ -41,26 +44,32 @@ export function registerAudit(program: Command, context: Context): void {
 async function check(session: Session, flags: AuditFlags): Promise<SignerAuditReport> {
   const { context, print } = session;
   const { layout, origin } = await openSystem(session.dataFolder);
-  const { signer } = flags;
-  const journal = signer === undefined ? layout.signer.journal : join(signer, 'journal');
-  const mark = signer === undefined ? layout.signer.mark : join(signer, 'mark.db');
   if (!existsSync(layout.ledger.store)) throw noStore(layout);
-  if (!existsSync(journal)) {
-    throw usageError(
-      `There is no journal at ${journal}.`,
-      'A signer makes one at its start; where it has a folder of its own, name that with --signer.',
-    );
-  }
-  const known = readPosition(mark, origin);
+  const folders = flags.signer?.map((folder) => ({
+    journal: join(folder, 'journal'),
+    mark: join(folder, 'mark.db'),
+  }));
+  const [first, ...others] = (folders ?? [layout.signer]).map(({ journal, mark }) => {
+    if (!existsSync(journal)) {
+      throw usageError(
+        `There is no journal at ${journal}.`,
+        'A signer makes one at its start; where it has a folder of its own, name that with --signer.',
+      );
+    }
+    return { journal, known: readPosition(mark, origin) };
+  });
+  if (first === undefined) throw usageError('--signer names no folder.', 'Name one, or leave it out.');
   await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
   using progress = new StepProgress(context, print);
   const report = await auditSigner(
-    { store, origin, journal, known },
+    { store, origin, ...first, others },
     { all: flags.all === true, onProgress: progress.onProgress },
   );
   const unread =
     "The end of the journal was not compared with the signer's mark: a running signer keeps it to itself.";
-  return known === null ? { ...report, skipped: [...report.skipped, unread] } : report;
+  return [first, ...others].some(({ known }) => known === null)
+    ? { ...report, skipped: [...report.skipped, unread] }
+    : report;
 }
 
 /** null while a signer holds the mark, and where there is none or it remembers no journal. */
@@ -75,17 +84,19 @@ function readPosition(file: string, origin: string): JournalPosition | null {
 }
 
 function describe(report: SignerAuditReport, print: Printer): string[] {
-  const { ok, incidents, counts, journal, size, published, skipped } = report;
-  const head = ok
+  const { ok, incidents, counts, journal, others, size, published, skipped } = report;
+  const verdict = ok
     ? print.style('green', 'CLEAN  Journal and log explain each other.')
     : print.style('red', 'INCIDENT  Journal and log do not explain each other: nothing was changed.');
   return [
-    head,
-    ...incidents.map(describeIncident),
+    verdict,
+    ...incidents.map((incident) => describeIncident(incident, others.length > 0)),
     ...properties([
       ['entries', `${size}, published up to ${published ?? 'nothing yet'}`],
-      ['journal', `${journal.lines} lines, answers from entry ${journal.from} on`],
-      ['head', journal.head],
+      ...[journal, ...others].flatMap(({ file, lines, from, head }): [string, string][] => [
+        ['journal', `${others.length > 0 ? `${file}, ` : ''}${lines} lines, answers from entry ${from} on`],
+        ['head', head],
+      ]),
       [
         'records',
         `${counts.signed} signed, ${counts.adopted} adopted, ${counts.earlier} from before the journal`,
@@ -108,8 +119,12 @@ function describe(report: SignerAuditReport, print: Printer): string[] {
   ];
 }
 
-function describeIncident({ kind, line, index, at, message }: Incident): string {
+function describeIncident(
+  { kind, journal, line, index, at, message }: Incident,
+  isOfSeveral: boolean,
+): string {
   const where = [
+    isOfSeveral ? journal : null,
     line === null ? null : `line ${line}`,
     index === null ? null : `entry ${index}`,
     at === null ? null : at,

@@ -105,6 +105,12 @@ export const serviceProblems = {
       'Nothing was changed. See GET /v1/log for what is missing; try again once the quorum and the signer are back.',
     retryable: true,
   },
+  standby: {
+    status: 503,
+    title: 'This server follows the log and does not write it',
+    remedy: 'Nothing was changed. Send the request to the server that detail names.',
+    retryable: true,
+  },
   signer_unavailable: {
     status: 503,
     title: 'The signer cannot be reached',

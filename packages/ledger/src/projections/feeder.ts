@@ -98,7 +98,8 @@ export class ProjectionFeeder {
     const { store, state, projections, writer } = this.#parts;
     if (projections.size > state.size) await writer.clear();
     for (let from = projections.size; from < state.size; from = projections.size) {
-      const entries = await store.entries(from, entriesPerRead);
+      // The store may hold more: of a log that is followed, only what is published counts.
+      const entries = await store.entries(from, Math.min(entriesPerRead, state.size - from));
       const size = from + entries.length;
       const revisions = await this.#revisionsOf(entries);
       const causes = await store.causes(from, size);

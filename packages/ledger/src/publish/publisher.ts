@@ -85,6 +85,8 @@ export interface PublisherParts {
   trust: TrustHistory;
   /** The size that the signer's mark stands at; null while that is not known for certain. */
   mark: { size: number | null };
+  /** Keeps a signed checkpoint where whoever takes the log over finds it. */
+  saveSigned: (signed: { size: number; note: string }) => Promise<void>;
   now: () => number;
   /** Brings the projections up to everything committed. */
   settle: () => Promise<void>;
@@ -252,7 +254,7 @@ export class Publisher {
 
   /** Shows the checkpoint once it is cosigned and `settled` is done. */
   async #publish(checkpoint: Checkpoint, settled: Promise<void> = Promise.resolve()): Promise<void> {
-    const { signer, cosigners, state, trust, mark, store } = this.#parts;
+    const { signer, cosigners, state, trust, mark, store, saveSigned } = this.#parts;
     const { size } = checkpoint;
     const last = await store.entry(size - 1);
     if (last === undefined || !isMapRoot(last.entry))
@@ -265,6 +267,7 @@ export class Publisher {
     mark.size = size;
     const text = formatCheckpoint(checkpoint);
     const signed = formatNote({ text, signatures: logLines });
+    await saveSigned({ size, note: signed });
     const demanded = trust.demanded(size, this.#published?.size ?? 0);
     const lines = await cosigners.cosign(
       signed,

@@ -18,7 +18,6 @@ import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
 import { type LicenseFilter, type Page, type Projections, rowFor } from '../projections/projections.ts';
-import type { Sequencer } from '../sequence/sequencer.ts';
 import type { Store } from '../store/store.ts';
 import type { RevisionReader } from './revision-reader.ts';
 
@@ -27,7 +26,8 @@ export interface LedgerReaderParts {
   state: LogState;
   reader: RevisionReader;
   projections: Projections;
-  sequencer: Sequencer;
+  /** Knows the newest durable state of a subject. */
+  currents: { current(id: string): Promise<Current | undefined> };
   settle: () => Promise<void>;
   /** Throws where stored data was found not to be what was signed: then nothing is served. */
   checkSound: () => void;
@@ -76,7 +76,7 @@ export class LedgerReader {
   /** The newest durable state of a subject. */
   async current(id: string): Promise<Current | undefined> {
     this.#parts.checkSound();
-    return this.#parts.sequencer.current(id);
+    return this.#parts.currents.current(id);
   }
 
   /** The checked newest revision with its record, for showing where it stands in the log. */

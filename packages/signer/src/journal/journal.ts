@@ -82,6 +82,8 @@ export class Journal implements AsyncDisposable {
   #liveRecords = 0;
   /** What it covers, and when its line is on disk. */
   #newestCheckpoint: { key: string; written: Promise<void> } | null = null;
+  /** Whether another signer signed the log last, as far as this journal knows. */
+  #isFollowing = false;
   #lost: number | null = null;
   /** The log's size that a server named last when it started. */
   #resumedAt: number | null = null;
@@ -162,6 +164,16 @@ export class Journal implements AsyncDisposable {
     await this.#newestCheckpoint.written;
   }
 
+  /**
+   * Another signer of this log has signed so much. Whatever was signed here below that and is not under a checkpoint, is in
+   * the log or was overtaken: the journals of both say which. A row of these takes one line.
+   */
+  async followed({ size, root }: Checkpoint): Promise<void> {
+    this.#mend();
+    if (this.#isFollowing && this.#live.length === 0) return;
+    await this.#append({ op: 'followed', size, root });
+  }
+
   /** A logged namespace with this leaf hash governs from now on, or did already. */
   async adopted({ ns, type, rev }: LogRecord, leaf: Uint8Array): Promise<void> {
     await this.#append({ op: 'adopted', ns, type, rev, leaf });
@@ -231,6 +243,7 @@ export class Journal implements AsyncDisposable {
     this.#live = [];
     this.#liveRecords = 0;
     this.#newestCheckpoint = null;
+    this.#isFollowing = false;
     let isKnownFound = known === null;
     const lines = readLines(this.#file.fd, known?.offset ?? 0, limit);
     for (;;) {
@@ -326,6 +339,8 @@ export class Journal implements AsyncDisposable {
   }
 
   #track(event: JournalEvent, n: number, offset: number): void {
+    if (event.op === 'followed') this.#isFollowing = true;
+    if (event.op === 'batch' || event.op === 'checkpoint') this.#isFollowing = false;
     if (event.op === 'batch') {
       const { index, leaves } = event;
       const count = leaves.length / hashLength;
@@ -335,7 +350,7 @@ export class Journal implements AsyncDisposable {
     } else if (event.op === 'abandoned') {
       const at = this.#live.findIndex(({ line }) => line === event.line);
       if (at !== -1) this.#drop(at, 1);
-    } else if (event.op === 'checkpoint') {
+    } else if (event.op === 'checkpoint' || event.op === 'followed') {
       const above = this.#live.findIndex(({ end }) => end > event.size);
       this.#drop(0, above === -1 ? this.#live.length : above);
     }

@@ -45,6 +45,7 @@ export type JournalEvent =
   | { op: 'batch'; index: number; leaves: Uint8Array; keyids: readonly string[]; publishBy: string }
   | { op: 'promise'; index: number; count: number; root: Uint8Array; publishBy: string }
   | { op: 'checkpoint'; size: number; root: Uint8Array }
+  | { op: 'followed'; size: number; root: Uint8Array }
   | { op: 'adopted'; ns: string; type: string; rev: number; leaf: Uint8Array }
   | { op: 'attested'; keyids: readonly string[] }
   | { op: 'resumed'; size: number }
@@ -90,6 +91,7 @@ function toJson(event: JournalEvent): object {
     case 'begun':
     case 'promise':
     case 'checkpoint':
+    case 'followed':
       return { ...event, root: base64(event.root) };
     case 'batch':
     case 'abandoned':
@@ -173,6 +175,8 @@ function parseOther(json: JsonObject): JournalEvent {
       };
     case 'attested':
       return { op: 'attested', keyids: strings(json.keyids, 'keyids') };
+    case 'followed':
+      return { op: 'followed', ...sizeAndRoot(json) };
     case 'resumed':
       return { op: 'resumed', size: asCount(json.size, 'size') };
     case 'abandoned':

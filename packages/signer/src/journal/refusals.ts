@@ -13,7 +13,18 @@ export interface Refusal {
 type Counted = { request: string; reason: string; message: string; count: number };
 
 /** What may be asked, and the places before a request is one. Everything else is a stranger's text. */
-const requests = ['hello', 'batch', 'abandon', 'adopt', 'promise', 'checkpoint', 'connect', 'frame', 'start'];
+const requests = [
+  'hello',
+  'batch',
+  'abandon',
+  'adopt',
+  'promise',
+  'checkpoint',
+  'follow',
+  'connect',
+  'frame',
+  'start',
+];
 const windowMs = 10_000;
 const messageLengthMax = 200;
 

@@ -52,6 +52,7 @@ export type SignerRequest =
   | { op: 'abandon'; abandoned: Abandoned }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
   | { op: 'witnessed'; note: Uint8Array; isFresh: boolean }
+  | { op: 'follow'; note: Uint8Array; proof: Uint8Array[] }
   | { op: 'trust'; envelopes: Uint8Array[] }
   | { op: 'promise'; statement: PromiseStatement }
   | { op: 'checkpoint'; checkpoint: Checkpoint; proof: Uint8Array[] };
@@ -69,6 +70,7 @@ export type RefusalReason =
   | 'rollback'
   | 'other_log'
   | 'mark_behind'
+  | 'not_shared'
   | 'unconfirmed'
   | 'no_quorum'
   | 'clock'
@@ -110,6 +112,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
       return { op: 'adopt', ...parseAdopted(json, attachments) };
     case 'witnessed':
       return { op: 'witnessed', note: attachments, isFresh: json.isFresh === true };
+    case 'follow':
+      return { op: 'follow', note: attachments, proof: parseProof(json) };
     case 'trust':
       return { op: 'trust', envelopes: parseEnvelopes(json, attachments) };
     case 'promise':
@@ -118,7 +122,7 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
       return {
         op: 'checkpoint',
         checkpoint: parseCheckpoint(json.checkpoint),
-        proof: asArray(json.proof, 'proof', 63).map((hash) => parseHash(hash, 'proof')),
+        proof: parseProof(json),
       };
     default:
       throw new SignerRefusal('unknown_request', 'the signer knows no such request');
@@ -220,6 +224,10 @@ function parseCheckpoint(value: JsonValue | undefined): Checkpoint {
   const origin = asString(json.origin, 'origin');
   if (!isKeyName(origin)) throw malformed('origin');
   return { origin, size: asCount(json.size, 'size'), root: parseHash(json.root, 'root') };
+}
+
+function parseProof(json: JsonObject): Uint8Array[] {
+  return asArray(json.proof, 'proof', 63).map((hash) => parseHash(hash, 'proof'));
 }
 
 function asInstant(value: JsonValue | undefined, what: string): string {

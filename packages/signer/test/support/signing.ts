@@ -95,11 +95,15 @@ export function signerOn(
     report = () => {},
     journal = anyJournal(mark),
     onReturned = () => {},
+    isShared = false,
   }: SignerContext = {},
 ): Signer {
   const governance = new Governance(mark, [parseTrustRoot(trust.root)]);
   const witnesses = new WitnessWatch(() => governance.versions, mark, clock, report);
-  return new Signer(keys, { mark, governance, witnesses, journal }, () => clock.now(), { onReturned });
+  return new Signer(keys, { mark, governance, witnesses, journal }, () => clock.now(), {
+    onReturned,
+    isShared,
+  });
 }
 
 export interface SignerContext {
@@ -107,6 +111,7 @@ export interface SignerContext {
   trust?: TestTrust;
   report?: (message: string) => void;
   onReturned?: (keyids: readonly string[]) => void;
+  isShared?: boolean;
   /** Left out by those who ask for nothing of it. */
   journal?: Journal;
 }

@@ -1,0 +1,302 @@
+/**
+ * A log that another server writes, as far as it is published: read from the store that both share, verified as a client
+ * verifies it, and served. Writes nothing but its own projections.
+ *
+ * What is durable and not published yet is left alone: its writer may still learn that it was not committed everywhere.
+ */
+import {
+  type BrakeDocument,
+  equalBytes,
+  isMapRoot,
+  type NamespaceDocument,
+  type PublicKey,
+  parseMapRoot,
+  parseTrustRoot,
+  type TrustRoot,
+  verifyTrustStep,
+} from '@tallystick/core';
+import { asIntegrityProblem, checkMapRoot, openCheckpoint, publicDocument } from '../check-published.ts';
+import { checkEntry } from '../content.ts';
+import { asError, IntegrityAlarm, LedgerError } from '../errors.ts';
+import { Governing } from '../governing.ts';
+import { LogState } from '../log-state.ts';
+import type { IndexLicenseKey } from '../names.ts';
+import { ProjectionFeeder } from '../projections/feeder.ts';
+import type { Projections, ProjectionWriter } from '../projections/projections.ts';
+import type { Published } from '../publish/publisher.ts';
+import { BundleMaker } from '../read/bundle-maker.ts';
+import { LedgerReader } from '../read/ledger-reader.ts';
+import { RevisionReader } from '../read/revision-reader.ts';
+import type { Store, StoredCheckpoint } from '../store/store.ts';
+import { TrustHistory } from '../trust-history.ts';
+
+export interface FollowerParts {
+  /** Only read from. */
+  store: Store;
+  projections: Projections;
+  projectionWriter: ProjectionWriter;
+  /** The versions of the trust root that are known here, verified, from 1 up. */
+  trust: readonly TrustRoot[];
+  /** Makes a longer chain, which the log holds, outlive this process. */
+  saveTrust: (chain: readonly TrustRoot[]) => Promise<void>;
+  ns: string;
+  keys: { readonly all: readonly PublicKey[] };
+  indexKey: IndexLicenseKey;
+  /** Milliseconds between two looks for a new checkpoint. */
+  intervalMs: number;
+  onPublished: (published: Published) => void;
+  /** Told when following fails and, with null, when it works again. */
+  onTrouble: (error: Error | null) => void;
+  onProgress?: (progress: { step: 'log' | 'projections'; done: number }) => void;
+}
+
+const rowsPerRead = 1000;
+
+/** The log in memory. */
+interface Followed {
+  state: LogState;
+  trust: TrustHistory;
+  published: Published;
+  namespace: NamespaceDocument;
+  brake: BrakeDocument;
+}
+
+export class Follower implements AsyncDisposable {
+  readonly #parts: FollowerParts;
+  readonly #state: LogState;
+  readonly #trust: TrustHistory;
+  readonly #reader: RevisionReader;
+  readonly #feeder: ProjectionFeeder;
+  readonly #bundles: BundleMaker;
+  readonly #governing: Governing;
+  readonly read: LedgerReader;
+  #published: Published;
+  /** Why nothing is served: what the store holds is not what was signed. */
+  #unsound: LedgerError | null = null;
+  #trouble: Error | null = null;
+  #areProjectionsBehind = true;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  private constructor(parts: FollowerParts, { state, trust, published, namespace, brake }: Followed) {
+    this.#parts = parts;
+    this.#state = state;
+    this.#trust = trust;
+    this.#published = published;
+    this.#governing = new Governing(namespace, brake, async () => null);
+    const { projections, projectionWriter, indexKey, keys } = parts;
+    // The writer shreds what an erasure covers before it publishes the erasure.
+    const store = withoutShredding(parts.store);
+    this.#reader = new RevisionReader(store, state);
+    this.#feeder = new ProjectionFeeder({ store, state, projections, writer: projectionWriter, indexKey });
+    this.#bundles = new BundleMaker({ store, state, reader: this.#reader, trust, keys });
+    this.read = new LedgerReader({
+      store,
+      state,
+      reader: this.#reader,
+      projections,
+      currents: this.#reader,
+      settle: async () => this.#demandProjections(),
+      checkSound: () => this.#demandSound(),
+      indexKey,
+    });
+  }
+
+  /** Reads the log up to its newest checkpoint, and goes on from there until it is disposed. Rejects with LedgerError. */
+  static async open(parts: FollowerParts): Promise<Follower> {
+    const follower = new Follower(parts, await followed(parts));
+    await follower.#project();
+    follower.#schedule();
+    return follower;
+  }
+
+  /** Number of entries that are published and known here. */
+  get size(): number {
+    return this.#state.size;
+  }
+
+  get published(): Published {
+    return this.#published;
+  }
+
+  get trust(): TrustHistory {
+    return this.#trust;
+  }
+
+  get governing(): Governing {
+    return this.#governing;
+  }
+
+  /** What is wrong with the log as it is served; null where nothing is. */
+  get trouble(): Error | null {
+    return this.#unsound ?? this.#trouble;
+  }
+
+  /**
+   * The license file of a license as it was published; for an id that the published log does not hold, the proof of that.
+   * Throws LedgerError.
+   */
+  async bundle(licenseId: string, { trustVersion = 1 }: { trustVersion?: number } = {}): Promise<string> {
+    this.#demandSound();
+    const published = this.#published;
+    const isIssued = this.#state.head(this.#state.keyOf(licenseId)) !== undefined;
+    const text = await this.#bundles.make(licenseId, { published, isIssued, trustVersion });
+    if (text === null) throw new LedgerError('not_published_yet', 'the license waits for its checkpoint');
+    return text;
+  }
+
+  /** Ends following. What is in memory is good to go on with: see `LedgerParts.state`. */
+  async stop(): Promise<{ state: LogState; trust: readonly TrustRoot[] }> {
+    this.#isStopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+    const { versions, unlogged } = this.#trust;
+    return { state: this.#state, trust: [...versions, ...unlogged] };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #demandSound(): void {
+    if (this.#unsound !== null) throw this.#unsound;
+  }
+
+  #demandProjections(): void {
+    this.#demandSound();
+    if (this.#areProjectionsBehind)
+      throw new LedgerError('overloaded', 'lists and names are being read from the log: try again shortly');
+  }
+
+  #schedule(): void {
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#look().finally(() => this.#schedule());
+    }, this.#parts.intervalMs);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const saved = await this.#parts.store.checkpoint();
+      if (saved !== undefined && saved.note !== this.#published.note) await this.#follow(saved);
+      await this.#project();
+      this.#note(null);
+    } catch (error) {
+      this.#note(asError(error));
+    }
+  }
+
+  async #follow(saved: StoredCheckpoint): Promise<void> {
+    const { store } = this.#parts;
+    const from = this.#state.size;
+    // A copy of the database that is behind: it was seen further before.
+    if (saved.size < from) return;
+    await this.#state.readOn(store, saved.size);
+    if (this.#state.size < saved.size) return;
+    try {
+      await learnTrust(this.#parts, this.#state, this.#trust, from);
+      const published = await openCheckpoint(saved.note, this.#state, this.#trust);
+      this.#state.advanceMap();
+      await checkMapRoot(store, this.#state, published.size, this.#trust);
+      for (const id of ['namespace', 'brake'])
+        this.#governing.committed((await publicDocument(this.#reader, id)).document);
+      this.#published = published;
+    } catch (error) {
+      this.#unsound = asIntegrityProblem(error);
+      throw this.#unsound;
+    }
+    this.#parts.onPublished(this.#published);
+  }
+
+  /** Projections that another run left further than what is published wait until that has come as far. */
+  async #project(): Promise<void> {
+    const { projections, onProgress } = this.#parts;
+    if (projections.size > this.#state.size) return;
+    await this.#feeder.replay((done) => onProgress?.({ step: 'projections', done }));
+    this.#areProjectionsBehind = false;
+  }
+
+  #note(error: Error | null): void {
+    const isNews = this.#trouble?.message !== error?.message;
+    this.#trouble = error;
+    if (isNews) this.#parts.onTrouble(error);
+  }
+}
+
+/** The published log, verified. Throws LedgerError where there is none, or what the store holds is not it. */
+async function followed(parts: FollowerParts): Promise<Followed> {
+  const { store, trust: chain, ns, onProgress } = parts;
+  const [first] = chain;
+  if (first === undefined) throw new Error('there is no trust root');
+  const saved = await store.checkpoint();
+  if (saved === undefined)
+    throw new LedgerError('not_published_yet', 'the log has not published anything that could be followed');
+  const { size: to, note } = saved;
+  const identity = { genesis: first.genesis, ns, pastFrom: Math.max(0, to - 1), to };
+  const state = await LogState.load(store, identity, (done) => onProgress?.({ step: 'log', done }));
+  const trust = TrustHistory.find(chain, state);
+  try {
+    if (!(await isUnder(store, to, trust))) await learnTrust(parts, state, trust, 0);
+    const published = await openCheckpoint(note, state, trust);
+    await checkMapRoot(store, state, published.size, trust);
+    const reader = new RevisionReader(store, state);
+    const namespace = (await publicDocument(reader, 'namespace')).document as NamespaceDocument;
+    const brake = (await publicDocument(reader, 'brake')).document as BrakeDocument;
+    return { state, trust, published, namespace, brake };
+  } catch (error) {
+    throw asIntegrityProblem(error);
+  }
+}
+
+/** Whether the map root under a checkpoint of `size` names the newest trust root that is known here. */
+async function isUnder(store: Store, size: number, { current }: TrustHistory): Promise<boolean> {
+  const last = await store.entry(size - 1);
+  if (last === undefined) throw new IntegrityAlarm(size - 1, 'the map root is missing');
+  return equalBytes(parseMapRoot(last.entry).trust, current.hash);
+}
+
+/**
+ * Takes in newer versions of the trust root that stand among the entries from `from` on. Throws IntegrityError where one
+ * does not follow from what is known.
+ */
+async function learnTrust(
+  { store, saveTrust }: FollowerParts,
+  state: LogState,
+  trust: TrustHistory,
+  from: number,
+): Promise<void> {
+  for (let at = from; at < state.size; ) {
+    const rows = await store.leaves(at, Math.min(rowsPerRead, state.size - at));
+    if (rows.length === 0) return;
+    at += rows.length;
+    for (const { index, subject } of rows) {
+      const stored = subject === null ? await store.entry(index) : undefined;
+      if (stored === undefined || isMapRoot(stored.entry)) continue;
+      checkEntry(stored, state.tree.leaf(index));
+      const next = parseTrustRoot(stored.entry);
+      if (next.version <= trust.current.version) continue;
+      await verifyTrustStep(trust.current, next);
+      trust.kept([next]);
+      trust.logged(next, stored.entry, index);
+      await saveTrust(trust.versions);
+    }
+  }
+}
+
+function withoutShredding(store: Store): Store {
+  return {
+    size: () => store.size(),
+    append: (batch) => store.append(batch),
+    leaves: (from, limit) => store.leaves(from, limit),
+    entries: (from, limit) => store.entries(from, limit),
+    entry: (index) => store.entry(index),
+    entryBytes: (from, limit) => store.entryBytes(from, limit),
+    cause: (index) => store.cause(index),
+    causes: (from, to) => store.causes(from, to),
+    shred: async () => {},
+    saveCheckpoint: (checkpoint) => store.saveCheckpoint(checkpoint),
+    checkpoint: (size) => store.checkpoint(size),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}

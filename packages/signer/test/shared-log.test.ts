@@ -1,0 +1,185 @@
+/** Two signers with the keys of one log: the second goes on where the first ended, and nowhere else. */
+import { join } from 'node:path';
+import { type Checkpoint, formatCheckpoint, formatNote, type NoteSignature, utf8 } from '@tallystick/core';
+import { LocalCosigners } from '@tallystick/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Journal } from '../src/journal/journal.ts';
+import { readLines } from '../src/journal/read-lines.ts';
+import { SigningKey } from '../src/keystore/signing-key.ts';
+import { Mark } from '../src/mark.ts';
+import type { Signer } from '../src/signer.ts';
+import { scratchDirectory } from './support/scratch.ts';
+import { at, GrowingLog, keySpecs, knowKeys, licenseToSign, origin, signerOn } from './support/signing.ts';
+import { TestTrust } from './support/trust.ts';
+
+const log = new GrowingLog(40);
+const other = new GrowingLog(40, 'other');
+const start = Date.parse(at);
+
+let keys: SigningKey[];
+let cosigners: LocalCosigners;
+let trust: TestTrust;
+let time: number;
+
+interface Started {
+  signer: Signer;
+  mark: Mark;
+  journal: Journal;
+  journalFile: string;
+}
+
+beforeEach(() => {
+  keys = keySpecs().map((spec) => new SigningKey(spec));
+  time = start;
+  cosigners = new LocalCosigners(() => time);
+  trust = new TestTrust({ logKey: keys[0]!.publicKey, quorum: cosigners.quorum });
+});
+
+function begin(isShared = true, signing: readonly SigningKey[] = keys): Started {
+  const folder = scratchDirectory();
+  const file = join(folder, 'mark.db');
+  Mark.create(file, origin);
+  const mark = Mark.open(file, origin);
+  knowKeys(mark, signing);
+  const journalFile = join(folder, 'journal');
+  const journal = Journal.open(journalFile, mark, () => time);
+  const clock = { now: () => time, monotonic: () => time - start };
+  return { signer: signerOn(mark, signing, { clock, trust, journal, isShared }), mark, journal, journalFile };
+}
+
+async function sign(signer: Signer, checkpoint: Checkpoint, from: number): Promise<string> {
+  const proof = from === checkpoint.size ? [] : log.proof(from, checkpoint.size);
+  return noteOf(checkpoint, await signer.signCheckpoint(checkpoint, proof));
+}
+
+function noteOf(checkpoint: Checkpoint, signatures: NoteSignature[]): string {
+  return formatNote({ text: formatCheckpoint(checkpoint), signatures });
+}
+
+async function cosigned(note: string, checkpoint: Checkpoint): Promise<Uint8Array> {
+  const lines = await cosigners.cosign(note, checkpoint.size, (from) => log.proof(from, checkpoint.size));
+  return utf8(`${note}${noteOf(checkpoint, lines).split('\n\n')[1]}`);
+}
+
+describe('a signer that goes on from what another one signed', () => {
+  it('moves its mark there, and signs no growth before cosigners confirm it since then', async () => {
+    const [first, second] = [begin(), begin()];
+    const note = await sign(first.signer, log.checkpoint(12), 0);
+    await second.signer.follow(utf8(note), log.proof(0, 12));
+    expect(second.signer.describe().mark.size).toBe(12);
+    await expect(second.signer.signCheckpoint(log.checkpoint(20), log.proof(12, 20))).rejects.toMatchObject({
+      reason: 'unconfirmed',
+    });
+    time += 2000;
+    const again = await sign(second.signer, log.checkpoint(12), 12);
+    await second.signer.witnessed(await cosigned(again, log.checkpoint(12)), true);
+    await sign(second.signer, log.checkpoint(20), 12);
+    await expect(second.signer.signCheckpoint(other.checkpoint(20), [])).rejects.toMatchObject({
+      reason: 'fork',
+    });
+  });
+
+  it('is not led by a confirmation from before', async () => {
+    const [first, second] = [begin(), begin()];
+    const old = await cosigned(await sign(first.signer, log.checkpoint(12), 0), log.checkpoint(12));
+    time += 60_000;
+    await second.signer.follow(utf8(await sign(first.signer, log.checkpoint(12), 12)), log.proof(0, 12));
+    await second.signer.witnessed(old, false);
+    await expect(second.signer.signCheckpoint(log.checkpoint(20), log.proof(12, 20))).rejects.toMatchObject({
+      reason: 'unconfirmed',
+    });
+  });
+
+  it('signs nothing below it any more', async () => {
+    const [first, second] = [begin(), begin()];
+    const note = await sign(first.signer, log.checkpoint(12), 0);
+    await second.signer.follow(utf8(note), log.proof(0, 12));
+    const batch = { records: [licenseToSign()], index: 11, publishBy: at };
+    await expect(second.signer.signBatch(batch)).rejects.toMatchObject({ reason: 'rollback' });
+    await expect(second.signer.signCheckpoint(log.checkpoint(11), [])).rejects.toMatchObject({
+      reason: 'rollback',
+    });
+  });
+
+  it('does not go back for an older one', async () => {
+    const [first, second] = [begin(), begin()];
+    const old = await sign(first.signer, log.checkpoint(5), 0);
+    await second.signer.follow(utf8(await sign(first.signer, log.checkpoint(12), 5)), log.proof(0, 12));
+    await second.signer.follow(utf8(old), []);
+    expect(second.signer.describe().mark.size).toBe(12);
+  });
+
+  const refusals: [string, object, (first: Started, second: Started) => Promise<void>][] = [
+    [
+      'of another history',
+      { reason: 'fork' },
+      async (_first, { signer }) => {
+        await sign(signer, log.checkpoint(8), 0);
+        const forged = await begin().signer.signCheckpoint(other.checkpoint(8), []);
+        await signer.follow(utf8(noteOf(other.checkpoint(8), forged)), []);
+      },
+    ],
+    [
+      'that does not continue its mark',
+      { reason: 'fork' },
+      async (first, { signer }) => {
+        await sign(signer, log.checkpoint(8), 0);
+        const note = noteOf(
+          other.checkpoint(12),
+          await first.signer.signCheckpoint(other.checkpoint(12), []),
+        );
+        await signer.follow(utf8(note), other.proof(8, 12));
+      },
+    ],
+    [
+      'without the proof',
+      { reason: 'fork' },
+      async (first, { signer }) => {
+        await sign(signer, log.checkpoint(8), 0);
+        await signer.follow(utf8(await sign(first.signer, log.checkpoint(12), 0)), []);
+      },
+    ],
+    [
+      'that the log did not sign',
+      { code: 'LOG_SIGNATURE_INVALID' },
+      async (_first, { signer }) => {
+        const strange = begin(
+          true,
+          keySpecs().map((spec) => new SigningKey(spec)),
+        );
+        await signer.follow(utf8(await sign(strange.signer, log.checkpoint(12), 0)), log.proof(0, 12));
+      },
+    ],
+    [
+      'where its log is not shared',
+      { reason: 'not_shared' },
+      async (first) => {
+        const alone = begin(false);
+        await alone.signer.follow(utf8(await sign(first.signer, log.checkpoint(12), 0)), log.proof(0, 12));
+      },
+    ],
+  ];
+  it.each(refusals)('refuses one %s, and stays where it is', async (_case, error, act) => {
+    const [first, second] = [begin(), begin()];
+    await expect(act(first, second)).rejects.toMatchObject(error);
+    expect(second.signer.describe().mark.size).toBeLessThanOrEqual(8);
+  });
+
+  it('writes one line of it, however long it follows, and is where it was after a restart', async () => {
+    const [first, second] = [begin(), begin()];
+    for (let size = 1; size <= 10; size++) {
+      const note = await sign(first.signer, log.checkpoint(size), size - 1);
+      await second.signer.follow(utf8(note), log.proof(size - 1, size));
+    }
+    await second.journal[Symbol.asyncDispose]();
+    const { openSync, fstatSync } = await import('node:fs');
+    const fd = openSync(second.journalFile, 'r');
+    const ops = [...readLines(fd, 0, fstatSync(fd).size)].map(({ bytes }) => {
+      return (JSON.parse(Buffer.from(bytes).toString()) as { op: string }).op;
+    });
+    expect(ops.filter((op) => op === 'followed')).toHaveLength(1);
+    const again = Journal.open(second.journalFile, second.mark, () => time);
+    await again[Symbol.asyncDispose]();
+    expect(second.mark.checkpoint.size).toBe(10);
+  });
+});
