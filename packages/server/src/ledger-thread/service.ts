@@ -9,13 +9,13 @@ import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain }
 import {
   type CheckedRevision,
   type HistoryItem,
-  type Ledger,
   PublicationTimeout,
   type SubmitResult,
 } from '@tallystick/ledger';
 import type { Command, TallyDocument } from '@tallystick/license';
 import type { LedgerStatus } from './messages.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
+import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { signedRevision } from './signed-revision.ts';
 
@@ -75,13 +75,13 @@ export function statusOfMutation(command: string, { notes, dryRun }: MutationAns
 const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.replace']);
 
 export class LedgerService {
-  readonly #ledger: Ledger;
+  readonly #ledger: ServedLog;
   readonly #keys: NamespaceKeys;
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
   readonly #status: () => LedgerStatus;
 
   constructor(
-    ledger: Ledger,
+    ledger: ServedLog,
     keys: NamespaceKeys,
     note: (code: NoteCode) => { code: NoteCode; detail: string },
     status: () => LedgerStatus,

@@ -1,0 +1,87 @@
+/** What the service answers from: the ledger of this server, or a log that another server writes. */
+import { type Follower, type Ledger, LedgerError } from '@tallystick/ledger';
+
+export type ServedLog = Pick<
+  Ledger,
+  | 'size'
+  | 'published'
+  | 'pending'
+  | 'mutations'
+  | 'trust'
+  | 'governing'
+  | 'read'
+  | 'submit'
+  | 'reviseNamespace'
+  | 'publishTrust'
+  | 'whenPublished'
+  | 'bundle'
+  | 'promiseOf'
+>;
+
+/** A log that another server writes: all of its published part, and no change. */
+export class FollowedLog implements ServedLog {
+  readonly #follower: Follower;
+  readonly #writer: () => string;
+
+  /** @param writer names the server that writes, as far as it is known */
+  constructor(follower: Follower, writer: () => string) {
+    this.#follower = follower;
+    this.#writer = writer;
+  }
+
+  get size(): number {
+    return this.#follower.size;
+  }
+
+  get published(): Follower['published'] {
+    return this.#follower.published;
+  }
+
+  get pending(): Ledger['pending'] {
+    return { count: 0, oldestAt: null };
+  }
+
+  get mutations(): LedgerError {
+    const { trouble } = this.#follower;
+    if (trouble instanceof LedgerError && trouble.problem === 'integrity') return trouble;
+    const because = trouble === null ? '' : `, and cannot at the moment: ${trouble.message}`;
+    return new LedgerError('standby', `${this.#writer()} writes this log; this server follows it${because}`);
+  }
+
+  get trust(): Follower['trust'] {
+    return this.#follower.trust;
+  }
+
+  get governing(): Follower['governing'] {
+    return this.#follower.governing;
+  }
+
+  get read(): Follower['read'] {
+    return this.#follower.read;
+  }
+
+  bundle(licenseId: string, options: { trustVersion?: number } = {}): Promise<string> {
+    return this.#follower.bundle(licenseId, options);
+  }
+
+  submit(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  reviseNamespace(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  publishTrust(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  whenPublished(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  /** Whoever wrote an entry promised it. */
+  async promiseOf(): Promise<null> {
+    return null;
+  }
+}
