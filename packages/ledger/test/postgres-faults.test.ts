@@ -189,3 +189,70 @@ describe('a store on a cluster', () => {
     await expectWhole(3);
   });
 });
+
+describe('a primary killed', () => {
+  it('and started again shows what was never acknowledged, and the store only once it is', async () => {
+    store = await cluster.create();
+    await store.append(batchAt(0));
+    await cluster.pauseStandbys();
+    const appending = ending(store.append(batchAt(3)));
+    await cluster.writerWaits('SyncRep');
+    await cluster.primary.end('SIGKILL');
+    expectUnknown(await appending);
+    await cluster.primary.start();
+    expect(await cluster.shown()).toBe(6);
+    expect(await store.entries(0, 10)).toEqual(entriesTo(3));
+    const size = store.size();
+    expect(await Promise.race([size, after(300, 'waits')])).toBe('waits');
+    cluster.resumeStandbys();
+    await cluster.primary.synced(2);
+    await expectWhole(6);
+    await store[Symbol.asyncDispose]();
+  });
+
+  it('under load leaves everything that was acknowledged to the standby that is ahead, and gets no yes any more', async () => {
+    const first = await cluster.create();
+    let acknowledged = 0;
+    const loading = (async () => {
+      for (;;) {
+        await first.append(batchAt(acknowledged));
+        acknowledged += entriesPerBatch;
+      }
+    })().catch((error: unknown) => error);
+    await after(400);
+    await cluster.primary.end('SIGKILL');
+    expectUnknown(await loading);
+    expect(acknowledged).toBeGreaterThan(entriesPerBatch);
+
+    const [killed, ...standbys] = cluster.nodes;
+    const ahead = await Promise.all(
+      standbys.map(async (node) => {
+        const [row] = await node.sql<{ lsn: string }>("SELECT pg_last_wal_receive_lsn() - '0/0' AS lsn");
+        return { node, lsn: BigInt(row?.lsn ?? 0) };
+      }),
+    );
+    const [promoted, other] = ahead.sort((a, b) => (a.lsn < b.lsn ? 1 : -1)).map(({ node }) => node);
+    if (killed === undefined || promoted === undefined || other === undefined)
+      throw new Error('no three nodes');
+    await promoted.promote();
+    other.follow(promoted);
+    await other.reload();
+    await promoted.synced(1);
+
+    store = await PostgresStore.open(cluster.options(promoted));
+    const size = await store.size();
+    expect([acknowledged, acknowledged + entriesPerBatch]).toContain(size);
+    expect(await store.entries(0, size + 10)).toEqual(entriesTo(size));
+    await store.append(batchAt(size));
+    expect(await store.size()).toBe(size + entriesPerBatch);
+
+    // The old primary comes back with its old fence, and nobody follows it.
+    await killed.start();
+    expectRefused(await ending(first.append(batchAt(acknowledged))));
+    await expect(PostgresStore.open(cluster.options(killed, { takeOver: true }))).rejects.toThrow(
+      'PostgreSQL did not confirm who may write',
+    );
+    await first[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+  });
+});
