@@ -5,7 +5,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, chownSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -124,6 +132,16 @@ export class PostgresServer {
   /** @param port of something in between, in place of its own */
   url(members: Record<string, string> = {}, port: number = this.port): string {
     return `postgres://tally@127.0.0.1:${port}/postgres?${new URLSearchParams(members)}`;
+  }
+
+  /** Makes a role that has to give a password, and may make schemas. */
+  async addRole(name: string, password: string): Promise<void> {
+    await this.sql(
+      `CREATE ROLE ${name} LOGIN PASSWORD '${password}'; GRANT CREATE ON DATABASE postgres TO ${name}`,
+    );
+    const rules = join(this.data, 'pg_hba.conf');
+    writeFileSync(rules, `host all ${name} 127.0.0.1/32 scram-sha-256\n${readFileSync(rules, 'utf8')}`);
+    await this.reload();
   }
 
   /** Adds lines to its configuration, for the next start or `reload`. */
