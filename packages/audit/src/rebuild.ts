@@ -3,14 +3,15 @@
  * at the end: whatever happens before, the old ones are as they were.
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { type IndexLicenseKey, SqliteStore } from '@tallystick/ledger';
+import type { IndexLicenseKey, Store } from '@tallystick/ledger';
 import { compareProjections, ProjectionSnapshot } from './compare-projections.ts';
 import { deriveProjections } from './derive-projections.ts';
 import { PrefixStore } from './prefix-store.ts';
 import type { FsckProblem } from './report.ts';
 
 export interface RebuildParts {
-  storeFile: string;
+  /** Held for writing, which keeps every server away until the new file is in its place. */
+  store: Store;
   projectionsFile: string;
   genesis: Uint8Array;
   ns: string;
@@ -27,17 +28,12 @@ export interface RebuildReport {
   first: FsckProblem | null;
 }
 
-/**
- * Throws StoreLocked while a server has the store open, and IntegrityAlarm where the log holds something that it
- * does not commit to: see `fsck`.
- */
+/** Throws IntegrityAlarm where the log holds something that it does not commit to: see `fsck`. */
 export async function rebuildProjections(
   parts: RebuildParts,
   onProgress: (progress: { done: number; total: number }) => void = () => {},
 ): Promise<RebuildReport> {
-  const { storeFile, projectionsFile } = parts;
-  // Holding the store for writing keeps every server away until the new file is in its place.
-  await using store = SqliteStore.open(storeFile);
+  const { store, projectionsFile } = parts;
   const total = await store.size();
   const fresh = `${projectionsFile}.rebuild`;
   removeDatabase(fresh);

@@ -15,8 +15,11 @@ afterAll(() => {
   removeLog(log);
 });
 
-function rebuild({ log: { storeFile, projectionsFile, trust, ns, indexKey } }: Copy): Promise<RebuildReport> {
-  return rebuildProjections({ storeFile, projectionsFile, genesis: trust.genesis, ns, indexKey });
+async function rebuild({
+  log: { storeFile, projectionsFile, trust, ns, indexKey },
+}: Copy): Promise<RebuildReport> {
+  await using store = SqliteStore.open(storeFile);
+  return await rebuildProjections({ store, projectionsFile, genesis: trust.genesis, ns, indexKey });
 }
 
 describe('rebuilding the projections', () => {

@@ -1,4 +1,5 @@
 /** The program: global options, the verbs, and how a run ends. */
+import { StoreUnavailable } from '@tallystick/ledger';
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, messageOf, usageError } from './errors.ts';
@@ -70,6 +71,14 @@ export async function run(
 function asCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof CommanderError) return commandLineError(error);
+  if (error instanceof StoreUnavailable) {
+    return new CliError({
+      exitCode: exitCodes.unavailable,
+      code: 'store_unavailable',
+      what: `The store cannot be used: ${error.message}.`,
+      todo: 'Correct that, or wait until the database is back, and run it again.',
+    });
+  }
   return new CliError({
     exitCode: exitCodes.refused,
     code: 'defect',

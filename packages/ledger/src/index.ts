@@ -24,6 +24,13 @@ export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './rea
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
+export {
+  type PostgresOptions,
+  PostgresStore,
+  type PostgresTrouble,
+  type PostgresWriterOptions,
+} from './store/postgres/postgres-store.ts';
+export { isPostgresUrl, PostgresUrlError, parsePostgresUrl } from './store/postgres/postgres-url.ts';
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export * from './store/store.ts';
 export { ThreadedStore } from './store/threaded-store.ts';

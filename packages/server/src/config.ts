@@ -14,7 +14,10 @@ export interface ListenerConfig {
 export interface ServerConfig {
   /** Namespace. */
   ns: string;
+  /** Path of a file of SQLite, or the URL of a database. */
   store: string;
+  /** File with the password of the database. */
+  storePasswordFile?: string;
   projections: string;
   signerSocket: string;
   /** The trust root file that clients pin. */
@@ -50,6 +53,7 @@ const schema: z.ZodType<ServerConfig> = z
   .strictObject({
     ns: z.string().refine(isNamespaceName, 'is not a namespace'),
     store: text,
+    storePasswordFile: text.exactOptional(),
     projections: text,
     signerSocket: text,
     trustRoot: text,

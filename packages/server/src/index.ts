@@ -25,6 +25,14 @@ export {
   systemAlgorithms,
 } from './setup/identity.ts';
 export { type Layout, layoutOf } from './setup/layout.ts';
+export {
+  holdStore,
+  makeStore,
+  mayBeThere,
+  readStore,
+  type StorePlace,
+  storePlaceOf,
+} from './setup/store-place.ts';
 export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './setup/supervisor.ts';
 export { type CloudLogKey, type TokenOptions, writeSecret } from './setup/system-keys.ts';
 export { readTrustRootFile } from './trust-root-file.ts';

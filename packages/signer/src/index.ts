@@ -43,7 +43,12 @@ export {
   type SigningUsage,
   signingUsages,
 } from './keystore/keystore-key.ts';
-export { readPassphraseFile, readPinFile, readVaultTokenFile } from './keystore/passphrase-file.ts';
+export {
+  readDatabasePasswordFile,
+  readPassphraseFile,
+  readPinFile,
+  readVaultTokenFile,
+} from './keystore/passphrase-file.ts';
 export type { TokenAlgorithm } from './keystore/pkcs11-algorithms.ts';
 export { type NewTokenKey, Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 export {

@@ -1,7 +1,9 @@
 export { AwsKmsServer } from './aws-kms-server.ts';
+export { CuttableProxy } from './cuttable-proxy.ts';
 export { type FaultKind, FaultyStore, StoreFault, type StoreOperation } from './faulty-store.ts';
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
 export { localhostCertificate } from './localhost-certificate.ts';
+export { PostgresServer } from './postgres-server.ts';
 export { SecondServer } from './second-server.ts';
 export { SoftHsm, softHsmModule } from './soft-hsm.ts';
 export {

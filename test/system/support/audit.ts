@@ -3,7 +3,7 @@ import { createHmac, createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { auditSigner, type FsckReport, fsck, type Incident } from '@tallystick/audit';
 import { decodeBase64, type PublicKey } from '@tallystick/core';
-import { SqliteStore } from '@tallystick/ledger';
+import { readStore, type SystemDescription, storePlaceOf } from '@tallystick/server';
 import { Mark } from '@tallystick/signer';
 import { trustOf } from './log-walk.ts';
 import type { RealSystem } from './real-system.ts';
@@ -22,7 +22,8 @@ export async function auditAtRest(
   const secret = createSecretKey(
     Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
   );
-  await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
+  const described = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+  await using store = await readStore(storePlaceOf(layout, described));
   using mark = Mark.open(layout.signer.mark, trust.log.origin);
   const parts = {
     store,

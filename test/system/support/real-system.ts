@@ -7,6 +7,7 @@ import {
   type CloudLogKey,
   createSystem,
   type Layout,
+  type StorePlace,
   Supervisor,
   type SupervisorOptions,
   type SystemAlgorithms,
@@ -23,6 +24,8 @@ export interface RealSystemOptions {
   token?: TokenOptions;
   /** Where its log key is. */
   cloud?: CloudLogKey;
+  /** Where its log is; a file where it is left out. */
+  store?: StorePlace;
   /** Both, where it is left out. */
   algorithms?: SystemAlgorithms;
 }
@@ -61,6 +64,7 @@ export class RealSystem {
       offlineMax: 'P90D',
       now: Date.now(),
       ...(options.algorithms && { algorithms: options.algorithms }),
+      ...(options.store && { store: options.store }),
       ...(options.token && { token: options.token }),
       ...(options.cloud && { cloud: options.cloud }),
     });

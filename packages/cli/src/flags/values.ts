@@ -1,6 +1,7 @@
 /** Reads the values of flags. Each reader throws commander's InvalidArgumentError with a reason. */
 import { readFileSync } from 'node:fs';
 import type { AddonInput, EntitlementTypeInput, Grant, GrantInput, KeyCut } from '@tallystick/contract';
+import { PostgresUrlError, parsePostgresUrl } from '@tallystick/ledger';
 import { isCalendarDuration, isInstant } from '@tallystick/license';
 import { type SystemAlgorithms, systemAlgorithms } from '@tallystick/server';
 import { InvalidArgumentError } from 'commander';
@@ -32,6 +33,17 @@ export function asInstant(value: string): string {
 export function asDuration(value: string): string {
   if (isCalendarDuration(value)) return value;
   throw new InvalidArgumentError('Give a duration such as P1Y, P1M, P30D or PT12H.');
+}
+
+/** The URL of a database for a log. */
+export function asPostgresUrl(value: string): string {
+  try {
+    parsePostgresUrl(value);
+    return value;
+  } catch (error) {
+    if (error instanceof PostgresUrlError) throw new InvalidArgumentError(`${error.message}.`);
+    throw error;
+  }
 }
 
 /** `key`, or `key@index` for a key that ends at a log index. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { auditSigner, type Incident, type SignerAuditReport } from '@tallystick/audit';
-import { SqliteStore } from '@tallystick/ledger';
+import { readStore } from '@tallystick/server';
 import { type JournalPosition, Mark, MarkError } from '@tallystick/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
@@ -11,7 +11,7 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { noStore, openSystem, StepProgress } from './fsck.ts';
+import { openSystem, StepProgress } from './fsck.ts';
 
 interface AuditFlags {
   all?: boolean;
@@ -43,8 +43,7 @@ export function registerAudit(program: Command, context: Context): void {
 
 async function check(session: Session, flags: AuditFlags): Promise<SignerAuditReport> {
   const { context, print } = session;
-  const { layout, origin } = await openSystem(session.dataFolder);
-  if (!existsSync(layout.ledger.store)) throw noStore(layout);
+  const { layout, place, origin } = await openSystem(session.dataFolder);
   const folders = flags.signer?.map((folder) => ({
     journal: join(folder, 'journal'),
     mark: join(folder, 'mark.db'),
@@ -59,7 +58,7 @@ async function check(session: Session, flags: AuditFlags): Promise<SignerAuditRe
     return { journal, known: readPosition(mark, origin) };
   });
   if (first === undefined) throw usageError('--signer names no folder.', 'Name one, or leave it out.');
-  await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
+  await using store = await readStore(place);
   using progress = new StepProgress(context, print);
   const report = await auditSigner(
     { store, origin, ...first, others },

@@ -3,13 +3,22 @@ import { createHmac, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tallystick/audit';
 import { asArray, asObject, type PublicKey, parseJsonText, parsePublicKey } from '@tallystick/core';
-import { type IndexLicenseKey, SqliteStore } from '@tallystick/ledger';
-import { type Layout, layoutOf, readTrustRootFile, type SystemDescription } from '@tallystick/server';
+import { type IndexLicenseKey, isPostgresUrl } from '@tallystick/ledger';
+import {
+  type Layout,
+  layoutOf,
+  mayBeThere,
+  readStore,
+  readTrustRootFile,
+  type StorePlace,
+  type SystemDescription,
+  storePlaceOf,
+} from '@tallystick/server';
 import { Mark, MarkError, openWithDestroyed, readPassphraseFile } from '@tallystick/signer';
 import { Unavailable } from '@tallystick/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { interrupted, messageOf, usageError } from '../errors.ts';
+import { CliError, interrupted, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Progress } from '../import/progress.ts';
 import type { Printer } from '../output/printer.ts';
@@ -47,11 +56,10 @@ export function registerFsck(program: Command, context: Context): void {
 async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
   const { context, print } = session;
   const system = await openSystem(session.dataFolder);
-  const { layout, genesis, ns } = system;
+  const { layout, place, genesis, ns } = system;
   const level = flags.hashes === true ? ('hashes' as const) : ('full' as const);
   const mark = readMark(layout, system.origin);
-  if (!existsSync(layout.ledger.store)) throw noStore(layout);
-  await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
+  await using store = await readStore(place);
   using progress = new StepProgress(context, print);
   try {
     const keys = level === 'hashes' ? [] : readKeys(layout, flags.keys);
@@ -62,8 +70,9 @@ async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
       now: Math.floor(context.now() / 1000),
       onProgress: progress.onProgress,
     };
-    const storeFile = layout.ledger.store;
-    const report = await fsck({ store, storeFile, genesis, ns, keys, projections, mark }, options);
+    const parts = { store, genesis, ns, keys, projections, mark };
+    const threaded = isPostgresUrl(place.store) ? parts : { ...parts, storeFile: place.store };
+    const report = await fsck(threaded, options);
     const unread = "The signer's mark was not compared: a running signer keeps it to itself.";
     return mark === null ? { ...report, skipped: [...report.skipped, unread] } : report;
   } catch (error) {
@@ -78,20 +87,25 @@ async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
 /** What the checks of a system on this machine start from. */
 export interface LocalSystem {
   layout: Layout;
+  /** Where its log is. */
+  place: StorePlace;
   ns: string;
   origin: string;
   genesis: Uint8Array;
   indexKey: IndexLicenseKey;
 }
 
-/** Reads the files that say what a system is; throws a usage error where there is none. */
+/** Reads the files that say what a system is; throws a usage error where there is none, or its store is not there. */
 export async function openSystem(folder: string): Promise<LocalSystem> {
   const layout = layoutOf(folder);
   if (!existsSync(layout.system)) {
     throw usageError(`There is no system in ${layout.root}.`, 'Name its folder with --data.');
   }
   try {
-    const { ns, origin } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    const { ns, origin } = system;
+    const place = storePlaceOf(layout, system);
+    if (!mayBeThere(place)) throw noStore(layout);
     const [first] = await readTrustRootFile(layout.trustRoot);
     if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
     // As the server indexes license keys.
@@ -99,8 +113,9 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
       Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
     );
     const indexKey: IndexLicenseKey = (key) => createHmac('sha256', secret).update(key).digest('base64url');
-    return { layout, ns, origin, genesis: first.genesis, indexKey };
+    return { layout, place, ns, origin, genesis: first.genesis, indexKey };
   } catch (error) {
+    if (error instanceof CliError) throw error;
     throw usageError(
       `The system in ${layout.root} cannot be read: ${messageOf(error)}.`,
       'Run this as the user that runs it.',
@@ -108,7 +123,7 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
   }
 }
 
-export function noStore(layout: Layout): Error {
+function noStore(layout: Layout): Error {
   return usageError(
     `There is no store at ${layout.ledger.store}.`,
     'Restore it, or name another folder with --data.',

@@ -3,6 +3,7 @@ import {
   type CloudLogKey,
   createSystem,
   type Layout,
+  type StorePlace,
   type SystemAlgorithms,
   systemAlgorithms,
   type TokenOptions,
@@ -10,7 +11,7 @@ import {
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
-import { asAlgorithms } from '../flags/values.ts';
+import { asAlgorithms, asPostgresUrl } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 
@@ -32,6 +33,8 @@ export interface InitFlags {
   pkcs11PinFile?: string;
   logKey?: string;
   vaultTokenFile?: string;
+  store?: string;
+  storePasswordFile?: string;
 }
 
 export function registerInit(program: Command, context: Context): void {
@@ -86,6 +89,15 @@ export function addInitFlags(command: Command): Command {
     .option(
       '--vault-token-file <path>',
       'file with the token for Vault, mode 0600; a running signer reads it',
+    )
+    .option(
+      '--store <url>',
+      'keep the log in PostgreSQL: postgres://user@host/database. It has to commit to standbys, or the URL says durability=single-node',
+      asPostgresUrl,
+    )
+    .option(
+      '--store-password-file <path>',
+      'file with the password of the database, mode 0600; without it PGPASSWORD and ~/.pgpass count',
     );
 }
 
@@ -117,6 +129,7 @@ export async function runInit(
   }
   const token = tokenOf(flags);
   const cloud = cloudOf(flags);
+  const store = storeOf(flags);
   const layout = await createSystem({
     directory: data,
     ns: flags.namespace,
@@ -131,6 +144,7 @@ export async function runInit(
     now: context.now(),
     ...(token && { token }),
     ...(cloud && { cloud }),
+    ...(store && { store }),
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     throw usageError(
@@ -145,6 +159,7 @@ export async function runInit(
   const made = {
     data: layout.root,
     trustRoot,
+    ...(store && { store: store.store }),
     ...(token && { offlineToken: keys.offlineToken }),
     ...(hasSealedRoot && { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
   };
@@ -190,6 +205,15 @@ function tokenOf({
     );
   }
   return { module, label, pinFile };
+}
+
+/** The database that the flags name for the log. */
+function storeOf({ store, storePasswordFile }: InitFlags): StorePlace | null {
+  if (store === undefined) {
+    if (storePasswordFile === undefined) return null;
+    throw usageError('A password needs a database.', 'Give --store with its URL.');
+  }
+  return { store, ...(storePasswordFile !== undefined && { storePasswordFile }) };
 }
 
 /** The log key in a service that the flags name. */

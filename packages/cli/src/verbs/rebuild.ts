@@ -1,13 +1,13 @@
 /** `tally rebuild`: makes the projections anew from the log. */
-import { existsSync } from 'node:fs';
 import { type RebuildReport, rebuildProjections } from '@tallystick/audit';
 import { IntegrityAlarm, StoreLocked } from '@tallystick/ledger';
+import { holdStore } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Session } from '../session.ts';
-import { noStore, openSystem, StepProgress } from './fsck.ts';
+import { openSystem, StepProgress } from './fsck.ts';
 
 export function registerRebuild(program: Command, context: Context): void {
   const command = program
@@ -25,14 +25,13 @@ export function registerRebuild(program: Command, context: Context): void {
 }
 
 async function rebuild({ context, print, dataFolder }: Session): Promise<RebuildReport> {
-  const { layout, genesis, ns, indexKey } = await openSystem(dataFolder);
-  const { store: storeFile, projections: projectionsFile } = layout.ledger;
-  if (!existsSync(storeFile)) throw noStore(layout);
+  const { layout, place, genesis, ns, indexKey } = await openSystem(dataFolder);
+  const { projections: projectionsFile } = layout.ledger;
   using progress = new StepProgress(context, print);
   try {
-    return await rebuildProjections(
-      { storeFile, projectionsFile, genesis, ns, indexKey },
-      ({ done, total }) => progress.onProgress({ step: 'entries', done, total }),
+    await using store = await holdStore(place);
+    return await rebuildProjections({ store, projectionsFile, genesis, ns, indexKey }, ({ done, total }) =>
+      progress.onProgress({ step: 'entries', done, total }),
     );
   } catch (error) {
     throw explained(error);

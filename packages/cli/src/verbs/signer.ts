@@ -7,8 +7,8 @@ import {
   verifyLogSignatures,
   verifyQuorum,
 } from '@tallystick/core';
-import { LogState, SqliteStore, TrustHistory } from '@tallystick/ledger';
-import { readTrustRootFile } from '@tallystick/server';
+import { LogState, TrustHistory } from '@tallystick/ledger';
+import { readStore, readTrustRootFile } from '@tallystick/server';
 import { Mark } from '@tallystick/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
@@ -69,9 +69,9 @@ function openMark({ layout, origin }: LocalSystem): Mark {
 /** The log with its newest published checkpoint, checked as clients check it. */
 async function readPublished(
   session: Session,
-  { layout, genesis, ns }: LocalSystem,
+  { layout, place, genesis, ns }: LocalSystem,
 ): Promise<{ state: LogState; published: Checkpoint }> {
-  await using store = SqliteStore.open(layout.ledger.store, { readOnly: true });
+  await using store = await readStore(place);
   const saved = await store.checkpoint();
   if (saved === undefined)
     throw usageError('The log has published nothing yet.', 'There is nothing to mend.');

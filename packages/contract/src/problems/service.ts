@@ -98,6 +98,12 @@ export const serviceProblems = {
       'Send the same request again with the same Idempotency-Key: it changes at most once, and you learn how it ended.',
     retryable: true,
   },
+  store_unavailable: {
+    status: 503,
+    title: 'The database of the log does not answer',
+    remedy: 'Nothing was read and nothing was changed. Send the request again once the database is back.',
+    retryable: true,
+  },
   publication_stalled: {
     status: 503,
     title: 'Changes are refused while the log cannot publish',

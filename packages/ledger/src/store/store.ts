@@ -74,6 +74,23 @@ export class StoreLocked extends Error {
   override readonly name = 'StoreLocked';
 }
 
+/** Another process has taken the store over: this one must never write again. */
+export class StoreFenced extends Error {
+  override readonly name = 'StoreFenced';
+}
+
+/** The store cannot be reached, or does not keep what it is given as it should. The message is safe to show to callers. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+  /** True where what was written may turn out to be committed. */
+  readonly isOutcomeUnknown: boolean;
+
+  constructor(message: string, isOutcomeUnknown: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.isOutcomeUnknown = isOutcomeUnknown;
+  }
+}
+
 export interface Store {
   /** Number of entries. */
   size(): Promise<number>;

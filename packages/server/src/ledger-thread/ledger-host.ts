@@ -6,11 +6,16 @@ import { notes } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import {
   envelopesOf,
+  isPostgresUrl,
   Ledger,
   LedgerError,
   type LedgerTimes,
   ledgerTimes,
+  type PostgresTrouble,
   Projections,
+  type Store,
+  StoreFenced,
+  StoreUnavailable,
   ThreadedProjectionWriter,
   ThreadedStore,
 } from '@tallystick/ledger';
@@ -18,13 +23,14 @@ import { SignerClient, type SignerHello } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
 import { Quorum } from '../quorum/quorum.ts';
+import { holdPostgres } from '../setup/store-place.ts';
 import { readTrustRootFile, writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { NamespaceKeys } from './namespace-keys.ts';
 import { type RotationLimits, RotationSchedule } from './rotation-schedule.ts';
 import { LedgerService } from './service.ts';
-import { WatchedStore } from './watched-store.ts';
+import { StoreTrouble, WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
 const rotationIntervalMs = 60_000;
@@ -39,7 +45,7 @@ interface Foundation {
   hello: SignerHello;
   keys: NamespaceKeys;
   quorum: Quorum;
-  store: ThreadedStore;
+  store: Store;
   projectionWriter: ThreadedProjectionWriter;
   projections: Projections;
   times: LedgerTimes;
@@ -84,7 +90,9 @@ export class LedgerHost implements AsyncDisposable {
 
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
   static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
-    const foundation = await layFoundation(config);
+    // Told before there is anybody to tell: whoever opens the store hears of it from that alone.
+    let onTrouble: (trouble: PostgresTrouble | null) => void = () => {};
+    const foundation = await layFoundation(config, (trouble) => onTrouble(trouble));
     const { chain, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
     let host: LedgerHost | null = null;
     const reporter = new EventReporter(quorum, (event) => {
@@ -95,6 +103,10 @@ export class LedgerHost implements AsyncDisposable {
     const store = new WatchedStore(foundation.store, (trouble) => {
       if (trouble !== null) reporter.alarm('not_committed', trouble.message);
     });
+    onTrouble = (trouble) => {
+      if (trouble instanceof StoreFenced) die(trouble);
+      else store.report(trouble && new StoreTrouble(trouble.message, trouble.isOutcomeUnknown, {}));
+    };
     const secret = createSecretKey(
       Buffer.from(readFileSync(config.licenseKeySecret, 'utf8').trim(), 'base64'),
     );
@@ -116,7 +128,11 @@ export class LedgerHost implements AsyncDisposable {
       random: randomBytes,
       now: () => Date.now(),
       times,
-      onEvent: (event) => reporter.report(event),
+      onEvent: (event) => {
+        reporter.report(event);
+        // A database comes back, and a start finds out what is in it.
+        if (event.type === 'halted' && event.error.cause instanceof StoreUnavailable) die(event.error);
+      },
       onProgress: (progress) => post({ progress }),
     });
     host = new LedgerHost(foundation, store, ledger, reporter, config.rotation, post);
@@ -182,12 +198,31 @@ export class LedgerHost implements AsyncDisposable {
   }
 }
 
-async function layFoundation(config: ServerConfig): Promise<Foundation> {
+/** Ends the thread, and with it the server. */
+function die(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+/** The SQLite store has a thread that writes; a database is another process anyway. */
+async function openStore(
+  config: ServerConfig,
+  onTrouble: (trouble: PostgresTrouble | null) => void,
+): Promise<Store> {
+  if (isPostgresUrl(config.store)) return holdPostgres(config, onTrouble);
+  return ThreadedStore.open(config.store, { synchronous: config.synchronous });
+}
+
+async function layFoundation(
+  config: ServerConfig,
+  onTrouble: (trouble: PostgresTrouble | null) => void,
+): Promise<Foundation> {
   const chain = await readTrustRootFile(config.trustRoot);
   const trust = chain.at(-1);
   if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
   // The lock on the store comes first: a second server must not get as far as asking the signer.
-  const store = await ThreadedStore.open(config.store, { synchronous: config.synchronous });
+  const store = await openStore(config, onTrouble);
   const signer = new SignerClient(config.signerSocket);
   const hello = await signer.hello();
   if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
@@ -197,7 +232,7 @@ async function layFoundation(config: ServerConfig): Promise<Foundation> {
     trust,
     signer,
     hello,
-    keys: NamespaceKeys.open(signer, config.ns, hello, join(dirname(config.store), 'public-keys.json')),
+    keys: NamespaceKeys.open(signer, config.ns, hello, join(dirname(config.projections), 'public-keys.json')),
     quorum: new Quorum({
       policy: trust.quorum,
       urls: config.cosigners,

@@ -2,7 +2,7 @@
  * The ledger's thread: SQLite, sequencing, hashing and proving, off the event loop that serves HTTP.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { LedgerError } from '@tallystick/ledger';
+import { LedgerError, StoreUnavailable } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
 import { LedgerHost } from './ledger-host.ts';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
@@ -46,6 +46,7 @@ function problemOf(error: unknown): ProblemMessage {
     if (error.problem === 'stopping') return { code: 'overloaded', detail: error.message };
     return { code: error.problem, detail: error.message };
   }
+  if (error instanceof StoreUnavailable) return { code: 'store_unavailable' };
   return { code: 'internal' };
 }
 

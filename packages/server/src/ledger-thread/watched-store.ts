@@ -5,13 +5,14 @@
  * pages are in the write-ahead log, and a restart may find them there as committed. Nobody may be told then that
  * nothing was changed; who asks again under the same idempotency key learns how it ended.
  */
-import type {
-  AppendBatch,
-  Store,
-  StoredCause,
-  StoredCheckpoint,
-  StoredEntry,
-  StoredLeaf,
+import {
+  type AppendBatch,
+  type Store,
+  type StoredCause,
+  type StoredCheckpoint,
+  type StoredEntry,
+  type StoredLeaf,
+  StoreUnavailable,
 } from '@tallystick/ledger';
 
 /** Result codes of SQLite: https://sqlite.org/rescode.html. The low byte is the primary one. */
@@ -20,7 +21,7 @@ const sqliteReadOnly = 8;
 const sqliteIoError = 10;
 const sqliteIoErrorWrite = 778;
 
-/** The disk did not do what it was asked to. The message is safe to show to callers. */
+/** The disk, or the database, did not do what it was asked to. The message is safe to show to callers. */
 export class StoreTrouble extends Error {
   override readonly name = 'StoreTrouble';
   /** True where what was written may turn out to be committed. */
@@ -102,21 +103,24 @@ export class WatchedStore implements Store {
     } catch (error) {
       const trouble = troubleOf(error);
       if (trouble === null) throw error;
-      this.#note(trouble);
+      this.report(trouble);
       throw trouble;
     }
-    this.#note(null);
+    this.report(null);
   }
 
-  #note(trouble: StoreTrouble | null): void {
+  /** Takes note of what the store noticed while nothing was written. */
+  report(trouble: StoreTrouble | null): void {
     const isNews = this.#trouble?.message !== trouble?.message;
     this.#trouble = trouble;
     if (isNews) this.#onTrouble(trouble);
   }
 }
 
-/** What an error of SQLite says about the disk; null where it is about something else. */
+/** What an error says about disk or database; null where it is about something else. */
 export function troubleOf(error: unknown): StoreTrouble | null {
+  if (error instanceof StoreUnavailable)
+    return new StoreTrouble(error.message, error.isOutcomeUnknown, { cause: error });
   const code = (error as { errcode?: unknown } | null)?.errcode;
   if (typeof code !== 'number') return null;
   const cause = { cause: error };

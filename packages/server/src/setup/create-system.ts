@@ -17,12 +17,13 @@ import {
   type QuorumContent,
   type TrustRoot,
 } from '@tallystick/core';
-import { SqliteStore, type Store } from '@tallystick/ledger';
+import type { Store } from '@tallystick/ledger';
 import { createMark, Journal, Mark } from '@tallystick/signer';
 import { createKeys, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
 import { bootstrapIdentity, createIdentity, type Identity, type SystemAlgorithms } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
+import { dropStore, makeStore, type StorePlace } from './store-place.ts';
 import {
   type CloudLogKey,
   makeSystemKeys,
@@ -50,6 +51,8 @@ export interface CreateSystemOptions {
   token?: TokenOptions;
   /** A log key in a service, in place of a token. */
   cloud?: CloudLogKey;
+  /** A database for the log, in place of a file in the folder. */
+  store?: StorePlace;
   /** Milliseconds. */
   now: number;
 }
@@ -76,6 +79,8 @@ export interface SystemDescription {
   tokenPinFile?: string;
   /** Where it is in a service: the file with the token of Vault, null where it is AWS. */
   cloudLogKey?: { vaultTokenFile: string | null };
+  /** Where the log is in a database. */
+  store?: StorePlace;
   cosigners: { name: string; folder: string; kind: 'witness' | 'replayer' }[];
 }
 
@@ -130,10 +135,31 @@ async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSyste
   ]) {
     mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
   }
+  const place = options.store ?? { store: layout.ledger.store };
+  const store = await makeStore(place);
+  try {
+    await fillSystem(store, keys, { layout, final }, options);
+  } catch (error) {
+    await Promise.allSettled([dropStore(place)]);
+    throw error;
+  }
+  if (existsSync(final.root)) rmdirSync(final.root);
+  mkdirSync(dirname(final.root), { recursive: true });
+  renameSync(layout.root, final.root);
+}
+
+/** Writes everything into the folder that takes the place of the final one; closes the store. */
+async function fillSystem(
+  made: Store,
+  keys: SystemKeys,
+  { layout, final }: { layout: Layout; final: Layout },
+  options: CreateSystemOptions,
+): Promise<void> {
+  await using store = made;
   const names = cosigners.map(({ folder, kind }) => ({ folder, kind, name: `${options.origin}/${folder}` }));
   const quorum = createCosignerKeys(layout, names, options.algorithms);
   const identity = await createIdentity({ ...options, quorum, trustYears }, keys.keys);
-  await writeLedger(layout, identity, options);
+  await writeLedger(store, layout, identity, options);
   const trust = parseTrustRoot(identity.trustRoot);
   initCosigners(layout, names, trust);
   keys.write(layout);
@@ -141,9 +167,6 @@ async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSyste
   writeFileSync(layout.trustRoot, formatTrustRootFile([identity.trustRoot]));
   writeFileSync(`${layout.root}/README.txt`, readme(options));
   writeDescriptions(layout, final, options, trust, names);
-  if (existsSync(final.root)) rmdirSync(final.root);
-  mkdirSync(dirname(final.root), { recursive: true });
-  renameSync(layout.root, final.root);
 }
 
 type NamedCosigner = SystemDescription['cosigners'][number];
@@ -163,8 +186,12 @@ function createCosignerKeys(
   return { witnesses: { threshold: 1, members: witnesses }, replayers: { threshold: 1, members: replayers } };
 }
 
-async function writeLedger(layout: Layout, identity: Identity, options: CreateSystemOptions): Promise<void> {
-  await using store = SqliteStore.create(layout.ledger.store);
+async function writeLedger(
+  store: Store,
+  layout: Layout,
+  identity: Identity,
+  options: CreateSystemOptions,
+): Promise<void> {
   const who = { kind: 'system', id: 'init' };
   const documents = await bootstrapIdentity(store, identity, { random: randomBytes, now: options.now, who });
   await createMark(layout.signer.mark, parseTrustRoot(identity.trustRoot), documents);
@@ -207,11 +234,16 @@ function writeDescriptions(
     mirrorTokenHash: hashToken(mirrorToken),
     ports: options.ports,
     ...(options.token && { tokenPinFile: resolve(options.token.pinFile) }),
+    ...(options.store && { store: resolvedPlace(options.store) }),
     ...(options.cloud && { cloudLogKey: { vaultTokenFile: resolvedOrNull(options.cloud.vaultTokenFile) } }),
     cosigners: names.map(({ name, folder, kind }) => ({ name, folder, kind })),
   };
   writeFileSync(layout.system, `${JSON.stringify(system, null, 2)}\n`);
   writeSecret(layout.client, `${JSON.stringify(clientDescription(final, options, adminToken), null, 2)}\n`);
+}
+
+function resolvedPlace({ store, storePasswordFile }: StorePlace): StorePlace {
+  return { store, ...(storePasswordFile !== undefined && { storePasswordFile: resolve(storePasswordFile) }) };
 }
 
 function resolvedOrNull(path: string | undefined): string | null {

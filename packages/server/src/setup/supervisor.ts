@@ -21,6 +21,7 @@ import type { ClientDescription, SystemDescription, SystemPorts } from './create
 import { freePort } from './free-port.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { Predecessor } from './predecessor.ts';
+import { storePlaceOf } from './store-place.ts';
 
 export interface SupervisorEvents {
   /** One line that a process wrote to its standard error. */
@@ -308,7 +309,7 @@ function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPo
   const listener = (port: number): object => ({ host: '127.0.0.1', port });
   return {
     ns: system.ns,
-    store: layout.ledger.store,
+    ...storePlaceOf(layout, system),
     projections: layout.ledger.projections,
     signerSocket: layout.signer.socket,
     trustRoot: layout.trustRoot,

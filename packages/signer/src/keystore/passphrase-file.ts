@@ -24,6 +24,11 @@ export function readVaultTokenFile(file: string): string {
   return readSecretText(file, 'Vault token', 'write a token into it, or see what should');
 }
 
+/** The password of a database; throws as `readPassphraseFile`, and where it is empty. */
+export function readDatabasePasswordFile(file: string): string {
+  return readSecretText(file, 'password', 'write the password of the database into it');
+}
+
 function readSecretText(file: string, what: string, advice: string): string {
   const bytes = readSecretFile(file, what);
   const text = Buffer.from(bytes).toString('utf8');

@@ -1,0 +1,29 @@
+import type { AppendBatch, StoredContent, StoredEntry } from '../store.ts';
+import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
+
+/** A batch as the parameters of the statement `append` from the sixth on. Throws TypeError for what is no batch. */
+export function appendValues({ entries, causes }: AppendBatch): Buffer[] {
+  const contents = entries.filter(hasContent);
+  return [
+    int8Array(entries.map(({ index }) => index)),
+    byteaArray(entries.map(({ leaf }) => leaf)),
+    byteaArray(entries.map(({ subject }) => subject)),
+    int8Array(entries.map(({ rev }) => rev)),
+    byteaArray(entries.map(({ entry }) => entry)),
+    int8Array(contents.map(({ index }) => index)),
+    textArray(contents.map(({ content }) => content.id)),
+    byteaArray(contents.map(({ content }) => content.salt)),
+    byteaArray(contents.map(({ content }) => content.document)),
+    byteaArray(contents.map(({ content }) => content.companionSalt)),
+    byteaArray(contents.map(({ content }) => content.companion)),
+    int8Array(contents.map(({ content }) => content.cause)),
+    int8Array(causes.map(({ index }) => index)),
+    int8Array(causes.map(({ records }) => records)),
+    byteaArray(causes.map(({ salt }) => salt)),
+    byteaArray(causes.map(({ document }) => document)),
+  ];
+}
+
+function hasContent(entry: StoredEntry): entry is StoredEntry & { content: StoredContent } {
+  return entry.content !== null;
+}

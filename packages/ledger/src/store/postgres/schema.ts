@@ -1,0 +1,142 @@
+/**
+ * Tables of a store in PostgreSQL, and the statements that write them.
+ *
+ * Each table is keyed by log index, as in SQLite. The fence is the one row that every write compares: who may write, and
+ * how long the log is.
+ */
+
+/** Of the tables; another one is refused. */
+export const schemaFormat = 1;
+
+export function unknownFormat(format: string): string {
+  return `the store has format ${format}, which this version does not know: use the version that wrote it, or a newer one`;
+}
+
+export interface PostgresStatements {
+  create: string;
+  drop: string;
+  append: string;
+  saveCheckpoint: string;
+  shred: string;
+  vacuum: string;
+  fence: string;
+  /** Locks the fence, so that the size that is read next is the newest. */
+  lockFence: string;
+  takeOver: string;
+  confirm: string;
+  /** Says whether nobody else has the store open for writing. A hint: each node has its own answer. */
+  lock: string;
+  size: string;
+  leaves: string;
+  entries: string;
+  entryBytes: string;
+  causes: string;
+  checkpoint: string;
+}
+
+/** @param schema a name that needs no quotes */
+export function statementsOf(schema: string): PostgresStatements {
+  const s = `"${schema}"`;
+  return {
+    create: createStatements(s, schema),
+    drop: `DROP SCHEMA ${s} CASCADE`,
+    ...writes(s),
+    ...reads(s),
+  };
+}
+
+function createStatements(s: string, schema: string): string {
+  return `
+    BEGIN;
+    CREATE SCHEMA ${s};
+    CREATE TABLE ${s}.fence (
+      one boolean PRIMARY KEY DEFAULT true CHECK (one), format integer NOT NULL,
+      epoch bigint NOT NULL, holder text NOT NULL, size bigint NOT NULL, beats bigint NOT NULL
+    ) WITH (fillfactor = 10);
+    CREATE TABLE ${s}.leaves (idx bigint PRIMARY KEY, leaf bytea NOT NULL, subject bytea, rev bigint NOT NULL);
+    CREATE TABLE ${s}.entries (idx bigint PRIMARY KEY, entry bytea NOT NULL);
+    CREATE TABLE ${s}.contents (
+      idx bigint PRIMARY KEY, id text NOT NULL, salt bytea, document bytea,
+      companion_salt bytea, companion bytea, cause bigint NOT NULL
+    );
+    CREATE TABLE ${s}.causes (
+      idx bigint PRIMARY KEY, records bigint NOT NULL, salt bytea NOT NULL, document bytea NOT NULL
+    );
+    CREATE TABLE ${s}.checkpoints (size bigint PRIMARY KEY, note text NOT NULL, at text NOT NULL);
+    INSERT INTO ${s}.fence (format, epoch, holder, size, beats) VALUES (${schemaFormat}, 0, '', 0, 0);
+    COMMENT ON SCHEMA ${s} IS 'A Tallystick log (${schema}): rows are only added. See the fence before you change any.';
+    COMMIT`;
+}
+
+/** Parameters: epoch and holder, as this process holds them, then what is written. */
+function writes(
+  s: string,
+): Pick<
+  PostgresStatements,
+  'append' | 'saveCheckpoint' | 'shred' | 'vacuum' | 'fence' | 'lockFence' | 'takeOver' | 'confirm' | 'lock'
+> {
+  const held = `SELECT true AS held FROM ${s}.fence WHERE epoch = $1 AND holder = $2 FOR SHARE`;
+  return {
+    append: `
+      WITH held AS (
+        UPDATE ${s}.fence SET size = size + $4
+         WHERE epoch = $1 AND holder = $2 AND size = $3
+           AND ($5::text IS NULL OR current_setting('synchronous_standby_names') = $5)
+        RETURNING true AS held
+      ), l AS (
+        INSERT INTO ${s}.leaves
+        SELECT g.* FROM held, unnest($6::bigint[], $7::bytea[], $8::bytea[], $9::bigint[]) AS g
+      ), e AS (
+        INSERT INTO ${s}.entries SELECT g.* FROM held, unnest($6::bigint[], $10::bytea[]) AS g
+      ), c AS (
+        INSERT INTO ${s}.contents
+        SELECT g.* FROM held, unnest($11::bigint[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[], $16::bytea[],
+                                     $17::bigint[]) AS g
+      ), k AS (
+        INSERT INTO ${s}.causes
+        SELECT g.* FROM held, unnest($18::bigint[], $19::bigint[], $20::bytea[], $21::bytea[]) AS g
+      )
+      SELECT held FROM held`,
+    saveCheckpoint: `
+      WITH held AS (${held}), saved AS (
+        INSERT INTO ${s}.checkpoints SELECT $3, $4, $5 FROM held
+        ON CONFLICT (size) DO UPDATE SET note = excluded.note, at = excluded.at
+      )
+      SELECT held FROM held`,
+    shred: `
+      WITH held AS (${held}), gone AS (
+        UPDATE ${s}.contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL
+          FROM held WHERE idx = ANY ($3::bigint[])
+      )
+      SELECT held FROM held`,
+    vacuum: `VACUUM ${s}.contents`,
+    fence: `SELECT format, epoch, holder, size FROM ${s}.fence`,
+    lockFence: `SELECT format, epoch, holder FROM ${s}.fence FOR UPDATE`,
+    takeOver: `
+      UPDATE ${s}.fence SET epoch = $1, holder = $2, beats = beats + 1,
+             size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves)
+      RETURNING size`,
+    lock: `SELECT pg_try_advisory_lock(hashtext('tallystick'), hashtext('${s}')) AS free`,
+    confirm: `
+      SELECT current_setting('synchronous_standby_names') AS list, current_setting('synchronous_commit') AS commit,
+             current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages,
+             pg_is_in_recovery() AS standby`,
+  };
+}
+
+function reads(
+  s: string,
+): Pick<PostgresStatements, 'size' | 'leaves' | 'entries' | 'entryBytes' | 'causes' | 'checkpoint'> {
+  const range = 'l.idx >= $1 AND l.idx < $2 ORDER BY l.idx LIMIT $3';
+  return {
+    size: `SELECT coalesce(max(idx) + 1, 0) AS size FROM ${s}.leaves`,
+    leaves: `SELECT l.idx, l.leaf, l.subject, l.rev FROM ${s}.leaves l WHERE ${range}`,
+    entries: `
+      SELECT l.idx, l.leaf, l.subject, l.rev, e.entry, c.id, c.salt, c.document, c.companion_salt, c.companion, c.cause
+        FROM ${s}.leaves l LEFT JOIN ${s}.entries e ON e.idx = l.idx LEFT JOIN ${s}.contents c ON c.idx = l.idx
+       WHERE ${range}`,
+    entryBytes: `SELECT e.entry FROM ${s}.leaves l LEFT JOIN ${s}.entries e ON e.idx = l.idx WHERE ${range}`,
+    causes: `SELECT idx, records, salt, document FROM ${s}.causes WHERE idx >= $1 AND idx < $2 ORDER BY idx`,
+    checkpoint: `SELECT size, note, at FROM ${s}.checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT 1`,
+  };
+}

@@ -1,0 +1,72 @@
+/** Where a log is kept, a file or PostgreSQL, and how it is opened there. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import {
+  isPostgresUrl,
+  type PostgresOptions,
+  PostgresStore,
+  type PostgresTrouble,
+  SqliteStore,
+  type Store,
+} from '@tallystick/ledger';
+import { readDatabasePasswordFile } from '@tallystick/signer';
+import type { SystemDescription } from './create-system.ts';
+import type { Layout } from './layout.ts';
+
+export interface StorePlace {
+  /** Path of a file of SQLite, or the URL of a database. */
+  store: string;
+  /** File with the password of the database, mode 0600; without one PGPASSWORD and ~/.pgpass count. */
+  storePasswordFile?: string | undefined;
+}
+
+export function storePlaceOf(layout: Layout, system: SystemDescription): StorePlace {
+  return system.store ?? { store: layout.ledger.store };
+}
+
+/** Opens it for reading, also beside a server. */
+export async function readStore(place: StorePlace): Promise<Store> {
+  if (isPostgresUrl(place.store)) return PostgresStore.read(postgresOptions(place));
+  return SqliteStore.open(place.store, { readOnly: true });
+}
+
+/** Opens it for writing; throws StoreLocked while a server has it. */
+export async function holdStore(place: StorePlace): Promise<Store> {
+  return isPostgresUrl(place.store) ? holdPostgres(place) : SqliteStore.open(place.store);
+}
+
+/** Makes an empty one; throws where there is one. */
+export async function makeStore(place: StorePlace): Promise<Store> {
+  if (!isPostgresUrl(place.store)) return SqliteStore.create(place.store);
+  return PostgresStore.create({ ...postgresOptions(place), holder: holder() });
+}
+
+/** As `holdStore`, of a database. `onTrouble` as in PostgresWriterOptions. */
+export function holdPostgres(
+  place: StorePlace,
+  onTrouble: (trouble: PostgresTrouble | null) => void = () => {},
+): Promise<PostgresStore> {
+  return PostgresStore.open({ ...postgresOptions(place), holder: holder(), onTrouble });
+}
+
+/** Takes back what `makeStore` made. */
+export async function dropStore(place: StorePlace): Promise<void> {
+  if (isPostgresUrl(place.store)) await PostgresStore.drop(postgresOptions(place));
+}
+
+/** False for a file that is not there; a database tells when it is opened. */
+export function mayBeThere({ store }: StorePlace): boolean {
+  return isPostgresUrl(store) || existsSync(store);
+}
+
+/** Throws KeystoreError for a password file that others can read. */
+function postgresOptions({ store: url, storePasswordFile }: StorePlace): PostgresOptions {
+  if (storePasswordFile === undefined) return { url };
+  return { url, password: readDatabasePasswordFile(storePasswordFile) };
+}
+
+/** Where, who, and which time: for people who find that they were fenced. */
+function holder(): string {
+  return `${hostname()}, process ${process.pid}, ${randomUUID()}`;
+}

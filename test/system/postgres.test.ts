@@ -1,0 +1,175 @@
+/** A whole system whose log is in PostgreSQL, under a role of its own with a password. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PostgresServer } from '@tallystick/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditAtRest } from './support/audit.ts';
+import { walkLog } from './support/log-walk.ts';
+import { Operator } from './support/operator.ts';
+import { RealSystem } from './support/real-system.ts';
+import { eventually } from './support/waiting.ts';
+
+let server: PostgresServer;
+let system: RealSystem;
+let operator: Operator;
+let passwordFile: string;
+
+const order = { plan: 'pro-yearly', licensee: 'Contoso' };
+
+function urlOf(schema: string): string {
+  const url = new URL(server.url({ durability: 'single-node', schema }));
+  url.username = 'vendor';
+  return url.href;
+}
+
+beforeAll(async () => {
+  server = await PostgresServer.start();
+  await server.addRole('vendor', 'correct horse');
+  passwordFile = join(server.folder, 'password');
+  writeFileSync(passwordFile, 'correct horse\n', { mode: 0o600 });
+  system = await RealSystem.start({
+    store: { store: urlOf('acme'), storePasswordFile: passwordFile },
+  });
+  operator = new Operator(system);
+  await system.ready();
+  await system.sellPro();
+});
+
+afterAll(async () => {
+  await system?.[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const count = async (table: string): Promise<number> => {
+  const [row] = await server.sql<{ count: string }>(`SELECT count(*) FROM acme.${table}`);
+  return Number(row?.count);
+};
+
+describe('a system on PostgreSQL', () => {
+  it('issues and publishes, with the log in the database and the projections in the folder', async () => {
+    const before = await count('leaves');
+    const { document } = await system.must<{ document: { id: string } }>(
+      'POST',
+      '/v1/licenses?wait=published',
+      order,
+    );
+    expect(await count('leaves')).toBeGreaterThan(before);
+    const bundle = await system.admin('GET', `/v1/licenses/${document.id}/bundle`);
+    expect(bundle.status).toBe(200);
+    await walkLog(system);
+  });
+
+  it('refuses a second server while the first one runs', async () => {
+    const { code, stderr } = await operator.tally('rebuild');
+    expect([code, stderr]).toEqual([4, expect.stringContaining('A server has the store open')]);
+    await system.must('POST', '/v1/licenses', order);
+  });
+
+  it('goes on after its server was killed, and answers the same request only once', async () => {
+    const key = { 'idempotency-key': 'order-1' };
+    const first = await system.must<{ changes: unknown }>('POST', '/v1/licenses?wait=published', order, key);
+    system.kill('server');
+    await system.ready();
+    const again = await system.must<{ changes: unknown }>('POST', '/v1/licenses', order, key);
+    expect(again.changes).toEqual(first.changes);
+  });
+
+  it('changes nothing while the database is down, says so, and goes on when it is back', async () => {
+    const size = await system.size();
+    await server.end();
+    await eventually('the readiness to say so', async () => {
+      const { json } = await system.ops('/readyz');
+      const { mutations, reads } = json as Record<'mutations' | 'reads', { ready: boolean }>;
+      return !mutations.ready && reads.ready;
+    });
+    const refused = await system.admin('POST', '/v1/licenses', order);
+    expect([refused.status, refused.json]).toMatchObject([503, { code: 'store_unavailable' }]);
+    const read = await system.admin('GET', `/v1/log/entries/${size - 1}`);
+    expect([read.status, read.json]).toMatchObject([503, { code: 'store_unavailable' }]);
+    await server.start();
+    await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    expect(system.restarts.filter((line) => line.startsWith('server: code'))).toEqual([]);
+  });
+
+  it('serves nothing that an administrator of the database has altered', async () => {
+    const { document } = await system.must<{ document: { id: string } }>(
+      'POST',
+      '/v1/licenses?wait=published',
+      order,
+    );
+    system.kill('server');
+    await system.ready();
+    const alter = (byte: string): Promise<unknown> =>
+      server.sql(`UPDATE acme.contents SET document = ${byte} WHERE id = '${document.id}'`);
+    await alter(`set_byte(document, 20, get_byte(document, 20) # 1)`);
+    const found = await system.admin('GET', `/v1/licenses/${document.id}`);
+    expect([found.status, found.json]).toMatchObject([500, { code: 'integrity' }]);
+    const checked = await operator.tally('fsck', '--json');
+    expect([checked.code, JSON.parse(checked.stdout)]).toMatchObject([
+      2,
+      { ok: false, problems: [{ table: 'contents', part: 'document' }] },
+    ]);
+    await alter(`set_byte(document, 20, get_byte(document, 20) # 1)`);
+    expect((await system.admin('GET', `/v1/licenses/${document.id}`)).status).toBe(200);
+  });
+
+  it('is found whole when it stands still, and its projections can be made anew', async () => {
+    await system.published();
+    const { ok, problems, skipped, incidents } = await auditAtRest(system);
+    expect({ ok, problems, skipped, incidents }).toEqual({
+      ok: true,
+      problems: [],
+      skipped: [],
+      incidents: [],
+    });
+    const { differences } = await operator.must<{ differences: number }>('rebuild');
+    expect(differences).toBe(0);
+    expect(await operator.must('audit', 'signer')).toMatchObject({ ok: true });
+  });
+});
+
+describe('tally init --store', () => {
+  const data = (): string => join(system.directory, 'second');
+  const init = (url: string, ...more: string[]) =>
+    operator.tally('init', '--data', data(), '--algorithms', 'ed25519', '--store', url, ...more);
+
+  it.each([
+    ['a password in the URL', 'postgres://vendor:secret@127.0.0.1/postgres', 'leave it out'],
+    ['a member that is none', 'postgres://vendor@127.0.0.1/postgres?sslmod=require', 'sslmod'],
+    ['no database', 'postgres://vendor@127.0.0.1', 'names no database'],
+    ['a database elsewhere without TLS, by mistake', 'postgres://db.example/x?sslmode=none', 'sslmode'],
+  ])('refuses %s', async (_what, url, says) => {
+    const { code, stderr } = await init(url);
+    expect([code, stderr]).toEqual([3, expect.stringContaining(says)]);
+  });
+
+  it('refuses one node where a quorum is the default, a wrong password and a loose password file', async () => {
+    const file = join(system.directory, 'loose');
+    writeFileSync(file, 'correct horse', { mode: 0o644 });
+    const quorum = urlOf('second').replace('durability=single-node', '');
+    const refused = [
+      await init(quorum, '--store-password-file', passwordFile),
+      await init(urlOf('second'), '--store-password-file', file),
+      await init(urlOf('second')),
+    ];
+    expect(refused.map(({ code }) => code)).toEqual([3, 3, 3]);
+    expect(refused[0]?.stderr).toContain('synchronous_standby_names is empty');
+    expect(refused[1]?.stderr).toContain('chmod 600');
+    expect(refused[2]?.stderr).toContain('PostgreSQL does not answer');
+    const schemas = await server.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'second'");
+    expect(schemas).toEqual([]);
+  });
+
+  it('makes a system that keeps no password, and is not made over another one', async () => {
+    const password = ['--store-password-file', passwordFile];
+    expect((await init(urlOf('second'), ...password)).code).toBe(0);
+    const again = await operator.tally(
+      ...['init', '--data', join(system.directory, 'third'), '--store', urlOf('second'), ...password],
+    );
+    expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('there is a schema "second"')]);
+    const fsck = await operator.must<{ ok: boolean; size: number }>('fsck', '--data', data());
+    expect(fsck).toMatchObject({ ok: true, size: 3 });
+    expect(readFileSync(join(data(), 'system.json'), 'utf8')).not.toContain('correct horse');
+  });
+});
