@@ -241,6 +241,11 @@ export interface Readiness {
   reasons: { code: ProblemCode; detail: string }[];
 }
 
+/** Of several servers on one database, one writes the log. */
+export interface Writing {
+  writes: boolean;
+}
+
 /** Reads and mutations are ready apart: a log that cannot publish still serves what it has. */
 export interface ReadinessReport {
   reads: Readiness;

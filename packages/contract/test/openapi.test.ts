@@ -41,9 +41,10 @@ describe('the OpenAPI document', () => {
     const codes = Object.values(operation!.responses).flatMap(
       (response) => response['x-problem-codes'] ?? [],
     );
-    // Readiness answers 503 with a report of its own, whatever the reason.
-    const listed =
-      route.name === 'ready.get' ? route.problems.filter((code) => code !== 'overloaded') : route.problems;
+    // These answer 503 with a report of their own, whatever the reason.
+    const listed = /^(?:ready|primary)\.get$/.test(route.name)
+      ? route.problems.filter((code) => code !== 'overloaded')
+      : route.problems;
     expect(codes.sort()).toEqual([...listed].sort());
   });
 

@@ -60,7 +60,7 @@ describe('the table of routes', () => {
       'GET /trust/:ns/namespace/:rev',
       'POST /v1/bundles',
     ]);
-    expect(addresses('ops').sort()).toEqual(['GET /healthz', 'GET /metrics', 'GET /readyz']);
+    expect(addresses('ops').sort()).toEqual(['GET /healthz', 'GET /metrics', 'GET /primary', 'GET /readyz']);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
 import { isNamespaceName } from '@tallystick/core';
-import type { LedgerTimes } from '@tallystick/ledger';
+import { isPostgresUrl, type LedgerTimes } from '@tallystick/ledger';
 import { z } from 'zod';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 
@@ -18,6 +18,8 @@ export interface ServerConfig {
   store: string;
   /** File with the password of the database. */
   storePasswordFile?: string;
+  /** Other servers write this log, too, one at a time; `address` is where callers find this one. Of a database only. */
+  shared?: { address: string };
   projections: string;
   signerSocket: string;
   /** The trust root file that clients pin. */
@@ -54,6 +56,7 @@ const schema: z.ZodType<ServerConfig> = z
     ns: z.string().refine(isNamespaceName, 'is not a namespace'),
     store: text,
     storePasswordFile: text.exactOptional(),
+    shared: z.strictObject({ address: z.url({ protocol: /^https?$/ }) }).exactOptional(),
     projections: text,
     signerSocket: text,
     trustRoot: text,
@@ -81,6 +84,10 @@ const schema: z.ZodType<ServerConfig> = z
       .default(rotationLimits),
     synchronous: z.enum(['full', 'off']).default('full'),
   })
+  .refine(
+    ({ shared, store }) => shared === undefined || isPostgresUrl(store),
+    'shared: several servers share a database, and not a file: name its postgres:// URL as store',
+  )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
 
 /** Throws Error with a sentence for the operator. */

@@ -2,6 +2,7 @@ export { type ListenerConfig, readServerConfig, type ServerConfig } from './conf
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { type RunningServer, startServer } from './server.ts';
+export { type CreateStandbyOptions, createStandby } from './setup/create-standby.ts';
 export {
   type ClientDescription,
   type CreateSystemOptions,

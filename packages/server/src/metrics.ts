@@ -35,6 +35,7 @@ export class Metrics {
         'POSIX time of the newest quorum',
         (now) => Date.parse(now.published?.asOf ?? '') / 1000,
       ],
+      ['tally_writes_log', '1 where this server writes the log', (now) => (now.writes ? 1 : 0)],
       ['tally_mutations_ready', '1 where changes are taken', (now) => (now.mutations === null ? 1 : 0)],
       [
         'tally_cosigners_ok',

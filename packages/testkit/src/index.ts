@@ -16,3 +16,4 @@ export {
   type TestWorld,
 } from './system.ts';
 export { VaultServer } from './vault-server.ts';
+export { WriterProxy } from './writer-proxy.ts';

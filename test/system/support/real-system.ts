@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   type ClientDescription,
   type CloudLogKey,
+  createStandby,
   createSystem,
   type Layout,
   type StorePlace,
@@ -69,6 +70,21 @@ export class RealSystem {
       ...(options.cloud && { cloud: options.cloud }),
     });
     return new RealSystem(directory, layout, options);
+  }
+
+  /** Makes a second server for the log of this system, which is in a database; not started. */
+  async standby(logUrl: string): Promise<RealSystem> {
+    const directory = mkdtempSync(join(tmpdir(), 'tally-standby-'));
+    const layout = await createStandby({
+      from: this.layout.root,
+      directory: join(directory, 'data'),
+      address: { here: 'http://one.example', there: 'http://two.example' },
+      cosigners: {},
+      logUrl,
+      ports: freePorts,
+      now: Date.now(),
+    });
+    return new RealSystem(directory, layout, this.#options);
   }
 
   async up(overrides: Partial<SupervisorOptions> = {}): Promise<void> {

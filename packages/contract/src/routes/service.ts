@@ -1,9 +1,9 @@
 /** Routes about the service itself: its log, its events, its description and its health. */
 import { z } from 'zod';
-import type { Liveness, LogEntry, LogStatus, ReadinessReport } from '../answers.ts';
+import type { Liveness, LogEntry, LogStatus, ReadinessReport, Writing } from '../answers.ts';
 import type { EventHeaders, Nothing } from '../inputs.ts';
 import { jsonMediaType, type Operation, type Route } from '../route.ts';
-import { liveness, logEntry, logStatus, readinessReport } from '../schemas/answers.ts';
+import { liveness, logEntry, logStatus, readinessReport, writing } from '../schemas/answers.ts';
 import { eventHeaders, indexParams } from '../schemas/inputs.ts';
 import { type Read, read } from './reads.ts';
 
@@ -23,6 +23,7 @@ export interface ServiceRoutes {
   'metrics.get': Route<Read<unknown>>;
   'health.get': Route<Read<Liveness>>;
   'ready.get': Route<Read<ReadinessReport>>;
+  'primary.get': Route<Read<Writing>>;
 }
 
 export const serviceRoutes: ServiceRoutes = {
@@ -97,6 +98,22 @@ export const serviceRoutes: ServiceRoutes = {
     answers: {
       200: { description: 'Both would be served', mediaType: jsonMediaType, schema: readinessReport },
       503: { description: 'One of them would not', mediaType: jsonMediaType, schema: readinessReport },
+    },
+  },
+  'primary.get': {
+    ...read<Read<Writing>>({
+      name: 'primary.get',
+      path: '/primary',
+      tag: 'service',
+      zones: ['ops'],
+      auth: 'none',
+      summary: 'Say whether this server writes the log, for load balancers in front of several',
+      schema: writing,
+      description: '',
+    }),
+    answers: {
+      200: { description: 'It writes the log', mediaType: jsonMediaType, schema: writing },
+      503: { description: 'Another server does, or none', mediaType: jsonMediaType, schema: writing },
     },
   },
 };

@@ -23,6 +23,7 @@ import {
   type ReadinessReport,
   type RecordJson,
   type SubjectName,
+  type Writing,
 } from '../answers.ts';
 import { lockLevels, type RecordType, recordTypes, type Sold, subjectTypes } from '../documents.ts';
 import { noteCodes, type ProblemCode, problemCodes, problemTypePrefix } from '../problems.ts';
@@ -242,6 +243,8 @@ export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
 });
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });
+
+export const writing: z.ZodType<Writing> = open<Writing>({ writes: z.boolean() });
 
 export const readinessReport: z.ZodType<ReadinessReport> = open<ReadinessReport>({
   reads: readiness,

@@ -107,7 +107,7 @@ const reads = {
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
     const now = JSON.parse(await ledger.call('status', null)) as LedgerStatus;
-    const { mutations, quorum, ...status } = now;
+    const { mutations, quorum, writes: _writes, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const members = quorum.map(({ lastSeenAt, ...member }) => ({
       ...member,
@@ -126,6 +126,10 @@ const reads = {
       mutations: readinessOf(mutations),
     });
     return { status: mutations === null ? 200 : 503, body };
+  },
+  'primary.get': async (_, { ledger }) => {
+    const { writes } = ledger.status;
+    return { status: writes ? 200 : 503, body: JSON.stringify({ writes }) };
   },
 } satisfies Partial<Handlers>;
 

@@ -1,77 +1,66 @@
 /** Opens the ledger on its store, signer and cosigners, and keeps them together until it closes. */
-import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { notes } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import {
   envelopesOf,
-  isPostgresUrl,
+  type HeldLease,
   Ledger,
   LedgerError,
-  type LedgerTimes,
-  ledgerTimes,
+  type LedgerParts,
   type PostgresTrouble,
-  Projections,
   type Store,
   StoreFenced,
   StoreUnavailable,
-  ThreadedProjectionWriter,
-  ThreadedStore,
 } from '@tallystick/ledger';
-import { SignerClient, type SignerHello } from '@tallystick/signer';
+import type { SignerHello } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
-import { Quorum } from '../quorum/quorum.ts';
-import { holdPostgres } from '../setup/store-place.ts';
-import { readTrustRootFile, writeTrustRootFile } from '../trust-root-file.ts';
+import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
+import { clearFoundation, type Foundation } from './foundation.ts';
+import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
-import { NamespaceKeys } from './namespace-keys.ts';
-import { type RotationLimits, RotationSchedule } from './rotation-schedule.ts';
+import { RotationSchedule } from './rotation-schedule.ts';
 import { LedgerService } from './service.ts';
 import { StoreTrouble, WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
 const rotationIntervalMs = 60_000;
 
-/** What the ledger stands on. */
-interface Foundation {
-  /** Every version that the trust root file holds. */
-  chain: TrustRoot[];
-  /** The newest of them. */
-  trust: TrustRoot;
-  signer: SignerClient;
-  hello: SignerHello;
-  keys: NamespaceKeys;
-  quorum: Quorum;
+/** The log in a store that is held for writing, and what is known of it already. */
+export interface HeldLog {
   store: Store;
-  projectionWriter: ThreadedProjectionWriter;
-  projections: Projections;
-  times: LedgerTimes;
+  /** Told when the database fails or comes back while nothing is asked of it. */
+  onTrouble: (listener: (trouble: PostgresTrouble | null) => void) => void;
+  /** Of a log that several servers share. */
+  shared?: SharedLog;
 }
 
-export class LedgerHost implements AsyncDisposable {
+/** What a server that takes a log over knows of it. */
+export interface SharedLog extends Pick<LedgerParts, 'state' | 'signed' | 'saveSigned'> {
+  chain: readonly TrustRoot[];
+  lease: HeldLease;
+}
+
+interface HostParts {
+  foundation: Foundation;
+  hello: SignerHello;
+  lease: HeldLease | null;
+  store: WatchedStore;
+  ledger: Ledger;
+  reporter: EventReporter;
+}
+
+export class LedgerHost implements Host {
   readonly service: LedgerService;
-  readonly #foundation: Foundation;
-  readonly #store: WatchedStore;
-  readonly #ledger: Ledger;
-  readonly #reporter: EventReporter;
+  readonly #parts: HostParts;
   readonly #timer: NodeJS.Timeout;
   readonly #rotating: NodeJS.Timeout;
 
-  private constructor(
-    foundation: Foundation,
-    store: WatchedStore,
-    ledger: Ledger,
-    reporter: EventReporter,
-    limits: RotationLimits,
-    post: (message: FromLedger) => void,
-  ) {
-    this.#foundation = foundation;
-    this.#store = store;
-    this.#ledger = ledger;
-    this.#reporter = reporter;
+  private constructor(parts: HostParts, config: ServerConfig, post: (message: FromLedger) => void) {
+    const { foundation, ledger, reporter } = parts;
+    this.#parts = parts;
     this.service = new LedgerService(
       ledger,
       foundation.keys,
@@ -81,7 +70,7 @@ export class LedgerHost implements AsyncDisposable {
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
     const rotation = new RotationSchedule(
       ledger,
-      limits,
+      config.rotation,
       () => Date.now(),
       (message) => reporter.alarm('in_use', message),
     );
@@ -89,27 +78,28 @@ export class LedgerHost implements AsyncDisposable {
   }
 
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
-  static async open(config: ServerConfig, post: (message: FromLedger) => void): Promise<LedgerHost> {
-    // Told before there is anybody to tell: whoever opens the store hears of it from that alone.
-    let onTrouble: (trouble: PostgresTrouble | null) => void = () => {};
-    const foundation = await layFoundation(config, (trouble) => onTrouble(trouble));
-    const { chain, signer, hello, keys, quorum, projections, projectionWriter, times } = foundation;
+  static async open(
+    config: ServerConfig,
+    foundation: Foundation,
+    held: HeldLog,
+    post: (message: FromLedger) => void,
+  ): Promise<LedgerHost> {
+    const { signer, keys, quorum, projections, projectionWriter, times, indexKey } = foundation;
+    const { lease, chain = foundation.chain, ...known } = held.shared ?? {};
+    const hello = await signer.hello();
     let host: LedgerHost | null = null;
     const reporter = new EventReporter(quorum, (event) => {
       // The status goes first: whoever hears of a checkpoint must find it there.
       if (event.type === 'checkpoint.published' && host !== null) post({ status: host.status() });
       post({ events: [event] });
     });
-    const store = new WatchedStore(foundation.store, (trouble) => {
+    const store = new WatchedStore(held.store, (trouble) => {
       if (trouble !== null) reporter.alarm('not_committed', trouble.message);
     });
-    onTrouble = (trouble) => {
+    held.onTrouble((trouble) => {
       if (trouble instanceof StoreFenced) die(trouble);
       else store.report(trouble && new StoreTrouble(trouble.message, trouble.isOutcomeUnknown, {}));
-    };
-    const secret = createSecretKey(
-      Buffer.from(readFileSync(config.licenseKeySecret, 'utf8').trim(), 'base64'),
-    );
+    });
     const ledger = await Ledger.open({
       store,
       projections,
@@ -122,7 +112,7 @@ export class LedgerHost implements AsyncDisposable {
       saveTrust: async (longer) => writeTrustRootFile(config.trustRoot, envelopesOf(longer)),
       ns: config.ns,
       keys,
-      indexKey: (key) => createHmac('sha256', secret).update(key).digest('base64url'),
+      indexKey,
       newId: newSubjectId,
       newLicenseKey,
       random: randomBytes,
@@ -134,44 +124,51 @@ export class LedgerHost implements AsyncDisposable {
         if (event.type === 'halted' && event.error.cause instanceof StoreUnavailable) die(event.error);
       },
       onProgress: (progress) => post({ progress }),
+      ...known,
     });
-    host = new LedgerHost(foundation, store, ledger, reporter, config.rotation, post);
+    host = new LedgerHost({ foundation, hello, lease: lease ?? null, store, ledger, reporter }, config, post);
     return host;
+  }
+
+  get isCurrent(): boolean {
+    return this.#parts.lease?.isHeld ?? true;
   }
 
   /** Whether anybody follows events. */
   listen(isListening: boolean): void {
-    this.#reporter.isListening = isListening;
+    this.#parts.reporter.isListening = isListening;
   }
 
   /** Reports a failure that no caller can be blamed for. */
   alarm(error: unknown): void {
-    this.#reporter.alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error));
+    this.#parts.reporter.alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error));
   }
 
   status(): LedgerStatus {
-    const { trust, hello, quorum, times } = this.#foundation;
-    const { size, published, pending, mutations } = this.#ledger;
-    const { namespace, brake } = this.#ledger.governing;
-    const { trouble } = this.#store;
+    const { foundation, hello, ledger, store } = this.#parts;
+    const { quorum, times } = foundation;
+    const { size, published, pending, mutations, trust } = ledger;
+    const { namespace, brake } = ledger.governing;
+    const { trouble } = store;
     const failing = trouble && { problem: 'not_committed' as const, message: trouble.message };
     const mark = published !== null && published.size >= hello.mark.size ? published : hello.mark;
     const instant = (ms: number | null): string | null => (ms === null ? null : formatInstant(ms));
     const { oldestAt, count } = pending;
     const publishBy = oldestAt === null ? null : oldestAt + times.promiseMs;
     return {
-      origin: trust.log.origin,
+      origin: trust.current.log.origin,
+      writes: this.isCurrent,
       size,
       published: published && {
         size: published.size,
         root: base64(published.root),
         asOf: formatInstant(published.asOf * 1000),
-        at: this.#reporter.lastPublishedAt ?? formatInstant(published.asOf * 1000),
+        at: this.#parts.reporter.lastPublishedAt ?? formatInstant(published.asOf * 1000),
       },
       pending: { count, oldestAt: instant(oldestAt), publishBy: instant(publishBy) },
       quorum: quorum.status,
       signer: {
-        connected: this.#reporter.isSignerConnected,
+        connected: this.#parts.reporter.isSignerConnected,
         mark: { size: mark.size, root: base64(mark.root) },
       },
       namespace: {
@@ -186,62 +183,20 @@ export class LedgerHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { quorum, signer, projections, projectionWriter, store } = this.#foundation;
+    const { foundation, lease, ledger, store } = this.#parts;
     clearInterval(this.#timer);
     clearInterval(this.#rotating);
-    await this.#ledger[Symbol.asyncDispose]();
-    quorum.close();
-    await signer[Symbol.asyncDispose]();
-    projections[Symbol.dispose]();
-    await projectionWriter[Symbol.asyncDispose]();
+    await ledger[Symbol.asyncDispose]();
+    // Only now: whoever takes over may begin at once.
+    await lease?.[Symbol.asyncDispose]();
+    await clearFoundation(foundation);
     await store[Symbol.asyncDispose]();
   }
 }
 
 /** Ends the thread, and with it the server. */
-function die(error: Error): void {
+export function die(error: Error): void {
   setImmediate(() => {
     throw error;
   });
-}
-
-/** The SQLite store has a thread that writes; a database is another process anyway. */
-async function openStore(
-  config: ServerConfig,
-  onTrouble: (trouble: PostgresTrouble | null) => void,
-): Promise<Store> {
-  if (isPostgresUrl(config.store)) return holdPostgres(config, onTrouble);
-  return ThreadedStore.open(config.store, { synchronous: config.synchronous });
-}
-
-async function layFoundation(
-  config: ServerConfig,
-  onTrouble: (trouble: PostgresTrouble | null) => void,
-): Promise<Foundation> {
-  const chain = await readTrustRootFile(config.trustRoot);
-  const trust = chain.at(-1);
-  if (trust === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
-  // The lock on the store comes first: a second server must not get as far as asking the signer.
-  const store = await openStore(config, onTrouble);
-  const signer = new SignerClient(config.signerSocket);
-  const hello = await signer.hello();
-  if (hello.origin !== trust.log.origin) throw new Error('the signer holds the key of another log');
-  const projectionWriter = await ThreadedProjectionWriter.open(config.projections);
-  return {
-    chain,
-    trust,
-    signer,
-    hello,
-    keys: NamespaceKeys.open(signer, config.ns, hello, join(dirname(config.projections), 'public-keys.json')),
-    quorum: new Quorum({
-      policy: trust.quorum,
-      urls: config.cosigners,
-      timeoutMs: config.cosignerTimeoutMs,
-      now: () => Date.now(),
-    }),
-    store,
-    projectionWriter,
-    projections: new Projections(config.projections, { readOnly: true }),
-    times: { ...ledgerTimes, ...config.times },
-  };
 }

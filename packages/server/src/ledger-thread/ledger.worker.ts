@@ -4,8 +4,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LedgerError, StoreUnavailable } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
-import { LedgerHost } from './ledger-host.ts';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
+import { openHost } from './open-host.ts';
 import { type LedgerService, statusOfMutation } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { StoreTrouble, troubleOf } from './watched-store.ts';
@@ -50,13 +50,14 @@ function problemOf(error: unknown): ProblemMessage {
   return { code: 'internal' };
 }
 
-const host = await LedgerHost.open((workerData as WorkerData).config, post).catch((error: unknown) => {
+const host = await openHost((workerData as WorkerData).config, post).catch((error: unknown) => {
   post({ failed: troubleOf(error)?.message ?? (error instanceof Error ? error.message : String(error)) });
   return null;
 });
 
 async function answer(service: LedgerService, { id, method, input }: Call): Promise<void> {
   try {
+    if (host?.isCurrent === false && method !== 'status') throw new ServiceProblem('store_unavailable');
     const asked: unknown = JSON.parse(input);
     if (method === 'mutate' || method === 'reviseNamespace') {
       const { command } = asked as { command: { type: string } };

@@ -29,6 +29,8 @@ export type Reply = { id: number; status: number; body: string } | { id: number;
 /** How the ledger stands; sent whenever it changes. */
 export interface LedgerStatus {
   origin: string;
+  /** False where another server writes the log, or may. */
+  writes: boolean;
   size: number;
   published: { size: number; root: string; asOf: string; at: string } | null;
   pending: { count: number; oldestAt: string | null; publishBy: string | null };

@@ -81,6 +81,10 @@ export interface SystemDescription {
   cloudLogKey?: { vaultTokenFile: string | null };
   /** Where the log is in a database. */
   store?: StorePlace;
+  /** Other servers write the log, too: where callers find this one, and where cosigners find whichever is there. */
+  shared?: { address: string; logUrl?: string };
+  /** Addresses by name of cosigners that run elsewhere. */
+  cosignerUrls?: Record<string, string>;
   cosigners: { name: string; folder: string; kind: 'witness' | 'replayer' }[];
 }
 

@@ -6,7 +6,7 @@ import {
   isPostgresUrl,
   type PostgresOptions,
   PostgresStore,
-  type PostgresTrouble,
+  type PostgresWriterOptions,
   SqliteStore,
   type Store,
 } from '@tallystick/ledger';
@@ -42,12 +42,12 @@ export async function makeStore(place: StorePlace): Promise<Store> {
   return PostgresStore.create({ ...postgresOptions(place), holder: holder() });
 }
 
-/** As `holdStore`, of a database. `onTrouble` as in PostgresWriterOptions. */
+/** As `holdStore`, of a database, with further options. */
 export function holdPostgres(
   place: StorePlace,
-  onTrouble: (trouble: PostgresTrouble | null) => void = () => {},
+  options: Partial<PostgresWriterOptions> = {},
 ): Promise<PostgresStore> {
-  return PostgresStore.open({ ...postgresOptions(place), holder: holder(), onTrouble });
+  return PostgresStore.open({ ...postgresOptions(place), holder: holder(), ...options });
 }
 
 /** Takes back what `makeStore` made. */
@@ -61,12 +61,12 @@ export function mayBeThere({ store }: StorePlace): boolean {
 }
 
 /** Throws KeystoreError for a password file that others can read. */
-function postgresOptions({ store: url, storePasswordFile }: StorePlace): PostgresOptions {
+export function postgresOptions({ store: url, storePasswordFile }: StorePlace): PostgresOptions {
   if (storePasswordFile === undefined) return { url };
   return { url, password: readDatabasePasswordFile(storePasswordFile) };
 }
 
 /** Where, who, and which time: for people who find that they were fenced. */
-function holder(): string {
+export function holder(): string {
   return `${hostname()}, process ${process.pid}, ${randomUUID()}`;
 }

@@ -125,7 +125,7 @@ export class Supervisor {
     finishDestruction({ keystore: layout.keys.online, passphraseFile: layout.secrets.onlinePassphrase });
     this.#followKeystore(layout.keys.online);
     await this.#launch('signer', signerLaunchOf(layout, system));
-    const cosigners: Record<string, string> = {};
+    const cosigners: Record<string, string> = { ...system.cosignerUrls };
     const starting = system.cosigners.map(async ({ name, folder, kind }) => {
       const port = await freePort();
       const config = writeConfig(
@@ -274,7 +274,8 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     }),
   };
   mkdirSync(dirname(files.socket), { recursive: true, mode: 0o700 });
-  return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin }), files);
+  const shared = system.shared === undefined ? {} : { shared: true };
+  return signerLaunch(writeConfig(layout, 'signer', { ...files, origin: system.origin, ...shared }), files);
 }
 
 function credentialFilesOf({ vaultTokenFile }: NonNullable<SystemDescription['cloudLogKey']>): string[] {
@@ -289,7 +290,7 @@ function cosignerConfig(
 ): object {
   const { key, state } = layout.cosigner(cosigner.folder);
   const log = { origin: system.origin, vkeys: system.logVkeys };
-  const url = `http://127.0.0.1:${publicPort}`;
+  const url = system.shared?.logUrl ?? `http://127.0.0.1:${publicPort}`;
   const replayed = {
     logUrl: `${url}/log`,
     trustUrl: `${url}/trust`,
@@ -310,6 +311,7 @@ function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPo
   return {
     ns: system.ns,
     ...storePlaceOf(layout, system),
+    ...(system.shared && { shared: { address: system.shared.address } }),
     projections: layout.ledger.projections,
     signerSocket: layout.signer.socket,
     trustRoot: layout.trustRoot,

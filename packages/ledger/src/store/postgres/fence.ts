@@ -27,8 +27,10 @@ export interface FenceOptions {
   statements: PostgresStatements;
   /** Who writes: another text for every store that is opened. */
   holder: string;
-  /** False refuses a store that another process seems to have open. */
-  takeOver: boolean;
+  /** False refuses a store that another process seems to have open; an epoch takes it over from that one alone. */
+  takeOver: boolean | { epoch: number };
+  /** Where the lease says that this store's server is found; null where no lease is taken. */
+  address: string | null;
 }
 
 const retryMs = 250;
@@ -73,11 +75,11 @@ export class Fence {
   }
 
   async #pass(session: Session): Promise<Held> {
-    const { statements, holder, target, takeOver } = this.#options;
+    const { statements, holder, target, takeOver, address } = this.#options;
     const { durability } = target.place;
     demandDurability(await settingsOf(session, statements), durability);
     const [lock] = await session.query(statements.lock);
-    if (this.#epoch === null && !takeOver && lock?.free !== true)
+    if (this.#epoch === null && takeOver === false && lock?.free !== true)
       throw new StoreLocked('another process has the store open: only one server may write to it');
     await session.query('BEGIN');
     const [found] = await session.query(statements.lockFence);
@@ -86,8 +88,12 @@ export class Fence {
     if (Number(format) !== schemaFormat) throw new StoreUnavailable(unknownFormat(format), false);
     // A barrier whose own outcome stayed unknown may have raised the epoch of this holder.
     if (this.#epoch !== null && holds !== holder) throw fenced(holds, last);
+    // Two servers that both find a third one gone: the second of them finds the first.
+    if (this.#epoch === null && typeof takeOver === 'object' && takeOver.epoch !== last)
+      throw new StoreLocked(`another server (${holds}) took the store over first`);
     const epoch = last + 1;
     const [taken] = await session.query({ text: statements.takeOver, values: [epoch, holder] });
+    if (address !== null) await session.query({ text: statements.takeLease, values: [holder, address] });
     await session.query('COMMIT');
     session.needConfirmed();
     const settings = await settingsOf(session, statements);

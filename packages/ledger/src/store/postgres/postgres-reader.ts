@@ -92,6 +92,11 @@ export class PostgresReader implements Store {
     return row as unknown as StoredCheckpoint | undefined;
   }
 
+  async signed(): Promise<{ size: number; note: string } | undefined> {
+    const [row] = await this.#rows('signed', []);
+    return row as { size: number; note: string } | undefined;
+  }
+
   /** Who holds the fence, and under which settings. */
   async watch(): Promise<{ holder: string; epoch: number; settings: DurabilitySettings }> {
     const [[fence], [settings]] = await Promise.all([this.#rows('fence', []), this.#rows('confirm', [])]);

@@ -40,8 +40,13 @@ export type PostgresTrouble = StoreFenced | StoreUnavailable;
 export interface PostgresWriterOptions extends PostgresOptions {
   /** Who writes, for people to read where it fenced others; another text for every store that is opened. */
   holder: string;
-  /** Fences whoever has the store open, instead of refusing to open it. */
-  takeOver?: boolean;
+  /**
+   * Fences whoever has the store open, instead of refusing to open it; with an epoch, only who holds it under that one, and
+   * otherwise throws StoreLocked.
+   */
+  takeOver?: boolean | { epoch: number };
+  /** Takes the lease, so that servers which watch it (see `Lease`) know that this one lives, and where it is. */
+  address?: string;
   /** Told when nothing can be written any more and, with null, when it can again. */
   onTrouble?: (trouble: PostgresTrouble | null) => void;
 }
@@ -108,8 +113,8 @@ export class PostgresStore implements Store {
   static async open(options: PostgresWriterOptions): Promise<PostgresStore> {
     const target = targetOf(options);
     const statements = statementsOf(target.place.schema);
-    const { holder, takeOver = false } = options;
-    const fence = new Fence({ target, statements, holder, takeOver });
+    const { holder, takeOver = false, address = null } = options;
+    const fence = new Fence({ target, statements, holder, takeOver, address });
     return new PostgresStore(options, target, fence, await fence.barrier());
   }
 
@@ -177,6 +182,16 @@ export class PostgresStore implements Store {
     }
   }
 
+  /** Keeps the newest checkpoint that the log signed: whoever takes over goes on from it. Durable on return. */
+  async saveSigned({ size, note }: { size: number; note: string }): Promise<void> {
+    await this.#fencedWrite('saveSigned', [size, note]);
+  }
+
+  /** What `saveSigned` kept last. */
+  signed(): Promise<{ size: number; note: string } | undefined> {
+    return this.#reader.signed();
+  }
+
   async saveCheckpoint({ size, note, at }: StoredCheckpoint): Promise<void> {
     await this.#fencedWrite('saveCheckpoint', [size, note, at]);
   }
@@ -239,7 +254,10 @@ export class PostgresStore implements Store {
     this.#held = { ...this.#held, list: settings.list };
   }
 
-  async #fencedWrite(name: 'shred' | 'saveCheckpoint', values: readonly unknown[]): Promise<void> {
+  async #fencedWrite(
+    name: 'shred' | 'saveCheckpoint' | 'saveSigned',
+    values: readonly unknown[],
+  ): Promise<void> {
     await this.#ready();
     const fence = [this.#held.epoch, this.#holder];
     try {

@@ -17,6 +17,7 @@ export interface PostgresStatements {
   drop: string;
   append: string;
   saveCheckpoint: string;
+  saveSigned: string;
   shred: string;
   vacuum: string;
   fence: string;
@@ -32,6 +33,12 @@ export interface PostgresStatements {
   entryBytes: string;
   causes: string;
   checkpoint: string;
+  signed: string;
+  /** Who has the lease: see `Lease`. */
+  lease: string;
+  beat: string;
+  takeLease: string;
+  leaveLease: string;
 }
 
 /** @param schema a name that needs no quotes */
@@ -42,6 +49,7 @@ export function statementsOf(schema: string): PostgresStatements {
     drop: `DROP SCHEMA ${s} CASCADE`,
     ...writes(s),
     ...reads(s),
+    ...leases(s),
   };
 }
 
@@ -63,6 +71,11 @@ function createStatements(s: string, schema: string): string {
       idx bigint PRIMARY KEY, records bigint NOT NULL, salt bytea NOT NULL, document bytea NOT NULL
     );
     CREATE TABLE ${s}.checkpoints (size bigint PRIMARY KEY, note text NOT NULL, at text NOT NULL);
+    CREATE TABLE ${s}.signed (one boolean PRIMARY KEY DEFAULT true CHECK (one), size bigint NOT NULL, note text NOT NULL);
+    CREATE TABLE ${s}.lease (
+      one boolean PRIMARY KEY DEFAULT true CHECK (one), holder text NOT NULL, address text NOT NULL, beats bigint NOT NULL
+    ) WITH (fillfactor = 10);
+    INSERT INTO ${s}.lease (holder, address, beats) VALUES ('', '', 0);
     INSERT INTO ${s}.fence (format, epoch, holder, size, beats) VALUES (${schemaFormat}, 0, '', 0, 0);
     COMMENT ON SCHEMA ${s} IS 'A Tallystick log (${schema}): rows are only added. See the fence before you change any.';
     COMMIT`;
@@ -73,7 +86,16 @@ function writes(
   s: string,
 ): Pick<
   PostgresStatements,
-  'append' | 'saveCheckpoint' | 'shred' | 'vacuum' | 'fence' | 'lockFence' | 'takeOver' | 'confirm' | 'lock'
+  | 'append'
+  | 'saveCheckpoint'
+  | 'saveSigned'
+  | 'shred'
+  | 'vacuum'
+  | 'fence'
+  | 'lockFence'
+  | 'takeOver'
+  | 'confirm'
+  | 'lock'
 > {
   const held = `SELECT true AS held FROM ${s}.fence WHERE epoch = $1 AND holder = $2 FOR SHARE`;
   return {
@@ -103,6 +125,12 @@ function writes(
         ON CONFLICT (size) DO UPDATE SET note = excluded.note, at = excluded.at
       )
       SELECT held FROM held`,
+    saveSigned: `
+      WITH held AS (${held}), saved AS (
+        INSERT INTO ${s}.signed (size, note) SELECT $3, $4 FROM held
+        ON CONFLICT (one) DO UPDATE SET size = excluded.size, note = excluded.note
+      )
+      SELECT held FROM held`,
     shred: `
       WITH held AS (${held}), gone AS (
         UPDATE ${s}.contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL
@@ -126,7 +154,10 @@ function writes(
 
 function reads(
   s: string,
-): Pick<PostgresStatements, 'size' | 'leaves' | 'entries' | 'entryBytes' | 'causes' | 'checkpoint'> {
+): Pick<
+  PostgresStatements,
+  'size' | 'leaves' | 'entries' | 'entryBytes' | 'causes' | 'checkpoint' | 'signed'
+> {
   const range = 'l.idx >= $1 AND l.idx < $2 ORDER BY l.idx LIMIT $3';
   return {
     size: `SELECT coalesce(max(idx) + 1, 0) AS size FROM ${s}.leaves`,
@@ -137,6 +168,18 @@ function reads(
        WHERE ${range}`,
     entryBytes: `SELECT e.entry FROM ${s}.leaves l LEFT JOIN ${s}.entries e ON e.idx = l.idx WHERE ${range}`,
     causes: `SELECT idx, records, salt, document FROM ${s}.causes WHERE idx >= $1 AND idx < $2 ORDER BY idx`,
+    signed: `SELECT size, note FROM ${s}.signed`,
     checkpoint: `SELECT size, note, at FROM ${s}.checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT 1`,
+  };
+}
+
+/** Of the lease. What is lost of it in a crash costs nothing but time, so nobody waits for its commits. */
+function leases(s: string): Pick<PostgresStatements, 'lease' | 'beat' | 'takeLease' | 'leaveLease'> {
+  return {
+    lease: `
+      SELECT l.holder, l.address, l.beats, f.epoch, f.holder AS writer FROM ${s}.lease l CROSS JOIN ${s}.fence f`,
+    beat: `UPDATE ${s}.lease SET beats = beats + 1 WHERE holder = $1 RETURNING beats`,
+    takeLease: `UPDATE ${s}.lease SET holder = $1, address = $2, beats = beats + 1`,
+    leaveLease: `UPDATE ${s}.lease SET holder = '', beats = beats + 1 WHERE holder = $1`,
   };
 }

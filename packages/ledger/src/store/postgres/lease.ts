@@ -1,0 +1,173 @@
+/**
+ * Which of several servers lives: the one that writes beats, and the others watch.
+ *
+ * The lease decides nothing. It only tells when to try to take over; the fence decides, and an append by whoever lost it
+ * does nothing. No clock is compared with another one: a watcher measures with its own how long no beat came, and a
+ * writer with its own how long ago it sent the last one that arrived.
+ */
+import { Client } from 'pg';
+import { clientConfig, postgresLimits, readFailure, type Target } from './connection.ts';
+import type { PostgresOptions } from './postgres-store.ts';
+import { parsePostgresUrl } from './postgres-url.ts';
+import { type PostgresStatements, statementsOf } from './schema.ts';
+
+export interface LeaseTimes {
+  /** Milliseconds without a beat after which the writer is taken to be gone. */
+  leaseMs: number;
+  /** Milliseconds between two beats, and between two looks. */
+  beatMs: number;
+}
+
+export const leaseTimes: LeaseTimes = { leaseMs: 2500, beatMs: 400 };
+
+/** Milliseconds that only run. */
+type Monotonic = () => number;
+
+/** What a look at the lease found. */
+export interface LeaseState {
+  /** Address of the server that writes; '' where none said. */
+  address: string;
+  /** Of the fence: what to take over. */
+  epoch: number;
+  /** True where nobody writes: it was left, or no beat has come for as long as `leaseMs`. */
+  isFree: boolean;
+}
+
+/** A connection that is made anew when it is needed. Statements give up before the lease does. */
+class Line {
+  readonly #target: Target;
+  #client: Client | null = null;
+
+  constructor({ url, password, limits }: PostgresOptions, { leaseMs }: LeaseTimes) {
+    const timeoutMs = Math.floor(leaseMs / 2);
+    const given = { ...postgresLimits, ...limits, connectMs: timeoutMs, statementMs: timeoutMs };
+    this.#target = { place: parsePostgresUrl(url), password, limits: given };
+  }
+
+  get statements(): PostgresStatements {
+    return statementsOf(this.#target.place.schema);
+  }
+
+  /** Throws StoreUnavailable. */
+  async query(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+    try {
+      const client = await this.#connected();
+      return (await client.query<Record<string, unknown>>(text, values)).rows;
+    } catch (error) {
+      this.drop();
+      throw readFailure(error);
+    }
+  }
+
+  drop(): void {
+    const client = this.#client;
+    this.#client = null;
+    client?.end().catch(() => {});
+  }
+
+  async #connected(): Promise<Client> {
+    if (this.#client !== null) return this.#client;
+    const config = clientConfig(this.#target, 'write');
+    const client = new Client({ ...config, options: `${config.options} -c synchronous_commit=off` });
+    client.on('error', () => {
+      if (this.#client === client) this.#client = null;
+    });
+    await client.connect();
+    this.#client = client;
+    return client;
+  }
+}
+
+/** Beats for the server that writes. */
+export class HeldLease implements AsyncDisposable {
+  readonly #line: Line;
+  readonly #holder: string;
+  readonly #times: LeaseTimes;
+  readonly #monotonic: Monotonic;
+  /** When the newest beat that arrived was sent. */
+  #beatAt: number;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  /** @param holder of the store that was just opened, and took the lease */
+  constructor(options: PostgresOptions & { holder: string }, times: LeaseTimes, monotonic: Monotonic) {
+    this.#line = new Line(options, times);
+    this.#holder = options.holder;
+    this.#times = times;
+    this.#monotonic = monotonic;
+    this.#beatAt = monotonic();
+    this.#schedule();
+  }
+
+  /** False once others may have taken over: what this server then knows may not be the newest. */
+  get isHeld(): boolean {
+    return this.#monotonic() - this.#beatAt < this.#times.leaseMs;
+  }
+
+  /** Leaves it, so that another server takes over at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+    await this.#line.query(this.#line.statements.leaveLease, [this.#holder]).catch(() => []);
+    this.#line.drop();
+  }
+
+  #schedule(): void {
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#beat().finally(() => this.#schedule());
+    }, this.#times.beatMs);
+  }
+
+  async #beat(): Promise<void> {
+    const sentAt = this.#monotonic();
+    try {
+      const beaten = await this.#line.query(this.#line.statements.beat, [this.#holder]);
+      if (beaten.length > 0) this.#beatAt = sentAt;
+    } catch {
+      // Until the next one. Where none arrives any more, `isHeld` says so.
+    }
+  }
+}
+
+/** Watches for the server that writes to be gone. */
+export class LeaseWatch implements AsyncDisposable {
+  readonly #line: Line;
+  readonly #times: LeaseTimes;
+  readonly #monotonic: Monotonic;
+  /** The newest beat, and since when nothing else was seen while the database answered. */
+  #seen: { beats: number; since: number } | null = null;
+
+  constructor(options: PostgresOptions, times: LeaseTimes, monotonic: Monotonic) {
+    this.#line = new Line(options, times);
+    this.#times = times;
+    this.#monotonic = monotonic;
+  }
+
+  /** Looks once; call it every `beatMs`. Throws StoreUnavailable. */
+  async look(): Promise<LeaseState> {
+    try {
+      const [row] = await this.#line.query(this.#line.statements.lease);
+      const { holder, address, beats, epoch } = row as unknown as {
+        holder: string;
+        address: string;
+        beats: number;
+        epoch: number;
+      };
+      const now = this.#monotonic();
+      if (this.#seen?.beats !== beats) this.#seen = { beats, since: now };
+      const isSilent = now - this.#seen.since >= this.#times.leaseMs;
+      return { address, epoch, isFree: holder === '' || isSilent };
+    } catch (error) {
+      // While the database was away nobody could beat: whoever did before gets as long again.
+      this.#seen = null;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#line.drop();
+  }
+}

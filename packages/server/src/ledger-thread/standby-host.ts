@@ -1,0 +1,138 @@
+/** Follows a log that another server writes, and answers from what is published of it. */
+import { notes, type ProblemCode } from '@tallystick/contract';
+import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
+import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';
+import type { ServerConfig } from '../config.ts';
+import { writeTrustRootFile } from '../trust-root-file.ts';
+import { EventReporter } from './event-reporter.ts';
+import type { Foundation } from './foundation.ts';
+import type { Host } from './host.ts';
+import type { FromLedger, LedgerStatus } from './messages.ts';
+import { FollowedLog } from './served-log.ts';
+import { LedgerService } from './service.ts';
+
+const statusIntervalMs = 250;
+
+export interface StandbyParts {
+  /** For reading; closed with the host. */
+  store: Store;
+  /** Names the server that writes, for callers. */
+  writer: () => string;
+}
+
+export class StandbyHost implements Host {
+  readonly service: LedgerService;
+  readonly isCurrent = true;
+  readonly #foundation: Foundation;
+  readonly #store: Store;
+  readonly #reporter: EventReporter;
+  readonly #follower: Follower;
+  readonly #log: FollowedLog;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(
+    foundation: Foundation,
+    { store, writer }: StandbyParts,
+    { follower, reporter }: { follower: Follower; reporter: EventReporter },
+    post: (message: FromLedger) => void,
+  ) {
+    this.#foundation = foundation;
+    this.#store = store;
+    this.#follower = follower;
+    this.#reporter = reporter;
+    this.#log = new FollowedLog(follower, writer);
+    this.service = new LedgerService(
+      this.#log,
+      foundation.keys,
+      (code) => ({ code, detail: notes[code] }),
+      () => this.status(),
+    );
+    this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
+  }
+
+  /** Rejects with LedgerError where nothing is published yet, or what is there is not sound. */
+  static async open(
+    config: ServerConfig,
+    foundation: Foundation,
+    parts: StandbyParts,
+    post: (message: FromLedger) => void,
+  ): Promise<StandbyHost> {
+    const { keys, projections, projectionWriter, indexKey, times, quorum, chain } = foundation;
+    let host: StandbyHost | null = null;
+    const reporter = new EventReporter(quorum, (event) => {
+      // The status goes first: whoever hears of a checkpoint must find it there.
+      if (event.type === 'checkpoint.published' && host !== null) post({ status: host.status() });
+      post({ events: [event] });
+    });
+    const follower = await Follower.open({
+      store: parts.store,
+      projections,
+      projectionWriter,
+      trust: chain,
+      saveTrust: async (longer) => writeTrustRootFile(config.trustRoot, envelopesOf(longer)),
+      ns: config.ns,
+      keys,
+      indexKey,
+      intervalMs: times.intervalMs,
+      onPublished: (published) => reporter.report({ type: 'published', published }),
+      onTrouble: (error) => {
+        if (error !== null) reporter.alarm(problemOf(error), error.message);
+      },
+      onProgress: (progress) => post({ progress }),
+    });
+    host = new StandbyHost(foundation, parts, { follower, reporter }, post);
+    return host;
+  }
+
+  status(): LedgerStatus {
+    const { size, published, trust, governing, mutations } = this.#log;
+    const { namespace, brake } = governing;
+    const asOf = formatInstant(published.asOf * 1000);
+    return {
+      origin: trust.current.log.origin,
+      writes: false,
+      size,
+      published: {
+        size: published.size,
+        root: base64(published.root),
+        asOf,
+        at: this.#reporter.lastPublishedAt ?? asOf,
+      },
+      pending: { count: 0, oldestAt: null, publishBy: null },
+      quorum: this.#foundation.quorum.status,
+      signer: { connected: true, mark: null },
+      namespace: {
+        ns: namespace.ns,
+        mode: namespace.mode,
+        epoch: namespace.epoch,
+        lock: effectiveLock(namespace, brake),
+        minEpoch: effectiveMinEpoch(namespace, brake),
+      },
+      mutations: { problem: mutations.problem, message: mutations.message },
+    };
+  }
+
+  listen(isListening: boolean): void {
+    this.#reporter.isListening = isListening;
+  }
+
+  alarm(error: unknown): void {
+    this.#reporter.alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error));
+  }
+
+  /** Ends following, and hands over what is in memory; goes on answering from it. */
+  stopFollowing(): ReturnType<Follower['stop']> {
+    return this.#follower.stop();
+  }
+
+  /** The foundation stays: it is somebody else's, too. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#follower[Symbol.asyncDispose]();
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
+
+function problemOf(error: Error): ProblemCode {
+  return error instanceof LedgerError && error.problem !== 'stopping' ? error.problem : 'standby';
+}

@@ -1,0 +1,112 @@
+/**
+ * Makes the data folder of a second server for a log in a database: the same keys and secrets, and a signer that has seen
+ * nothing of the log but its beginning and goes on from what is signed when its server takes over.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isPublicSubject, LogTree, parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
+import { isPostgresUrl, type Store } from '@tallystick/ledger';
+import { createMark, Journal, type LoggedDocument, Mark } from '@tallystick/signer';
+import { writeWhole } from '../write-whole.ts';
+import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
+import { type Layout, layoutOf } from './layout.ts';
+import { readStore } from './store-place.ts';
+import { writeSecret } from './system-keys.ts';
+
+export interface CreateStandbyOptions {
+  /** Data folder of a system whose log is in a database. */
+  from: string;
+  /** Where to make the new one. */
+  directory: string;
+  /** Where callers find the new server, and the one that is there. */
+  address: { there: string; here: string };
+  /** Where cosigners find whichever server writes; the existing one alone where left out. */
+  logUrl?: string;
+  /** Addresses of all cosigners by name, as the new server reaches them. */
+  cosigners: Record<string, string>;
+  ports: SystemPorts;
+  /** Milliseconds. */
+  now: number;
+}
+
+/** Entries of a log's beginning, among which its namespace and brake are. */
+const beginning = 16;
+
+/** Changes the existing system, too: from its next start it shares its log. Returns the layout of the new one. */
+export async function createStandby(options: CreateStandbyOptions): Promise<Layout> {
+  const here = layoutOf(options.from);
+  const final = layoutOf(options.directory);
+  if (existsSync(final.root) && readdirSync(final.root).length > 0)
+    throw new Error(`${final.root} is not empty: choose another folder`);
+  const system = JSON.parse(readFileSync(here.system, 'utf8')) as SystemDescription;
+  const { store: place } = system;
+  if (place === undefined || !isPostgresUrl(place.store)) {
+    throw new Error(
+      'the log of this system is in a file, which one server alone can write: move it with tally migrate first',
+    );
+  }
+  const layout = layoutOf(`${final.root}.partial`);
+  rmSync(layout.root, { recursive: true, force: true });
+  for (const folder of ['keys', 'secrets', 'ledger', 'signer', 'run'])
+    mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
+  await using store = await readStore(place);
+  copyKeys(here, layout);
+  await beginSigner(layout, system, store, options.now);
+  const { there } = options.address;
+  const described: SystemDescription = {
+    ...system,
+    ports: options.ports,
+    shared: { address: there },
+    cosigners: [],
+    cosignerUrls: options.cosigners,
+  };
+  writeWhole(layout.system, `${JSON.stringify(described, null, 2)}\n`);
+  const client = JSON.parse(readFileSync(here.client, 'utf8')) as ClientDescription;
+  const told = { ...client, adminUrl: there, trustRootFile: final.trustRoot };
+  writeSecret(layout.client, `${JSON.stringify(told, null, 2)}\n`);
+  mkdirSync(dirname(final.root), { recursive: true });
+  if (existsSync(final.root)) rmSync(final.root, { recursive: true });
+  renameSync(layout.root, final.root);
+  const { logUrl } = options;
+  const shared = { ...system.shared, address: options.address.here, ...(logUrl !== undefined && { logUrl }) };
+  writeWhole(here.system, `${JSON.stringify({ ...system, shared }, null, 2)}\n`);
+  return final;
+}
+
+/** What a server and its signer need; the offline keys stay where they are. */
+function copyKeys(from: Layout, to: Layout): void {
+  const files: [string, string][] = [
+    [from.trustRoot, to.trustRoot],
+    [from.keys.online, to.keys.online],
+    [from.keys.token, to.keys.token],
+    [from.keys.cloud, to.keys.cloud],
+    [from.secrets.onlinePassphrase, to.secrets.onlinePassphrase],
+    [from.secrets.mirrorToken, to.secrets.mirrorToken],
+    [from.secrets.licenseKeySecret, to.secrets.licenseKeySecret],
+    [from.ledger.publicKeys, to.ledger.publicKeys],
+  ];
+  for (const [source, target] of files) if (existsSync(source)) copyFileSync(source, target);
+}
+
+async function beginSigner(
+  layout: Layout,
+  { origin }: SystemDescription,
+  store: Store,
+  now: number,
+): Promise<void> {
+  const [first] = await verifyTrustChain(parseTrustRootFile(readFileSync(layout.trustRoot, 'utf8')));
+  if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
+  const entries = await store.entries(0, beginning);
+  const governing = entries.filter(({ content, rev }) => isPublicSubject(content?.id ?? '') && rev === 0);
+  const documents = governing.map(({ entry, content }): LoggedDocument => {
+    return { entry, document: content?.document ?? new Uint8Array(0) };
+  });
+  const last = governing.at(-1)?.index;
+  await createMark(layout.signer.mark, first, documents);
+  using mark = Mark.open(layout.signer.mark, origin);
+  // What was signed when the log was made is in no journal.
+  const tree = new LogTree();
+  for (const { leaf } of entries.slice(0, (last ?? 0) + 1)) tree.append(leaf);
+  const begin = { origin, size: tree.size, root: tree.root() };
+  Journal.create(layout.signer.journal, begin, mark, () => now);
+}

@@ -1,0 +1,142 @@
+/** Two servers on one database: one writes, the other follows and takes over. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { PostgresServer, WriterProxy } from '@tallystick/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Operator } from './support/operator.ts';
+import { type Answer, RealSystem } from './support/real-system.ts';
+import { eventually } from './support/waiting.ts';
+
+const takeOverMsMax = 5000;
+const order = { plan: 'pro-yearly', licensee: 'Contoso' };
+
+let database: PostgresServer;
+let balancer: WriterProxy;
+let one: RealSystem;
+let two: RealSystem;
+const acknowledged: { id: string; key: string }[] = [];
+
+beforeAll(async () => {
+  database = await PostgresServer.start();
+  one = await RealSystem.start({
+    store: { store: database.url({ durability: 'single-node', schema: 'acme' }) },
+  });
+  await one.ready();
+  await one.sellPro();
+  await one.down();
+  balancer = await WriterProxy.start();
+  two = await one.standby(balancer.url);
+  balancer.servers = [one, two].map((system) => ({
+    opsUrl: () => (system.isUp ? system.supervisor.urls.ops : null),
+    port: () => Number(new URL(system.supervisor.urls.public).port),
+  }));
+  await one.up();
+  await one.ready();
+  const { cosigners } = JSON.parse(readFileSync(join(one.layout.run, 'server.json'), 'utf8')) as {
+    cosigners: Record<string, string>;
+  };
+  await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
+});
+
+afterAll(async () => {
+  await two?.[Symbol.asyncDispose]();
+  await one?.[Symbol.asyncDispose]();
+  await balancer?.[Symbol.asyncDispose]();
+  await database?.[Symbol.asyncDispose]();
+});
+
+async function issueOn(system: RealSystem): Promise<Answer> {
+  const key = `order-${acknowledged.length}-${Date.now()}`;
+  const answer = await system.admin('POST', '/v1/licenses?wait=published', order, { 'idempotency-key': key });
+  if (answer.status < 300)
+    acknowledged.push({ id: (answer.json as { document: { id: string } }).document.id, key });
+  return answer;
+}
+
+/** Milliseconds until one of the servers takes changes. */
+async function takesOver(...systems: RealSystem[]): Promise<number> {
+  const begun = performance.now();
+  for (;;) {
+    for (const system of systems) {
+      const answer = await issueOn(system).catch(() => null);
+      if (answer?.status === 201) return performance.now() - begun;
+    }
+    if (performance.now() - begun > 3 * takeOverMsMax)
+      throw new Error(`nobody took over\n${systems.flatMap(({ lines }) => lines.slice(-10)).join('\n')}`);
+    await after(50);
+  }
+}
+
+async function hasAll(system: RealSystem): Promise<boolean> {
+  for (const { id } of acknowledged) {
+    const answer = await system.admin('GET', `/v1/licenses/${id}`).catch(() => null);
+    if (answer?.status !== 200) return false;
+  }
+  return true;
+}
+
+describe('a server that follows', () => {
+  it('answers reads as far as they are published, and names the server that writes to whoever would change', async () => {
+    expect((await issueOn(one)).status).toBe(201);
+    const id = acknowledged.at(-1)?.id;
+    await eventually('the second server to have it', async () => {
+      return (await two.admin('GET', `/v1/licenses/${id}`)).status === 200;
+    });
+    expect((await two.admin('GET', `/v1/licenses/${id}/bundle`)).status).toBe(200);
+    const refused = await issueOn(two);
+    expect(refused.status).toBe(503);
+    expect(refused.json).toMatchObject({
+      code: 'standby',
+      detail: expect.stringContaining('http://one.example'),
+    });
+    expect((await two.ops('/readyz')).json).toMatchObject({
+      reads: { ready: true },
+      mutations: { ready: false, reasons: [{ code: 'standby' }] },
+    });
+  });
+});
+
+describe('a server whose', () => {
+  it('process is killed is replaced within 5 seconds, and nothing acknowledged is missing', async () => {
+    one.kill('server');
+    expect(await takesOver(two)).toBeLessThan(takeOverMsMax);
+    expect(await hasAll(two)).toBe(true);
+    await eventually('the first server to follow', async () => {
+      return (await issueOn(one).catch(() => null))?.status === 503;
+    });
+    await eventually('it to have all of it', () => hasAll(one));
+  });
+
+  it('process stands still is replaced, and writes nothing when it wakes', async () => {
+    const frozen = two.pid('server');
+    process.kill(frozen, 'SIGSTOP');
+    const late = issueOn(two).catch(() => null);
+    expect(await takesOver(one)).toBeLessThan(takeOverMsMax);
+    process.kill(frozen, 'SIGCONT');
+    expect((await late)?.status ?? 503).toBeGreaterThanOrEqual(500);
+    await eventually('it to start anew', async () => two.supervisor.pidOf('server') !== frozen);
+    await eventually(
+      'it to follow',
+      async () => (await two.ops('/readyz').catch(() => null))?.status === 503,
+    );
+    expect(await hasAll(one)).toBe(true);
+  });
+
+  it('operator stops it hands over at once', async () => {
+    one.kill('server', 'SIGTERM');
+    expect(await takesOver(one, two)).toBeLessThan(2500);
+    await eventually('both to have all of it', async () => (await hasAll(one)) && (await hasAll(two)));
+  });
+});
+
+describe('the log afterwards', () => {
+  it('fits, and the journals of both signers explain it', async () => {
+    const operator = new Operator(two);
+    const { code, stdout } = await operator.tally('fsck', '--json');
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { ok: true }]);
+    const signers = [one, two].map(({ layout }) => join(layout.root, 'signer'));
+    const audit = await operator.tally('audit', 'signer', '--all', '--json', '--signer', ...signers);
+    expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, incidents: [] });
+  });
+});
