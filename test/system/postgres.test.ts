@@ -1,6 +1,11 @@
 /** A whole system whose log is in PostgreSQL, under a role of its own with a password. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { leafHash, utf8 } from '@tallystick/core';
+import { SqliteStore } from '@tallystick/ledger';
 import { PostgresServer } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
@@ -8,6 +13,8 @@ import { walkLog } from './support/log-walk.ts';
 import { Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
 import { eventually } from './support/waiting.ts';
+
+const tally = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 
 let server: PostgresServer;
 let system: RealSystem;
@@ -129,6 +136,92 @@ describe('a system on PostgreSQL', () => {
   });
 });
 
+describe('tally migrate', () => {
+  it('copies beside a running system, moves it when it is stopped, and back', async () => {
+    await system.up();
+    await system.ready();
+    const file = join(system.directory, 'moved.db');
+    const toFile = ['migrate', '--to', `sqlite://${file}`] as const;
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    expect(await operator.must(...toFile, '--dry-run')).toMatchObject({
+      before: 0,
+      dryRun: true,
+      switched: false,
+    });
+    expect(existsSync(file)).toBe(false);
+    const first = await operator.must<{ size: number }>(...toFile);
+    expect(first).toMatchObject({ copied: first.size, complete: false, switched: false });
+    const running = await operator.tally(...toFile, '--switch');
+    expect([running.code, running.stderr]).toEqual([4, expect.stringContaining('Stop the server')]);
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    await system.down();
+
+    const moved = await operator.must<{ size: number }>(...toFile, '--switch');
+    expect(moved).toMatchObject({ copied: moved.size - first.size, complete: true, switched: true });
+    await goesOn(moved.size);
+
+    const back = ['migrate', '--to', urlOf('back'), '--to-password-file', passwordFile] as const;
+    await operator.must(...back, '--switch');
+    await server.sql('DROP SCHEMA acme CASCADE');
+    await goesOn(moved.size + 1);
+    expect(JSON.parse(readFileSync(system.layout.system, 'utf8'))).toMatchObject({
+      store: { store: urlOf('back'), storePasswordFile: passwordFile },
+    });
+  });
+
+  it('goes on where it ended after it was killed', async () => {
+    const size = 20_000;
+    const file = join(system.directory, 'long.db');
+    await using long = SqliteStore.create(file, { synchronous: 'off' });
+    const entries = Array.from({ length: size }, (_, index) => {
+      const entry = utf8(`entry ${index}`);
+      return { index, entry, leaf: leafHash(entry), subject: null, rev: 0, content: null };
+    });
+    await long.append({ size: 0, entries, causes: [] });
+    await long.saveCheckpoint({ size, note: 'a note', at: '2026-01-01T00:00:00.000Z' });
+    const migrate = ['migrate', '--from', `sqlite://${file}`, '--to', urlOf('long')];
+    const password = ['--to-password-file', passwordFile];
+    const killed = spawn(process.execPath, [tally, ...migrate, ...password], { stdio: 'ignore' });
+    const copied = async (): Promise<number> => {
+      const sql = "SELECT to_regclass('long.leaves') IS NOT NULL AS there";
+      const [row] = await server.sql<{ there: boolean }>(sql);
+      if (row?.there !== true) return 0;
+      return Number((await server.sql<{ count: string }>('SELECT count(*) FROM long.leaves'))[0]?.count);
+    };
+    await eventually('a part of the copy', async () => (await copied()) > 0);
+    const ended = once(killed, 'exit');
+    killed.kill('SIGKILL');
+    await ended;
+    const before = await copied();
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(size);
+    const rest = await operator.must(...migrate, ...password);
+    expect(rest).toMatchObject({ size, before, copied: size - before, checkpoints: 1 });
+    expect(await copied()).toBe(size);
+  });
+
+  it('refuses a target that holds another log, and one that is no store', async () => {
+    await operator.must('init', '--data', join(system.directory, 'other'), '--algorithms', 'ed25519');
+    const other = `sqlite://${join(system.directory, 'other', 'ledger', 'ledger.db')}`;
+    const refused = await operator.tally('migrate', '--to', other);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('entry 0 of the target')]);
+    const wrong = await operator.tally('migrate', '--to', 'mysql://x/y');
+    expect([wrong.code, wrong.stderr]).toEqual([3, expect.stringContaining('sqlite://<path>')]);
+    const none = await operator.tally('migrate', '--from', 'sqlite://none.db', '--to', other);
+    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('There is no store at none.db')]);
+  });
+
+  /** The moved system works, has everything, and stands still again. */
+  async function goesOn(size: number): Promise<void> {
+    await system.up();
+    await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    const report = await auditAtRest(system);
+    expect(report).toMatchObject({ ok: true, problems: [], skipped: [], incidents: [] });
+    expect(report.size).toBeGreaterThan(size);
+  }
+});
+
 describe('tally init --store', () => {
   const data = (): string => join(system.directory, 'second');
   const init = (url: string, ...more: string[]) =>
@@ -164,9 +257,8 @@ describe('tally init --store', () => {
   it('makes a system that keeps no password, and is not made over another one', async () => {
     const password = ['--store-password-file', passwordFile];
     expect((await init(urlOf('second'), ...password)).code).toBe(0);
-    const again = await operator.tally(
-      ...['init', '--data', join(system.directory, 'third'), '--store', urlOf('second'), ...password],
-    );
+    const third = ['--data', join(system.directory, 'third'), '--store', urlOf('second')];
+    const again = await operator.tally('init', ...third, ...password);
     expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('there is a schema "second"')]);
     const fsck = await operator.must<{ ok: boolean; size: number }>('fsck', '--data', data());
     expect(fsck).toMatchObject({ ok: true, size: 3 });

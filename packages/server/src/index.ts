@@ -27,8 +27,9 @@ export {
 export { type Layout, layoutOf } from './setup/layout.ts';
 export {
   holdStore,
+  isStoreThere,
   makeStore,
-  mayBeThere,
+  moveSystem,
   readStore,
   type StorePlace,
   storePlaceOf,

@@ -126,6 +126,18 @@ export class PostgresStore implements Store {
     }
   }
 
+  /** Whether there is a store. Throws StoreUnavailable. */
+  static async exists(options: PostgresOptions): Promise<boolean> {
+    const target = targetOf(options);
+    const session = await Session.connect(target);
+    try {
+      const [row] = await session.query(statementsOf(target.place.schema).exists);
+      return row?.there === true;
+    } finally {
+      await session.end();
+    }
+  }
+
   /** Drops a store with everything in it: for one that was just made and is not needed. */
   static async drop(options: PostgresOptions): Promise<void> {
     const target = targetOf(options);

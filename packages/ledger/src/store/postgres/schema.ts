@@ -15,6 +15,7 @@ export function unknownFormat(format: string): string {
 export interface PostgresStatements {
   create: string;
   drop: string;
+  exists: string;
   append: string;
   saveCheckpoint: string;
   shred: string;
@@ -39,6 +40,7 @@ export function statementsOf(schema: string): PostgresStatements {
   const s = `"${schema}"`;
   return {
     create: createStatements(s, schema),
+    exists: `SELECT to_regclass('${s}.fence') IS NOT NULL AS there`,
     drop: `DROP SCHEMA ${s} CASCADE`,
     ...writes(s),
     ...reads(s),
