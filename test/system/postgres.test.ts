@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leafHash, utf8 } from '@tallystick/core';
-import { SqliteStore } from '@tallystick/ledger';
+import { PostgresStore, SqliteStore } from '@tallystick/ledger';
 import { PostgresServer } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
@@ -20,6 +20,8 @@ let server: PostgresServer;
 let system: RealSystem;
 let operator: Operator;
 let passwordFile: string;
+/** A license that no server has in its memory once one was started anew. */
+let issued: string;
 
 const order = { plan: 'pro-yearly', licensee: 'Contoso' };
 
@@ -61,6 +63,7 @@ describe('a system on PostgreSQL', () => {
       order,
     );
     expect(await count('leaves')).toBeGreaterThan(before);
+    issued = document.id;
     const bundle = await system.admin('GET', `/v1/licenses/${document.id}/bundle`);
     expect(bundle.status).toBe(200);
     await walkLog(system);
@@ -99,18 +102,25 @@ describe('a system on PostgreSQL', () => {
     expect(system.restarts.filter((line) => line.startsWith('server: code'))).toEqual([]);
   });
 
-  it('serves nothing that an administrator of the database has altered', async () => {
-    const { document } = await system.must<{ document: { id: string } }>(
-      'POST',
-      '/v1/licenses?wait=published',
-      order,
+  it('ends a server that was fenced, and starts none while another one holds the store', async () => {
+    const password = 'correct horse';
+    const other = await PostgresStore.open({ url: urlOf('acme'), password, holder: 'other', takeOver: true });
+    await eventually('the end of the fenced server', () =>
+      system.restarts.some((line) => line.includes('another server (other) has taken the store over')),
     );
-    system.kill('server');
+    await eventually('a start that is refused', () =>
+      system.restarts.some((line) => line.includes('another process has the store open')),
+    );
+    await other[Symbol.asyncDispose]();
     await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', order);
+  });
+
+  it('serves nothing that an administrator of the database has altered', async () => {
     const alter = (byte: string): Promise<unknown> =>
-      server.sql(`UPDATE acme.contents SET document = ${byte} WHERE id = '${document.id}'`);
+      server.sql(`UPDATE acme.contents SET document = ${byte} WHERE id = '${issued}'`);
     await alter(`set_byte(document, 20, get_byte(document, 20) # 1)`);
-    const found = await system.admin('GET', `/v1/licenses/${document.id}`);
+    const found = await system.admin('GET', `/v1/licenses/${issued}`);
     expect([found.status, found.json]).toMatchObject([500, { code: 'integrity' }]);
     const checked = await operator.tally('fsck', '--json');
     expect([checked.code, JSON.parse(checked.stdout)]).toMatchObject([
@@ -118,28 +128,12 @@ describe('a system on PostgreSQL', () => {
       { ok: false, problems: [{ table: 'contents', part: 'document' }] },
     ]);
     await alter(`set_byte(document, 20, get_byte(document, 20) # 1)`);
-    expect((await system.admin('GET', `/v1/licenses/${document.id}`)).status).toBe(200);
-  });
-
-  it('is found whole when it stands still, and its projections can be made anew', async () => {
-    await system.published();
-    const { ok, problems, skipped, incidents } = await auditAtRest(system);
-    expect({ ok, problems, skipped, incidents }).toEqual({
-      ok: true,
-      problems: [],
-      skipped: [],
-      incidents: [],
-    });
-    const { differences } = await operator.must<{ differences: number }>('rebuild');
-    expect(differences).toBe(0);
-    expect(await operator.must('audit', 'signer')).toMatchObject({ ok: true });
+    expect((await system.admin('GET', `/v1/licenses/${issued}`)).status).toBe(200);
   });
 });
 
 describe('tally migrate', () => {
-  it('copies beside a running system, moves it when it is stopped, and back', async () => {
-    await system.up();
-    await system.ready();
+  it('copies beside a running system, moves one that is whole when it is stopped, and back', async () => {
     const file = join(system.directory, 'moved.db');
     const toFile = ['migrate', '--to', `sqlite://${file}`] as const;
     await system.must('POST', '/v1/licenses?wait=published', order);
@@ -154,16 +148,22 @@ describe('tally migrate', () => {
     const running = await operator.tally(...toFile, '--switch');
     expect([running.code, running.stderr]).toEqual([4, expect.stringContaining('Stop the server')]);
     await system.must('POST', '/v1/licenses?wait=published', order);
-    await system.down();
+    await auditAndExpectWhole(first.size);
+    const { differences } = await operator.must<{ differences: number }>('rebuild');
+    expect(differences).toBe(0);
+    expect(await operator.must('audit', 'signer')).toMatchObject({ ok: true });
 
     const moved = await operator.must<{ size: number }>(...toFile, '--switch');
     expect(moved).toMatchObject({ copied: moved.size - first.size, complete: true, switched: true });
-    await goesOn(moved.size);
+    await system.up();
+    await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    await auditAndExpectWhole(moved.size);
 
     const back = ['migrate', '--to', urlOf('back'), '--to-password-file', passwordFile] as const;
     await operator.must(...back, '--switch');
     await server.sql('DROP SCHEMA acme CASCADE');
-    await goesOn(moved.size + 1);
+    expect(await operator.must('fsck')).toMatchObject({ ok: true, skipped: [] });
     expect(JSON.parse(readFileSync(system.layout.system, 'utf8'))).toMatchObject({
       store: { store: urlOf('back'), storePasswordFile: passwordFile },
     });
@@ -211,11 +211,9 @@ describe('tally migrate', () => {
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('There is no store at none.db')]);
   });
 
-  /** The moved system works, has everything, and stands still again. */
-  async function goesOn(size: number): Promise<void> {
-    await system.up();
-    await system.ready();
-    await system.must('POST', '/v1/licenses?wait=published', order);
+  /** Stops the system, which has more than so many entries. */
+  async function auditAndExpectWhole(size: number): Promise<void> {
+    await system.published();
     const report = await auditAtRest(system);
     expect(report).toMatchObject({ ok: true, problems: [], skipped: [], incidents: [] });
     expect(report.size).toBeGreaterThan(size);

@@ -6,7 +6,7 @@
  * no statement of an earlier epoch, wherever it still lingers, finds its fence again.
  */
 import { setTimeout as after } from 'node:timers/promises';
-import { StoreFenced, StoreLocked, StoreUnavailable } from '../store.ts';
+import { StoreFenced, StoreUnavailable } from '../store.ts';
 import { type Target, textOf, writeFailure } from './connection.ts';
 import { type DurabilitySettings, demandDurability } from './durability.ts';
 import { type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';
@@ -27,8 +27,6 @@ export interface FenceOptions {
   statements: PostgresStatements;
   /** Who writes: another text for every store that is opened. */
   holder: string;
-  /** False refuses a store that another process seems to have open. */
-  takeOver: boolean;
 }
 
 const retryMs = 250;
@@ -45,8 +43,8 @@ export class Fence {
   }
 
   /**
-   * Takes the fence, or keeps it where it was taken before. Throws StoreLocked where another process has the store open
-   * and is not to be fenced, StoreFenced where somebody else has taken it since, and StoreUnavailable.
+   * Takes the fence, or keeps it where it was taken before. Throws StoreFenced where somebody else has taken it since,
+   * and StoreUnavailable.
    */
   async barrier(): Promise<Held> {
     const { target } = this.#options;
@@ -55,7 +53,7 @@ export class Fence {
       return await this.#pass(session);
     } catch (error) {
       session.destroy();
-      throw error instanceof StoreFenced || error instanceof StoreLocked ? error : barrierFailure(error);
+      throw error instanceof StoreFenced ? error : barrierFailure(error);
     }
   }
 
@@ -73,12 +71,9 @@ export class Fence {
   }
 
   async #pass(session: Session): Promise<Held> {
-    const { statements, holder, target, takeOver } = this.#options;
+    const { statements, holder, target } = this.#options;
     const { durability } = target.place;
     demandDurability(await settingsOf(session, statements), durability);
-    const [lock] = await session.query(statements.lock);
-    if (this.#epoch === null && !takeOver && lock?.free !== true)
-      throw new StoreLocked('another process has the store open: only one server may write to it');
     await session.query('BEGIN');
     const [found] = await session.query(statements.lockFence);
     if (found === undefined) throw new StoreUnavailable('the fence of the store is gone: restore it', false);

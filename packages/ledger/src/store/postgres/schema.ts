@@ -25,8 +25,10 @@ export interface PostgresStatements {
   lockFence: string;
   takeOver: string;
   confirm: string;
-  /** Says whether nobody else has the store open for writing. A hint: each node has its own answer. */
-  lock: string;
+  /** Of whoever has the store open for writing. */
+  tryLock: string;
+  waitLock: string;
+  unlock: string;
   size: string;
   leaves: string;
   entries: string;
@@ -75,8 +77,19 @@ function writes(
   s: string,
 ): Pick<
   PostgresStatements,
-  'append' | 'saveCheckpoint' | 'shred' | 'vacuum' | 'fence' | 'lockFence' | 'takeOver' | 'confirm' | 'lock'
+  | 'append'
+  | 'saveCheckpoint'
+  | 'shred'
+  | 'vacuum'
+  | 'fence'
+  | 'lockFence'
+  | 'takeOver'
+  | 'confirm'
+  | 'tryLock'
+  | 'waitLock'
+  | 'unlock'
 > {
+  const lock = `hashtext('tallystick'), hashtext('${s}')`;
   const held = `SELECT true AS held FROM ${s}.fence WHERE epoch = $1 AND holder = $2 FOR SHARE`;
   return {
     append: `
@@ -118,7 +131,9 @@ function writes(
       UPDATE ${s}.fence SET epoch = $1, holder = $2, beats = beats + 1,
              size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves)
       RETURNING size`,
-    lock: `SELECT pg_try_advisory_lock(hashtext('tallystick'), hashtext('${s}')) AS free`,
+    tryLock: `SELECT pg_try_advisory_lock(${lock}) AS free`,
+    waitLock: `SELECT pg_advisory_lock(${lock})`,
+    unlock: 'SELECT pg_advisory_unlock_all()',
     confirm: `
       SELECT current_setting('synchronous_standby_names') AS list, current_setting('synchronous_commit') AS commit,
              current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages,
