@@ -13,6 +13,8 @@ export interface OursOptions {
   directory: string;
   customers: number;
   synchronous: 'full' | 'off';
+  /** A database for the log. */
+  store?: CreateSystemOptions['store'];
   /** Where log, root and authority keys are; sealed files where it is left out. */
   token?: CreateSystemOptions['token'];
   /** What root, log and cosigners sign with; both algorithms where left out. */
@@ -34,7 +36,7 @@ export class Ours {
 
   /** Makes a system, starts it and creates its product, plan and customers. */
   static async start(options: OursOptions): Promise<Ours> {
-    const { directory, customers, synchronous, token, algorithms, intervalMs } = options;
+    const { directory, customers, synchronous, store, token, algorithms, intervalMs } = options;
     mkdirSync(directory, { recursive: true });
     const data = join(directory, 'data');
     await createSystem({
@@ -47,6 +49,7 @@ export class Ours {
       ports: { public: 0, admin: 0, ops: 0 },
       offlineMax: 'P90D',
       now: Date.now(),
+      ...(store === undefined ? {} : { store }),
       ...(token === undefined ? {} : { token }),
       ...(algorithms === undefined ? {} : { algorithms }),
     });

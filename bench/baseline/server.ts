@@ -1,16 +1,18 @@
 /**
  * Starts the baseline server.
  *
- *     node bench/baseline/server.ts --directory DIR --customers 10000 --token SECRET [--synchronous FULL|OFF]
+ *     node bench/baseline/server.ts --directory DIR --customers 10000 --token SECRET [--synchronous FULL|OFF] [--postgres URL]
  *
  * `SYNCHRONOUS` in the environment is the default of `--synchronous`. Prints one JSON line once it listens,
  * `{"port": 40123, "customers": "DIR/customers.json"}`, and stops on SIGTERM.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CryptoKey, exportPKCS8, generateKeyPair, importPKCS8 } from 'jose';
+import { PostgresBaselineStore } from './postgres-store.ts';
 import { createService } from './service.ts';
 import { BaselineStore, type Synchronous } from './store.ts';
 
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
       directory: { type: 'string' },
       customers: { type: 'string', default: '10000' },
       token: { type: 'string' },
+      postgres: { type: 'string' },
       synchronous: { type: 'string', default: process.env.SYNCHRONOUS ?? 'FULL' },
     },
   });
@@ -42,12 +45,13 @@ async function main(): Promise<void> {
     throw new Error('--directory and --token are required');
   }
   mkdirSync(values.directory, { recursive: true });
-  const store = new BaselineStore(
-    join(values.directory, 'baseline.sqlite'),
-    parseSynchronous(values.synchronous),
-  );
+  const schema = `baseline_${randomBytes(6).toString('hex')}`;
+  const store =
+    values.postgres === undefined
+      ? new BaselineStore(join(values.directory, 'baseline.sqlite'), parseSynchronous(values.synchronous))
+      : await PostgresBaselineStore.create(values.postgres, schema);
   const customersPath = join(values.directory, 'customers.json');
-  writeFileSync(customersPath, JSON.stringify(store.seedCustomers(Number(values.customers))));
+  writeFileSync(customersPath, JSON.stringify(await store.seedCustomers(Number(values.customers))));
 
   const app = createService({
     store,

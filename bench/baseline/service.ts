@@ -1,7 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
 import { type CryptoKey, SignJWT } from 'jose';
-import type { BaselineStore, NewLicense } from './store.ts';
+import type { IdempotentReply, NewLicense } from './store.ts';
 
 interface IssueRequest {
   readonly customer: string;
@@ -14,8 +14,20 @@ interface Plan {
   readonly features: readonly string[];
 }
 
+/** What the service needs of its tables, on any engine. */
+export interface LicenseTables {
+  hasCustomer(id: string): boolean | Promise<boolean>;
+  findReply(idempotencyKey: string): IdempotentReply | undefined | Promise<IdempotentReply | undefined>;
+  /** Durable on return; the earlier reply, with nothing written, where the key was used meanwhile. */
+  insertLicense(
+    license: NewLicense,
+    idempotencyKey: string,
+    request: string,
+  ): IdempotentReply | undefined | Promise<IdempotentReply | undefined>;
+}
+
 export interface ServiceParts {
-  readonly store: BaselineStore;
+  readonly store: LicenseTables;
   /** Ed25519 private key, imported once. */
   readonly signingKey: CryptoKey;
   readonly keyId: string;
@@ -110,13 +122,13 @@ export function createService(parts: ServiceParts): FastifyInstance {
       const { customer, plan: planCode, seats } = request.body;
       const asked = JSON.stringify([customer, planCode, seats ?? 1]);
 
-      let earlier = store.findReply(key);
+      let earlier = await store.findReply(key);
       if (earlier === undefined) {
-        if (!store.hasCustomer(customer)) return reply.code(422).send({ error: 'unknown customer' });
+        if (!(await store.hasCustomer(customer))) return reply.code(422).send({ error: 'unknown customer' });
         const plan = PLANS.get(planCode);
         if (plan === undefined) return reply.code(422).send({ error: 'unknown plan' });
         const license = await prepareLicense(parts, request.body, plan);
-        earlier = store.insertLicense(license, key, asked);
+        earlier = await store.insertLicense(license, key, asked);
         if (earlier === undefined) return reply.code(201).send({ id: license.id, token: license.token });
       }
       if (earlier.request !== asked) return reply.code(422).send({ error: 'idempotency key already used' });

@@ -8,17 +8,24 @@ import { formatNumber, formatRatios, interleave, markdownTable, median, pairRati
 
 const CUSTOMERS = 10_000;
 
-/** Starts the baseline on an empty database, loads it, and stops it. */
+/** Starts the baseline on an empty database, of PostgreSQL where a URL is given, loads it, and stops it. */
 export async function measureBaseline(
   context: BenchContext,
   synchronous: Synchronous,
   round: number,
+  postgres?: string,
 ): Promise<LoadResult> {
   const token = randomBytes(32).toString('base64url');
-  const directory = join(context.directory, `baseline-${synchronous}-${round}`);
+  const directory = join(context.directory, `baseline-${randomBytes(4).toString('hex')}`);
   await using server = await startServer(
     new URL('../baseline/server.ts', import.meta.url),
-    commandLine({ directory, customers: CUSTOMERS, token, synchronous }),
+    commandLine({
+      directory,
+      customers: CUSTOMERS,
+      token,
+      synchronous,
+      ...(postgres !== undefined && { postgres }),
+    }),
   );
   const result = await runLoad({
     port: Number(server.ready.port),
@@ -29,7 +36,7 @@ export async function measureBaseline(
     seconds: context.seconds,
   });
   context.log(
-    `baseline ${synchronous} round ${round + 1}: ${formatNumber(result.ratePerSecond)}/s, ` +
+    `baseline ${postgres === undefined ? synchronous : 'PostgreSQL'} round ${round + 1}: ${formatNumber(result.ratePerSecond)}/s, ` +
       `generator ${result.generatorCpu.toFixed(2)} cores`,
   );
   return requireSuccess(result);

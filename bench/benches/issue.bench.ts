@@ -7,9 +7,9 @@ import { requireSuccess, runLoad } from '../processes.ts';
 import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios } from '../report.ts';
 import { measureBaseline } from './baseline.bench.ts';
 
-const CUSTOMERS = 10_000;
+export const CUSTOMERS = 10_000;
 
-async function measureOurs(context: BenchContext, ours: Ours, isPaused: boolean): Promise<LoadResult> {
+export async function measureOurs(context: BenchContext, ours: Ours, isPaused: boolean): Promise<LoadResult> {
   if (isPaused) ours.pauseCosigners(true);
   try {
     const { adminUrl, token } = ours.client;
@@ -31,7 +31,14 @@ async function measureOurs(context: BenchContext, ours: Ours, isPaused: boolean)
   }
 }
 
-function row(name: string, results: readonly LoadResult[], baseline: readonly LoadResult[]): string[] {
+export const issueColumns: string[] = ['', 'licenses/s', 'p50 ms', 'p99 ms', 'ratio to the baseline (range)'];
+
+/** A row under `issueColumns`. */
+export function issueRow(
+  name: string,
+  results: readonly LoadResult[],
+  baseline: readonly LoadResult[],
+): string[] {
   const rates = results.map((result) => result.ratePerSecond);
   const ratios = pairRatios(
     rates,
@@ -66,17 +73,16 @@ async function run(context: BenchContext): Promise<string[]> {
       baselineOff: (round) => measureBaseline(context, 'OFF', round),
       pausedOff: () => measureOurs(context, off, true),
     });
-    const columns = ['', 'licenses/s', 'p50 ms', 'p99 ms', 'ratio to the baseline (range)'];
     return [
       `Issuing to ${CUSTOMERS.toLocaleString('en-US')} existing customers over HTTP, ${context.connections} keep-alive ` +
         `connections, everything on the same cores (load generator included), ${context.rounds} interleaved rounds ` +
         `of ${context.seconds} s; medians. Ours answers when the change is durable, logged, signed and promised.`,
-      markdownTable(columns, [
-        row('baseline, synchronous=FULL', results.baseline, results.baseline),
-        row('ours, cosigners paused', results.paused, results.baseline),
-        row('ours, two witnesses and a replayer running', results.running, results.baseline),
-        row('baseline, synchronous=OFF', results.baselineOff, results.baselineOff),
-        row('ours, synchronous=OFF, cosigners paused', results.pausedOff, results.baselineOff),
+      markdownTable(issueColumns, [
+        issueRow('baseline, synchronous=FULL', results.baseline, results.baseline),
+        issueRow('ours, cosigners paused', results.paused, results.baseline),
+        issueRow('ours, two witnesses and a replayer running', results.running, results.baseline),
+        issueRow('baseline, synchronous=OFF', results.baselineOff, results.baselineOff),
+        issueRow('ours, synchronous=OFF, cosigners paused', results.pausedOff, results.baselineOff),
       ]),
     ];
   } finally {

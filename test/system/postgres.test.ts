@@ -1,6 +1,11 @@
 /** A whole system whose log is in PostgreSQL, under a role of its own with a password. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { leafHash, utf8 } from '@tallystick/core';
+import { PostgresStore, SqliteStore } from '@tallystick/ledger';
 import { PostgresServer } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
@@ -9,10 +14,14 @@ import { Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
 import { eventually } from './support/waiting.ts';
 
+const tally = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+
 let server: PostgresServer;
 let system: RealSystem;
 let operator: Operator;
 let passwordFile: string;
+/** A license that no server has in its memory once one was started anew. */
+let issued: string;
 
 const order = { plan: 'pro-yearly', licensee: 'Contoso' };
 
@@ -54,6 +63,7 @@ describe('a system on PostgreSQL', () => {
       order,
     );
     expect(await count('leaves')).toBeGreaterThan(before);
+    issued = document.id;
     const bundle = await system.admin('GET', `/v1/licenses/${document.id}/bundle`);
     expect(bundle.status).toBe(200);
     await walkLog(system);
@@ -92,18 +102,25 @@ describe('a system on PostgreSQL', () => {
     expect(system.restarts.filter((line) => line.startsWith('server: code'))).toEqual([]);
   });
 
-  it('serves nothing that an administrator of the database has altered', async () => {
-    const { document } = await system.must<{ document: { id: string } }>(
-      'POST',
-      '/v1/licenses?wait=published',
-      order,
+  it('ends a server that was fenced, and starts none while another one holds the store', async () => {
+    const password = 'correct horse';
+    const other = await PostgresStore.open({ url: urlOf('acme'), password, holder: 'other', takeOver: true });
+    await eventually('the end of the fenced server', () =>
+      system.restarts.some((line) => line.includes('another server (other) has taken the store over')),
     );
-    system.kill('server');
+    await eventually('a start that is refused', () =>
+      system.restarts.some((line) => line.includes('another process has the store open')),
+    );
+    await other[Symbol.asyncDispose]();
     await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', order);
+  });
+
+  it('serves nothing that an administrator of the database has altered', async () => {
     const alter = (byte: string): Promise<unknown> =>
-      server.sql(`UPDATE acme.contents SET document = ${byte} WHERE id = '${document.id}'`);
+      server.sql(`UPDATE acme.contents SET document = ${byte} WHERE id = '${issued}'`);
     await alter(`set_byte(document, 20, get_byte(document, 20) # 1)`);
-    const found = await system.admin('GET', `/v1/licenses/${document.id}`);
+    const found = await system.admin('GET', `/v1/licenses/${issued}`);
     expect([found.status, found.json]).toMatchObject([500, { code: 'integrity' }]);
     const checked = await operator.tally('fsck', '--json');
     expect([checked.code, JSON.parse(checked.stdout)]).toMatchObject([
@@ -111,22 +128,96 @@ describe('a system on PostgreSQL', () => {
       { ok: false, problems: [{ table: 'contents', part: 'document' }] },
     ]);
     await alter(`set_byte(document, 20, get_byte(document, 20) # 1)`);
-    expect((await system.admin('GET', `/v1/licenses/${document.id}`)).status).toBe(200);
+    expect((await system.admin('GET', `/v1/licenses/${issued}`)).status).toBe(200);
   });
+});
 
-  it('is found whole when it stands still, and its projections can be made anew', async () => {
-    await system.published();
-    const { ok, problems, skipped, incidents } = await auditAtRest(system);
-    expect({ ok, problems, skipped, incidents }).toEqual({
-      ok: true,
-      problems: [],
-      skipped: [],
-      incidents: [],
+describe('tally migrate', () => {
+  it('copies beside a running system, moves one that is whole when it is stopped, and back', async () => {
+    const file = join(system.directory, 'moved.db');
+    const toFile = ['migrate', '--to', `sqlite://${file}`] as const;
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    expect(await operator.must(...toFile, '--dry-run')).toMatchObject({
+      before: 0,
+      dryRun: true,
+      switched: false,
     });
+    expect(existsSync(file)).toBe(false);
+    const first = await operator.must<{ size: number }>(...toFile);
+    expect(first).toMatchObject({ copied: first.size, complete: false, switched: false });
+    const running = await operator.tally(...toFile, '--switch');
+    expect([running.code, running.stderr]).toEqual([4, expect.stringContaining('Stop the server')]);
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    await auditAndExpectWhole(first.size);
     const { differences } = await operator.must<{ differences: number }>('rebuild');
     expect(differences).toBe(0);
     expect(await operator.must('audit', 'signer')).toMatchObject({ ok: true });
+
+    const moved = await operator.must<{ size: number }>(...toFile, '--switch');
+    expect(moved).toMatchObject({ copied: moved.size - first.size, complete: true, switched: true });
+    await system.up();
+    await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', order);
+    await auditAndExpectWhole(moved.size);
+
+    const back = ['migrate', '--to', urlOf('back'), '--to-password-file', passwordFile] as const;
+    await operator.must(...back, '--switch');
+    await server.sql('DROP SCHEMA acme CASCADE');
+    expect(await operator.must('fsck')).toMatchObject({ ok: true, skipped: [] });
+    expect(JSON.parse(readFileSync(system.layout.system, 'utf8'))).toMatchObject({
+      store: { store: urlOf('back'), storePasswordFile: passwordFile },
+    });
   });
+
+  it('goes on where it ended after it was killed', async () => {
+    const size = 20_000;
+    const file = join(system.directory, 'long.db');
+    await using long = SqliteStore.create(file, { synchronous: 'off' });
+    const entries = Array.from({ length: size }, (_, index) => {
+      const entry = utf8(`entry ${index}`);
+      return { index, entry, leaf: leafHash(entry), subject: null, rev: 0, content: null };
+    });
+    await long.append({ size: 0, entries, causes: [] });
+    await long.saveCheckpoint({ size, note: 'a note', at: '2026-01-01T00:00:00.000Z' });
+    const migrate = ['migrate', '--from', `sqlite://${file}`, '--to', urlOf('long')];
+    const password = ['--to-password-file', passwordFile];
+    const killed = spawn(process.execPath, [tally, ...migrate, ...password], { stdio: 'ignore' });
+    const copied = async (): Promise<number> => {
+      const sql = "SELECT to_regclass('long.leaves') IS NOT NULL AS there";
+      const [row] = await server.sql<{ there: boolean }>(sql);
+      if (row?.there !== true) return 0;
+      return Number((await server.sql<{ count: string }>('SELECT count(*) FROM long.leaves'))[0]?.count);
+    };
+    await eventually('a part of the copy', async () => (await copied()) > 0);
+    const ended = once(killed, 'exit');
+    killed.kill('SIGKILL');
+    await ended;
+    const before = await copied();
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(size);
+    const rest = await operator.must(...migrate, ...password);
+    expect(rest).toMatchObject({ size, before, copied: size - before, checkpoints: 1 });
+    expect(await copied()).toBe(size);
+  });
+
+  it('refuses a target that holds another log, and one that is no store', async () => {
+    await operator.must('init', '--data', join(system.directory, 'other'), '--algorithms', 'ed25519');
+    const other = `sqlite://${join(system.directory, 'other', 'ledger', 'ledger.db')}`;
+    const refused = await operator.tally('migrate', '--to', other);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('entry 0 of the target')]);
+    const wrong = await operator.tally('migrate', '--to', 'mysql://x/y');
+    expect([wrong.code, wrong.stderr]).toEqual([3, expect.stringContaining('sqlite://<path>')]);
+    const none = await operator.tally('migrate', '--from', 'sqlite://none.db', '--to', other);
+    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('There is no store at none.db')]);
+  });
+
+  /** Stops the system, which has more than so many entries. */
+  async function auditAndExpectWhole(size: number): Promise<void> {
+    await system.published();
+    const report = await auditAtRest(system);
+    expect(report).toMatchObject({ ok: true, problems: [], skipped: [], incidents: [] });
+    expect(report.size).toBeGreaterThan(size);
+  }
 });
 
 describe('tally init --store', () => {
@@ -164,9 +255,8 @@ describe('tally init --store', () => {
   it('makes a system that keeps no password, and is not made over another one', async () => {
     const password = ['--store-password-file', passwordFile];
     expect((await init(urlOf('second'), ...password)).code).toBe(0);
-    const again = await operator.tally(
-      ...['init', '--data', join(system.directory, 'third'), '--store', urlOf('second'), ...password],
-    );
+    const third = ['--data', join(system.directory, 'third'), '--store', urlOf('second')];
+    const again = await operator.tally('init', ...third, ...password);
     expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('there is a schema "second"')]);
     const fsck = await operator.must<{ ok: boolean; size: number }>('fsck', '--data', data());
     expect(fsck).toMatchObject({ ok: true, size: 3 });

@@ -1,3 +1,4 @@
+export { CopyRefused, type CopyReport, checkTarget, copyStore } from './copy-store.ts';
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
 export {

@@ -195,6 +195,7 @@ describe('exit codes', () => {
       'overloaded',
       'not_committed',
       'outcome_unknown',
+      'store_unavailable',
       'publication_stalled',
       'signer_unavailable',
       'clock_differs',

@@ -76,6 +76,7 @@ export const commonProblems: readonly ProblemCode[] = [
   'method_not_allowed',
   'rate_limited',
   'overloaded',
+  'store_unavailable',
   'internal',
 ];
 

@@ -1,6 +1,7 @@
 /** On a server of its own, or on that of `TALLYSTICK_TEST_POSTGRES`, in schemas that are dropped again. */
 import { randomUUID } from 'node:crypto';
-import { PostgresServer } from '@tallystick/testkit';
+import { localhostCertificate, PostgresServer } from '@tallystick/testkit';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresStore, StoreConflict, StoreFenced, StoreLocked } from '../src/index.ts';
 import { batchAt } from './support/store-batches.ts';
@@ -60,6 +61,23 @@ describe('a store on PostgreSQL', () => {
     await remove();
   });
 
+  it.each([
+    ['deleted rows at its end', 'DELETE FROM leaves WHERE idx > 3; UPDATE fence SET size = 4', 4],
+    ['added rows behind its end', "INSERT INTO leaves VALUES (6, '\\x00', NULL, 0)", 7],
+    ['altered the fence', 'UPDATE fence SET size = 5', 6],
+  ])('counts its rows anew where somebody has %s', async (_what, sql, size) => {
+    await using store = await create();
+    await store.append(batchAt(0));
+    await store.append(batchAt(3));
+    const client = new Client({ connectionString: url().split('?')[0] ?? '' });
+    await client.connect();
+    await client.query(`SET search_path = ${schema}; ${sql}`);
+    await client.end();
+    await expect(store.append(batchAt(6))).rejects.toThrow(StoreConflict);
+    expect(await store.size()).toBe(size);
+    await remove();
+  });
+
   it('can be read beside its writer, and a reader cannot write', async () => {
     await using writer = await create();
     await writer.append(batchAt(0));
@@ -71,6 +89,26 @@ describe('a store on PostgreSQL', () => {
     expect(await writer.size()).toBe(6);
     await remove();
   });
+
+  it.skipIf(process.env.TALLYSTICK_TEST_POSTGRES !== undefined)(
+    'is reached over TLS where the certificate is of that server, and not otherwise',
+    async () => {
+      await (await create())[Symbol.asyncDispose]();
+      const sslrootcert = (await server?.serveTls(localhostCertificate)) ?? '';
+      const over = (host: string, members: object) => {
+        const { port, search } = new URL(url());
+        const all = new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(search)), ...members });
+        return PostgresStore.read({ url: `postgres://tally@${host}:${port}/postgres?${all}` });
+      };
+      for (const host of ['127.0.0.1', 'localhost'])
+        await (await over(host, { sslmode: 'verify-full', sslrootcert }))[Symbol.asyncDispose]();
+      await (await over('127.0.0.1', { sslmode: 'require' }))[Symbol.asyncDispose]();
+      const strange = over('127.0.0.2', { sslmode: 'verify-full', sslrootcert });
+      await expect(strange).rejects.toThrow("127.0.0.2 is not in the cert's list");
+      await expect(over('127.0.0.1', { sslmode: 'verify-full' })).rejects.toThrow('self-signed certificate');
+      await remove();
+    },
+  );
 
   it('is not made where a schema is, nor opened where there is none', async () => {
     await (await create())[Symbol.asyncDispose]();

@@ -28,8 +28,9 @@ export {
 export { type Layout, layoutOf } from './setup/layout.ts';
 export {
   holdStore,
+  isStoreThere,
   makeStore,
-  mayBeThere,
+  moveSystem,
   readStore,
   type StorePlace,
   storePlaceOf,

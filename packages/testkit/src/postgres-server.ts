@@ -29,7 +29,7 @@ const user = process.getuid?.() === 0 ? nobody : {};
 
 /** Small, and as durable as in earnest. */
 const settings = `
-  listen_addresses = '127.0.0.1'
+  listen_addresses = '127.0.0.1,127.0.0.2'
   unix_socket_directories = ''
   shared_buffers = 16MB
   autovacuum_naptime = 10min
@@ -142,6 +142,20 @@ export class PostgresServer {
     const rules = join(this.data, 'pg_hba.conf');
     writeFileSync(rules, `host all ${name} 127.0.0.1/32 scram-sha-256\n${readFileSync(rules, 'utf8')}`);
     await this.reload();
+  }
+
+  /** Has it speak TLS, with a certificate and its key; the file of the certificate. */
+  async serveTls({ cert, key }: { cert: string; key: string }): Promise<string> {
+    for (const [name, text] of [
+      ['server.crt', cert],
+      ['server.key', key],
+    ] as const) {
+      writeFileSync(join(this.data, name), text, { mode: 0o600 });
+      chown(join(this.data, name));
+    }
+    this.configure('ssl = on');
+    await this.reload();
+    return join(this.data, 'server.crt');
   }
 
   /** Adds lines to its configuration, for the next start or `reload`. */

@@ -7,7 +7,6 @@ import { type IndexLicenseKey, isPostgresUrl } from '@tallystick/ledger';
 import {
   type Layout,
   layoutOf,
-  mayBeThere,
   readStore,
   readTrustRootFile,
   type StorePlace,
@@ -105,7 +104,7 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     const { ns, origin } = system;
     const place = storePlaceOf(layout, system);
-    if (!mayBeThere(place)) throw noStore(layout);
+    if (!isPostgresUrl(place.store) && !existsSync(place.store)) throw noStore(place);
     const [first] = await readTrustRootFile(layout.trustRoot);
     if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
     // As the server indexes license keys.
@@ -123,11 +122,8 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
   }
 }
 
-function noStore(layout: Layout): Error {
-  return usageError(
-    `There is no store at ${layout.ledger.store}.`,
-    'Restore it, or name another folder with --data.',
-  );
+function noStore({ store }: StorePlace): Error {
+  return usageError(`There is no store at ${store}.`, 'Restore it, or name another folder with --data.');
 }
 
 function readKeys(layout: Layout, file: string | undefined): PublicKey[] {

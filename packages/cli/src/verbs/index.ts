@@ -11,6 +11,7 @@ import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
 import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
+import { registerMigrate } from './migrate.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRoot } from './root/index.ts';
@@ -38,6 +39,7 @@ export const registrations: readonly Registration[] = [
   registerFsck,
   registerAudit,
   registerRebuild,
+  registerMigrate,
   registerSigner,
   registerRoot,
 ];

@@ -2,7 +2,7 @@
  * The ledger's thread: SQLite, sequencing, hashing and proving, off the event loop that serves HTTP.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { LedgerError, StoreUnavailable } from '@tallystick/ledger';
+import { LedgerError, StoreFenced, StoreUnavailable } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
 import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
 import { openHost } from './open-host.ts';
@@ -41,7 +41,9 @@ function problemOf(error: unknown): ProblemMessage {
       const code = cause.reason === 'clock' ? 'clock_differs' : 'signer_refused';
       return { code, detail: cause.message };
     }
-    if (cause instanceof StoreTrouble && cause.isOutcomeUnknown)
+    // A store that cannot say how a write ended stops the log with that.
+    const hasStopped = cause instanceof StoreUnavailable || cause instanceof StoreFenced;
+    if (hasStopped || (cause instanceof StoreTrouble && cause.isOutcomeUnknown))
       return { code: 'outcome_unknown', detail: cause.message };
     if (error.problem === 'stopping') return { code: 'overloaded', detail: error.message };
     return { code: error.problem, detail: error.message };

@@ -23,7 +23,7 @@ import { createKeys, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
 import { bootstrapIdentity, createIdentity, type Identity, type SystemAlgorithms } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
-import { dropStore, makeStore, type StorePlace } from './store-place.ts';
+import { dropStore, makeStore, resolvedPlace, type StorePlace } from './store-place.ts';
 import {
   type CloudLogKey,
   makeSystemKeys,
@@ -244,10 +244,6 @@ function writeDescriptions(
   };
   writeFileSync(layout.system, `${JSON.stringify(system, null, 2)}\n`);
   writeSecret(layout.client, `${JSON.stringify(clientDescription(final, options, adminToken), null, 2)}\n`);
-}
-
-function resolvedPlace({ store, storePasswordFile }: StorePlace): StorePlace {
-  return { store, ...(storePasswordFile !== undefined && { storePasswordFile: resolve(storePasswordFile) }) };
 }
 
 function resolvedOrNull(path: string | undefined): string | null {

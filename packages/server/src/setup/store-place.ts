@@ -1,7 +1,8 @@
 /** Where a log is kept, a file or PostgreSQL, and how it is opened there. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import {
   isPostgresUrl,
   type PostgresOptions,
@@ -11,6 +12,7 @@ import {
   type Store,
 } from '@tallystick/ledger';
 import { readDatabasePasswordFile } from '@tallystick/signer';
+import { writeWhole } from '../write-whole.ts';
 import type { SystemDescription } from './create-system.ts';
 import type { Layout } from './layout.ts';
 
@@ -55,9 +57,24 @@ export async function dropStore(place: StorePlace): Promise<void> {
   if (isPostgresUrl(place.store)) await PostgresStore.drop(postgresOptions(place));
 }
 
-/** False for a file that is not there; a database tells when it is opened. */
-export function mayBeThere({ store }: StorePlace): boolean {
-  return isPostgresUrl(store) || existsSync(store);
+/** Whether there is a store. */
+export async function isStoreThere(place: StorePlace): Promise<boolean> {
+  return isPostgresUrl(place.store) ? PostgresStore.exists(postgresOptions(place)) : existsSync(place.store);
+}
+
+/** From now on the system's log is there. On disk before it returns. */
+export function moveSystem(layout: Layout, place: StorePlace): void {
+  const { store: _, ...system } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+  const moved = place.store === layout.ledger.store ? system : { ...system, store: resolvedPlace(place) };
+  writeWhole(layout.system, `${JSON.stringify(moved, null, 2)}\n`);
+}
+
+/** With paths that mean the same from every folder. */
+export function resolvedPlace({ store, storePasswordFile }: StorePlace): StorePlace {
+  return {
+    store: isPostgresUrl(store) ? store : resolve(store),
+    ...(storePasswordFile !== undefined && { storePasswordFile: resolve(storePasswordFile) }),
+  };
 }
 
 /** Throws KeystoreError for a password file that others can read. */

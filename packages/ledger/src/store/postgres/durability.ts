@@ -19,7 +19,7 @@ export interface DurabilitySettings {
 }
 
 /** Standbys that must confirm a commit besides the primary: 0 where the list is empty. */
-export function demandedStandbys(list: string): number {
+function demandedStandbys(list: string): number {
   if (list.trim() === '') return 0;
   const counted = /^\s*(?:(?:any|first)\s+)?(\d+)\s*\(/i.exec(list);
   return counted === null ? 1 : Number(counted[1]);

@@ -6,7 +6,7 @@
  * no statement of an earlier epoch, wherever it still lingers, finds its fence again.
  */
 import { setTimeout as after } from 'node:timers/promises';
-import { StoreFenced, StoreLocked, StoreUnavailable } from '../store.ts';
+import { StoreFenced, StoreUnavailable } from '../store.ts';
 import { type Target, textOf, writeFailure } from './connection.ts';
 import { type DurabilitySettings, demandDurability } from './durability.ts';
 import { type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';
@@ -27,8 +27,8 @@ export interface FenceOptions {
   statements: PostgresStatements;
   /** Who writes: another text for every store that is opened. */
   holder: string;
-  /** False refuses a store that another process seems to have open; an epoch takes it over from that one alone. */
-  takeOver: boolean | { epoch: number };
+  /** The epoch that is taken over, and no other; null takes over whatever there is. */
+  from: number | null;
   /** Where the lease says that this store's server is found; null where no lease is taken. */
   address: string | null;
 }
@@ -47,8 +47,8 @@ export class Fence {
   }
 
   /**
-   * Takes the fence, or keeps it where it was taken before. Throws StoreLocked where another process has the store open
-   * and is not to be fenced, StoreFenced where somebody else has taken it since, and StoreUnavailable.
+   * Takes the fence, or keeps it where it was taken before. Throws StoreFenced where somebody else has taken it since,
+   * and StoreUnavailable.
    */
   async barrier(): Promise<Held> {
     const { target } = this.#options;
@@ -57,7 +57,7 @@ export class Fence {
       return await this.#pass(session);
     } catch (error) {
       session.destroy();
-      throw error instanceof StoreFenced || error instanceof StoreLocked ? error : barrierFailure(error);
+      throw error instanceof StoreFenced ? error : barrierFailure(error);
     }
   }
 
@@ -75,12 +75,9 @@ export class Fence {
   }
 
   async #pass(session: Session): Promise<Held> {
-    const { statements, holder, target, takeOver, address } = this.#options;
+    const { statements, holder, target, from, address } = this.#options;
     const { durability } = target.place;
     demandDurability(await settingsOf(session, statements), durability);
-    const [lock] = await session.query(statements.lock);
-    if (this.#epoch === null && takeOver === false && lock?.free !== true)
-      throw new StoreLocked('another process has the store open: only one server may write to it');
     await session.query('BEGIN');
     const [found] = await session.query(statements.lockFence);
     if (found === undefined) throw new StoreUnavailable('the fence of the store is gone: restore it', false);
@@ -89,7 +86,7 @@ export class Fence {
     // A barrier whose own outcome stayed unknown may have raised the epoch of this holder.
     if (this.#epoch !== null && holds !== holder) throw fenced(holds, last);
     // Two servers that both find a third one gone: the second of them finds the first.
-    if (this.#epoch === null && typeof takeOver === 'object' && takeOver.epoch !== last)
+    if (this.#epoch === null && from !== null && from !== last)
       throw new StoreLocked(`another server (${holds}) took the store over first`);
     const epoch = last + 1;
     const [taken] = await session.query({ text: statements.takeOver, values: [epoch, holder] });

@@ -22,6 +22,7 @@ import { appendValues } from './append-values.ts';
 import { type PostgresLimits, postgresLimits, type Rows, type Target, writeFailure } from './connection.ts';
 import { demandDurability, weaknessOf } from './durability.ts';
 import { Fence, fenced, type Held, settingsOf } from './fence.ts';
+import { Guard } from './guard.ts';
 import { PostgresReader } from './postgres-reader.ts';
 import { parsePostgresUrl } from './postgres-url.ts';
 import { type PostgresStatements, statementsOf } from './schema.ts';
@@ -61,6 +62,7 @@ export class PostgresStore implements Store {
   readonly #statements: PostgresStatements;
   readonly #holder: string;
   readonly #fence: Fence;
+  readonly #guard: Guard;
   readonly #reader: PostgresReader;
   readonly #onTrouble: (trouble: PostgresTrouble | null) => void;
   #held: Held;
@@ -74,11 +76,17 @@ export class PostgresStore implements Store {
   readonly #timer: NodeJS.Timeout;
   #isWatching = false;
 
-  private constructor(options: PostgresWriterOptions, target: Target, fence: Fence, held: Held) {
+  private constructor(
+    options: PostgresWriterOptions,
+    target: Target,
+    { fence, guard }: { fence: Fence; guard: Guard },
+    held: Held,
+  ) {
     this.#target = target;
     this.#statements = statementsOf(target.place.schema);
     this.#holder = options.holder;
     this.#fence = fence;
+    this.#guard = guard;
     this.#held = held;
     this.#onTrouble = options.onTrouble ?? (() => {});
     this.#reader = new PostgresReader(target, this.#statements, () => this.#held.size);
@@ -114,8 +122,18 @@ export class PostgresStore implements Store {
     const target = targetOf(options);
     const statements = statementsOf(target.place.schema);
     const { holder, takeOver = false, address = null } = options;
-    const fence = new Fence({ target, statements, holder, takeOver, address });
-    return new PostgresStore(options, target, fence, await fence.barrier());
+    const from = typeof takeOver === 'object' ? takeOver.epoch : null;
+    const fence = new Fence({ target, statements, holder, from, address });
+    const guard = new Guard(target, statements);
+    if (takeOver === false) await guard.take();
+    try {
+      const store = new PostgresStore(options, target, { fence, guard }, await fence.barrier());
+      guard.keep();
+      return store;
+    } catch (error) {
+      guard.close();
+      throw error;
+    }
   }
 
   /** Reads a store, also beside the server that writes it: what is not acknowledged yet may be among it. */
@@ -128,6 +146,18 @@ export class PostgresStore implements Store {
     } catch (error) {
       await reader[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** Whether there is a store. Throws StoreUnavailable. */
+  static async exists(options: PostgresOptions): Promise<boolean> {
+    const target = targetOf(options);
+    const session = await Session.connect(target);
+    try {
+      const [row] = await session.query(statementsOf(target.place.schema).exists);
+      return row?.there === true;
+    } finally {
+      await session.end();
     }
   }
 
@@ -161,12 +191,7 @@ export class PostgresStore implements Store {
           throw new StoreUnavailable('the settings of PostgreSQL change: nothing was written', false);
       }
     } catch (error) {
-      if (error instanceof StoreFenced || error instanceof StoreConflict) throw error;
-      if ((error as { code?: string }).code === duplicateRow)
-        throw new StoreConflict('there are entries behind the end of the log', { cause: error });
-      const failure = this.#failed(error);
-      this.#isUnknown ||= failure.isOutcomeUnknown;
-      throw failure;
+      throw this.#appendFailed(error);
     }
     this.#held = { ...this.#held, size: size + count };
     this.#note(null);
@@ -226,11 +251,29 @@ export class PostgresStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    await this.#guard.release();
     await this.#recovering?.catch(() => {});
     await this.#reader[Symbol.asyncDispose]();
     const { session } = this.#held;
     if (session.isSpent) session.destroy();
     else await session.end();
+  }
+
+  #appendFailed(error: unknown): Error {
+    // Somebody else changed rows, and only a barrier counts them anew.
+    if ((error as { code?: string }).code === duplicateRow) {
+      this.#isUnknown = true;
+      return new StoreConflict('there are entries behind the end of the log', { cause: error });
+    }
+    if (error instanceof StoreConflict) {
+      this.#isUnknown = true;
+      return error;
+    }
+    if (error instanceof StoreFenced) return error;
+    const failure = this.#failed(error);
+    this.#isUnknown ||= failure.isOutcomeUnknown;
+    // Fenced while it was under way: nobody here will learn how it ended.
+    return this.#fenced ?? failure;
   }
 
   /** False where the fence let nothing through. */
@@ -331,6 +374,7 @@ export class PostgresStore implements Store {
 
   #stop(error: StoreFenced): StoreFenced {
     this.#fenced ??= error;
+    this.#guard.close();
     this.#held.session.destroy();
     this.#note(this.#fenced);
     return this.#fenced;
@@ -346,6 +390,7 @@ export class PostgresStore implements Store {
   async #watch(): Promise<void> {
     if (this.#isWatching || this.#fenced !== null) return;
     this.#isWatching = true;
+    this.#guard.keep();
     try {
       const { holder, epoch, settings } = await this.#reader.watch();
       if (holder !== this.#holder) {

@@ -100,7 +100,7 @@ function oneOf<const T extends string>(
 /** A name that is not this machine's is proven by a certificate, unless the URL says otherwise. */
 function sslOf(host: string, { sslmode, sslrootcert }: Given): ConnectionOptions | false {
   const isSocket = host.startsWith('/');
-  const isLocal = isSocket || host === 'localhost' || host === '::1' || /^127\./.test(host);
+  const isLocal = isSocket || host === 'localhost' || host === '::1' || host.startsWith('127.');
   const mode = oneOf('sslmode', sslmode ?? (isLocal ? 'disable' : undefined), sslModes);
   if (mode === 'disable') return false;
   if (isSocket) throw new PostgresUrlError('a Unix socket has no TLS: leave sslmode out');

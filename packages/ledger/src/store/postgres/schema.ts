@@ -15,6 +15,7 @@ export function unknownFormat(format: string): string {
 export interface PostgresStatements {
   create: string;
   drop: string;
+  exists: string;
   append: string;
   saveCheckpoint: string;
   saveSigned: string;
@@ -25,8 +26,10 @@ export interface PostgresStatements {
   lockFence: string;
   takeOver: string;
   confirm: string;
-  /** Says whether nobody else has the store open for writing. A hint: each node has its own answer. */
-  lock: string;
+  /** Of whoever has the store open for writing. */
+  tryLock: string;
+  waitLock: string;
+  unlock: string;
   size: string;
   leaves: string;
   entries: string;
@@ -46,6 +49,7 @@ export function statementsOf(schema: string): PostgresStatements {
   const s = `"${schema}"`;
   return {
     create: createStatements(s, schema),
+    exists: `SELECT to_regclass('${s}.fence') IS NOT NULL AS there`,
     drop: `DROP SCHEMA ${s} CASCADE`,
     ...writes(s),
     ...reads(s),
@@ -95,8 +99,11 @@ function writes(
   | 'lockFence'
   | 'takeOver'
   | 'confirm'
-  | 'lock'
+  | 'tryLock'
+  | 'waitLock'
+  | 'unlock'
 > {
+  const lock = `hashtext('tallystick'), hashtext('${s}')`;
   const held = `SELECT true AS held FROM ${s}.fence WHERE epoch = $1 AND holder = $2 FOR SHARE`;
   return {
     append: `
@@ -144,7 +151,9 @@ function writes(
       UPDATE ${s}.fence SET epoch = $1, holder = $2, beats = beats + 1,
              size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves)
       RETURNING size`,
-    lock: `SELECT pg_try_advisory_lock(hashtext('tallystick'), hashtext('${s}')) AS free`,
+    tryLock: `SELECT pg_try_advisory_lock(${lock}) AS free`,
+    waitLock: `SELECT pg_advisory_lock(${lock})`,
+    unlock: 'SELECT pg_advisory_unlock_all()',
     confirm: `
       SELECT current_setting('synchronous_standby_names') AS list, current_setting('synchronous_commit') AS commit,
              current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages,
