@@ -25,12 +25,8 @@ export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
 export { HeldLease, type LeaseTimes, LeaseWatch, leaseTimes } from './store/postgres/lease.ts';
-export {
-  type PostgresOptions,
-  PostgresStore,
-  type PostgresTrouble,
-  type PostgresWriterOptions,
-} from './store/postgres/postgres-store.ts';
+export type { PostgresOptions, PostgresTrouble, PostgresWriterOptions } from './store/postgres/options.ts';
+export { PostgresStore } from './store/postgres/postgres-store.ts';
 export { isPostgresUrl, PostgresUrlError, parsePostgresUrl } from './store/postgres/postgres-url.ts';
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export * from './store/store.ts';

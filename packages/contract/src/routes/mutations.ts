@@ -42,6 +42,7 @@ const mutationProblems: readonly ProblemCode[] = [
   'not_committed',
   'outcome_unknown',
   'publication_stalled',
+  'standby',
   'signer_unavailable',
   'signer_refused',
   'clock_differs',

@@ -6,7 +6,7 @@
  * no statement of an earlier epoch, wherever it still lingers, finds its fence again.
  */
 import { setTimeout as after } from 'node:timers/promises';
-import { StoreFenced, StoreUnavailable } from '../store.ts';
+import { StoreFenced, StoreLocked, StoreUnavailable } from '../store.ts';
 import { type Target, textOf, writeFailure } from './connection.ts';
 import { type DurabilitySettings, demandDurability } from './durability.ts';
 import { type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';

@@ -6,9 +6,8 @@
  * writer with its own how long ago it sent the last one that arrived.
  */
 import { Client } from 'pg';
-import { clientConfig, postgresLimits, readFailure, type Target } from './connection.ts';
-import type { PostgresOptions } from './postgres-store.ts';
-import { parsePostgresUrl } from './postgres-url.ts';
+import { clientConfig, readFailure, type Target } from './connection.ts';
+import { type PostgresOptions, targetOf } from './options.ts';
 import { type PostgresStatements, statementsOf } from './schema.ts';
 
 export interface LeaseTimes {
@@ -38,10 +37,9 @@ class Line {
   readonly #target: Target;
   #client: Client | null = null;
 
-  constructor({ url, password, limits }: PostgresOptions, { leaseMs }: LeaseTimes) {
+  constructor(options: PostgresOptions, { leaseMs }: LeaseTimes) {
     const timeoutMs = Math.floor(leaseMs / 2);
-    const given = { ...postgresLimits, ...limits, connectMs: timeoutMs, statementMs: timeoutMs };
-    this.#target = { place: parsePostgresUrl(url), password, limits: given };
+    this.#target = targetOf({ ...options, limits: { connectMs: timeoutMs, statementMs: timeoutMs } });
   }
 
   get statements(): PostgresStatements {

@@ -19,38 +19,19 @@ import {
   StoreUnavailable,
 } from '../store.ts';
 import { appendValues } from './append-values.ts';
-import { type PostgresLimits, postgresLimits, type Rows, type Target, writeFailure } from './connection.ts';
+import { type Rows, type Target, writeFailure } from './connection.ts';
 import { demandDurability, weaknessOf } from './durability.ts';
 import { Fence, fenced, type Held, settingsOf } from './fence.ts';
 import { Guard } from './guard.ts';
+import {
+  type PostgresOptions,
+  type PostgresTrouble,
+  type PostgresWriterOptions,
+  targetOf,
+} from './options.ts';
 import { PostgresReader } from './postgres-reader.ts';
-import { parsePostgresUrl } from './postgres-url.ts';
 import { type PostgresStatements, statementsOf } from './schema.ts';
 import { Session } from './session.ts';
-
-export interface PostgresOptions {
-  /** As `parsePostgresUrl` takes it. */
-  url: string;
-  /** Left out, it is taken from PGPASSWORD or ~/.pgpass. */
-  password?: string | undefined;
-  limits?: Partial<PostgresLimits>;
-}
-
-export type PostgresTrouble = StoreFenced | StoreUnavailable;
-
-export interface PostgresWriterOptions extends PostgresOptions {
-  /** Who writes, for people to read where it fenced others; another text for every store that is opened. */
-  holder: string;
-  /**
-   * Fences whoever has the store open, instead of refusing to open it; with an epoch, only who holds it under that one, and
-   * otherwise throws StoreLocked.
-   */
-  takeOver?: boolean | { epoch: number };
-  /** Takes the lease, so that servers which watch it (see `Lease`) know that this one lives, and where it is. */
-  address?: string;
-  /** Told when nothing can be written any more and, with null, when it can again. */
-  onTrouble?: (trouble: PostgresTrouble | null) => void;
-}
 
 /** SQLSTATE: there is a schema of this name. */
 const duplicateSchema = '42P06';
@@ -405,8 +386,4 @@ export class PostgresStore implements Store {
       this.#isWatching = false;
     }
   }
-}
-
-function targetOf({ url, password, limits }: PostgresOptions): Target {
-  return { place: parsePostgresUrl(url), password, limits: { ...postgresLimits, ...limits } };
 }

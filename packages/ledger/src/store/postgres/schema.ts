@@ -52,6 +52,7 @@ export function statementsOf(schema: string): PostgresStatements {
     exists: `SELECT to_regclass('${s}.fence') IS NOT NULL AS there`,
     drop: `DROP SCHEMA ${s} CASCADE`,
     ...writes(s),
+    ...fences(s),
     ...reads(s),
     ...leases(s),
   };
@@ -88,22 +89,7 @@ function createStatements(s: string, schema: string): string {
 /** Parameters: epoch and holder, as this process holds them, then what is written. */
 function writes(
   s: string,
-): Pick<
-  PostgresStatements,
-  | 'append'
-  | 'saveCheckpoint'
-  | 'saveSigned'
-  | 'shred'
-  | 'vacuum'
-  | 'fence'
-  | 'lockFence'
-  | 'takeOver'
-  | 'confirm'
-  | 'tryLock'
-  | 'waitLock'
-  | 'unlock'
-> {
-  const lock = `hashtext('tallystick'), hashtext('${s}')`;
+): Pick<PostgresStatements, 'append' | 'saveCheckpoint' | 'saveSigned' | 'shred' | 'vacuum'> {
   const held = `SELECT true AS held FROM ${s}.fence WHERE epoch = $1 AND holder = $2 FOR SHARE`;
   return {
     append: `
@@ -145,6 +131,18 @@ function writes(
       )
       SELECT held FROM held`,
     vacuum: `VACUUM ${s}.contents`,
+  };
+}
+
+/** Who may write, and under which settings. */
+function fences(
+  s: string,
+): Pick<
+  PostgresStatements,
+  'fence' | 'lockFence' | 'takeOver' | 'tryLock' | 'waitLock' | 'unlock' | 'confirm'
+> {
+  const lock = `hashtext('tallystick'), hashtext('${s}')`;
+  return {
     fence: `SELECT format, epoch, holder, size FROM ${s}.fence`,
     lockFence: `SELECT format, epoch, holder FROM ${s}.fence FOR UPDATE`,
     takeOver: `
