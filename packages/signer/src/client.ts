@@ -97,6 +97,13 @@ export class SignerClient {
     await this.#ask({ op: 'adopt', entryLength: entry.length }, [entry, document]);
   }
 
+  /** How its clock and the cosigners' differ too much to go on; null where they do not. */
+  async clockProblem(): Promise<string | null> {
+    const { header } = await this.#ask({ op: 'clock' });
+    const { problem } = asObject(header as JsonValue, 'clock');
+    return problem === null ? null : asString(problem, 'problem');
+  }
+
   /** Shows it a published checkpoint, with the signatures of the log and its cosigners, just made or not. */
   async witnessed(note: string, isFresh: boolean): Promise<void> {
     await this.#ask({ op: 'witnessed', isFresh }, [utf8(note)]);

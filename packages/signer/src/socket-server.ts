@@ -154,6 +154,8 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
     case 'adopt':
       await signer.adopt(request.entry, request.document);
       return encodeFrame({ id });
+    case 'clock':
+      return encodeFrame({ id, problem: signer.clockProblem() });
     case 'witnessed':
       await signer.witnessed(request.note, request.isFresh);
       return encodeFrame({ id });

@@ -54,6 +54,7 @@ const committing: readonly ProblemCode[] = [
   'not_committed',
   'outcome_unknown',
   'publication_stalled',
+  'clock_differs',
   'log_behind',
   'signer_behind',
   'integrity',

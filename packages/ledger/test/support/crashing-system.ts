@@ -171,6 +171,7 @@ export class CrashingSystem {
       signPromise: (statement) => ask('signPromise', statement, () => signer.signPromise(statement)),
       signCheckpoint: (checkpoint, proof) =>
         ask('signCheckpoint', checkpoint, () => signer.signCheckpoint(checkpoint, proof)),
+      clockProblem: async () => signer.clockProblem(),
       witnessed: (note, isFresh) => ask('witnessed', note, () => signer.witnessed(utf8(note), isFresh)),
     };
   }

@@ -51,6 +51,7 @@ export type SignerRequest =
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'abandon'; abandoned: Abandoned }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
+  | { op: 'clock' }
   | { op: 'witnessed'; note: Uint8Array; isFresh: boolean }
   | { op: 'trust'; envelopes: Uint8Array[] }
   | { op: 'promise'; statement: PromiseStatement }
@@ -108,6 +109,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
     }
     case 'adopt':
       return { op: 'adopt', ...parseAdopted(json, attachments) };
+    case 'clock':
+      return { op: 'clock' };
     case 'witnessed':
       return { op: 'witnessed', note: attachments, isFresh: json.isFresh === true };
     case 'trust':
