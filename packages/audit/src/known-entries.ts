@@ -8,7 +8,13 @@ import type { ErasureCheck } from './erasure-check.ts';
 import type { ModelSteps } from './model-steps.ts';
 import type { ReplayCheck } from './replay-check.ts';
 import type { FsckCounts } from './report.ts';
-import { type BlockFacts, hasCompanionFlag, isErasedFlag, isMapRootFlag } from './scan/facts.ts';
+import {
+  type BlockFacts,
+  hasCompanionFlag,
+  isErasedFlag,
+  isMapRootFlag,
+  isPerpetualFlag,
+} from './scan/facts.ts';
 
 export interface KnownEntriesParts {
   tree: LogTree;
@@ -89,6 +95,8 @@ export class KnownEntries {
       return this.#accept(facts, at, index, record, null);
     }
     const before = record.rev === 0 ? null : (replay.state.map.head(record.subject)?.index ?? null);
+    const isPerpetual = ((facts.flags[at] as number) & isPerpetualFlag) !== 0;
+    if (isPerpetual && !replay.perpetual.isSigned(record.ns, index, signers)) return false;
     const taken = replay.takeKnown({ record, signers }, leaf);
     if (taken === true) return this.#accept(facts, at, index, record, before);
     return taken !== false && taken.then((it) => it && this.#accept(facts, at, index, record, before));

@@ -25,6 +25,7 @@ import {
   Unavailable,
   Violation,
 } from '@tallystick/witness';
+import { PerpetualCheck } from './perpetual-check.ts';
 import { type FsckProblem, problemAt } from './report.ts';
 
 /** Rules about something that a table of its own holds. */
@@ -40,6 +41,8 @@ export class ReplayCheck {
   readonly state: ReplayState = new ReplayState();
   /** Every trust root of the log, in order. */
   readonly trusts: GoverningTrust[] = [];
+  /** What replayers leave to those who see documents. */
+  readonly perpetual: PerpetualCheck;
   readonly #checks: SignatureChecks;
   readonly #context: RuleContext;
   /** As `#context`, for entries whose signatures were checked before. */
@@ -73,6 +76,7 @@ export class ReplayCheck {
       suspects: new Set(),
     };
     this.#keys = options.keys;
+    this.perpetual = new PerpetualCheck(this.state, this.#checks, options.keys);
     this.#knownContext = { ...this.#context, checks: { add: (need) => this.#expectSigned(need) } };
   }
 

@@ -26,6 +26,7 @@ import { judgeLeaf } from './leaf-check.ts';
 import { ModelCheck } from './model-check.ts';
 import { ModelSteps } from './model-steps.ts';
 import { checkNarrowRow } from './narrow-row.ts';
+import { isPerpetualLicense } from './perpetual-check.ts';
 import type { ProjectionSums } from './projection-sums.ts';
 import { publicDocumentOf, type ReplayCheck } from './replay-check.ts';
 import { type FsckCounts, type FsckProblem, type OnProgress, type Problems, problemAt } from './report.ts';
@@ -242,6 +243,7 @@ export class Walk {
       problems.add(opened);
       return;
     }
+    if (isPerpetualLicense(opened.document, record.at)) problems.add(replay.perpetual.take(index, parsed));
     problems.add(await this.#model.take(index, record, opened.document, before));
     sums?.addRecord(content.id, record.rev, index, opened);
     if (before !== null) this.#steps?.add({ index, before, type: record.type, isToCheck: false });

@@ -6,6 +6,8 @@ export type LedgerProblem =
   | 'signer_refused'
   /** Changes wait too long for their checkpoint, so no more are taken. */
   | 'publication_stalled'
+  /** The signer's clock and its cosigners' differ too much to write anything that has a time in it. */
+  | 'clock_differs'
   /** This log is behind what the signer or a witness has seen: it was rolled back. */
   | 'log_behind'
   /** The signer does not know what it signed: its mark was put back. */

@@ -158,6 +158,7 @@ export class Ledger {
         `signer and cosigners have not confirmed this log since the start${because}`,
       );
     }
+    if (trouble instanceof LedgerError && trouble.problem === 'clock_differs') return trouble;
     const waiting = this.#oldestPending === null ? 0 : this.#parts.now() - this.#oldestPending.at;
     if (waiting > this.#parts.times.stallMs) {
       return new LedgerError(

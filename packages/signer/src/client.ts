@@ -17,25 +17,11 @@ import {
   parseBrake,
   utf8,
 } from '@tallystick/core';
+import { SignerRefused, SignerUnavailable } from './client-errors.ts';
+import { proveUser } from './peer/prove-user.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
 import { type Abandoned, type BatchToSign, batchRequest, unavailableReason } from './protocol/requests.ts';
 import type { SignedBatch } from './signer.ts';
-
-/** The signer cannot be reached, or went away before it answered: the outcome is unknown. */
-export class SignerUnavailable extends Error {
-  override readonly name = 'SignerUnavailable';
-}
-
-/** The signer answered no. */
-export class SignerRefused extends Error {
-  override readonly name = 'SignerRefused';
-  readonly reason: string;
-
-  constructor(reason: string, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
 
 export interface SignerHello {
   origin: string;
@@ -109,6 +95,13 @@ export class SignerClient {
   /** Hands over a record of the namespace or its brake, so that it governs what is signed from now on. */
   async adopt(entry: Uint8Array, document: Uint8Array): Promise<void> {
     await this.#ask({ op: 'adopt', entryLength: entry.length }, [entry, document]);
+  }
+
+  /** How its clock and the cosigners' differ too much to go on; null where they do not. */
+  async clockProblem(): Promise<string | null> {
+    const { header } = await this.#ask({ op: 'clock' });
+    const { problem } = asObject(header as JsonValue, 'clock');
+    return problem === null ? null : asString(problem, 'problem');
   }
 
   /** Shows it a published checkpoint, with the signatures of the log and its cosigners, just made or not. */
@@ -194,33 +187,46 @@ export class SignerClient {
     return this.#socket;
   }
 
-  /** `forget` is called when the connection is lost, before anybody hears of it. */
+  /** Resolves when the signer serves this user. `forget` is called when the connection is lost, before anybody hears of it. */
   #connect(forget: () => void): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#path);
-      const reader = new FrameReader();
+      const timer = setTimeout(() => socket.destroy(new Error('the signer does not answer')), answerMsMax);
       const lost = (error?: Error): void => {
+        clearTimeout(timer);
         forget();
-        const unavailable = new SignerUnavailable('the signer is not reachable', { cause: error });
+        const isSaid = error instanceof SignerUnavailable;
+        const unavailable = isSaid
+          ? error
+          : new SignerUnavailable('the signer is not reachable', { cause: error });
         reject(unavailable);
         const waiting = [...this.#waiting.values()];
         this.#waiting.clear();
         for (const each of waiting) each.reject(unavailable);
       };
-      socket.once('connect', () => resolve(socket));
       let cause: Error | undefined;
       socket.on('error', (error) => {
         cause = error;
       });
       // The last event of every connection, and so heard once, whatever ended it.
       socket.once('close', () => lost(cause));
-      socket.on('data', (chunk: Buffer) => {
-        try {
-          for (const frame of reader.push(chunk)) this.#settle(frame);
-        } catch (error) {
-          socket.destroy(error instanceof Error ? error : new Error(String(error)));
-        }
-      });
+      const served = (): void => {
+        clearTimeout(timer);
+        this.#listen(socket);
+        resolve(socket);
+      };
+      proveUser(socket, this.#path).then(served, (error: unknown) => socket.destroy(asError(error)));
+    });
+  }
+
+  #listen(socket: Socket): void {
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const frame of reader.push(chunk)) this.#settle(frame);
+      } catch (error) {
+        socket.destroy(asError(error));
+      }
     });
   }
 
@@ -236,6 +242,10 @@ export class SignerClient {
     const socket = await this.#socket?.catch(() => null);
     socket?.destroy();
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** A signer without its log key is as good as none, and comes back as one does. */

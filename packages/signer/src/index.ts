@@ -1,7 +1,8 @@
 export { awsCredentialFiles } from './cell/aws-files.ts';
 export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';
-export { SignerClient, type SignerHello, SignerRefused, SignerUnavailable } from './client.ts';
+export { SignerClient, type SignerHello } from './client.ts';
+export { SignerRefused, SignerUnavailable } from './client-errors.ts';
 export { createMark, type LoggedDocument } from './create-mark.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export { Journal, type JournalPosition } from './journal/journal.ts';

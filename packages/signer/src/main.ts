@@ -3,8 +3,8 @@
  *
  * Config: {"socket","keystore","passphraseFile","mark","journal","origin","trustRoot"},
  * {"token":{"description","pinFile"}} where the log key is in a PKCS#11 token, {"cloud":{"description","credentialFiles"}}
- * where it is in a service (for Vault the one file is its token's), and "socketFor":"group" where the server runs as
- * another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens;
+ * where it is in a service (for Vault the one file is its token's), and "socketFor":"group" with "socketUsers":["name"]
+ * where the server runs as another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens;
  * alarms are JSON lines on stderr. SIGHUP opens the keystore anew.
  */
 import { readFileSync } from 'node:fs';
@@ -24,6 +24,7 @@ import { Pkcs11Keystore } from './keystore/pkcs11-keystore.ts';
 import { openWithDestroyed } from './keystore/sealed-file.ts';
 import { readTokenDescription } from './keystore/token-description.ts';
 import { Mark } from './mark.ts';
+import { servedUsers } from './peer/served-users.ts';
 import { Signer } from './signer.ts';
 import { listen, type ReportAlarm } from './socket-server.ts';
 import { WitnessWatch } from './witness-watch.ts';
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     throw new Error(`${file} names no journal: add "journal", the path of a file beside the mark`);
   demandCell({ withToken: config.token !== undefined });
   demandOwnFiles(file, config);
+  const peers = { audience: config.socketFor ?? 'owner', users: servedUsers(config) };
   using mark = Mark.open(config.mark, config.origin);
   await using journal = Journal.open(config.journal, mark, () => Date.now());
   await using token = await openToken(config.token);
@@ -54,7 +56,7 @@ async function main(): Promise<void> {
     printAlarm('signer_refused', refusal);
   };
   if (journal.lost !== null) alarmLine(lostJournal(config.journal, journal.lost));
-  const server = await listen(signer, config.socket, alarmLine, config.socketFor);
+  const server = await listen(signer, config.socket, alarmLine, peers);
   closeCell(config);
   process.stdout.write(`${JSON.stringify({ listening: config.socket })}\n`);
   await stopRequested();

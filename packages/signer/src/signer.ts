@@ -184,6 +184,11 @@ export class Signer {
     return this.#journal.abandon(abandoned);
   }
 
+  /** As `WitnessWatch.clockProblem`. */
+  clockProblem(): string | null {
+    return this.#witnesses.clockProblem();
+  }
+
   /** A published checkpoint, as WitnessWatch.take. */
   witnessed(note: Uint8Array, isFresh: boolean): Promise<void> {
     return this.#witnesses.take(note, isFresh);
@@ -219,7 +224,8 @@ export class Signer {
    */
   signRecords(records: readonly RecordToSign[], index: number): Envelope[] {
     const plans = records.map((item, nth) => {
-      const { ns, type } = item.record;
+      const { ns, type, at } = item.record;
+      this.#witnesses.demandPast(at);
       const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
       const required = this.#governance.required(item, index + nth);
       const rights = rightsFor(this.#issuingKeys, { ns, type, signing, required });
@@ -334,6 +340,7 @@ export class Signer {
     this.#demandSameHistory(mark, checkpoint, proof);
     if (checkpoint.size > mark.size) {
       this.#witnesses.demandConfirmed(mark);
+      this.#witnesses.demandClock();
       this.#mark.advance(checkpoint, this.#journal.position);
     }
     this.#witnesses.signing(checkpoint);

@@ -1,11 +1,16 @@
-/** The signer's door: a local socket that only its owner, or also its group, can open; one frame per request. */
+/**
+ * The signer's door: a local socket that only its owner, or also its group, can open, and that serves the users it is told
+ * of; one frame per request.
+ */
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { base64, IntegrityError } from '@tallystick/core';
-import type { SocketAudience } from './cell/files.ts';
+import { ownUser, type SocketAudience } from './cell/files.ts';
 import { SocketGuard } from './cell/socket-guard.ts';
 import { JournalError } from './journal/journal-error.ts';
 import { KeystoreError } from './keystore/keystore-error.ts';
+import { Admission } from './peer/admission.ts';
+import { ProofFolder } from './peer/proof-folder.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
 import { parseRequest, SignerRefusal, unavailableReason } from './protocol/requests.ts';
 import type { Signer } from './signer.ts';
@@ -17,18 +22,28 @@ const connectionsMax = 16;
 /** Requests of one connection that are carried out at the same time, give or take those of one read. */
 const unansweredMax = 64;
 
+/** Who may connect. */
+export interface Peers {
+  audience: SocketAudience;
+  /** Ids of users. */
+  users: ReadonlySet<number>;
+}
+
+/** Left to itself, it serves its own user alone. */
 export async function listen(
   signer: Signer,
   socketPath: string,
   alarm: ReportAlarm,
-  audience: SocketAudience = 'owner',
+  { audience, users }: Peers = { audience: 'owner', users: new Set([ownUser()]) },
 ): Promise<Server> {
   await removeStaleSocket(socketPath);
+  const proofs = ProofFolder.open(socketPath, audience, users);
+  const admission = new Admission(proofs, (problem) => alarm({ ...problem, op: 'connect' }));
   let guard: SocketGuard | undefined;
   const server = createServer((socket) => {
     const change = guard?.change() ?? null;
     if (change === null) {
-      serve(signer, socket, alarm);
+      admission.admit(socket, () => serve(signer, socket, alarm));
       return;
     }
     alarm({ reason: 'socket_changed', message: change, op: 'connect' });
@@ -45,7 +60,7 @@ export async function listen(
       process.umask(umask);
     }
   });
-  guard = SocketGuard.watch(socketPath, audience);
+  guard = SocketGuard.watch(socketPath, audience, proofs.path);
   return server;
 }
 
@@ -75,7 +90,6 @@ function serve(signer: Signer, socket: Socket, alarm: ReportAlarm): void {
     alarm({ reason: 'malformed', message: String(error), op: 'frame' });
     socket.destroy();
   };
-  socket.on('error', () => socket.destroy());
   socket.on('drain', paceReading);
   socket.on('data', (chunk: Buffer) => {
     try {
@@ -140,6 +154,8 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
     case 'adopt':
       await signer.adopt(request.entry, request.document);
       return encodeFrame({ id });
+    case 'clock':
+      return encodeFrame({ id, problem: signer.clockProblem() });
     case 'witnessed':
       await signer.witnessed(request.note, request.isFresh);
       return encodeFrame({ id });

@@ -9,6 +9,7 @@ import {
   type Checkpoint,
   cosignatureTimes,
   equalBytes,
+  formatInstant,
   parseSignedCheckpoint,
   quorumTimeOf,
   type SignedCheckpoint,
@@ -24,11 +25,21 @@ export interface Clock {
   monotonic(): number;
 }
 
+/** What a cosignature told of how far this clock is ahead of the cosigners', in milliseconds; negative where it is behind. */
+interface Comparison {
+  atLeast: number;
+  atMost: number;
+  /** What the day's time was ahead of the one that only runs: a step of this clock shows in it. */
+  wallAhead: number;
+}
+
 /** Something that an operator must see, and that no request is to blame for. */
 export type ReportClock = (message: string) => void;
 
 const alarmMs = 1000;
 const refuseMs = 5000;
+/** Further ahead than this, no replayer takes a record. */
+const recordAheadMs = 5 * 60_000;
 /** Cosignatures have whole seconds. */
 const secondMs = 1000;
 
@@ -49,7 +60,7 @@ export class WitnessWatch {
   #unconfirmedSince: number;
   #signed: { checkpoint: Checkpoint; at: number } | null = null;
   #isConfirmed: boolean;
-  #apartMs = 0;
+  #compared: Comparison | null = null;
   #contradiction: string | null = null;
 
   /**
@@ -70,10 +81,8 @@ export class WitnessWatch {
     this.#unconfirmedSince = clock.monotonic();
   }
 
-  /** Takes note of a checkpoint that is being signed. */
+  /** Takes note of a checkpoint that is being signed, anew or again: cosigners are asked behind each time. */
   signing(checkpoint: Checkpoint): void {
-    const known = this.#signed?.checkpoint;
-    if (known?.size === checkpoint.size && equalBytes(known.root, checkpoint.root)) return;
     this.#signed = { checkpoint, at: this.#clock.monotonic() };
   }
 
@@ -97,9 +106,26 @@ export class WitnessWatch {
     );
   }
 
-  /** Throws SignerRefusal while the clocks differ too much to sign anything that has a time in it. */
+  /** How the clocks differ too much to sign anything that the log goes on with; null where they do not. */
+  clockProblem(): string | null {
+    const apart = this.#apartMs;
+    return apart > refuseMs ? describeClock(apart) : null;
+  }
+
+  /** Throws SignerRefusal while there is such a problem. */
   demandClock(): void {
-    if (this.#apartMs > refuseMs) throw new SignerRefusal('clock', describeClock(this.#apartMs));
+    const problem = this.clockProblem();
+    if (problem !== null) throw new SignerRefusal('clock', problem);
+  }
+
+  /** Throws SignerRefusal for a record from the future, which would hold up the log until then. */
+  demandPast(at: string): void {
+    if (Date.parse(at) <= this.#clock.now() + recordAheadMs) return;
+    const now = formatInstant(this.#clock.now());
+    throw new SignerRefusal(
+      'clock',
+      `a record says ${at}, and it is ${now}: set the clock of the server right`,
+    );
   }
 
   /**
@@ -150,18 +176,33 @@ export class WitnessWatch {
 
   /** @param seconds when the cosigners signed, in the middle of what they say */
   #compareClocks(checkpoint: Checkpoint, seconds: number): void {
-    const behind = seconds * secondMs - this.#clock.now();
+    const before = this.#apartMs;
     const signed = this.#signed;
     const isOurs = signed !== null && equalBytes(signed.checkpoint.root, checkpoint.root);
-    const ahead = isOurs ? this.#wallTime(signed.at) - (seconds + 1) * secondMs : 0;
-    const apart = Math.max(behind, ahead, 0);
-    if (apart > alarmMs && this.#apartMs <= alarmMs) this.#report(describeClock(apart));
-    this.#apartMs = apart;
+    this.#compared = {
+      atLeast: isOurs ? this.#wallTime(signed.at) - (seconds + 1) * secondMs : Number.NEGATIVE_INFINITY,
+      atMost: this.#clock.now() - seconds * secondMs,
+      wallAhead: this.#wallAhead,
+    };
+    const apart = this.#apartMs;
+    if (apart > alarmMs && before <= alarmMs) this.#report(describeClock(apart));
+  }
+
+  /** By how much the clocks differ at least: as they were compared, and by what this one was set since. */
+  get #apartMs(): number {
+    if (this.#compared === null) return 0;
+    const { atLeast, atMost, wallAhead } = this.#compared;
+    const set = this.#wallAhead - wallAhead;
+    return Math.max(atLeast + set, -(atMost + set), 0);
+  }
+
+  get #wallAhead(): number {
+    return this.#clock.now() - this.#clock.monotonic();
   }
 
   /** What the clock would show now for a moment that is remembered. */
   #wallTime(monotonic: number): number {
-    return this.#clock.now() - (this.#clock.monotonic() - monotonic);
+    return this.#wallAhead + monotonic;
   }
 }
 
@@ -173,6 +214,6 @@ function median(values: readonly number[]): number {
 function describeClock(apartMs: number): string {
   return (
     `this signer's clock and the cosigners' differ by ${(apartMs / 1000).toFixed(1)} seconds: set the clock of this ` +
-    `host right, or find out whose is wrong. Above ${refuseMs / 1000} seconds no records are signed`
+    `host right, or find out whose is wrong. Above ${refuseMs / 1000} seconds no records are signed, and no checkpoint of a larger log`
   );
 }

@@ -246,7 +246,7 @@ describe('the socket', () => {
   it('for the group is open to it and to nobody else, in a folder that it may enter', async () => {
     const folder = join(files.directory, 'door');
     mkdirSync(folder, { mode: 0o750 });
-    files.configure({ socket: join(folder, 'signer.sock'), socketFor: 'group' });
+    files.configure({ socket: join(folder, 'signer.sock'), socketFor: 'group', socketUsers: ['daemon'] });
     await runUntilListening();
     expect(statSync(files.config.socket).mode & 0o777).toBe(0o660);
     await using client = new SignerClient(files.config.socket);

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { Mark } from '../src/mark.ts';
+import { proveUser } from '../src/peer/prove-user.ts';
 import { encodeFrame } from '../src/protocol/frames.ts';
 import { parseRequest } from '../src/protocol/requests.ts';
 import { listen } from '../src/socket-server.ts';
@@ -188,6 +189,7 @@ describe('a client', () => {
     const fake = createServer((socket) => {
       open.add(socket);
       socket.on('close', () => open.delete(socket)).on('error', () => {});
+      socket.write(encodeFrame({ served: true }));
       socket.on('data', () => {
         answered += 1;
         socket.write(
@@ -206,22 +208,32 @@ describe('a client', () => {
     expect(connections).toBe(1);
   });
 
-  it('gives up on a signer that accepts and never answers', async () => {
-    const path = join(scratchDirectory(), 'signer.sock');
-    const sockets: Socket[] = [];
-    const silent = createServer((socket) => sockets.push(socket)).listen(path);
-    await once(silent, 'listening');
-    const client = new SignerClient(path);
-    const outcome = client.hello().then(
-      () => 'answered',
-      () => 'failed',
-    );
-    // Generous for a local socket: a record takes the signer less than a millisecond.
-    const result = await Promise.race([outcome, after(15_000, 'still waiting', { ref: false })]);
-    for (const socket of sockets) socket.destroy();
-    silent.close();
-    expect(result).toBe('failed');
-  }, 20_000);
+  it.concurrent.each([
+    ['accepts and says nothing', Buffer.alloc(0)],
+    ['lets it in and never answers', encodeFrame({ served: true })],
+  ])(
+    'gives up on a signer that %s',
+    async (_what, words) => {
+      const path = join(scratchDirectory(), 'signer.sock');
+      const sockets: Socket[] = [];
+      const silent = createServer((socket) => {
+        sockets.push(socket);
+        socket.write(words);
+      }).listen(path);
+      await once(silent, 'listening');
+      const client = new SignerClient(path);
+      const outcome = client.hello().then(
+        () => 'answered',
+        () => 'failed',
+      );
+      // Generous for a local socket: a record takes the signer less than a millisecond.
+      const result = await Promise.race([outcome, after(15_000, 'still waiting', { ref: false })]);
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+      expect(result).toBe('failed');
+    },
+    20_000,
+  );
 });
 
 describe('a connection to the signer', () => {
@@ -232,8 +244,8 @@ describe('a connection to the signer', () => {
     const server = await listen(signer, path, () => {});
     server.on('connection', (socket) => served.push(socket));
     const deaf = connect(path);
+    await proveUser(deaf, path);
     deaf.pause();
-    await once(deaf, 'connect');
     const asked = Buffer.concat(Array.from({ length: 2000 }, (_, id) => encodeFrame({ id, op: 'hello' })));
     for (let count = 0; count < 10; count++) {
       deaf.write(asked);

@@ -7,6 +7,7 @@ import { base64, decodeUtf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerClient } from '../src/client.ts';
 import type { Mark } from '../src/mark.ts';
+import { proveUser } from '../src/peer/prove-user.ts';
 import { encodeFrame, type Frame, FrameReader, frameLengthMax } from '../src/protocol/frames.ts';
 import type { BatchToSign, RecordToSign } from '../src/protocol/requests.ts';
 import type { SignedBatch, Signer } from '../src/signer.ts';
@@ -20,6 +21,8 @@ let mark: Mark;
 let server: Server;
 let alarms: { reason: string; op: string }[];
 const sockets: Socket[] = [];
+/** What a signer says once it knows who asks. */
+const served = encodeFrame({ served: true });
 const plain = { record: record('plan.created'), content: null };
 const batchOf = (...records: RecordToSign[]): BatchToSign => ({ records, index: 5, publishBy: at });
 
@@ -54,7 +57,7 @@ async function rawSocket(): Promise<Socket> {
   const socket = connect(path);
   sockets.push(socket);
   socket.on('error', () => {});
-  await once(socket, 'connect');
+  await proveUser(socket, path);
   return socket;
 }
 
@@ -132,7 +135,10 @@ describe('a client', () => {
 
   it('fails its requests in flight when the signer dies, all of them', async () => {
     await kill();
-    const silent = createServer((socket) => sockets.push(socket)).listen(path);
+    const silent = createServer((socket) => {
+      sockets.push(socket);
+      socket.write(served);
+    }).listen(path);
     await once(silent, 'listening');
     await using client = new SignerClient(path);
     const asked = Array.from({ length: 10 }, () => client.signBatch(batchOf(plain)));
@@ -154,6 +160,7 @@ describe('a client', () => {
     await kill();
     const fake = createServer((socket) => {
       sockets.push(socket);
+      socket.write(served);
       socket.once('data', () => socket.end(bytes));
     }).listen(path);
     await once(fake, 'listening');
@@ -166,6 +173,7 @@ describe('a client', () => {
     await kill();
     const fake = createServer((socket) => {
       sockets.push(socket);
+      socket.write(served);
       const answer = {
         origin,
         mark: { origin, size: 7, root: base64(new Uint8Array(32)) },

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { codeFolders } from '../src/cell/code-folders.ts';
 import type { CellFiles } from '../src/cell/files.ts';
@@ -62,6 +62,8 @@ describe('the units for systemd', () => {
     mark: '/var/lib/tallystick-signer/mark.db',
     journal: '/var/lib/tallystick-signer/journal',
     trustRoot: '/etc/tallystick-signer/trust-root.json',
+    socketFor: 'group',
+    socketUsers: ['tallystick-server'],
   };
   const token = {
     description: '/etc/tallystick-signer/token.json',
@@ -96,6 +98,13 @@ describe('the units for systemd', () => {
   it('do not try a PIN again that was refused', () => {
     const listed = settings(`${dropIns}/token.conf`, 'RestartPreventExitStatus');
     expect(listed).toEqual([String(pinRefusedExitCode)]);
+  });
+
+  it('let the server show the signer which user it is', () => {
+    expect(settings(signerUnit, 'PrivateUsers')).toEqual([]);
+    expect(settings(signerUnit, 'RuntimeDirectoryPreserve')).toEqual(['yes']);
+    expect(settings('tallystick-server.service', 'User')).toEqual(files.socketUsers);
+    expect(settings('tallystick-server.service', 'ReadWritePaths')).toEqual([dirname(files.socket)]);
   });
 
   it('give the signer no network and leave no core dump', () => {

@@ -7,12 +7,26 @@ import { SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
 import type { Signer } from '../src/signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
-import { at, GrowingLog, keySpecs, knowKeys, licenseToSign, origin, signerOn } from './support/signing.ts';
+import {
+  at,
+  GrowingLog,
+  keySpecs,
+  knowKeys,
+  licenseToSign,
+  origin,
+  record,
+  signerOn,
+} from './support/signing.ts';
 import { TestTrust } from './support/trust.ts';
 
 const log = new GrowingLog(40);
 const other = new GrowingLog(40, 'other');
 const start = Date.parse(at);
+/** A key is stolen, and the brake is to say so. */
+const brakeBatch = () => ({
+  ...batch,
+  records: [{ record: record('brake.updated', { rev: 1, prev: new Uint8Array(32) }), content: null }],
+});
 const batch = { records: [licenseToSign()], index: 39, publishBy: at };
 
 let keys: SigningKey[];
@@ -22,6 +36,7 @@ let alarms: string[];
 /** Milliseconds; what is true, and what the signer's clock adds to it. */
 let time: number;
 let error: number;
+let slept: number;
 
 beforeEach(() => {
   keys = keySpecs().map((spec) => new SigningKey(spec));
@@ -30,6 +45,7 @@ beforeEach(() => {
   alarms = [];
   time = start;
   error = 0;
+  slept = 0;
 });
 
 function newMark(): Mark {
@@ -41,7 +57,7 @@ function newMark(): Mark {
 }
 
 function startOn(mark: Mark): Signer {
-  const clock = { now: () => time + error, monotonic: () => time - start };
+  const clock = { now: () => time + error, monotonic: () => time - start - slept };
   return signerOn(mark, keys, { clock, trust, report: (message) => alarms.push(message) });
 }
 
@@ -182,9 +198,67 @@ describe("a signer's clock", () => {
     const signer = startOn(newMark());
     await publishAndShow(signer, 10, 0);
     expect(alarms).toHaveLength(alarmed);
+    const growth = signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
     const asked = signer.signBatch(batch);
-    if (signs) await expect(asked).resolves.toBeDefined();
-    else await expect(asked).rejects.toEqual(refused('clock'));
+    if (signs) await Promise.all([asked, growth]);
+    else {
+      await expect(asked).rejects.toEqual(refused('clock'));
+      await expect(growth).rejects.toEqual(refused('clock'));
+      await expect(signer.signBatch(brakeBatch())).rejects.toEqual(refused('clock'));
+    }
+    expect(signer.clockProblem() === null).toBe(signs);
+  });
+
+  it.each([7000, -7000, 86_400_000])(
+    'that is set wrong by %i ms lets nothing be signed from that moment on, but what is signed already',
+    async (wrong) => {
+      const mark = newMark();
+      const signer = startOn(mark);
+      await publishAndShow(signer, 10, 0);
+      error = wrong;
+      const grow = () => signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
+      await expect(grow()).rejects.toEqual(refused('clock'));
+      await expect(signer.signBatch(batch)).rejects.toEqual(refused('clock'));
+      expect(mark.checkpoint.size).toBe(10);
+      await publishAndShow(signer, 10, 10);
+      await expect(grow()).rejects.toEqual(refused('clock'));
+      error = 0;
+      await expect(grow()).resolves.toHaveLength(1);
+    },
+  );
+
+  it('that is ahead is not taken for right because the same checkpoint is cosigned again and again', async () => {
+    error = 20_000;
+    const signer = startOn(newMark());
+    await publishAndShow(signer, 10, 0);
+    for (let count = 0; count < 5; count++) {
+      time += 10_000;
+      await publishAndShow(signer, 10, 10);
+      await expect(signer.signBatch(batch)).rejects.toEqual(refused('clock'));
+    }
+  });
+
+  it('that is right again after the host slept is known by what is cosigned next', async () => {
+    const signer = startOn(newMark());
+    await publishAndShow(signer, 10, 0);
+    // What only runs stood still meanwhile.
+    slept = 3_600_000;
+    time += slept;
+    const grow = () => signer.signCheckpoint(log.checkpoint(12), log.proof(10, 12));
+    await expect(grow()).rejects.toEqual(refused('clock'));
+    await publishAndShow(signer, 10, 10);
+    await expect(grow()).resolves.toHaveLength(1);
+  });
+
+  it('that is right signs no record from the future, which no replayer would take', async () => {
+    const signer = startOn(newMark());
+    await publishAndShow(signer, 10, 0);
+    const said = (ms: number) => ({
+      ...batch,
+      records: [licenseToSign({}, { at: new Date(start + ms).toISOString() })],
+    });
+    await expect(signer.signBatch(said(300_000))).resolves.toBeDefined();
+    await expect(signer.signBatch(said(300_001))).rejects.toEqual(refused('clock'));
   });
 
   it('is not taken for wrong because somebody was slow to show what was cosigned', async () => {

@@ -49,6 +49,10 @@ export interface TestSystemOptions {
   projections?: Projections;
   /** Milliseconds; the real clock where left out. */
   now?: () => number;
+  /** The cosigners' clock, where it is another one than everybody else's. */
+  cosignersNow?: () => number;
+  /** Milliseconds that only run, for the signer, where `now` may be set. */
+  monotonic?: () => number;
   ns?: string;
   /** What root, log and cosigners sign with: Ed25519 where left out, because that is fast. */
   algorithms?: SystemAlgorithms;
@@ -79,7 +83,7 @@ export interface TestWorld {
 export async function createWorld(options: TestSystemOptions = {}): Promise<TestWorld> {
   const now = options.now ?? (() => Date.now());
   const algorithms = options.algorithms ?? ['ed25519'];
-  const cosigners = new LocalCosigners(now, algorithms);
+  const cosigners = new LocalCosigners(options.cosignersNow ?? now, algorithms);
   const origin = 'tally.example/log';
   const ns = options.ns ?? 'acme';
   const content = {
@@ -120,7 +124,7 @@ export async function createWorld(options: TestSystemOptions = {}): Promise<Test
       { mark, journal },
       [parseTrustRoot(identity.trustRoot)],
       now,
-      { isShared: options.isShared ?? false },
+      { isShared: options.isShared ?? false, monotonic: options.monotonic },
     ),
     mark,
     journal,
@@ -136,11 +140,11 @@ export function startSigner(
   { mark, journal }: Pick<TestWorld, 'mark' | 'journal'>,
   versions: readonly TrustRoot[],
   now: () => number,
-  options: SignerOptions = {},
+  // Left alone, a test's clock never steps, it only runs unevenly.
+  { monotonic = now, ...options }: SignerOptions & { monotonic?: (() => number) | undefined } = {},
 ): Signer {
   const governance = new Governance(mark, versions);
-  // A test's clock never steps, it only runs unevenly.
-  const clock = { now, monotonic: now };
+  const clock = { now, monotonic };
   const witnesses = new WitnessWatch(
     () => governance.versions,
     mark,
@@ -166,6 +170,7 @@ export async function openLedger(
     signPromise: async (statement) => signer.signPromise(statement),
     signCheckpoint: async (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
     follow: (note, proof) => signer.follow(utf8(note), proof),
+    clockProblem: async () => signer.clockProblem(),
     witnessed: (note, isFresh) => signer.witnessed(utf8(note), isFresh),
   };
   const ledger = await Ledger.open({

@@ -1,6 +1,6 @@
 /** Collects the facts of a block, column by column. */
 import { hashLength, type LogRecord } from '@tallystick/core';
-import { type BlockFacts, hasCompanionFlag, isErasedFlag, isMapRootFlag } from './facts.ts';
+import { type BlockFacts, hasCompanionFlag, isErasedFlag, isMapRootFlag, isPerpetualFlag } from './facts.ts';
 import type { KeyedName } from './projected-rows.ts';
 import type { SumState } from './row-sum.ts';
 
@@ -51,6 +51,11 @@ export class BlockBuilder {
     facts.namespaces[at] = this.#place(record.ns);
     facts.types[at] = this.#place(record.type);
     facts.instants[at] = this.#place(record.at);
+  }
+
+  /** Says that an entry is of a perpetual license. */
+  perpetual(at: number): void {
+    this.#facts.flags[at] = (this.#facts.flags[at] ?? 0) | isPerpetualFlag;
   }
 
   /** Says that the key at this place of the list has signed an entry. */

@@ -23,6 +23,7 @@ import { checkTransition, isRecordType } from '@tallystick/license';
 import { countIn } from '../cause-check.ts';
 import { checkCommitments, checkSubject, isErased, openContent } from '../content-check.ts';
 import { checkNarrowRow } from '../narrow-row.ts';
+import { isPerpetualLicense } from '../perpetual-check.ts';
 import { emptyCounts } from '../report.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { BlockFacts, FullSetup } from './facts.ts';
@@ -136,6 +137,7 @@ export class BlockScan {
     if (content.document === null) return true;
     const opened = openContent(index, record, content);
     if ('message' in opened) return false;
+    if (isPerpetualLicense(opened.document, record.at)) block.builder.perpetual(at);
     if (record.rev === 0 && checkTransition(record.type, null, opened.document) !== null) return false;
     mixStateRows(this.#sum, 'add', opened);
     mixNameRows(this.#sum, 'add', opened, (name) => block.keyed.push(name));

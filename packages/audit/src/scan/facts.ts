@@ -57,6 +57,8 @@ export interface BlockFacts {
 export const isMapRootFlag = 1;
 export const isErasedFlag = 2;
 export const hasCompanionFlag = 4;
+/** A license of which the trust root may demand more signatures than of others. */
+export const isPerpetualFlag = 8;
 
 /** A step from one revision to the next, to be judged by the license model. */
 export interface Step {

@@ -104,26 +104,26 @@ export function append(
   return index;
 }
 
-/** The entry of a record, signed by this key. */
-function signedEntry(record: LogRecord, key: SigningKey): Uint8Array {
+/** The entry of a record, signed by these keys. */
+function signedEntry(record: LogRecord, keys: readonly SigningKey[]): Uint8Array {
   const payload = encodeRecord(record);
-  const sig = key.sign(preAuthEncoding(payloadTypes.record, payload));
+  const message = preAuthEncoding(payloadTypes.record, payload);
   return encodeEnvelope({
     payload,
     payloadType: payloadTypes.record,
-    signatures: [{ keyid: key.keyid, sig }],
+    signatures: keys.map((key) => ({ keyid: key.keyid, sig: key.sign(message) })),
   });
 }
 
 /**
- * A record that continues the newest one of a subject with the same document, signed by a key. `revise` changes the
+ * A record that continues the newest one of a subject with the same document, signed by one key or several. `revise` changes the
  * document's text.
  */
 export function continuation(
   database: DatabaseSync,
   id: string,
   type: string,
-  key: SigningKey,
+  key: SigningKey | readonly SigningKey[],
   revise: (document: string) => string = (document) => document,
 ): Appended {
   const last = recordRows(database).findLast((row) => row.id === id);
@@ -141,5 +141,6 @@ export function continuation(
     doc: documentCommitment(zeroSalt, document),
     at: new Date().toISOString(),
   };
-  return { entry: signedEntry(record, key), subject: record.subject, rev, contentOf: last.index, document };
+  const entry = signedEntry(record, [key].flat());
+  return { entry, subject: record.subject, rev, contentOf: last.index, document };
 }

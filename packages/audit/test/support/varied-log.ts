@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 import type { PublicKey, TrustRoot } from '@tallystick/core';
 import { type IndexLicenseKey, Projections, SqliteStore } from '@tallystick/ledger';
 import { onlineKeys } from '@tallystick/server';
-import type { SigningKey } from '@tallystick/signer';
-import { TestSystem } from '@tallystick/testkit';
+import type { SigningAlgorithm, SigningKey } from '@tallystick/signer';
+import { TestSystem, type TestSystemOptions } from '@tallystick/testkit';
 import { type FsckOptions, type FsckParts, type FsckReport, fsck } from '../../src/index.ts';
 
 /** As testkit's systems index license keys. */
@@ -20,8 +20,8 @@ export interface VariedLog {
   projectionsFile: string;
   trust: TrustRoot;
   keys: PublicKey[];
-  /** The keys of the signer, by usage. */
-  keyFor(usage: string): SigningKey;
+  /** The keys of the signer, by usage and algorithm: Ed25519 where it is left out. */
+  keyFor(usage: string, alg?: SigningAlgorithm): SigningKey;
   mark: { size: number; root: Uint8Array };
   ns: string;
   indexKey: IndexLicenseKey;
@@ -30,13 +30,14 @@ export interface VariedLog {
 /** What `work` did with a fresh system, as files that nobody has open. */
 export async function makeLog(
   work: (system: TestSystem, files: Pick<VariedLog, 'storeFile' | 'projectionsFile'>) => Promise<void>,
+  options: TestSystemOptions = {},
 ): Promise<VariedLog> {
   const folder = mkdtempSync(join(tmpdir(), 'tally-audit-'));
   const storeFile = join(folder, 'ledger.db');
   const projectionsFile = join(folder, 'projections.db');
   const store = SqliteStore.create(storeFile, { synchronous: 'off' });
   const projections = new Projections(projectionsFile);
-  const system = await TestSystem.start({ store, projections });
+  const system = await TestSystem.start({ ...options, store, projections });
   const { identity, trust } = system.world;
   await work(system, { storeFile, projectionsFile });
   await system.ledger.whenPublished(system.ledger.size, 60_000);
@@ -52,8 +53,10 @@ export async function makeLog(
     projectionsFile,
     trust,
     keys: online.map((key) => key.publicKey),
-    keyFor(usage) {
-      const key = online.find(({ usages }) => (usages as readonly string[]).includes(usage));
+    keyFor(usage, alg = 'ed25519') {
+      const key = online.find(
+        ({ usages, publicKey }) => (usages as readonly string[]).includes(usage) && publicKey.alg === alg,
+      );
       if (key === undefined) throw new Error(`no ${usage} key`);
       return key;
     },

@@ -55,6 +55,7 @@ const committing: readonly ProblemCode[] = [
   'outcome_unknown',
   'publication_stalled',
   'standby',
+  'clock_differs',
   'log_behind',
   'signer_behind',
   'integrity',

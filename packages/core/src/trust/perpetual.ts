@@ -1,5 +1,4 @@
 /** Licenses that nothing ends within a lifetime, of which a trust root may demand more. */
-import type { JsonObject, JsonValue } from '../encoding/json.ts';
 import { parseDuration, parseInstant } from '../encoding/time.ts';
 
 /** Twenty years of 365.25 days: what ends later holds as long as what never ends, for whoever forges it. */
@@ -10,7 +9,7 @@ const lifetimeMs = 7305 * 86_400_000;
  * term has no end or a later one, grace included, or it falls back to something that goes on after it. What does not
  * say so clearly is held to be perpetual, because more is demanded of that.
  */
-export function isPerpetual(document: JsonObject, at: string): boolean {
+export function isPerpetual(document: { term?: unknown; updates?: unknown }, at: string): boolean {
   const term = membersOf(document.term);
   const updates = membersOf(document.updates);
   if (typeof term?.until !== 'string' || typeof term.grace !== 'string') return true;
@@ -22,6 +21,6 @@ export function isPerpetual(document: JsonObject, at: string): boolean {
   }
 }
 
-function membersOf(value: JsonValue | undefined): JsonObject | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+function membersOf(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
 }

@@ -23,7 +23,7 @@ import {
   verifyLogSignatures,
   verifyQuorum,
 } from '@tallystick/core';
-import { asError } from '../errors.ts';
+import { asError, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Sequencer } from '../sequence/sequencer.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
@@ -35,6 +35,8 @@ export interface CheckpointSigner {
   markSize(): Promise<number>;
   /** The log's lines on a checkpoint, one of each of its keys. */
   signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]>;
+  /** How its clock and the cosigners' differ too much for the log to go on; null where they do not. */
+  clockProblem(): Promise<string | null>;
   /** Shows it what the cosigners signed, which it holds its mark and its clock against. */
   witnessed(note: string, isFresh: boolean): Promise<void>;
 }
@@ -186,16 +188,21 @@ export class Publisher {
 
   async #tick(): Promise<void> {
     const started = this.#parts.now();
+    const { signer } = this.#parts;
     try {
       const markSize = await this.#markSize();
+      // One that is away is missed by what it is asked next.
+      const isClockWrong = (await signer.clockProblem().catch(() => null)) !== null;
       // Looked at after the wait: what was committed during it is not under a map root yet.
       const isBehind = this.#parts.state.size > (this.#published?.size ?? 0);
-      const confirms = !this.#isConfirmed || this.#owesConfirmation;
+      // Under a wrong clock as well: fresh cosignatures of what there is show that it is right again.
+      const confirms = !this.#isConfirmed || this.#owesConfirmation || isClockWrong;
       if (confirms && markSize > 0) await this.#publish(this.#checkpoint(markSize));
       else if (isBehind) await this.#extend();
       else if (this.#isStale()) await this.#publish(this.#checkpoint(this.#parts.state.size));
       this.#isConfirmed = this.#published !== null;
       this.#owesConfirmation = false;
+      if (isClockWrong) await this.#demandClock();
       this.#setTrouble(null);
     } catch (error) {
       const isFirst = !this.#owesConfirmation;
@@ -207,7 +214,8 @@ export class Publisher {
       this.#setTrouble(asError(error));
     }
     const pause = this.#trouble === null ? this.#times.intervalMs : this.#times.retryMs;
-    this.#schedule(Math.max(0, pause - (this.#parts.now() - started)));
+    // A clock that was set meanwhile must not put off the next try.
+    this.#schedule(Math.min(pause, Math.max(0, pause - (this.#parts.now() - started))));
   }
 
   /** Publishes everything committed so far. */
@@ -219,6 +227,12 @@ export class Publisher {
     await this.#publish(checkpoint, settled);
   }
 
+  /** Rejects with LedgerError (`clock_differs`) where the signer would sign nothing new. */
+  async #demandClock(): Promise<void> {
+    const problem = await this.#parts.signer.clockProblem();
+    if (problem !== null) throw new LedgerError('clock_differs', problem);
+  }
+
   async #markSize(): Promise<number> {
     const { mark, signer } = this.#parts;
     mark.size ??= await signer.markSize();
@@ -226,8 +240,9 @@ export class Publisher {
   }
 
   #isStale(): boolean {
-    // By our own clock: a cosigner whose clock is behind must not make us ask without end.
-    return this.#published !== null && this.#parts.now() - this.#refreshedAt > this.#times.refreshMs;
+    // By our own clock: a cosigner whose clock is behind must not make us ask without end. It may have been set back.
+    const sinceMs = Math.abs(this.#parts.now() - this.#refreshedAt);
+    return this.#published !== null && sinceMs > this.#times.refreshMs;
   }
 
   /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
@@ -240,7 +255,10 @@ export class Publisher {
       if (last === undefined || !isMapRoot(last.entry)) {
         const index = state.size;
         const root = state.advanceMap();
-        const entry = encodeMapRoot({ index, root, trust: trust.current.hash, at: sequencer.stamp() });
+        const at = sequencer.stamp();
+        // Once the time is taken: one that is wrong must not be written into the log, where it would hold it up.
+        await this.#demandClock();
+        const entry = encodeMapRoot({ index, root, trust: trust.current.hash, at });
         await sequencer.appendQuietly([plainEntry(index, entry)]);
       }
       return this.#checkpoint(state.size);

@@ -6,7 +6,7 @@
  * return: before it nothing has happened, after it nothing can be lost. When a batch fails, it and every later
  * one are taken back, because they were decided on top of it.
  */
-import { entryLengthMax, equalBytes, formatInstant } from '@tallystick/core';
+import { entryLengthMax, equalBytes } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { asError, LedgerError } from '../errors.ts';
 import type { Governing } from '../governing.ts';
@@ -30,6 +30,7 @@ import {
   type Submission,
 } from './batch.ts';
 import { BatchBuilder, type DecisionContext, type Queued } from './batch-builder.ts';
+import { LogTime } from './log-time.ts';
 import { Overlay } from './overlay.ts';
 import { type Outcome, Requests } from './requests.ts';
 import type { ViewSources } from './view.ts';
@@ -83,7 +84,7 @@ export class Sequencer {
   readonly #signed = new Map<number, Promise<void>>();
   #nextBatch = 1;
   #nextIndex: number;
-  #lastAt: number;
+  readonly #time: LogTime;
   #committedBatch = 0;
   /** Batches from here on were decided on something that failed. */
   #failedFrom: number | null = null;
@@ -112,18 +113,18 @@ export class Sequencer {
       durableBatch: () => this.#committedBatch,
       overlay: this.#overlay,
       requests: this.#requests,
-      stamp: () => this.stamp(),
+      stamp: () => this.#time.stamp(),
       whenSigned: (batch) => this.#signed.get(batch),
       drain: () => this.#drain(),
     });
     this.#nextIndex = parts.state.size;
-    this.#lastAt = lastAt;
+    this.#time = new LogTime(lastAt, parts.now);
     this.#loop = this.#run();
   }
 
   /** The newest time that was written into the log, in milliseconds. */
   get lastAt(): number {
-    return this.#lastAt;
+    return this.#time.writtenAt;
   }
 
   /** True once it was told to stop. */
@@ -180,6 +181,7 @@ export class Sequencer {
     revision: PlacedRevision | null = null,
   ): Promise<void> {
     await this.#append(entries, revision === null ? [] : [revision.cause]);
+    this.#time.wroteAll();
     const { size } = this.#parts.state;
     this.#nextIndex = size;
     if (revision === null) {
@@ -188,7 +190,7 @@ export class Sequencer {
     }
     const { applied, stored } = revision;
     // The authority's clock may be ahead of ours: nothing that follows may be earlier.
-    this.#lastAt = Math.max(this.#lastAt, Date.parse(applied.at));
+    this.#time.wrote(applied.at);
     const { document, rev } = applied.current;
     const { index } = stored;
     const rows = revisionRows({ index, id: document.id, rev, document, names: new Map() });
@@ -205,8 +207,7 @@ export class Sequencer {
 
   /** The time to write into the log now: never before anything written earlier. */
   stamp(): string {
-    this.#lastAt = Math.max(this.#parts.now(), this.#lastAt);
-    return formatInstant(this.#lastAt);
+    return this.#time.stamp();
   }
 
   /** The newest durable state of a subject, waiting for what is in flight about it. */
@@ -234,6 +235,7 @@ export class Sequencer {
       const quiet = this.#quiet.shift();
       if (quiet !== undefined) {
         await this.#drain();
+        this.#time.forget();
         await quiet();
       } else if (this.#queue.length > 0 && this.#inFlight < batchesInFlightMax) {
         await this.#launch();
@@ -266,6 +268,7 @@ export class Sequencer {
   /** Builds a batch from the queue and sends it on its way. */
   async #launch(): Promise<void> {
     if (this.#failedFrom !== null) await this.#drain();
+    if (this.#inFlight === 0) this.#time.forget();
     const batch = await this.#builder.build(this.#nextBatch++, this.#nextIndex, this.#queue);
     this.#nextIndex = batch.base + batch.records.length;
     if (batch.records.length === 0) return;
@@ -319,6 +322,7 @@ export class Sequencer {
   #remember({ records }: Batch): void {
     for (const { index, applied } of records) {
       const { current, change } = applied;
+      this.#time.wrote(applied.at);
       this.#parts.governing.committed(current.document);
       if (change.type !== 'license.issued') this.#parts.reader.remember(index, { ...current, index });
     }

@@ -172,6 +172,7 @@ export class CrashingSystem {
       signCheckpoint: (checkpoint, proof) =>
         ask('signCheckpoint', checkpoint, () => signer.signCheckpoint(checkpoint, proof)),
       follow: (note, proof) => ask('follow', note, () => signer.follow(utf8(note), proof)),
+      clockProblem: async () => signer.clockProblem(),
       witnessed: (note, isFresh) => ask('witnessed', note, () => signer.witnessed(utf8(note), isFresh)),
     };
   }

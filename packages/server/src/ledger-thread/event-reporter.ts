@@ -12,6 +12,7 @@ export class EventReporter {
   readonly #quorum: Quorum;
   readonly #post: (event: EventMessage) => void;
   #isInTrouble = false;
+  #isClockWrong = false;
   /** Whether anybody follows events: nobody pays for telling what nobody hears. */
   isListening = false;
   /** False from the first sign that the signer is away until it signs again. */
@@ -80,8 +81,10 @@ export class EventReporter {
     const at = formatInstant(Date.now());
     if (error === null) this.#send('quorum.restored', { at, members });
     else if (!this.#isInTrouble) this.#send('quorum.lost', { at, members });
-    if (error instanceof LedgerError && error.problem === 'log_behind')
-      this.alarm('log_behind', error.message);
+    const problem = error instanceof LedgerError ? error.problem : null;
+    if (problem === 'log_behind') this.alarm('log_behind', error?.message ?? '');
+    if (problem === 'clock_differs' && !this.#isClockWrong) this.alarm('clock_differs', error?.message ?? '');
+    this.#isClockWrong = problem === 'clock_differs';
     this.#isInTrouble = error !== null;
   }
 

@@ -17,11 +17,16 @@ export interface CellFiles {
   token?: { description: string; pinFile: string };
   /** Where it is in a service: its description, and what credentials are read from, anew as they change. */
   cloud?: { description: string; credentialFiles: string[] };
-  /** Who may connect: the signer's own user, or also the group that it runs as. */
+  /** Whom the socket's mode lets through: the signer's own user, or also the group that it runs as. */
   socketFor?: SocketAudience;
+  /** Who of that group is served beside the signer's own user: names in /etc/passwd, or ids. */
+  socketUsers?: (string | number)[];
 }
 
 export type SocketAudience = 'owner' | 'group';
+
+/** Where names of users are looked up. Node has no other way to do that. */
+export const usersFile = '/etc/passwd';
 
 /** A file or folder as it was found, its link not followed. */
 export interface FileFacts {
@@ -29,6 +34,17 @@ export interface FileFacts {
   /** Permission bits. */
   mode: number;
   uid: number;
+}
+
+/** With what tells it from another of the same name. */
+export interface FoundFile extends FileFacts {
+  inode: bigint;
+  device: bigint;
+}
+
+/** The id that files of this process have; 0, as all files, where the system has no users. */
+export function ownUser(): number {
+  return process.geteuid?.() ?? 0;
 }
 
 export interface FileDemand {
@@ -59,10 +75,11 @@ export function guardedFiles(configFile: string, files: CellFiles): string[] {
 }
 
 /** Files that may lie anywhere. */
-export function scatteredFiles({ trustRoot, token, cloud }: CellFiles): string[] {
+export function scatteredFiles({ trustRoot, token, cloud, socketUsers = [] }: CellFiles): string[] {
   const ofToken = token === undefined ? [] : [token.description, token.pinFile];
   const ofCloud = cloud === undefined ? [] : [cloud.description, ...cloud.credentialFiles];
-  return [trustRoot, ...ofToken, ...ofCloud].map((path) => resolve(path));
+  const ofUsers = socketUsers.some((user) => typeof user === 'string') ? [usersFile] : [];
+  return [trustRoot, ...ofToken, ...ofCloud, ...ofUsers].map((path) => resolve(path));
 }
 
 /** What is asked of each file of the signer, and of the folders that most of them lie in. */
@@ -122,10 +139,16 @@ export function fileProblem(
 }
 
 /** null where there is nothing at that path. */
-export function observeFile(path: string): (FileFacts & { inode: bigint }) | null {
+export function observeFile(path: string): FoundFile | null {
   const stats = lstatSync(path, { throwIfNoEntry: false, bigint: true });
   if (stats === undefined) return null;
-  return { kind: kindOf(stats), mode: Number(stats.mode & 0o777n), uid: Number(stats.uid), inode: stats.ino };
+  return {
+    kind: kindOf(stats),
+    mode: Number(stats.mode & 0o7777n),
+    uid: Number(stats.uid),
+    inode: stats.ino,
+    device: stats.dev,
+  };
 }
 
 function kindOf(

@@ -1,14 +1,14 @@
 /**
- * Who can connect to the signer. Node does not tell which user is at the other end of a socket, so the kernel's checks
- * on the way to it are what counts: this watches that they are still the ones under which the socket was bound.
+ * Who can connect to the signer, and where they show who they are: this watches that the way to both is still the one
+ * under which the socket was bound.
  */
 import { dirname, resolve } from 'node:path';
 import { CellError } from './cell-error.ts';
-import { type FileFacts, observeFile, type SocketAudience } from './files.ts';
+import { type FoundFile, observeFile, type SocketAudience } from './files.ts';
 
 interface Way {
   path: string;
-  facts: (FileFacts & { inode: bigint }) | null;
+  facts: FoundFile | null;
 }
 
 export class SocketGuard {
@@ -18,10 +18,13 @@ export class SocketGuard {
     this.#way = way;
   }
 
-  /** Remembers a socket that was just bound; throws CellError where it is open to others than it was meant for. */
-  static watch(socketPath: string, audience: SocketAudience): SocketGuard {
+  /**
+   * Remembers a socket that was just bound, and the folder in which peers prove themselves; throws CellError where the
+   * socket is open to others than it was meant for.
+   */
+  static watch(socketPath: string, audience: SocketAudience, proofFolder: string): SocketGuard {
     const path = resolve(socketPath);
-    const way = [path, dirname(path)].map((each) => ({ path: each, facts: observeFile(each) }));
+    const way = [path, dirname(path), proofFolder].map((each) => ({ path: each, facts: observeFile(each) }));
     const allowed = audience === 'group' ? 0o660 : 0o600;
     const mode = way[0]?.facts?.mode;
     if (mode === undefined || (mode & ~allowed) !== 0) {

@@ -22,8 +22,18 @@ export function encodeFrame(header: unknown, attachments: readonly Uint8Array[] 
 
 /** Cuts a byte stream into frames. Throws on a frame that cannot be one: the stream is lost then. */
 export class FrameReader {
+  readonly #lengthMax: number;
   #chunks: Buffer[] = [];
   #length = 0;
+
+  constructor(lengthMax: number = frameLengthMax) {
+    this.#lengthMax = lengthMax;
+  }
+
+  /** Whether nothing is left of a frame that is still to come. */
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
 
   /** Takes bytes in, returns the frames that they complete. */
   push(chunk: Buffer): Frame[] {
@@ -38,7 +48,7 @@ export class FrameReader {
     if (this.#length < 8) return null;
     const buffered = this.#joined();
     const length = buffered.readUInt32BE(0);
-    if (length < 4 || length > frameLengthMax) throw new RangeError('frame length out of range');
+    if (length < 4 || length > this.#lengthMax) throw new RangeError('frame length out of range');
     if (buffered.length < 4 + length) return null;
     const headerLength = buffered.readUInt32BE(4);
     if (headerLength > length - 4) throw new RangeError('frame header longer than its frame');

@@ -51,6 +51,7 @@ export type SignerRequest =
   | { op: 'batch'; batch: BatchToSign }
   | { op: 'abandon'; abandoned: Abandoned }
   | { op: 'adopt'; entry: Uint8Array; document: Uint8Array }
+  | { op: 'clock' }
   | { op: 'witnessed'; note: Uint8Array; isFresh: boolean }
   | { op: 'follow'; note: Uint8Array; proof: Uint8Array[] }
   | { op: 'trust'; envelopes: Uint8Array[] }
@@ -110,6 +111,8 @@ export function parseRequest(header: unknown, attachments: Uint8Array): SignerRe
     }
     case 'adopt':
       return { op: 'adopt', ...parseAdopted(json, attachments) };
+    case 'clock':
+      return { op: 'clock' };
     case 'witnessed':
       return { op: 'witnessed', note: attachments, isFresh: json.isFresh === true };
     case 'follow':
