@@ -5,7 +5,7 @@ export {
   type ReplayerConfig,
   type WitnessConfig,
 } from './config.ts';
-export type { Clock, Cosigner, LogStatus } from './cosigner.ts';
+export type { Clock, Cosigner, ForkEvidence, LogCounts, LogStatus } from './cosigner.ts';
 export { ConfigError, Refusal, SizeConflict } from './errors.ts';
 export { type CosignerServer, type ServerOptions, startServer } from './http/server.ts';
 export {
@@ -35,4 +35,10 @@ export {
   startCosigner,
 } from './start-cosigner.ts';
 export { type CosignerKind, type InitStateOptions, initState } from './state/state-file.ts';
-export { createWitness, type WitnessLog, type WitnessOptions } from './witness/witness.ts';
+export {
+  createWitness,
+  type FollowedLogs,
+  Witness,
+  type WitnessLog,
+  type WitnessOptions,
+} from './witness/witness.ts';

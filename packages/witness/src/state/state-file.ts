@@ -59,10 +59,7 @@ export function initState(options: InitStateOptions): string[] {
       .prepare('INSERT INTO cosigner VALUES (1, ?, ?) ON CONFLICT DO NOTHING')
       .run(options.kind, options.name);
     checkOwner(database, options);
-    const add = database.prepare(
-      'INSERT INTO logs (origin, size, root) VALUES (?, 0, ?) ON CONFLICT DO NOTHING',
-    );
-    const added = options.origins.filter((origin) => add.run(origin, emptyRoot).changes === 1);
+    const added = beginLogs(database, options.origins);
     database.exec('COMMIT');
     return added;
   } finally {
@@ -106,6 +103,18 @@ export class StateFile implements Disposable {
     return Number(row.id);
   }
 
+  /** Begins logs at size 0, all or none; one that is there already stays as it is. */
+  begin(origins: readonly string[]): void {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      beginLogs(this.database, origins);
+      this.database.exec('COMMIT');
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
   head(log: number): CosignedHead {
     const row = this.database.prepare('SELECT size, root, note FROM logs WHERE id = ?').get(log);
     if (row === undefined) throw new Error(`no log ${log} in the state`);
@@ -143,6 +152,14 @@ export class StateFile implements Disposable {
 }
 
 function nothing(): void {}
+
+/** Inside a transaction. Returns the origins that were not there. */
+function beginLogs(database: DatabaseSync, origins: readonly string[]): string[] {
+  const add = database.prepare(
+    'INSERT INTO logs (origin, size, root) VALUES (?, 0, ?) ON CONFLICT DO NOTHING',
+  );
+  return origins.filter((origin) => add.run(origin, emptyRoot).changes === 1);
+}
 
 function openExclusively(stateFile: string): DatabaseSync {
   let database: DatabaseSync | undefined;
