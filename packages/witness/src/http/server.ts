@@ -14,7 +14,7 @@ import { ConfigError, messageOf, Refusal } from '../errors.ts';
 import { PerSecond } from '../per-second.ts';
 import { bodyLengthMax } from './add-checkpoint-request.ts';
 import { type Answer, answerRefusal, plain } from './answers.ts';
-import { renderPage } from './page.ts';
+import { healthBody, renderPage } from './page.ts';
 
 export interface ServerOptions {
   cosigner: Cosigner;
@@ -44,7 +44,7 @@ export interface CosignerServer extends AsyncDisposable {
   /** Answers to strangers since the start, by HTTP status. */
   readonly strangers: ReadonlyMap<number, number>;
   /** Goes on with another certificate; throws ConfigError where it cannot be used. Only where it began with one. */
-  renewTls(files: TlsFiles): void;
+  readonly renewTls: (files: TlsFiles) => void;
 }
 
 /** How long a connection stays whose request was answered before it was read to its end. */
@@ -250,10 +250,7 @@ class RequestHandler {
   }
 
   #health(): Answer {
-    const { cosigner } = this.#options;
-    const { kind, keys } = cosigner;
-    const body = `${JSON.stringify({ status: 'ok', kind, name: keys[0].name, logs: cosigner.status() })}\n`;
-    return { status: 200, contentType: 'application/json', body };
+    return { status: 200, contentType: 'application/json', body: healthBody(this.#options.cosigner) };
   }
 }
 

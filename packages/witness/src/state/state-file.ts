@@ -9,7 +9,7 @@ import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { emptyRoot } from '@tallystick/core';
-import { ConfigError, messageOf } from '../errors.ts';
+import { ConfigError, messageOf, StateHeld } from '../errors.ts';
 
 export type CosignerKind = 'witness' | 'replayer';
 
@@ -82,7 +82,8 @@ export class StateFile implements Disposable {
   static open(stateFile: string, owner: { kind: CosignerKind; name: string }): StateFile {
     if (!existsSync(stateFile)) {
       throw new ConfigError(
-        `the state file ${stateFile} is missing: restore it, or run init if this cosigner never ran before`,
+        `the state file ${stateFile} is missing: restore the newest one, or, where there is none, give up this key and ` +
+          'make a cosigner of another name; a cosigner that never ran before is made with init',
       );
     }
     const database = openExclusively(stateFile);
@@ -99,7 +100,10 @@ export class StateFile implements Disposable {
   logId(origin: string): number {
     const row = this.database.prepare('SELECT id FROM logs WHERE origin = ?').get(origin);
     if (row === undefined)
-      throw new ConfigError(`the log ${origin} is not in the state: run init to begin it`);
+      throw new ConfigError(
+        `the log ${origin} is not in the state: begin it with init (tally witness add-log) where this cosigner never ` +
+          'cosigned it; where it did, the state is an older one: restore the newest',
+      );
     return Number(row.id);
   }
 
@@ -172,8 +176,8 @@ function openExclusively(stateFile: string): DatabaseSync {
   } catch (error) {
     database?.close();
     const held = messageOf(error).includes('locked');
-    const why = held ? 'another process holds it' : messageOf(error);
-    throw new ConfigError(`cannot open the state file ${stateFile}: ${why}`, { cause: error });
+    if (held) throw new StateHeld(`cannot open the state file ${stateFile}: another process holds it`);
+    throw new ConfigError(`cannot open the state file ${stateFile}: ${messageOf(error)}`, { cause: error });
   }
 }
 
