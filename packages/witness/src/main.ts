@@ -85,7 +85,7 @@ function print(line: object): void {
 }
 
 function report(line: Record<string, unknown>): void {
-  process.stderr.write(`${JSON.stringify(line)}\n`);
+  process.stderr.write(`${JSON.stringify({ ...line, at: new Date().toISOString() })}\n`);
 }
 
 /** An error that we foresaw is one line; any other one keeps its stack for whoever has to mend it. */

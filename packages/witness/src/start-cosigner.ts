@@ -76,6 +76,7 @@ export async function startCosigner(config: CosignerConfig, options: StartOption
       cosigner,
       ...config.listen,
       ...config.limits,
+      prefix: config.url === null ? '' : new URL(config.url).pathname.replace(/\/$/, ''),
       tls: readTls(config),
       now: options.now,
       reportFault: (error) => options.report({ event: 'fault', message: messageOf(error) }),

@@ -18,6 +18,7 @@ import { registerSigner } from './signer.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
+import { registerWitness } from './witness/index.ts';
 
 /** Adds commands to the program. What they do happens when they are called. */
 export type Registration = (program: Command, context: Context) => void;
@@ -40,4 +41,5 @@ export const registrations: readonly Registration[] = [
   registerRebuild,
   registerSigner,
   registerRoot,
+  registerWitness,
 ];

@@ -28,6 +28,8 @@ export interface ServerOptions {
   strangersPerSecond?: number;
   /** Requests from one address that are being read at the same time; default 32. */
   readsPerAddressMax?: number;
+  /** A path that stands before those of tlog-witness, such as `/w1`; they are served without it as well. */
+  prefix?: string;
   /** Serves https with these; http where left out. */
   tls?: TlsFiles | undefined;
 }
@@ -175,7 +177,7 @@ class RequestHandler {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    const path = request.url?.split('?', 1)[0] ?? '';
+    const path = this.#pathOf(request);
     if (path === '/add-checkpoint') {
       return request.method === 'POST'
         ? this.#addCheckpoint(request)
@@ -187,6 +189,12 @@ class RequestHandler {
     if (!isRead) return plain(405, 'use GET\n', { allow: 'GET, HEAD' });
     if (originHash !== undefined) return this.#newest(originHash);
     return path === '/' ? this.#page() : this.#health();
+  }
+
+  #pathOf({ url = '' }: IncomingMessage): string {
+    const { prefix = '' } = this.#options;
+    const path = url.split('?', 1)[0] ?? '';
+    return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
   }
 
   async #addCheckpoint(request: IncomingMessage): Promise<Answer> {

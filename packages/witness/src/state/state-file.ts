@@ -28,6 +28,8 @@ export interface InitStateOptions {
   name: string;
   /** Origins that begin here at size 0. */
   origins: readonly string[];
+  /** Adds origins only: a state that is missing is lost, and makes this a ConfigError. */
+  mustExist?: boolean;
 }
 
 const schema = `
@@ -51,6 +53,7 @@ const schema = `
  * origins that begin at size 0 now.
  */
 export function initState(options: InitStateOptions): string[] {
+  if (options.mustExist === true) checkExists(options.stateFile);
   const database = openExclusively(options.stateFile);
   try {
     database.exec('BEGIN IMMEDIATE');
@@ -80,12 +83,7 @@ export class StateFile implements Disposable {
 
   /** Throws ConfigError where the state is missing, another cosigner's, or held by another process. */
   static open(stateFile: string, owner: { kind: CosignerKind; name: string }): StateFile {
-    if (!existsSync(stateFile)) {
-      throw new ConfigError(
-        `the state file ${stateFile} is missing: restore the newest one, or, where there is none, give up this key and ` +
-          'make a cosigner of another name; a cosigner that never ran before is made with init',
-      );
-    }
+    checkExists(stateFile);
     const database = openExclusively(stateFile);
     try {
       checkOwner(database, owner);
@@ -156,6 +154,14 @@ export class StateFile implements Disposable {
 }
 
 function nothing(): void {}
+
+function checkExists(stateFile: string): void {
+  if (existsSync(stateFile)) return;
+  throw new ConfigError(
+    `the state file ${stateFile} is missing: restore the newest one, or, where there is none, give up this key and ` +
+      'make a cosigner of another name; a cosigner that never ran before is made with init',
+  );
+}
 
 /** Inside a transaction. Returns the origins that were not there. */
 function beginLogs(database: DatabaseSync, origins: readonly string[]): string[] {
