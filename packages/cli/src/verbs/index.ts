@@ -12,6 +12,7 @@ import { registerInspect } from './inspect.ts';
 import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
 import { registerNamespace } from './namespace.ts';
+import { registerPolicy } from './policy.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSigner } from './signer.ts';
@@ -41,5 +42,6 @@ export const registrations: readonly Registration[] = [
   registerRebuild,
   registerSigner,
   registerRoot,
+  registerPolicy,
   registerWitness,
 ];

@@ -15,7 +15,7 @@ import { addFolderFlag, type FolderFlag } from './folder-flag.ts';
 
 interface InitWitnessFlags extends FolderFlag {
   name: string;
-  url?: string;
+  address?: string;
   listen: Address;
   metrics: Address;
   tlsCert?: string;
@@ -43,7 +43,7 @@ export function registerInitWitness(parent: Command, context: Context): void {
         '--name <name>',
         'its name for good: an address of yours without a scheme, such as witness.example.com/w1',
       )
-      .option('--url <url>', 'where logs reach it (default: https:// and its name)')
+      .option('--address <url>', 'where logs reach it (default: https:// and its name)')
       .addOption(
         new Option('--listen <host:port>', 'where it listens')
           .argParser(asAddress)
@@ -136,9 +136,13 @@ function configOf({ name, listen, metrics, tlsCert, tlsKey }: InitWitnessFlags, 
   };
 }
 
-function addressOf({ name, url = `https://${name}` }: InitWitnessFlags): string {
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, '');
-  throw usageError(`${url} is not an http address.`, 'Give the address at which logs reach it with --url.');
+function addressOf({ name, address = `https://${name}` }: InitWitnessFlags): string {
+  if (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))
+    return address.replace(/\/+$/, '');
+  throw usageError(
+    `${address} is not an http address.`,
+    'Give the address at which logs reach it with --address.',
+  );
 }
 
 function asAddress(text: string): Address {
