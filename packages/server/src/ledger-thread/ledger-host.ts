@@ -135,7 +135,7 @@ export class LedgerHost implements AsyncDisposable {
 
   status(): LedgerStatus {
     const { trust, hello, quorum, times } = this.#foundation;
-    const { size, published, pending, mutations } = this.#ledger;
+    const { size, published, pending, trouble: publishing, mutations } = this.#ledger;
     const { namespace, brake } = this.#ledger.governing;
     const { trouble } = this.#store;
     const failing = trouble && { problem: 'not_committed' as const, message: trouble.message };
@@ -152,7 +152,12 @@ export class LedgerHost implements AsyncDisposable {
         asOf: formatInstant(published.asOf * 1000),
         at: this.#reporter.lastPublishedAt ?? formatInstant(published.asOf * 1000),
       },
-      pending: { count, oldestAt: instant(oldestAt), publishBy: instant(publishBy) },
+      pending: {
+        count,
+        oldestAt: instant(oldestAt),
+        publishBy: instant(publishBy),
+        trouble: publishing?.message ?? null,
+      },
       quorum: quorum.status,
       signer: {
         connected: this.#reporter.isSignerConnected,
