@@ -54,9 +54,9 @@ describe('tally policy', () => {
       { group: 'Y', tolerates: expect.objectContaining({ quorumMin: 1, absentMax: 1, splitMin: 0 }) },
     ]);
     expect(report.warnings.map(({ code: each, message }) => `${each} ${message.split(' ')[0]}`)).toEqual([
-      'operator_alone x.org',
-      'operator_alone y.org',
-      'operator_alone z.org',
+      'operator_alone_in_group x.org',
+      'operator_alone_in_group y.org',
+      'operator_alone_in_group z.org',
       'counts_twice x.org',
       'counts_twice y.org',
       'operator_needed Without',

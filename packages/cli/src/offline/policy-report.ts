@@ -33,6 +33,7 @@ export interface PolicyWarning {
   code:
     | 'no_quorum'
     | 'operator_alone'
+    | 'operator_alone_in_group'
     | 'counts_twice'
     | 'two_histories'
     | 'operator_needed'
@@ -95,11 +96,18 @@ function warningsOf(
   }
   const { sufficient, splitMin, necessary } = whole.tolerates;
   return [
-    ...sufficient.map((operator) => alone(operator, 'a quorum')),
+    ...sufficient.map((operator): PolicyWarning => {
+      return { code: 'operator_alone', message: `${operator} alone is a quorum.` };
+    }),
     ...parts.flatMap(({ group, tolerates }) =>
       (tolerates?.sufficient ?? [])
         .filter((operator) => !sufficient.includes(operator))
-        .map((operator) => alone(operator, `all that ${group} needs`)),
+        .map((operator): PolicyWarning => {
+          return {
+            code: 'operator_alone_in_group',
+            message: `${operator} alone is all that ${group} needs.`,
+          };
+        }),
     ),
     ...twice.map(({ operator, group, members }): PolicyWarning => {
       const message = `${operator} counts ${members.length} times in ${group}: ${members.join(', ')}.`;
@@ -118,10 +126,6 @@ function warningsOf(
       return { code: 'operator_needed', message: `Without ${operator} nothing is published.` };
     }),
   ];
-}
-
-function alone(operator: string, what: string): PolicyWarning {
-  return { code: 'operator_alone', message: `${operator} alone is ${what}.` };
 }
 
 export function describePolicy(report: PolicyReport, print: Printer): string[] {
