@@ -26,7 +26,7 @@ export interface ServerOptions {
   reportFault: (error: unknown) => void;
   /** Requests of nobody whom we know that are answered with a reason within one second; default 200. */
   strangersPerSecond?: number;
-  /** Requests from one address that are being read at the same time; default 32. */
+  /** Requests from one address that are being read at the same time; one more ends the oldest of them. Default 32. */
   readsPerAddressMax?: number;
   /** A path that stands before those of tlog-witness, such as `/w1`; they are served without it as well. */
   prefix?: string;
@@ -157,8 +157,8 @@ class RequestHandler {
   readonly #options: ServerOptions;
   readonly strangers = new Map<number, number>();
   readonly #refusals: PerSecond;
-  /** Requests that are being read, by address. */
-  readonly #reads = new Map<string, number>();
+  /** Requests that are being read, by address, the oldest one first. */
+  readonly #reads = new Map<string, Set<IncomingMessage>>();
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -223,16 +223,20 @@ class RequestHandler {
   async #read(request: IncomingMessage): Promise<Uint8Array> {
     if (Number(request.headers['content-length'] ?? 0) > bodyLengthMax) throw tooLong();
     const address = request.socket.remoteAddress ?? '';
-    const others = this.#reads.get(address) ?? 0;
-    if (others >= (this.#options.readsPerAddressMax ?? 32))
-      throw new Refusal(503, 'too many requests from this address at once');
-    this.#reads.set(address, others + 1);
+    const reads = this.#reads.get(address) ?? new Set();
+    this.#reads.set(address, reads);
+    const [oldest] = reads;
+    // Behind a proxy everybody has one address, and a log's request is read in no time: so the slowest one goes.
+    if (oldest !== undefined && reads.size >= (this.#options.readsPerAddressMax ?? 32)) {
+      reads.delete(oldest);
+      oldest.socket.destroy();
+    }
+    reads.add(request);
     try {
       return await readBody(request);
     } finally {
-      const left = (this.#reads.get(address) ?? 1) - 1;
-      if (left === 0) this.#reads.delete(address);
-      else this.#reads.set(address, left);
+      reads.delete(request);
+      if (reads.size === 0) this.#reads.delete(address);
     }
   }
 
