@@ -222,6 +222,24 @@ describe('tally witness', () => {
     expect(await must('list')).toMatchObject({ running: false, logs: [{ size: 10 }, { size: 7 }] });
   });
 
+  it('goes on with the certificate that it has where a new one cannot be used', async () => {
+    const lines: string[] = [];
+    const stopping = new AbortController();
+    const running = harness.run(['witness', 'serve', '--folder', folder], {
+      signal: stopping.signal,
+      onLine: (line) => lines.push(line),
+    });
+    await expect.poll(() => must('list'), { timeout: 5000 }).toMatchObject({ running: true });
+    harness.write('tls.crt', 'no certificate');
+    await expect.poll(() => lines.join(''), { timeout: 5000 }).toMatch(/not_reloaded.*certificate/);
+    expect((await post(log.request(10, 11))).status).toBe(200);
+    harness.write('tls.crt', localhostCertificate.cert);
+    await expect.poll(() => lines.join(''), { timeout: 5000 }).toMatch(/"reloaded"/);
+    expect((await post(log.request(11, 12))).status).toBe(200);
+    stopping.abort();
+    expect((await running).code).toBe(0);
+  });
+
   it('shows monitors what it cosigned, after a restart too', async () => {
     const serving = serve();
     await expect.poll(() => must('list'), { timeout: 5000 }).toMatchObject({ running: true });

@@ -8,10 +8,11 @@ import type { Report, RunningCosigner } from './start-cosigner.ts';
 const lookMs = 500;
 
 /**
- * Reads the configuration again whenever its file changes, and on SIGHUP. One that cannot be used is reported, and the
- * witness goes on as it was.
+ * Reads the configuration again whenever its file or one of those for TLS changes, and on SIGHUP. What cannot be used is
+ * reported, and the witness goes on as it was.
  */
 export function followConfig(path: string, running: RunningCosigner, report: Report): Disposable {
+  const files = [path, ...running.tlsFiles];
   let last = Promise.resolve();
   const read = (): void => {
     last = last.then(async () => {
@@ -24,14 +25,15 @@ export function followConfig(path: string, running: RunningCosigner, report: Rep
     });
   };
   process.on('SIGHUP', read);
-  watchFile(path, { interval: lookMs, persistent: false }, (now) => {
-    // It is missing for the moment in which an editor replaces it.
-    if (now.mtimeMs !== 0) read();
-  });
+  for (const file of files)
+    watchFile(file, { interval: lookMs, persistent: false }, (now) => {
+      // It is missing for the moment in which an editor replaces it.
+      if (now.mtimeMs !== 0) read();
+    });
   return {
     [Symbol.dispose](): void {
       process.off('SIGHUP', read);
-      unwatchFile(path);
+      for (const file of files) unwatchFile(file);
     },
   };
 }

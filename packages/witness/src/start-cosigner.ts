@@ -23,6 +23,8 @@ export interface RunningCosigner extends AsyncDisposable {
   /** Where it listens, without a slash at its end. */
   readonly url: string;
   readonly vkeys: readonly string[];
+  /** Certificate and key that it serves with; none without TLS. */
+  readonly tlsFiles: readonly string[];
   /** Where the operator reads metrics; null where that was not asked for. */
   readonly metricsUrl: string | null;
   readonly cosigner: Cosigner;
@@ -86,6 +88,7 @@ export async function startCosigner(config: CosignerConfig, options: StartOption
     return {
       url,
       vkeys: textsOf(cosigner.keys),
+      tlsFiles: config.tls === null ? [] : [config.tls.certFile, config.tls.keyFile],
       metricsUrl: metrics?.url ?? null,
       cosigner,
       reload: (next) => reload(cosigner, config, next, renewTls),
