@@ -133,9 +133,12 @@ function parseTls(value: unknown, folder: string): ProcessConfig['tls'] {
 function parseLimits(value: unknown): ProcessConfig['limits'] {
   const names = ['checkpointsPerSecond', 'strangersPerSecond'] as const;
   const json = new Members(value, 'limits', names);
-  return Object.fromEntries(
-    names.filter((name) => json.has(name)).map((name) => [name, json.count(name, 1_000_000)]),
-  );
+  const given = names
+    .filter((name) => json.has(name))
+    .map((name) => [name, json.count(name, 1_000_000)] as const);
+  const none = given.find(([, limit]) => limit === 0);
+  if (none !== undefined) throw new ConfigError(`limits.${none[0]}: nothing at all would be answered with 0`);
+  return Object.fromEntries(given);
 }
 
 function parseText(text: string): unknown {
