@@ -204,6 +204,9 @@ export class WatchedLog {
   }
 
   async #checkLogSignatures(checkpoint: SignedCheckpoint): Promise<void> {
+    // Each costs a check, and whoever copies a log's line may copy it as often as there is room.
+    const twice = this.#options.vkeys.find((vkey) => signaturesBy(checkpoint.note, vkey).length > 1);
+    if (twice !== undefined) throw new Refusal(403, `a key of ${twice.name} has signed more than once`);
     try {
       await verifyLogSignatures(checkpoint, this.#options.vkeys);
     } catch (error) {
@@ -242,7 +245,7 @@ export class WatchedLog {
 
   /** With the log's signatures and nobody else's: what others wrote below is not ours to keep and to show. */
   #loggedNote({ note }: SignedCheckpoint): string {
-    const lines = this.#options.vkeys.flatMap((vkey) => signaturesBy(note, vkey).slice(0, 1));
+    const lines = this.#options.vkeys.flatMap((vkey) => signaturesBy(note, vkey));
     return formatNote({ text: note.text, signatures: lines });
   }
 

@@ -145,6 +145,15 @@ describe('a stranger who floods a witness', () => {
     expect(sockets.filter((socket) => !socket.closed)).not.toEqual([]);
   });
 
+  it('with one signature of the log many times over has it checked no more than once', async () => {
+    const [text = '', signature = ''] = log.checkpoint(10).split(/^(?=— )/m);
+    const statuses: number[] = [];
+    for (let n = 0; n < 6; n++)
+      statuses.push((await post(requestBody(0, [], text + signature.repeat(60)))).status);
+    expect(statuses).toEqual([403, 403, 403, 403, 403, 429]);
+    expect((await post(log.request(0, 10))).status).toBe(200);
+  });
+
   it('with signatures of nobody puts none of them into what is kept and shown', async () => {
     const junk = unsigned(plainLog(1, 'log.example/junk')).split('\n\n')[1] ?? '';
     expect(junk).toMatch(/^— log\.example\/junk /);
@@ -169,6 +178,15 @@ describe('a log that grows too fast', () => {
     expect((await post(other.request(0, 10))).status).toBe(200);
     clock += 1;
     expect((await post(log.request(20, 21))).status).toBe(200);
+  });
+});
+
+describe('a memory that was put back', () => {
+  it('shows in what the log asks, and cosigns nothing that it did not see', async () => {
+    await post(log.request(0, 10));
+    expect(witness.counts()[0]).toMatchObject({ ahead: 0 });
+    expect(await post(log.request(20, 30))).toEqual({ status: 409, text: '10\n' });
+    expect(witness.counts()[0]).toMatchObject({ ahead: 1 });
   });
 });
 
