@@ -1,3 +1,4 @@
+import type { LogStatus } from '@tallystick/contract';
 import { type KeptPromise, verifyPromise } from '@tallystick/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EventReader } from './support/event-reader.ts';
@@ -108,6 +109,27 @@ describe('a replayer that hangs', () => {
     expect(waiting.published).toBe(false);
     await verifyPromise(waiting.promise as KeptPromise, log.origin, log.vkeys);
     expect(waiting.promise).toMatchObject({ index: at, leaf: issued.promises[0]?.leaf });
+
+    const { pending, quorum } = await eventually('the reason', async () => {
+      const status = await system.must<LogStatus>('GET', '/v1/log');
+      return status.pending.trouble === null ? null : status;
+    });
+    expect(pending.trouble).toMatch(/are no quorum \(tally.*replayer-1 is not reachable/);
+    const promised = await verifyPromise(issued.promises[0] as KeptPromise, log.origin, log.vkeys);
+    const lateMs = Date.parse(pending.publishBy ?? '') - Date.parse(promised.publishBy);
+    expect(Math.abs(lateMs)).toBeLessThan(1000);
+    expect(quorum.find(({ name }) => name.endsWith('replayer-1'))).toMatchObject({
+      state: 'unreachable',
+      lastSeenAt: expect.stringMatching(/Z$/),
+      lastError: expect.stringContaining('not reachable'),
+    });
+    const metrics = await eventually('the metrics to say so', async () => {
+      const { text } = await system.ops('/metrics');
+      return /^tally_log_publishing 0$/m.test(text) ? text : null;
+    });
+    expect(metrics).toMatch(/^tally_quorum_member_ok\{cosigner="[^"]*replayer-1",group="replayers"\} 0$/m);
+    const deadline = /^tally_log_publish_by_seconds (\S+)$/m.exec(metrics)?.[1];
+    expect(Number(deadline) * 1000).toBeCloseTo(Date.parse(pending.publishBy ?? ''), -1);
 
     const refused = await eventually('a refusal', async () => {
       const answer = await system.admin('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' });

@@ -111,7 +111,13 @@ describe('tally root', () => {
     );
     expect(made.out).toMatch(/Expires: 2027-12-01T00:00:00.000Z \(in 334 days\); before: 203/);
     const review = await reviewOf('trust-root-2.proposal.json');
-    expect(review.warnings.map(({ code }) => code)).toEqual(['nobody_stays', 'single_key', 'quorum_splits']);
+    expect(review.warnings.map(({ code }) => code)).toEqual([
+      'nobody_stays',
+      'single_key',
+      'quorum_splits',
+      'operator_alone',
+      'counts_twice',
+    ]);
     const sign = (key: string, passphraseFile: string, ...flags: string[]): string[] =>
       ['sign', proposal, ...from(), '--key', at(key), '--passphrase-file', at(passphraseFile)].concat(flags);
     const digits = review.payloadHash.slice(0, 8);

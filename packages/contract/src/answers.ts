@@ -162,7 +162,8 @@ export interface LogStatus {
   /** Durable entries. */
   size: number;
   published: PublishedCheckpoint | null;
-  pending: { count: number; oldestAt: Instant | null; publishBy: Instant | null };
+  /** What waits for its checkpoint; `publishBy` is what the oldest promise says, `trouble` why publishing fails now. */
+  pending: { count: number; oldestAt: Instant | null; publishBy: Instant | null; trouble: string | null };
   quorum: QuorumMember[];
   /** Whether changes are taken, and why not. */
   mutations: Readiness;

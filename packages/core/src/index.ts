@@ -13,6 +13,7 @@ export * from './log/log-tree.ts';
 export * from './log/merkle.ts';
 export * from './log/note.ts';
 export * from './log/policy.ts';
+export * from './log/policy-tolerance.ts';
 export * from './log/tile.ts';
 export * from './log/tlog-proof.ts';
 export * from './map/map-root.ts';

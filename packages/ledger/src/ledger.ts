@@ -24,6 +24,7 @@ import type { DecisionContext } from './sequence/batch-builder.ts';
 import { Sequencer } from './sequence/sequencer.ts';
 import type { TrustHistory } from './trust-history.ts';
 import { envelopesOf, TrustPublication } from './trust-publication.ts';
+import { WaitingChanges } from './waiting-changes.ts';
 
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
 const bundleWaitMs = 5000;
@@ -45,8 +46,7 @@ export class Ledger {
   readonly #trustPublication: TrustPublication;
   readonly #promises: Promises;
   readonly #revisions: NamespaceRevisions;
-  /** When the oldest change that is not published was committed, in milliseconds; null where all are. */
-  #oldestPending: { at: number; index: number } | null = null;
+  readonly #waiting: WaitingChanges;
   /** Why nothing may change, for as long as this process runs. */
   #closed: LedgerError | null = null;
 
@@ -58,6 +58,7 @@ export class Ledger {
     this.#feeder = opened.feeder;
     this.#governing = new Governing(opened.namespace, opened.brake, parts.signedBrake);
     this.#closed = opened.closed;
+    this.#waiting = new WaitingChanges(opened.waiting);
     this.#trust = opened.trust;
     this.#promises = new Promises({ ...this.#parts, origin: opened.trust.current.log.origin });
     this.#random = new RandomPool(parts.random);
@@ -143,8 +144,13 @@ export class Ledger {
   get pending(): { count: number; oldestAt: number | null } {
     return {
       count: this.#state.size - (this.published?.size ?? 0),
-      oldestAt: this.#oldestPending?.at ?? null,
+      oldestAt: this.#waiting.oldestAt,
     };
+  }
+
+  /** Why publishing fails at the moment; null where it works. */
+  get trouble(): Error | null {
+    return this.#publisher.trouble;
   }
 
   /** Why commands are refused at the moment; null where they are taken. */
@@ -159,7 +165,8 @@ export class Ledger {
       );
     }
     if (trouble instanceof LedgerError && trouble.problem === 'clock_differs') return trouble;
-    const waiting = this.#oldestPending === null ? 0 : this.#parts.now() - this.#oldestPending.at;
+    const { oldestAt } = this.#waiting;
+    const waiting = oldestAt === null ? 0 : this.#parts.now() - oldestAt;
     if (waiting > this.#parts.times.stallMs) {
       return new LedgerError(
         'publication_stalled',
@@ -294,7 +301,7 @@ export class Ledger {
         onCommitted: ({ revisions, requests, changes, size }) => {
           this.#feeder.add(revisions, requests, size);
           this.#follow();
-          this.#oldestPending ??= { at: now(), index: revisions[0]?.index ?? 0 };
+          this.#waiting.add({ at: now(), index: revisions[0]?.index ?? 0 });
           onEvent({ type: 'durable', changes });
         },
         onAppended: (size) => this.#feeder.add([], [], size),
@@ -340,7 +347,7 @@ export class Ledger {
         now,
         settle: () => this.#catchUp(),
         onPublished: (newest) => {
-          this.#noteWhatIsPending(newest);
+          this.#waiting.published(newest.size);
           onEvent({ type: 'published', published: newest });
         },
         onTrouble: (error) => {
@@ -351,11 +358,5 @@ export class Ledger {
       times,
       published,
     );
-  }
-
-  /** What was committed while a checkpoint was under way has waited no longer than since now. */
-  #noteWhatIsPending({ size }: Published): void {
-    if (this.#oldestPending === null || this.#oldestPending.index >= size) return;
-    this.#oldestPending = this.#state.size > size ? { at: this.#parts.now(), index: size } : null;
   }
 }

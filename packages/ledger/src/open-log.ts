@@ -31,6 +31,8 @@ export interface Opened {
   namespace: NamespaceDocument;
   brake: BrakeDocument;
   lastAt: number;
+  /** The oldest change that waits for its checkpoint, in milliseconds. */
+  waiting: { index: number; at: number } | null;
   closed: LedgerError | null;
 }
 
@@ -69,6 +71,7 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   const namespace = await publicDocument(reader, 'namespace');
   const brake = await publicDocument(reader, 'brake');
   const lastAt = await newestTime(store, state.size);
+  const waiting = published === null ? null : await oldestWaiting(store, published.size, state.size);
   return {
     state,
     reader,
@@ -78,6 +81,7 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
     namespace: namespace.document as NamespaceDocument,
     brake: brake.document as BrakeDocument,
     lastAt,
+    waiting,
     closed,
   };
 }
@@ -133,6 +137,25 @@ async function signerProblem(
     if (name === 'SignerUnavailable') throw error;
     return new LedgerError(reason === 'mark_behind' ? 'signer_behind' : 'signer_refused', message);
   }
+}
+
+/**
+ * The oldest change that was promised and is not published, in milliseconds. What an authority signed offline has a time
+ * of its own, and is passed over.
+ */
+async function oldestWaiting(store: Store, from: number, size: number): Promise<Opened['waiting']> {
+  for (let index = from; index < size; index++) {
+    const stored = await store.entry(index);
+    if (stored?.content == null || stored.content.id === 'namespace') continue;
+    try {
+      const at = timeOfEntry(stored);
+      if (at !== null) return { index, at };
+    } catch (error) {
+      // What was altered is told of when it is read for an answer.
+      if (!(error instanceof IntegrityError)) throw error;
+    }
+  }
+  return null;
 }
 
 /** The newest time that was written into the log: what an authority signed offline may be older than what is before. */

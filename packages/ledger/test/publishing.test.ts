@@ -127,6 +127,41 @@ describe('a crash', () => {
   });
 });
 
+describe('what waits for its checkpoint', () => {
+  it('is as old as it is, also after a crash, and after a checkpoint that came too early for it', async () => {
+    await start();
+    expect(system.ledger.pending).toEqual({ count: 0, oldestAt: null });
+    replayer().isDown = true;
+    const before = Date.now();
+    await issue();
+    const between = Date.now();
+    const { oldestAt } = system.ledger.pending;
+    expect(oldestAt).toBeGreaterThanOrEqual(before);
+    expect(oldestAt).toBeLessThanOrEqual(between);
+    await after(30);
+    await issue();
+    expect(system.ledger.pending).toMatchObject({ oldestAt });
+    await system.crash();
+    expect(system.ledger.pending.oldestAt).toBeGreaterThanOrEqual(before - 1);
+    expect(system.ledger.pending.oldestAt).toBeLessThanOrEqual(between);
+    replayer().isDown = false;
+    await system.ready();
+    await system.published();
+    expect(system.ledger.pending).toEqual({ count: 0, oldestAt: null });
+  });
+
+  it('says why it waits while publishing fails, before changes are refused', async () => {
+    await start();
+    replayer().isDown = true;
+    await issue();
+    await expect.poll(() => system.ledger.trouble?.message).toMatch(/quorum/);
+    expect(system.ledger.mutations).toBeNull();
+    replayer().isDown = false;
+    await system.published();
+    await expect.poll(() => system.ledger.trouble).toBeNull();
+  });
+});
+
 describe('without a quorum', () => {
   it('changes are durable and not published, then no more are taken, and it goes on by itself', async () => {
     await start({ stallMs: 60 });

@@ -31,6 +31,21 @@ export class Metrics {
       ],
       ['tally_log_pending', 'Durable entries that are not published', (now) => now.pending.count],
       [
+        'tally_log_oldest_pending_seconds',
+        'POSIX time since which the oldest change waits for its checkpoint; 0 where none does',
+        (now) => secondsOf(now.pending.oldestAt),
+      ],
+      [
+        'tally_log_publish_by_seconds',
+        'POSIX time by which the oldest promise has to be kept; 0 where none is open',
+        (now) => secondsOf(now.pending.publishBy),
+      ],
+      [
+        'tally_log_publishing',
+        '1 where publishing works, 0 where it fails at the moment',
+        (now) => (now.pending.trouble === null ? 1 : 0),
+      ],
+      [
         'tally_log_as_of_seconds',
         'POSIX time of the newest quorum',
         (now) => Date.parse(now.published?.asOf ?? '') / 1000,
@@ -55,6 +70,38 @@ export class Metrics {
         },
       });
     }
+    this.#registerCosigners(status);
+  }
+
+  #registerCosigners(status: () => LedgerStatus | null): void {
+    const gauges: [string, string, (cosigner: LedgerStatus['quorum'][number]) => number | null][] = [
+      [
+        'tally_quorum_member_ok',
+        '1 where the cosigner answered last time',
+        ({ state }) => (state === 'ok' ? 1 : 0),
+      ],
+      [
+        'tally_quorum_member_last_seconds',
+        'POSIX time of its newest cosignature',
+        ({ lastSeenAt }) => lastSeenAt && lastSeenAt / 1000,
+      ],
+    ];
+    for (const [name, help, value] of gauges) {
+      new Gauge({
+        name,
+        help,
+        labelNames: ['cosigner', 'group'],
+        registers: [this.#registry],
+        collect() {
+          // Cosigners come and go with trust roots.
+          this.reset();
+          for (const cosigner of status()?.quorum ?? []) {
+            const found = value(cosigner);
+            if (found !== null) this.set({ cosigner: cosigner.name, group: cosigner.group }, found);
+          }
+        },
+      });
+    }
   }
 
   request(zone: string, route: string, status: number, seconds: number): void {
@@ -68,4 +115,8 @@ export class Metrics {
   text(): Promise<string> {
     return this.#registry.metrics();
   }
+}
+
+function secondsOf(instant: string | null): number {
+  return instant === null ? 0 : Date.parse(instant) / 1000;
 }

@@ -5,6 +5,8 @@
  *      "stateFile": "witness.db", "keyFile": "witness.key",
  *      "logs": [{"origin": "…", "vkeys": ["…"]}]}
  *
+ * `metrics` is an address of its own for the operator, `tls` has `certFile` and `keyFile`, `url` says where logs find it,
+ * and `limits` has `checkpointsPerSecond` of each log and `strangersPerSecond`; all of them may be left out.
  * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
  * `tokenFile`; `workers` says how many threads check signatures. Paths are relative to the file's folder.
  */
@@ -23,9 +25,22 @@ import { ConfigError, messageOf } from './errors.ts';
 import type { ReplayerLog } from './replayer/replayer.ts';
 import type { CosignerKind } from './state/state-file.ts';
 
+export interface ListenConfig {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+}
+
 interface ProcessConfig {
   name: string;
-  listen: { host: string; port: number };
+  listen: ListenConfig;
+  /** Where the operator reads metrics and health. */
+  metrics: ListenConfig | null;
+  /** Files in PEM. */
+  tls: { certFile: string; keyFile: string } | null;
+  /** Where logs find it, for what is printed; the submission prefix of tlog-witness. */
+  url: string | null;
+  limits: { checkpointsPerSecond?: number; strangersPerSecond?: number };
   stateFile: string;
   keyFile: string;
   /** Threads that check signatures. */
@@ -58,22 +73,37 @@ export function loadConfig(path: string, kind: CosignerKind): CosignerConfig {
   return parseConfig(text, kind, dirname(resolve(path)));
 }
 
-/** Parses a configuration; relative paths start in `folder`. Throws ConfigError. */
-export function parseConfig(text: string, kind: CosignerKind, folder: string): CosignerConfig {
+/**
+ * Parses a configuration; relative paths start in `folder`. Throws ConfigError. `mayLackLogs` is for who writes one:
+ * nothing serves without a log.
+ */
+export function parseConfig(
+  text: string,
+  kind: CosignerKind,
+  folder: string,
+  { mayLackLogs = false }: { mayLackLogs?: boolean } = {},
+): CosignerConfig {
   const json = new Members(parseText(text), '', [
     'name',
     'listen',
     'stateFile',
     'keyFile',
     'logs',
+    'metrics',
+    'tls',
+    'url',
+    'limits',
     ...(kind === 'replayer' ? ['workers'] : []),
   ]);
-  const listen = new Members(json.value('listen'), 'listen', ['host', 'port']);
   const name = json.text('name');
   if (!isKeyName(name)) throw new ConfigError('name: has spaces, a plus or nothing in it');
   const common = {
     name,
-    listen: { host: listen.text('host'), port: listen.count('port', 65_535) },
+    listen: parseListen(json.value('listen'), 'listen'),
+    metrics: json.has('metrics') ? parseListen(json.value('metrics'), 'metrics') : null,
+    tls: json.has('tls') ? parseTls(json.value('tls'), folder) : null,
+    url: json.has('url') ? json.url('url') : null,
+    limits: json.has('limits') ? parseLimits(json.value('limits')) : {},
     stateFile: resolve(folder, json.text('stateFile')),
     keyFile: resolve(folder, json.text('keyFile')),
     workers: json.has('workers') ? json.count('workers', workersMax) : workersDefault,
@@ -85,8 +115,30 @@ export function parseConfig(text: string, kind: CosignerKind, folder: string): C
       : { ...common, kind, logs: logs.map((log, at) => parseReplayedLog(log, `logs[${at}]`, folder)) };
   const origins = config.logs.map((log) => log.origin);
   if (new Set(origins).size !== origins.length) throw new ConfigError('logs: an origin is listed twice');
-  if (origins.length === 0) throw new ConfigError('logs: none is listed');
+  if (origins.length === 0 && !mayLackLogs)
+    throw new ConfigError('logs: none is listed; for a witness, tally witness add-log adds one');
   return config;
+}
+
+function parseListen(value: unknown, where: string): ListenConfig {
+  const json = new Members(value, where, ['host', 'port']);
+  return { host: json.text('host'), port: json.count('port', 65_535) };
+}
+
+function parseTls(value: unknown, folder: string): ProcessConfig['tls'] {
+  const json = new Members(value, 'tls', ['certFile', 'keyFile']);
+  return { certFile: resolve(folder, json.text('certFile')), keyFile: resolve(folder, json.text('keyFile')) };
+}
+
+function parseLimits(value: unknown): ProcessConfig['limits'] {
+  const names = ['checkpointsPerSecond', 'strangersPerSecond'] as const;
+  const json = new Members(value, 'limits', names);
+  const given = names
+    .filter((name) => json.has(name))
+    .map((name) => [name, json.count(name, 1_000_000)] as const);
+  const none = given.find(([, limit]) => limit === 0);
+  if (none !== undefined) throw new ConfigError(`limits.${none[0]}: nothing at all would be answered with 0`);
+  return Object.fromEntries(given);
 }
 
 function parseText(text: string): unknown {

@@ -10,8 +10,12 @@ import {
   emptyRoot,
   equalBytes,
   formatNote,
+  hex,
   IntegrityError,
   type SignedCheckpoint,
+  sha256,
+  signaturesBy,
+  utf8,
   type VerifierKey,
   verifyConsistency,
   verifyLogSignatures,
@@ -19,6 +23,7 @@ import {
 import { Refusal, SizeConflict } from './errors.ts';
 import { type AddCheckpointRequest, parseAddCheckpointRequest } from './http/add-checkpoint-request.ts';
 import type { CosignerKeys } from './keys.ts';
+import { PerSecond } from './per-second.ts';
 import { SerialQueue } from './queue.ts';
 import type { CosignedHead, CosignerKind, StateFile } from './state/state-file.ts';
 
@@ -32,6 +37,27 @@ export interface LogStatus {
   size: number;
   /** Why the newest checkpoint was not cosigned; null when it was. */
   refused: string | null;
+  /** When it was cosigned last, in seconds; null before the first time since the start. */
+  cosignedAt: number | null;
+}
+
+/** What a log's requests came to since the start. */
+export interface LogCounts {
+  origin: string;
+  /** Answers by HTTP status, to requests that the log had signed. */
+  answers: ReadonlyMap<number, number>;
+  /** Requests that said that more was cosigned than the state knows of. */
+  ahead: number;
+  /** Histories that contradict what was cosigned. */
+  forks: number;
+}
+
+/** Two checkpoints of one size, both signed by the log, as notes: proof that it shows two histories. */
+export interface ForkEvidence {
+  origin: string;
+  size: number;
+  cosigned: string;
+  refused: string;
 }
 
 /** A running cosigner. Disposing it waits for the transaction under way and gives up the state file. */
@@ -43,7 +69,10 @@ export interface Cosigner extends AsyncDisposable {
    * Throws Refusal; anything else is a fault of ours, after which nothing was cosigned.
    */
   addCheckpoint(body: Uint8Array): Promise<string>;
+  /** The newest cosigned checkpoint of the log whose origin has this SHA-256, in lower-case hexadecimal, as a note. */
+  newestNote(originHash: string): string | undefined;
   status(): LogStatus[];
+  counts(): LogCounts[];
 }
 
 /** What a kind of cosigner does with a checkpoint that continues the remembered head. */
@@ -68,6 +97,22 @@ export interface WatchedLogOptions {
   /** All of them must have signed. */
   vkeys: readonly VerifierKey[];
   judge: CheckpointJudge;
+  /** Larger checkpoints cosigned within one second; default 100. */
+  checkpointsPerSecond?: number;
+  /** Told of each contradicting history once. */
+  onFork?: (evidence: ForkEvidence) => void;
+}
+
+const checkpointsPerSecondDefault = 100;
+/** Histories that are told apart; whoever holds the log's key could make any number. */
+const forksMax = 16;
+
+/** What was answered last, to be said again within the same second. */
+interface Said {
+  seconds: number;
+  size: number;
+  root: Uint8Array;
+  lines: string;
 }
 
 /** One log's checkpoints, in order. */
@@ -79,9 +124,16 @@ export class WatchedLog {
   readonly #id: number;
   /** Owned by this queue's running task: the head is read and replaced inside one task only. */
   readonly #queue = new SerialQueue(32);
+  /** Larger checkpoints that were cosigned: only the log can draw on these. */
+  readonly #growth: PerSecond;
+  readonly #answers = new Map<number, number>();
+  readonly #forks = new Set<string>();
+  #ahead = 0;
   #refused: string | null = null;
-  /** A copy for `status`, which must not fail while we stop. */
+  #said: Said | null = null;
+  /** Copies of the head, for those who must not fail while we stop. */
   #size: number;
+  #note: string | null;
 
   constructor(options: WatchedLogOptions, state: StateFile, keys: CosignerKeys, now: Clock) {
     this.#options = options;
@@ -89,19 +141,62 @@ export class WatchedLog {
     this.#keys = keys;
     this.#now = now;
     this.#id = state.logId(options.origin);
-    this.#size = state.head(this.#id).size;
+    const { size, note } = state.head(this.#id);
+    this.#size = size;
+    this.#note = note;
+    this.#growth = new PerSecond(options.checkpointsPerSecond ?? checkpointsPerSecondDefault, now);
+  }
+
+  get newestNote(): string | undefined {
+    return this.#note ?? undefined;
   }
 
   status(): LogStatus {
-    return { origin: this.#options.origin, size: this.#size, refused: this.#refused };
+    const { origin } = this.#options;
+    return { origin, size: this.#size, refused: this.#refused, cosignedAt: this.#said?.seconds ?? null };
+  }
+
+  counts(): LogCounts {
+    const { origin } = this.#options;
+    return { origin, answers: this.#answers, ahead: this.#ahead, forks: this.#forks.size };
   }
 
   /** Strangers are turned away before the queue, which is for the log alone. */
   async add(request: AddCheckpointRequest): Promise<string> {
     await this.#checkLogSignatures(request.checkpoint);
+    try {
+      const lines = await this.#answer(request);
+      this.#count(200);
+      return lines;
+    } catch (error) {
+      this.#count(error instanceof Refusal ? error.status : 500);
+      throw error;
+    }
+  }
+
+  #count(status: number): void {
+    this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1);
+  }
+
+  /**
+   * Anybody can repeat what a log once signed. So what needs no new signature of ours is answered before the queue,
+   * where it holds nobody up.
+   */
+  async #answer(request: AddCheckpointRequest): Promise<string> {
     const { oldSize, checkpoint } = request;
     if (oldSize > checkpoint.size) throw new Refusal(400, `old size ${oldSize} is above ${checkpoint.size}`);
-    return this.#queue.run(() => this.#cosign(request));
+    if (oldSize > this.#size) this.#ahead += 1;
+    const isOld = checkpoint.size < this.#size || (checkpoint.size === this.#size && oldSize < this.#size);
+    if (isOld) throw new SizeConflict(this.#size);
+    return this.#saidNow(request) ?? this.#queue.run(() => this.#saidNow(request) ?? this.#cosign(request));
+  }
+
+  /** A cosignature says a second and no more: within that, it is the same statement. */
+  #saidNow({ oldSize, proof, checkpoint }: AddCheckpointRequest): string | undefined {
+    const said = this.#said;
+    if (said === null || said.seconds !== this.#now() || proof.length > 0) return undefined;
+    const isSame = oldSize === said.size && checkpoint.size === said.size;
+    return isSame && equalBytes(checkpoint.root, said.root) ? said.lines : undefined;
   }
 
   async close(): Promise<void> {
@@ -109,6 +204,9 @@ export class WatchedLog {
   }
 
   async #checkLogSignatures(checkpoint: SignedCheckpoint): Promise<void> {
+    // Each costs a check, and whoever copies a log's line may copy it as often as there is room.
+    const twice = this.#options.vkeys.find((vkey) => signaturesBy(checkpoint.note, vkey).length > 1);
+    if (twice !== undefined) throw new Refusal(403, `a key of ${twice.name} has signed more than once`);
     try {
       await verifyLogSignatures(checkpoint, this.#options.vkeys);
     } catch (error) {
@@ -121,10 +219,11 @@ export class WatchedLog {
     const head = this.#state.head(this.#id);
     if (request.oldSize !== head.size) throw new SizeConflict(head.size);
     try {
-      checkGrowth(request, head);
+      this.#checkGrowth(request, head);
+      if (request.checkpoint.size > head.size) this.#growth.take('this log asks for too many checkpoints');
       await this.#options.judge.judge(request.checkpoint, head);
     } catch (error) {
-      if (error instanceof Refusal) this.#refused = error.message;
+      if (error instanceof Refusal && error.status !== 429) this.#refused = error.message;
       throw error;
     }
     return this.#commit(request.checkpoint, head);
@@ -134,24 +233,45 @@ export class WatchedLog {
     const seconds = this.#now();
     const lines = this.#keys.map((key) => key.cosign(checkpoint, seconds)).join('');
     const { size, root } = checkpoint;
-    const note = formatNote(checkpoint.note) + lines;
+    const note = this.#loggedNote(checkpoint) + lines;
     this.#state.advance(this.#id, head, { size, root, note }, () => this.#options.judge.persist());
     this.#options.judge.persisted();
     this.#refused = null;
+    this.#said = { seconds, size, root, lines };
     this.#size = size;
+    this.#note = note;
     return lines;
+  }
+
+  /** With the log's signatures and nobody else's: what others wrote below is not ours to keep and to show. */
+  #loggedNote({ note }: SignedCheckpoint): string {
+    const lines = this.#options.vkeys.flatMap((vkey) => signaturesBy(note, vkey));
+    return formatNote({ text: note.text, signatures: lines });
+  }
+
+  /**
+   * Another root at the same size is answered with 422, as newer revisions of tlog-witness ask. Older ones asked for
+   * a 409 without a body, which log software is prone to read as a wrong size and to repeat for ever.
+   */
+  #checkGrowth({ checkpoint, proof }: AddCheckpointRequest, head: CosignedHead): void {
+    const { size, root } = checkpoint;
+    if (size === head.size && head.size > 0 && !equalBytes(root, head.root)) {
+      this.#reportFork(checkpoint, head);
+      throw new Refusal(422, `two different roots at size ${size}: the log shows two histories`);
+    }
+    checkProof(checkpoint, proof, head);
+  }
+
+  #reportFork(checkpoint: SignedCheckpoint, head: CosignedHead): void {
+    const fork = `${checkpoint.size} ${hex(checkpoint.root)}`;
+    if (this.#forks.has(fork) || this.#forks.size >= forksMax) return;
+    this.#forks.add(fork);
+    const { origin, onFork } = this.#options;
+    onFork?.({ origin, size: head.size, cosigned: head.note ?? '', refused: this.#loggedNote(checkpoint) });
   }
 }
 
-/**
- * Another root at the same size is answered with 422, as newer revisions of tlog-witness ask. Older ones asked for
- * a 409 without a body, which log software is prone to read as a wrong size and to repeat for ever.
- */
-function checkGrowth(request: AddCheckpointRequest, head: CosignedHead): void {
-  const { checkpoint, proof } = request;
-  if (checkpoint.size === head.size && head.size > 0 && !equalBytes(checkpoint.root, head.root)) {
-    throw new Refusal(422, `two different roots at size ${head.size}: the log shows two histories`);
-  }
+function checkProof(checkpoint: SignedCheckpoint, proof: readonly Uint8Array[], head: CosignedHead): void {
   try {
     verifyConsistency(
       head.size,
@@ -175,4 +295,10 @@ export async function routeCheckpoint(
   const log = logs.get(request.checkpoint.origin);
   if (log === undefined) throw new Refusal(404, 'unknown log');
   return log.add(request);
+}
+
+/** As `Cosigner.newestNote`. */
+export function routeMonitor(logs: ReadonlyMap<string, WatchedLog>, originHash: string): string | undefined {
+  for (const [origin, log] of logs) if (hex(sha256(utf8(origin))) === originHash) return log.newestNote;
+  return undefined;
 }

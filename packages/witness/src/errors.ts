@@ -3,6 +3,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** The state is another process's, mostly that of the running cosigner. */
+export class StateHeld extends ConfigError {}
+
 /** What an `add-checkpoint` request is refused with, as tlog-witness has it. */
 export type RefusalStatus = 400 | 403 | 404 | 409 | 413 | 422 | 429 | 503;
 

@@ -5,8 +5,9 @@ export {
   type ReplayerConfig,
   type WitnessConfig,
 } from './config.ts';
-export type { Clock, Cosigner, LogStatus } from './cosigner.ts';
-export { ConfigError, Refusal, SizeConflict } from './errors.ts';
+export type { Clock, Cosigner, ForkEvidence, LogCounts, LogStatus } from './cosigner.ts';
+export { ConfigError, Refusal, SizeConflict, StateHeld } from './errors.ts';
+export { followConfig } from './follow-config.ts';
 export { type CosignerServer, type ServerOptions, startServer } from './http/server.ts';
 export {
   type CosignerKey,
@@ -34,5 +35,11 @@ export {
   type StartOptions,
   startCosigner,
 } from './start-cosigner.ts';
-export { type CosignerKind, type InitStateOptions, initState } from './state/state-file.ts';
-export { createWitness, type WitnessLog, type WitnessOptions } from './witness/witness.ts';
+export { type CosignerKind, type InitStateOptions, initState, StateFile } from './state/state-file.ts';
+export {
+  createWitness,
+  type FollowedLogs,
+  Witness,
+  type WitnessLog,
+  type WitnessOptions,
+} from './witness/witness.ts';

@@ -14,10 +14,17 @@ let folder: CosignerFolder;
 let log: TestLog;
 const running: ServingCosigner[] = [];
 
+/** These tests ask as fast as they can. */
+const limits = { checkpointsPerSecond: 100_000 };
+
+function configured({ origin, vkey }: TestLog): { origin: string; vkeys: string[] } {
+  return { origin, vkeys: [formatVerifierKey(vkey)] };
+}
+
 beforeEach(() => {
   folder = new CosignerFolder();
   log = plainLog(4000);
-  folder.configure({ logs: [{ origin: log.origin, vkeys: [formatVerifierKey(log.vkey)] }] });
+  folder.configure({ logs: [configured(log)], limits });
 });
 
 afterEach(async () => {
@@ -109,6 +116,52 @@ describe('the witness process', () => {
     expect(existsSync(folder.file('state.db'))).toBe(false);
   });
 
+  it('is not begun again by init where its state is lost, unless that is said', async () => {
+    await runCosigner(folder, 'witness', 'init');
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${folder.file('state.db')}${suffix}`, { force: true });
+    const refused = await runCosigner(folder, 'witness', 'init');
+    expect([refused.code, existsSync(folder.file('state.db'))]).toEqual([1, false]);
+    expect(refused.stderr).toMatch(/begins again cosigns a second history/);
+    const known = await runCosigner(folder, 'witness', 'init', '--begin-again');
+    expect(JSON.parse(known.stdout)).toMatchObject({ began: [log.origin] });
+  });
+
+  it('takes up and gives up logs while it runs, and forgets none', async () => {
+    await runCosigner(folder, 'witness', 'init');
+    folder.configure({ logs: [configured(log)], limits, metrics: { host: '127.0.0.1', port: 0 } });
+    const serving = await serve();
+    const other = plainLog(30, 'log.example/other');
+    const postOther = async (old: number, size: number): Promise<number> => {
+      const body = other.request(old, size) as BodyInit;
+      return (await fetch(`${serving.url}/add-checkpoint`, { method: 'POST', body })).status;
+    };
+    const follow = async (...logs: TestLog[]): Promise<void> => {
+      folder.configure({ logs: logs.map(configured), limits, metrics: { host: '127.0.0.1', port: 0 } });
+      serving.child.kill('SIGHUP');
+    };
+    expect(await postOther(0, 10)).toBe(404);
+    await follow(log, other);
+    await expect.poll(() => postOther(0, 10), { timeout: 5000 }).toBe(200);
+    writeFileSync(folder.file('config.json'), '{');
+    serving.child.kill('SIGHUP');
+    await expect
+      .poll(() => serving.stderr())
+      .toMatch(/\{"event":"not_reloaded","message":"the configuration is not JSON/);
+    await follow(log);
+    await expect.poll(() => postOther(0, 20), { timeout: 5000 }).toBe(404);
+    await follow(log, other);
+    await expect.poll(() => postOther(0, 20), { timeout: 5000 }).toBe(409);
+    expect(await postOther(10, 20)).toBe(200);
+    expect((await post(serving.url, 0, 10)).status).toBe(200);
+    const metrics = await (await fetch(`${serving.said.metrics}/metrics`)).text();
+    for (const line of [
+      'tally_cosigner_size{origin="log.example/test"} 10',
+      'tally_cosigner_requests_total{origin="log.example/other",status="409"} 1',
+      'tally_cosigner_strangers_total{status="404"}',
+    ])
+      expect(metrics).toContain(line);
+  });
+
   it('refuses a state that another process holds, and gets it when that one was killed', async () => {
     await runCosigner(folder, 'witness', 'init');
     const holder = await serve();
@@ -124,9 +177,7 @@ describe('the witness process', () => {
   it('refuses a log that was never begun', async () => {
     await runCosigner(folder, 'witness', 'init');
     const other = plainLog(1, 'log.example/other');
-    folder.configure({
-      logs: [log, other].map(({ origin, vkey }) => ({ origin, vkeys: [formatVerifierKey(vkey)] })),
-    });
+    folder.configure({ logs: [log, other].map(configured) });
     expect((await runCosigner(folder, 'witness', 'serve')).stderr).toMatch(
       /log.example\/other is not in the state/,
     );

@@ -257,7 +257,7 @@ describe('the other pages', () => {
 describe('limits', () => {
   it('answer 429 for too many requests in a second', async () => {
     const options = { cosigner: witness, host: '127.0.0.1', port: 0, now: () => now, reportFault: () => {} };
-    await using server = await startServer({ ...options, requestsPerSecondMax: 2 });
+    await using server = await startServer({ ...options, strangersPerSecond: 2 });
     const statuses: number[] = [];
     for (let n = 0; n < 3; n++) {
       const response = await fetch(`${server.url}/add-checkpoint`, { method: 'POST', body: 'x' });

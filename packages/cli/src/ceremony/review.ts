@@ -13,6 +13,7 @@ import {
   parseInstant,
   type TrustRoot,
 } from '@tallystick/core';
+import { type PolicyWarning, policyReport } from '../offline/policy-report.ts';
 import type { ThresholdProgress } from './collect.ts';
 import type { Holders } from './key-line.ts';
 import { type Proposal, payloadHash } from './proposal.ts';
@@ -91,7 +92,7 @@ export interface Review {
   newNamespaces: string[];
   newRequirements: string[];
   signatures: ReviewedProgress[];
-  warnings: Warning[];
+  warnings: (Warning | PolicyWarning)[];
 }
 
 export interface ReviewContext {
@@ -136,7 +137,13 @@ export function reviewOf(current: TrustRoot, next: TrustRoot, context: ReviewCon
       missing: missing.map(key),
     })),
   };
-  return { ...review, warnings: reviewWarnings(review) };
+  const { warnings } = policyReport(next.quorum);
+  return { ...review, warnings: [...reviewWarnings(review), ...warnings.filter(isAboutOperators)] };
+}
+
+/** The counts above are of cosigners; these say where several of them are one operator's. */
+function isAboutOperators({ code }: PolicyWarning): boolean {
+  return code === 'operator_alone' || code === 'counts_twice';
 }
 
 export function reviewedKey(key: PublicKey, holders: Holders): ReviewedKey {

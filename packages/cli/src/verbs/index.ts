@@ -13,12 +13,14 @@ import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerNamespace } from './namespace.ts';
+import { registerPolicy } from './policy.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSigner } from './signer.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
+import { registerWitness } from './witness/index.ts';
 
 /** Adds commands to the program. What they do happens when they are called. */
 export type Registration = (program: Command, context: Context) => void;
@@ -42,4 +44,6 @@ export const registrations: readonly Registration[] = [
   registerMigrate,
   registerSigner,
   registerRoot,
+  registerPolicy,
+  registerWitness,
 ];

@@ -45,6 +45,7 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     ['root', published?.root ?? null],
     ['changes', status.mutations.ready ? 'taken' : `refused: ${status.mutations.reasons[0]?.detail ?? ''}`],
     ['pending', pendingText(pending, isLate)],
+    ['publishing', pending.trouble === null ? null : `fails: ${pending.trouble}`],
     [
       'signer',
       signer.connected ? `connected${signer.mark === null ? '' : `, mark at ${signer.mark.size}`}` : 'away',
@@ -54,7 +55,7 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     { title: 'COSIGNER', value: ({ name }) => name },
     { title: 'GROUP', value: ({ group }) => group },
     { title: 'STATE', value: ({ state }) => state },
-    { title: 'LAST SEEN', value: ({ lastSeenAt }) => lastSeenAt },
+    { title: 'LAST COSIGNED', value: ({ lastSeenAt }) => lastSeenAt },
     { title: 'ERROR', value: ({ lastError }) => lastError },
   ]);
   return [...lines, '', ...members];
@@ -62,6 +63,6 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
 
 function pendingText({ count, oldestAt, publishBy }: LogStatus['pending'], isLate: boolean): string {
   if (count === 0) return 'none';
-  const due = publishBy === null ? '' : `, due by ${publishBy}${isLate ? ' — LATE' : ''}`;
+  const due = publishBy === null ? '' : `, promised by ${publishBy}${isLate ? ' — LATE' : ''}`;
   return `${count}${oldestAt === null ? '' : ` since ${oldestAt}`}${due}`;
 }

@@ -112,7 +112,7 @@ export class FakeNamespace implements View {
       origin: 'tally.example/log',
       size: this.size,
       published: null,
-      pending: { count: 0, oldestAt: null, publishBy: null },
+      pending: { count: 0, oldestAt: null, publishBy: null, trouble: null },
       quorum: [
         {
           name: 'witness-1',

@@ -21,6 +21,8 @@ export interface RunOptions {
   columns?: number;
   signal?: AbortSignal;
   now?: number;
+  /** Told of what goes to standard error, as it goes. */
+  onLine?: (text: string) => void;
   /** What is typed at prompts, in order; without it there is no terminal to type at. */
   typed?: string[];
 }
@@ -58,7 +60,13 @@ export class Harness {
     const terminal = { isTTY: options.isTTY === true, columns: options.columns ?? null };
     const context = (setExitCode: (code: number) => void): Context => ({
       stdout: { ...terminal, write: (text) => void written.out.push(text) },
-      stderr: { ...terminal, write: (text) => void written.err.push(text) },
+      stderr: {
+        ...terminal,
+        write: (text) => {
+          written.err.push(text);
+          options.onLine?.(text);
+        },
+      },
       env: { TALLY_DATA: this.folder, ...options.env },
       signal: options.signal ?? new AbortController().signal,
       now: () => options.now ?? Date.now(),

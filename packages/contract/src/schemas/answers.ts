@@ -202,7 +202,8 @@ export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
   pending: open<LogStatus['pending']>({
     count: natural,
     oldestAt: instant.nullable(),
-    publishBy: instant.nullable(),
+    publishBy: described(instant.nullable(), 'When the oldest promise has to be kept'),
+    trouble: described(sentence.nullable(), 'Why publishing fails at the moment'),
   }),
   quorum: z.array(quorumMember),
   mutations: readiness,

@@ -147,7 +147,7 @@ export class LedgerHost implements Host {
   status(): LedgerStatus {
     const { foundation, hello, ledger, store } = this.#parts;
     const { quorum, times } = foundation;
-    const { size, published, pending, mutations, trust } = ledger;
+    const { size, published, pending, trouble: publishing, mutations, trust } = ledger;
     const { namespace, brake } = ledger.governing;
     const { trouble } = store;
     const failing = trouble && { problem: 'not_committed' as const, message: trouble.message };
@@ -165,7 +165,12 @@ export class LedgerHost implements Host {
         asOf: formatInstant(published.asOf * 1000),
         at: this.#parts.reporter.lastPublishedAt ?? formatInstant(published.asOf * 1000),
       },
-      pending: { count, oldestAt: instant(oldestAt), publishBy: instant(publishBy) },
+      pending: {
+        count,
+        oldestAt: instant(oldestAt),
+        publishBy: instant(publishBy),
+        trouble: publishing?.message ?? null,
+      },
       quorum: quorum.status,
       signer: {
         connected: this.#parts.reporter.isSignerConnected,

@@ -33,7 +33,7 @@ export interface LedgerStatus {
   writes: boolean;
   size: number;
   published: { size: number; root: string; asOf: string; at: string } | null;
-  pending: { count: number; oldestAt: string | null; publishBy: string | null };
+  pending: { count: number; oldestAt: string | null; publishBy: string | null; trouble: string | null };
   quorum: (CosignerStatus & { group: string })[];
   signer: { connected: boolean; mark: { size: number; root: string } | null };
   namespace: { ns: string; mode: string; epoch: number; lock: string; minEpoch: number };

@@ -98,7 +98,7 @@ export class StandbyHost implements Host {
         asOf,
         at: this.#reporter.lastPublishedAt ?? asOf,
       },
-      pending: { count: 0, oldestAt: null, publishBy: null },
+      pending: { count: 0, oldestAt: null, publishBy: null, trouble: null },
       quorum: this.#foundation.quorum.status,
       signer: { connected: true, mark: null },
       namespace: {

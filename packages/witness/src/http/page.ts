@@ -1,4 +1,4 @@
-/** The page that a person sees who opens the cosigner's address. */
+/** What somebody sees who opens the cosigner's address: a page for people, the health for machines. */
 import type { Cosigner } from '../cosigner.ts';
 
 const statements = {
@@ -27,6 +27,11 @@ ${logs.join('\n')}
 </ul>
 </html>
 `;
+}
+
+export function healthBody(cosigner: Cosigner): string {
+  const { kind, keys } = cosigner;
+  return `${JSON.stringify({ status: 'ok', kind, name: keys[0].name, logs: cosigner.status() })}\n`;
 }
 
 function escapeHtml(text: string): string {

@@ -1,14 +1,20 @@
 /**
- * The HTTP side of a cosigner: three routes, and limits on everything that a stranger could send too much of.
+ * The HTTP side of a cosigner: four routes, and limits on everything that a stranger could send too much of.
+ *
+ * A log is known by its signature alone, and so only when its request has been read and checked. Until then a request
+ * is a stranger's: strangers share an allowance of refusals, and each address may have few requests that are being
+ * read. What a log has signed draws on nothing that strangers can use up.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Cosigner } from '../cosigner.ts';
 import { ConfigError, messageOf, Refusal } from '../errors.ts';
+import { PerSecond } from '../per-second.ts';
 import { bodyLengthMax } from './add-checkpoint-request.ts';
 import { type Answer, answerRefusal, plain } from './answers.ts';
-import { renderPage } from './page.ts';
+import { healthBody, renderPage } from './page.ts';
 
 export interface ServerOptions {
   cosigner: Cosigner;
@@ -18,35 +24,110 @@ export interface ServerOptions {
   now: Clock;
   /** Told of faults of ours, which callers see as 500. */
   reportFault: (error: unknown) => void;
-  /** `add-checkpoint` requests accepted within one second; default 500. */
-  requestsPerSecondMax?: number;
-  /** Requests handled at the same time; default 64. */
-  requestsAtOnceMax?: number;
+  /** Requests of nobody whom we know that are answered with a reason within one second; default 200. */
+  strangersPerSecond?: number;
+  /** Requests from one address that are being read at the same time; one more ends the oldest of them. Default 32. */
+  readsPerAddressMax?: number;
+  /** A path that stands before those of tlog-witness, such as `/w1`; they are served without it as well. */
+  prefix?: string;
+  /** Serves https with these; http where left out. */
+  tls?: TlsFiles | undefined;
+}
+
+/** PEM. */
+export interface TlsFiles {
+  cert: string;
+  key: string;
 }
 
 export interface CosignerServer extends AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string;
+  /** Answers to strangers since the start, by HTTP status. */
+  readonly strangers: ReadonlyMap<number, number>;
+  /** Goes on with another certificate; throws ConfigError where it cannot be used. Only where it began with one. */
+  readonly renewTls: (files: TlsFiles) => void;
 }
 
+/** How long a connection stays whose request was answered before it was read to its end. */
+const unreadMs = 1000;
 /** How long requests under way may take to end when the server stops. */
 const stopTimeoutMs = 700;
 
 /** Listens. Throws ConfigError where the address cannot be had. */
 export async function startServer(options: ServerOptions): Promise<CosignerServer> {
   const handler = new RequestHandler(options);
-  const server = createServer(
-    { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 30_000, maxHeaderSize: 16 * 1024 },
-    (request, response) => void handler.handle(request, response),
-  );
-  server.maxConnections = 512;
+  const { server, renewTls } = makeServer(options, (request, response) => {
+    void handler.handle(request, response);
+  });
+  server.maxConnections = 1024;
+  limitAddresses(server);
   await listen(server, options.host, options.port);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, [Symbol.asyncDispose]: () => stop(server) };
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    strangers: handler.strangers,
+    renewTls,
+    [Symbol.asyncDispose]: () => stop(server),
+  };
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
+/** One address may take up an eighth of all connections. */
+const connectionsPerAddressMax = 128;
+
+function limitAddresses(server: Server): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > connectionsPerAddressMax) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
+}
+
+const serverOptions = {
+  requestTimeout: 15_000,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 30_000,
+  maxHeaderSize: 16 * 1024,
+} as const;
+
+function makeServer(
+  { tls }: ServerOptions,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): { server: Server; renewTls: (files: TlsFiles) => void } {
+  if (tls === undefined) {
+    const renewTls = (): void => {
+      throw new ConfigError('a server that began without TLS has to be started again to serve it');
+    };
+    return { server: createServer(serverOptions, handle), renewTls };
+  }
+  const minVersion = 'TLSv1.2';
+  const server = withCertificate(() => createTlsServer({ ...serverOptions, ...tls, minVersion }, handle));
+  return {
+    server,
+    renewTls: (files) => withCertificate(() => server.setSecureContext({ ...files, minVersion })),
+  };
+}
+
+function withCertificate<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw new ConfigError(`certificate and key for TLS do not work: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+export async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: Error): void =>
       reject(new ConfigError(`cannot listen: ${error.message}`, { cause: error }));
@@ -59,7 +140,7 @@ async function listen(server: Server, host: string, port: number): Promise<void>
 }
 
 /** Lets requests under way end, for a while; what hangs then is cut. */
-async function stop(server: Server): Promise<void> {
+export async function stop(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
@@ -68,15 +149,20 @@ async function stop(server: Server): Promise<void> {
   clearTimeout(timer);
 }
 
+/** How long a monitor may go without asking again. */
+const monitorCacheSeconds = 5;
+const monitorPath = /^\/([0-9a-f]{64})\/checkpoint$/;
+
 class RequestHandler {
   readonly #options: ServerOptions;
-  #atOnce = 0;
-  /** The second that `#inSecond` counts. */
-  #second = 0;
-  #inSecond = 0;
+  readonly strangers = new Map<number, number>();
+  readonly #refusals: PerSecond;
+  /** Requests that are being read, by address, the oldest one first. */
+  readonly #reads = new Map<string, Set<IncomingMessage>>();
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#refusals = new PerSecond(options.strangersPerSecond ?? 200, options.now);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -91,36 +177,78 @@ class RequestHandler {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    const path = request.url?.split('?', 1)[0];
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const path = this.#pathOf(request);
     if (path === '/add-checkpoint') {
       return request.method === 'POST'
         ? this.#addCheckpoint(request)
         : plain(405, 'use POST\n', { allow: 'POST' });
     }
-    if (path !== '/' && path !== '/healthz') return plain(404, 'not found\n');
+    const originHash = monitorPath.exec(path)?.[1];
+    if (path !== '/' && path !== '/healthz' && originHash === undefined) return plain(404, 'not found\n');
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (!isRead) return plain(405, 'use GET\n', { allow: 'GET, HEAD' });
+    if (originHash !== undefined) return this.#newest(originHash);
     return path === '/' ? this.#page() : this.#health();
   }
 
+  #pathOf({ url = '' }: IncomingMessage): string {
+    const { prefix = '' } = this.#options;
+    const path = url.split('?', 1)[0] ?? '';
+    return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+  }
+
   async #addCheckpoint(request: IncomingMessage): Promise<Answer> {
-    this.#countRequest();
-    this.#atOnce += 1;
     try {
-      return plain(200, await this.#options.cosigner.addCheckpoint(await readBody(request)));
-    } finally {
-      this.#atOnce -= 1;
+      const body = await this.#read(request);
+      return plain(200, await this.#options.cosigner.addCheckpoint(body));
+    } catch (error) {
+      if (!(error instanceof Refusal) || !strangersStatuses.has(error.status)) throw error;
+      throw this.#refusalOfStranger(error);
     }
   }
 
-  #countRequest(): void {
-    const { now, requestsPerSecondMax = 500, requestsAtOnceMax = 64 } = this.#options;
-    const second = Math.floor(now());
-    if (second !== this.#second) this.#inSecond = 0;
-    this.#second = second;
-    this.#inSecond += 1;
-    if (this.#inSecond > requestsPerSecondMax) throw new Refusal(429, 'too many requests');
-    if (this.#atOnce >= requestsAtOnceMax) throw new Refusal(503, 'too many requests at once');
+  /** The reason while there is an allowance for that, then a 429. */
+  #refusalOfStranger(error: Refusal): Refusal {
+    let refusal = error;
+    try {
+      this.#refusals.take('too many requests that no known log has signed');
+    } catch (limit) {
+      if (!(limit instanceof Refusal)) throw limit;
+      refusal = limit;
+    }
+    this.strangers.set(refusal.status, (this.strangers.get(refusal.status) ?? 0) + 1);
+    return refusal;
+  }
+
+  async #read(request: IncomingMessage): Promise<Uint8Array> {
+    if (Number(request.headers['content-length'] ?? 0) > bodyLengthMax) throw tooLong();
+    const address = request.socket.remoteAddress ?? '';
+    const reads = this.#reads.get(address) ?? new Set();
+    this.#reads.set(address, reads);
+    const [oldest] = reads;
+    // Behind a proxy everybody has one address, and a log's request is read in no time: so the slowest one goes.
+    if (oldest !== undefined && reads.size >= (this.#options.readsPerAddressMax ?? 32)) {
+      reads.delete(oldest);
+      oldest.socket.destroy();
+    }
+    reads.add(request);
+    try {
+      return await readBody(request);
+    } finally {
+      reads.delete(request);
+      if (reads.size === 0) this.#reads.delete(address);
+    }
+  }
+
+  /** tlog-witness: what monitors compare with what the log shows them. */
+  #newest(originHash: string): Answer {
+    const note = this.#options.cosigner.newestNote(originHash);
+    if (note === undefined) return plain(404, 'nothing was cosigned for this log\n');
+    return plain(200, note, {
+      'cache-control': `public, max-age=${monitorCacheSeconds}`,
+      // Public, and a monitor may be a page.
+      'access-control-allow-origin': '*',
+    });
   }
 
   #page(): Answer {
@@ -134,11 +262,15 @@ class RequestHandler {
   }
 
   #health(): Answer {
-    const { cosigner } = this.#options;
-    const { kind, keys } = cosigner;
-    const body = `${JSON.stringify({ status: 'ok', kind, name: keys[0].name, logs: cosigner.status() })}\n`;
-    return { status: 200, contentType: 'application/json', body };
+    return { status: 200, contentType: 'application/json', body: healthBody(this.#options.cosigner) };
   }
+}
+
+/** What requests are refused with that no log has signed. */
+const strangersStatuses: ReadonlySet<number> = new Set([400, 403, 404, 413]);
+
+function tooLong(): Refusal {
+  return new Refusal(413, `body of more than ${bodyLengthMax} bytes`);
 }
 
 async function readBody(request: IncomingMessage): Promise<Uint8Array> {
@@ -147,7 +279,7 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   try {
     for await (const part of request as AsyncIterable<Uint8Array>) {
       length += part.length;
-      if (length > bodyLengthMax) throw new Refusal(413, `body of more than ${bodyLengthMax} bytes`);
+      if (length > bodyLengthMax) throw tooLong();
       parts.push(part);
     }
   } catch (error) {
@@ -169,4 +301,6 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
     ...answer.headers,
   });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
+  // Whoever goes on sending a body that nobody reads would keep the connection; others have had time for the answer.
+  if (!isWhole) setTimeout(() => request.socket.destroy(), unreadMs).unref();
 }

@@ -3,7 +3,7 @@
  * time and record signature is right".
  */
 import type { VerifierKey } from '@tallystick/core';
-import { type Clock, type Cosigner, routeCheckpoint, WatchedLog } from '../cosigner.ts';
+import { type Clock, type Cosigner, routeCheckpoint, routeMonitor, WatchedLog } from '../cosigner.ts';
 import type { CosignerKeys } from '../keys.ts';
 import { StateFile } from '../state/state-file.ts';
 import { fetchEntries } from './entry-tiles.ts';
@@ -57,7 +57,9 @@ export function createReplayer(options: ReplayerOptions): Cosigner {
       kind: 'replayer',
       keys,
       addCheckpoint: (body) => routeCheckpoint(logs, body),
+      newestNote: (originHash) => routeMonitor(logs, originHash),
       status: () => [...logs.values()].map((log) => log.status()),
+      counts: () => [...logs.values()].map((log) => log.counts()),
       async [Symbol.asyncDispose](): Promise<void> {
         stopping.abort(new Error('the replayer stops'));
         await pool[Symbol.asyncDispose]();

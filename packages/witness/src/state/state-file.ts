@@ -9,7 +9,7 @@ import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { emptyRoot } from '@tallystick/core';
-import { ConfigError, messageOf } from '../errors.ts';
+import { ConfigError, messageOf, StateHeld } from '../errors.ts';
 
 export type CosignerKind = 'witness' | 'replayer';
 
@@ -28,6 +28,8 @@ export interface InitStateOptions {
   name: string;
   /** Origins that begin here at size 0. */
   origins: readonly string[];
+  /** Adds origins only: a state that is missing is lost, and makes this a ConfigError. */
+  mustExist?: boolean;
 }
 
 const schema = `
@@ -51,6 +53,7 @@ const schema = `
  * origins that begin at size 0 now.
  */
 export function initState(options: InitStateOptions): string[] {
+  if (options.mustExist === true) checkExists(options.stateFile);
   const database = openExclusively(options.stateFile);
   try {
     database.exec('BEGIN IMMEDIATE');
@@ -59,10 +62,7 @@ export function initState(options: InitStateOptions): string[] {
       .prepare('INSERT INTO cosigner VALUES (1, ?, ?) ON CONFLICT DO NOTHING')
       .run(options.kind, options.name);
     checkOwner(database, options);
-    const add = database.prepare(
-      'INSERT INTO logs (origin, size, root) VALUES (?, 0, ?) ON CONFLICT DO NOTHING',
-    );
-    const added = options.origins.filter((origin) => add.run(origin, emptyRoot).changes === 1);
+    const added = beginLogs(database, options.origins);
     database.exec('COMMIT');
     return added;
   } finally {
@@ -83,11 +83,7 @@ export class StateFile implements Disposable {
 
   /** Throws ConfigError where the state is missing, another cosigner's, or held by another process. */
   static open(stateFile: string, owner: { kind: CosignerKind; name: string }): StateFile {
-    if (!existsSync(stateFile)) {
-      throw new ConfigError(
-        `the state file ${stateFile} is missing: restore it, or run init if this cosigner never ran before`,
-      );
-    }
+    checkExists(stateFile);
     const database = openExclusively(stateFile);
     try {
       checkOwner(database, owner);
@@ -102,8 +98,23 @@ export class StateFile implements Disposable {
   logId(origin: string): number {
     const row = this.database.prepare('SELECT id FROM logs WHERE origin = ?').get(origin);
     if (row === undefined)
-      throw new ConfigError(`the log ${origin} is not in the state: run init to begin it`);
+      throw new ConfigError(
+        `the log ${origin} is not in the state: begin it with init (tally witness add-log) where this cosigner never ` +
+          'cosigned it; where it did, the state is an older one: restore the newest',
+      );
     return Number(row.id);
+  }
+
+  /** Begins logs at size 0, all or none; one that is there already stays as it is. */
+  begin(origins: readonly string[]): void {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      beginLogs(this.database, origins);
+      this.database.exec('COMMIT');
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw error;
+    }
   }
 
   head(log: number): CosignedHead {
@@ -144,6 +155,22 @@ export class StateFile implements Disposable {
 
 function nothing(): void {}
 
+function checkExists(stateFile: string): void {
+  if (existsSync(stateFile)) return;
+  throw new ConfigError(
+    `the state file ${stateFile} is missing: restore the newest one, or, where there is none, give up this key and ` +
+      'make a cosigner of another name; a cosigner that never ran before is made with init',
+  );
+}
+
+/** Inside a transaction. Returns the origins that were not there. */
+function beginLogs(database: DatabaseSync, origins: readonly string[]): string[] {
+  const add = database.prepare(
+    'INSERT INTO logs (origin, size, root) VALUES (?, 0, ?) ON CONFLICT DO NOTHING',
+  );
+  return origins.filter((origin) => add.run(origin, emptyRoot).changes === 1);
+}
+
 function openExclusively(stateFile: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
@@ -155,8 +182,8 @@ function openExclusively(stateFile: string): DatabaseSync {
   } catch (error) {
     database?.close();
     const held = messageOf(error).includes('locked');
-    const why = held ? 'another process holds it' : messageOf(error);
-    throw new ConfigError(`cannot open the state file ${stateFile}: ${why}`, { cause: error });
+    if (held) throw new StateHeld(`cannot open the state file ${stateFile}: another process holds it`);
+    throw new ConfigError(`cannot open the state file ${stateFile}: ${messageOf(error)}`, { cause: error });
   }
 }
 

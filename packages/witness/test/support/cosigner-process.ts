@@ -40,8 +40,13 @@ export interface Ended {
 }
 
 /** Runs a command to its end. */
-export async function runCosigner(folder: CosignerFolder, kind: string, verb: string): Promise<Ended> {
-  const child = launch(folder, kind, verb);
+export async function runCosigner(
+  folder: CosignerFolder,
+  kind: string,
+  verb: string,
+  ...more: string[]
+): Promise<Ended> {
+  const child = launch(folder, kind, verb, ...more);
   const output = collect(child);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...output };
@@ -49,6 +54,10 @@ export async function runCosigner(folder: CosignerFolder, kind: string, verb: st
 
 export interface ServingCosigner {
   url: string;
+  /** The line in which it said so. */
+  said: { listening: string; metrics?: string };
+  /** What it wrote to standard error so far. */
+  stderr(): string;
   child: ChildProcess;
   /** Sends the signal and waits for the end. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
@@ -66,8 +75,11 @@ export async function serveCosigner(folder: CosignerFolder, kind: string): Promi
   });
   const line = await Promise.race([listening, closed.then(() => null)]);
   if (line === null) throw new Error(output.stderr);
+  const said = JSON.parse(line) as ServingCosigner['said'];
   return {
-    url: (JSON.parse(line) as { listening: string }).listening,
+    url: said.listening,
+    said,
+    stderr: () => output.stderr,
     child,
     async end(signal) {
       child.kill(signal);
@@ -77,8 +89,9 @@ export async function serveCosigner(folder: CosignerFolder, kind: string): Promi
   };
 }
 
-function launch(folder: CosignerFolder, kind: string, verb: string): ChildProcess {
-  return spawn(process.execPath, [program, kind, verb, '--config', folder.file('config.json')], {
+function launch(folder: CosignerFolder, kind: string, verb: string, ...more: string[]): ChildProcess {
+  const args = [program, kind, verb, '--config', folder.file('config.json'), ...more];
+  return spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

@@ -8,6 +8,7 @@ import { type ReviewedKey, reviewedKey } from '../../ceremony/review.ts';
 import { rehearsalLines } from '../../ceremony/review-text.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes } from '../../exit-codes.ts';
+import { type PolicyReport, policyReport, toleranceLines } from '../../offline/policy-report.ts';
 import type { Printer } from '../../output/printer.ts';
 import { printable, properties } from '../../output/table.ts';
 import { Session } from '../../session.ts';
@@ -67,7 +68,9 @@ async function verify(session: Session, path: string, flags: VerifyFlags): Promi
   ] as const;
   record(session, flags, { what: 'verify', rehearsal: chain.rehearsal, facts });
   const answer = { valid: !expired, expired, rehearsal: chain.rehearsal, origin: newest.log.origin };
-  session.print.answer({ ...answer, genesis: hex(newest.genesis), versions }, () => [
+  const { tolerance, warnings } = policyReport(newest.quorum);
+  const quorum = { tolerance, warnings };
+  session.print.answer({ ...answer, genesis: hex(newest.genesis), versions, quorum }, () => [
     ...rehearsalLines(chain.rehearsal, session.print),
     headline(newest, expired, session.print),
     ...properties([
@@ -75,6 +78,8 @@ async function verify(session: Session, path: string, flags: VerifyFlags): Promi
       ['genesis', hex(newest.genesis)],
     ]),
     ...versions.flatMap(describeVersion),
+    '',
+    ...quorumLines(quorum, session.print),
   ]);
   if (expired) session.context.setExitCode(exitCodes.refused);
 }
@@ -95,6 +100,14 @@ async function reportsOf({ versions }: Chain, holders: Holders): Promise<Version
     });
   }
   return reports;
+}
+
+/** Whom all of it trusts to tell of a second history. */
+function quorumLines(quorum: Pick<PolicyReport, 'tolerance' | 'warnings'>, print: Printer): string[] {
+  return [
+    ...toleranceLines(quorum),
+    ...quorum.warnings.map(({ message }) => `${print.style('yellow', 'Warning:')} ${printable(message)}`),
+  ];
 }
 
 function headline({ version, expires }: TrustRoot, expired: boolean, print: Printer): string {
