@@ -22,6 +22,7 @@ export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './rea
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
+export type { PostgresLimits } from './store/postgres/connection.ts';
 export {
   type PostgresOptions,
   PostgresStore,

@@ -1,7 +1,7 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
 import { isNamespaceName } from '@tallystick/core';
-import type { LedgerTimes } from '@tallystick/ledger';
+import type { LedgerTimes, PostgresLimits } from '@tallystick/ledger';
 import { z } from 'zod';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 
@@ -18,6 +18,8 @@ export interface ServerConfig {
   store: string;
   /** File with the password of the database. */
   storePasswordFile?: string;
+  /** Milliseconds; see the limits of the store on PostgreSQL. */
+  databaseTimes: Partial<PostgresLimits>;
   projections: string;
   signerSocket: string;
   /** The trust root file that clients pin. */
@@ -54,6 +56,14 @@ const schema: z.ZodType<ServerConfig> = z
     ns: z.string().refine(isNamespaceName, 'is not a namespace'),
     store: text,
     storePasswordFile: text.exactOptional(),
+    databaseTimes: z
+      .strictObject({
+        connectMs: z.int().min(100).exactOptional(),
+        statementMs: z.int().min(100).exactOptional(),
+        recoverMs: z.int().min(0).exactOptional(),
+        watchMs: z.int().min(50).exactOptional(),
+      })
+      .default({}),
     projections: text,
     signerSocket: text,
     trustRoot: text,

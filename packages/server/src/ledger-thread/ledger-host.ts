@@ -34,6 +34,7 @@ import { StoreTrouble, WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
 const rotationIntervalMs = 60_000;
+const lastAnswersMs = 250;
 
 /** What the ledger stands on. */
 interface Foundation {
@@ -198,11 +199,11 @@ export class LedgerHost implements AsyncDisposable {
   }
 }
 
-/** Ends the thread, and with it the server. */
+/** Ends the thread, and with it the server, once callers have been answered. */
 function die(error: Error): void {
-  setImmediate(() => {
+  setTimeout(() => {
     throw error;
-  });
+  }, lastAnswersMs);
 }
 
 /** The SQLite store has a thread that writes; a database is another process anyway. */
@@ -210,7 +211,7 @@ async function openStore(
   config: ServerConfig,
   onTrouble: (trouble: PostgresTrouble | null) => void,
 ): Promise<Store> {
-  if (isPostgresUrl(config.store)) return holdPostgres(config, onTrouble);
+  if (isPostgresUrl(config.store)) return holdPostgres(config, { limits: config.databaseTimes, onTrouble });
   return ThreadedStore.open(config.store, { synchronous: config.synchronous });
 }
 

@@ -7,7 +7,7 @@ import {
   isPostgresUrl,
   type PostgresOptions,
   PostgresStore,
-  type PostgresTrouble,
+  type PostgresWriterOptions,
   SqliteStore,
   type Store,
 } from '@tallystick/ledger';
@@ -44,12 +44,12 @@ export async function makeStore(place: StorePlace): Promise<Store> {
   return PostgresStore.create({ ...postgresOptions(place), holder: holder() });
 }
 
-/** As `holdStore`, of a database. `onTrouble` as in PostgresWriterOptions. */
+/** As `holdStore`, of a database. */
 export function holdPostgres(
   place: StorePlace,
-  onTrouble: (trouble: PostgresTrouble | null) => void = () => {},
+  options: Pick<PostgresWriterOptions, 'limits' | 'onTrouble'> = {},
 ): Promise<PostgresStore> {
-  return PostgresStore.open({ ...postgresOptions(place), holder: holder(), onTrouble });
+  return PostgresStore.open({ ...postgresOptions(place), holder: holder(), ...options });
 }
 
 /** Takes back what `makeStore` made. */
