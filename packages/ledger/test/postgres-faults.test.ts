@@ -137,6 +137,21 @@ describe('a store on a cluster', () => {
     await cluster.primary.reload();
   });
 
+  it('waits for standbys for as long as the primary answers, and is read meanwhile', async () => {
+    await (await cluster.create())[Symbol.asyncDispose]();
+    const limits = { connectMs: 2000, statementMs: 400, recoverMs: 0, watchMs: 50 };
+    store = await PostgresStore.open(cluster.options(cluster.primary, { limits }));
+    await store.append(batchAt(0));
+    await cluster.pauseStandbys();
+    expectUnknown(await ending(store.append(batchAt(3))));
+    const size = store.size();
+    expect(await Promise.race([size, after(1500, 'waits')])).toBe('waits');
+    expect(await store.entries(0, 10)).toEqual(entriesTo(3));
+    cluster.resumeStandbys();
+    await expectWhole(6);
+    expect(await size).toBe(6);
+  });
+
   it('is taken over behind an append that waits, which counts for both', async () => {
     const first = await cluster.create();
     await cluster.pauseStandbys();
