@@ -38,6 +38,7 @@ beforeAll(async () => {
   writeFileSync(passwordFile, 'correct horse\n', { mode: 0o600 });
   system = await RealSystem.start({
     store: { store: urlOf('acme'), storePasswordFile: passwordFile },
+    server: { databaseTimes: { recoverMs: 300, watchMs: 200 } },
   });
   operator = new Operator(system);
   await system.ready();
@@ -100,6 +101,29 @@ describe('a system on PostgreSQL', () => {
     await system.ready();
     await system.must('POST', '/v1/licenses?wait=published', order);
     expect(system.restarts.filter((line) => line.startsWith('server: code'))).toEqual([]);
+  });
+
+  it('that cannot learn how a write ended says so, starts anew when the database is back, and writes once', async () => {
+    const key = { 'idempotency-key': 'order-2' };
+    await using _lock = await server.holding('SELECT * FROM acme.fence FOR UPDATE');
+    const asking = system.admin('POST', '/v1/licenses', order, key);
+    const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'transactionid'";
+    const { pid } = await eventually(
+      'the write',
+      async () => (await server.sql<{ pid: number }>(waiting))[0],
+    );
+    await server.sql(`SELECT pg_terminate_backend(${pid})`);
+    await server.end('SIGQUIT');
+    const answer = await asking;
+    expect([answer.status, answer.json]).toMatchObject([503, { code: 'outcome_unknown' }]);
+    await eventually('the end of the server', () =>
+      system.restarts.some((line) => line.startsWith('server: code')),
+    );
+    await server.start();
+    await system.ready();
+    const first = await system.must<{ changes: unknown }>('POST', '/v1/licenses?wait=published', order, key);
+    const again = await system.must<{ changes: unknown }>('POST', '/v1/licenses', order, key);
+    expect(again.changes).toEqual(first.changes);
   });
 
   it('ends a server that was fenced, and starts none while another one holds the store', async () => {

@@ -24,6 +24,7 @@ export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './rea
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
+export type { PostgresLimits } from './store/postgres/connection.ts';
 export { HeldLease, type LeaseTimes, LeaseWatch, leaseTimes } from './store/postgres/lease.ts';
 export type { PostgresOptions, PostgresTrouble, PostgresWriterOptions } from './store/postgres/options.ts';
 export { PostgresStore } from './store/postgres/postgres-store.ts';

@@ -5,6 +5,7 @@
 import {
   type BrakeDocument,
   equalBytes,
+  IntegrityError,
   type NamespaceDocument,
   parseSignedCheckpoint,
   utf8,

@@ -4,7 +4,6 @@
  */
 import { setTimeout as after } from 'node:timers/promises';
 import { CuttableProxy } from '@tallystick/testkit';
-import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PostgresStore, type PostgresTrouble, StoreFenced, StoreUnavailable } from '../src/index.ts';
 import { Cluster, entriesTo } from './support/postgres-cluster.ts';
@@ -47,15 +46,6 @@ async function expectWhole(size: number): Promise<void> {
   expect(await cluster.shown()).toBe(size + entriesPerBatch);
 }
 
-/** Somebody who keeps the fence locked. */
-async function lockFence(): Promise<Client> {
-  const client = new Client({ connectionString: cluster.primary.url().split('?')[0] ?? '' });
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query('SELECT * FROM faults.fence FOR UPDATE');
-  return client;
-}
-
 const signal = (name: 'pg_cancel_backend' | 'pg_terminate_backend', pid: number) =>
   cluster.primary.sql(`SELECT ${name}(${pid})`);
 
@@ -92,11 +82,11 @@ describe('an append while its backend is', () => {
     ['pg_cancel_backend', expectRefused],
     ['pg_terminate_backend', expectUnknown],
   ] as const)('ended by %s before its commit is not there', async (name, expectEnding) => {
-    const locking = await lockFence();
+    const lock = await cluster.primary.holding('SELECT * FROM faults.fence FOR UPDATE');
     const appending = ending(store.append(batchAt(3)));
     await signal(name, await cluster.writerWaits('transactionid'));
     expectEnding(await appending);
-    await locking.end();
+    await lock[Symbol.asyncDispose]();
     await expectWhole(3);
   });
 
@@ -145,6 +135,21 @@ describe('a store on a cluster', () => {
     await expectWhole(0);
     await cluster.primary.sql('ALTER SYSTEM RESET synchronous_standby_names');
     await cluster.primary.reload();
+  });
+
+  it('waits for standbys for as long as the primary answers, and is read meanwhile', async () => {
+    await (await cluster.create())[Symbol.asyncDispose]();
+    const limits = { connectMs: 2000, statementMs: 400, recoverMs: 0, watchMs: 50 };
+    store = await PostgresStore.open(cluster.options(cluster.primary, { limits }));
+    await store.append(batchAt(0));
+    await cluster.pauseStandbys();
+    expectUnknown(await ending(store.append(batchAt(3))));
+    const size = store.size();
+    expect(await Promise.race([size, after(1500, 'waits')])).toBe('waits');
+    expect(await store.entries(0, 10)).toEqual(entriesTo(3));
+    cluster.resumeStandbys();
+    await expectWhole(6);
+    expect(await size).toBe(6);
   });
 
   it('is taken over behind an append that waits, which counts for both', async () => {

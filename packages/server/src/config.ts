@@ -1,7 +1,7 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
 import { isNamespaceName } from '@tallystick/core';
-import { isPostgresUrl, type LedgerTimes } from '@tallystick/ledger';
+import { isPostgresUrl, type LedgerTimes, type PostgresLimits } from '@tallystick/ledger';
 import { z } from 'zod';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 
@@ -20,6 +20,8 @@ export interface ServerConfig {
   storePasswordFile?: string;
   /** Other servers write this log, too, one at a time; `address` is where callers find this one. Of a database only. */
   shared?: { address: string };
+  /** Milliseconds; see the limits of the store on PostgreSQL. */
+  databaseTimes: Partial<PostgresLimits>;
   projections: string;
   signerSocket: string;
   /** The trust root file that clients pin. */
@@ -57,6 +59,14 @@ const schema: z.ZodType<ServerConfig> = z
     store: text,
     storePasswordFile: text.exactOptional(),
     shared: z.strictObject({ address: z.url({ protocol: /^https?$/ }) }).exactOptional(),
+    databaseTimes: z
+      .strictObject({
+        connectMs: z.int().min(100).exactOptional(),
+        statementMs: z.int().min(100).exactOptional(),
+        recoverMs: z.int().min(0).exactOptional(),
+        watchMs: z.int().min(50).exactOptional(),
+      })
+      .default({}),
     projections: text,
     signerSocket: text,
     trustRoot: text,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { noLimits } from '../src/keystore/keystore-key.ts';
 import { generateKeySpec } from '../src/keystore/signing-key.ts';
 import {
+  at,
   keySpecs,
   type LicenseTerms,
   type Limits,
@@ -71,7 +72,7 @@ describe('a signer', () => {
   });
 
   it('signs all of a batch or nothing of it', () => {
-    let now = 0;
+    let now = Date.parse(at);
     const { signer } = signerWith(keySpecs({ perMinute: 2 }), () => now);
     expect(() => signer.signRecords([licenseToSign(), plain('namespace.updated')], 5)).toThrow(
       refusal('no_key'),

@@ -227,6 +227,15 @@ export class PostgresServer {
     }
   }
 
+  /** Keeps a transaction open that has carried out a statement, until it is disposed of. */
+  async holding(statement: string): Promise<AsyncDisposable> {
+    const client = new Client({ host: '127.0.0.1', port: this.port, user: 'tally', database: 'postgres' });
+    client.on('error', () => {});
+    await client.connect();
+    await client.query(`BEGIN; ${statement}`);
+    return { [Symbol.asyncDispose]: () => client.end() };
+  }
+
   /** Resolves when so many standbys follow. */
   async synced(count: number): Promise<void> {
     for (let waitedMs = 0; waitedMs < startTimeoutMs; waitedMs += pollMs) {

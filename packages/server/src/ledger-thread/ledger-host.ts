@@ -27,6 +27,7 @@ import { StoreTrouble, WatchedStore } from './watched-store.ts';
 
 const statusIntervalMs = 250;
 const rotationIntervalMs = 60_000;
+const lastAnswersMs = 250;
 
 /** The log in a store that is held for writing, and what is known of it already. */
 export interface HeldLog {
@@ -199,9 +200,9 @@ export class LedgerHost implements Host {
   }
 }
 
-/** Ends the thread, and with it the server. */
+/** Ends the thread, and with it the server, once callers have been answered. */
 export function die(error: Error): void {
-  setImmediate(() => {
+  setTimeout(() => {
     throw error;
-  });
+  }, lastAnswersMs);
 }

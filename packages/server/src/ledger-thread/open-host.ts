@@ -26,6 +26,6 @@ async function openStore(
   config: ServerConfig,
   onTrouble: (trouble: PostgresTrouble | null) => void,
 ): Promise<Store> {
-  if (isPostgresUrl(config.store)) return holdPostgres(config, { onTrouble });
+  if (isPostgresUrl(config.store)) return holdPostgres(config, { limits: config.databaseTimes, onTrouble });
   return ThreadedStore.open(config.store, { synchronous: config.synchronous });
 }

@@ -170,6 +170,7 @@ export class SharedHost implements Host {
     const name = holder();
     try {
       const store = await holdPostgres(this.#config, {
+        limits: this.#config.databaseTimes,
         holder: name,
         takeOver: { epoch },
         address: this.#config.shared?.address ?? hostname(),

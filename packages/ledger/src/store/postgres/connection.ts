@@ -9,7 +9,7 @@ export interface PostgresLimits {
   connectMs: number;
   /** Until a statement is answered: for a write that is the wait for standbys, too. */
   statementMs: number;
-  /** For how long the outcome of a write is asked for, before it is called unknown. */
+  /** For how long PostgreSQL may be away before the outcome of a write is given up. */
   recoverMs: number;
   /** Between two looks at settings and fence. */
   watchMs: number;

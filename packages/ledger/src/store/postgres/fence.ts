@@ -41,6 +41,8 @@ export class Fence {
   readonly #options: FenceOptions;
   /** null before the first barrier. */
   #epoch: number | null = null;
+  /** Whether PostgreSQL answered at the last try. */
+  #isReached = false;
 
   constructor(options: FenceOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class Fence {
   async barrier(): Promise<Held> {
     const { target } = this.#options;
     const session = await Session.connect(target);
+    this.#isReached = true;
     try {
       return await this.#pass(session);
     } catch (error) {
@@ -61,14 +64,20 @@ export class Fence {
     }
   }
 
-  /** The same, tried again for a while where PostgreSQL does not answer or does not find its standbys. */
-  async barrierWithin(ms: number): Promise<Held> {
-    const deadline = AbortSignal.timeout(ms);
+  /**
+   * The same, tried again until it succeeds. Gives up where PostgreSQL cannot be reached for `ms`, and when it is told
+   * to stop; while it answers and merely finds no standbys, readers are served, and giving up would end that.
+   */
+  async barrierWithin(ms: number, stop: AbortSignal): Promise<Held> {
+    let deadline = AbortSignal.timeout(ms);
     for (;;) {
+      this.#isReached = false;
       try {
         return await this.barrier();
       } catch (error) {
-        if (!(error instanceof StoreUnavailable) || deadline.aborted) throw error;
+        if (!(error instanceof StoreUnavailable) || stop.aborted) throw error;
+        if (this.#isReached) deadline = AbortSignal.timeout(ms);
+        else if (deadline.aborted) throw error;
       }
       await after(retryMs);
     }

@@ -53,6 +53,7 @@ export class PostgresStore implements Store {
   #isUnknown = false;
   /** One barrier at a time. */
   #recovering: Promise<void> | null = null;
+  readonly #closing = new AbortController();
   #trouble: PostgresTrouble | null = null;
   readonly #timer: NodeJS.Timeout;
   #isWatching = false;
@@ -155,7 +156,7 @@ export class PostgresStore implements Store {
 
   async size(): Promise<number> {
     if (this.#fenced !== null) throw this.#fenced;
-    if (this.#isUnknown) await this.#recover(this.#target.limits.recoverMs);
+    if (this.#isUnknown) await this.#recover(true);
     return this.#held.size;
   }
 
@@ -232,6 +233,7 @@ export class PostgresStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#closing.abort();
     await this.#guard.release();
     await this.#recovering?.catch(() => {});
     await this.#reader[Symbol.asyncDispose]();
@@ -322,21 +324,23 @@ export class PostgresStore implements Store {
   /** Sees to it that there is a session behind a barrier. */
   async #ready(): Promise<void> {
     if (this.#fenced !== null) throw this.#fenced;
-    if (this.#held.session.isSpent) await this.#recover(0);
+    if (this.#held.session.isSpent) await this.#recover(false);
   }
 
-  /** Passes a barrier on a new connection, trying for so long. */
-  #recover(ms: number): Promise<void> {
-    this.#recovering ??= this.#passBarrier(ms).finally(() => {
+  /** Passes a barrier on a new connection: in one try, or in as many as it takes (see `Fence`). */
+  #recover(isPatient: boolean): Promise<void> {
+    this.#recovering ??= this.#passBarrier(isPatient).finally(() => {
       this.#recovering = null;
     });
     return this.#recovering;
   }
 
-  async #passBarrier(ms: number): Promise<void> {
+  async #passBarrier(isPatient: boolean): Promise<void> {
     this.#held.session.destroy();
     try {
-      this.#held = await this.#fence.barrierWithin(ms);
+      const { recoverMs } = this.#target.limits;
+      const fence = this.#fence;
+      this.#held = await (isPatient ? fence.barrierWithin(recoverMs, this.#closing.signal) : fence.barrier());
       this.#isUnknown = false;
       this.#note(null);
     } catch (error) {
