@@ -17,7 +17,7 @@ export interface LeaseTimes {
   beatMs: number;
 }
 
-export const leaseTimes: LeaseTimes = { leaseMs: 2500, beatMs: 400 };
+export const leaseTimes: LeaseTimes = { leaseMs: 2000, beatMs: 300 };
 
 /** Milliseconds that only run. */
 type Monotonic = () => number;
