@@ -6,7 +6,8 @@
  *      "logs": [{"origin": "…", "vkeys": ["…"]}]}
  *
  * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
- * `tokenFile`; `workers` says how many threads check signatures. Paths are relative to the file's folder.
+ * `tokenFile`; `workers` says how many threads check signatures. `tokenHashes` opens what a replayer holds: for each
+ * reader the base64 of its token's SHA-256. Paths are relative to the file's folder.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -40,6 +41,8 @@ export interface WitnessConfig extends ProcessConfig {
 export interface ReplayerConfig extends ProcessConfig {
   kind: 'replayer';
   logs: ReplayerLog[];
+  /** SHA-256 of each token that opens tiles, entries and proofs. */
+  tokenHashes: Uint8Array[];
 }
 
 export type CosignerConfig = WitnessConfig | ReplayerConfig;
@@ -66,7 +69,7 @@ export function parseConfig(text: string, kind: CosignerKind, folder: string): C
     'stateFile',
     'keyFile',
     'logs',
-    ...(kind === 'replayer' ? ['workers'] : []),
+    ...(kind === 'replayer' ? ['workers', 'tokenHashes'] : []),
   ]);
   const listen = new Members(json.value('listen'), 'listen', ['host', 'port']);
   const name = json.text('name');
@@ -82,7 +85,12 @@ export function parseConfig(text: string, kind: CosignerKind, folder: string): C
   const config: CosignerConfig =
     kind === 'witness'
       ? { ...common, kind, logs: logs.map((log, at) => parseLog(log, `logs[${at}]`)) }
-      : { ...common, kind, logs: logs.map((log, at) => parseReplayedLog(log, `logs[${at}]`, folder)) };
+      : {
+          ...common,
+          kind,
+          logs: logs.map((log, at) => parseReplayedLog(log, `logs[${at}]`, folder)),
+          tokenHashes: json.has('tokenHashes') ? json.list('tokenHashes').map(parseTokenHash) : [],
+        };
   const origins = config.logs.map((log) => log.origin);
   if (new Set(origins).size !== origins.length) throw new ConfigError('logs: an origin is listed twice');
   if (origins.length === 0) throw new ConfigError('logs: none is listed');
@@ -125,6 +133,12 @@ function readLog(json: Members): { origin: string; vkeys: VerifierKey[] } {
   });
   if (vkeys.length === 0) throw new ConfigError(`${json.name('vkeys')}: none is listed`);
   return { origin, vkeys };
+}
+
+function parseTokenHash(value: unknown, at: number): Uint8Array {
+  const where = `tokenHashes[${at}]`;
+  if (typeof value !== 'string') throw new ConfigError(`${where}: not text`);
+  return failingAsConfig(where, () => decodeBase64(value, hashLength));
 }
 
 function readToken(path: string): string {

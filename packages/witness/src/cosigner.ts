@@ -18,7 +18,9 @@ import {
 } from '@tallystick/core';
 import { Refusal, SizeConflict } from './errors.ts';
 import { type AddCheckpointRequest, parseAddCheckpointRequest } from './http/add-checkpoint-request.ts';
+import type { Answer } from './http/answers.ts';
 import type { CosignerKeys } from './keys.ts';
+import type { MirrorStatus } from './mirror/lag.ts';
 import { SerialQueue } from './queue.ts';
 import type { CosignedHead, CosignerKind, StateFile } from './state/state-file.ts';
 
@@ -32,6 +34,8 @@ export interface LogStatus {
   size: number;
   /** Why the newest checkpoint was not cosigned; null when it was. */
   refused: string | null;
+  /** What a mirror has of it, and how far that is behind; a witness has nothing. */
+  mirror?: MirrorStatus;
 }
 
 /** A running cosigner. Disposing it waits for the transaction under way and gives up the state file. */
@@ -44,6 +48,8 @@ export interface Cosigner extends AsyncDisposable {
    */
   addCheckpoint(body: Uint8Array): Promise<string>;
   status(): LogStatus[];
+  /** Answers a request to read at a path, where this cosigner serves something there; null where it does not. */
+  read?(path: string, authorization: string | undefined): Answer | null;
 }
 
 /** What a kind of cosigner does with a checkpoint that continues the remembered head. */

@@ -98,8 +98,10 @@ class RequestHandler {
         ? this.#addCheckpoint(request)
         : plain(405, 'use POST\n', { allow: 'POST' });
     }
-    if (path !== '/' && path !== '/healthz') return plain(404, 'not found\n');
+    const read = this.#options.cosigner.read?.(path ?? '', request.headers.authorization) ?? null;
+    if (read === null && path !== '/' && path !== '/healthz') return plain(404, 'not found\n');
     if (!isRead) return plain(405, 'use GET\n', { allow: 'GET, HEAD' });
+    if (read !== null) return read;
     return path === '/' ? this.#page() : this.#health();
   }
 

@@ -1,4 +1,5 @@
 /** A replayer over a test log, with its state in a folder of its own. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,12 +8,16 @@ import { entryToken, LogServer } from './log-server.ts';
 import { type TestLog, testNow } from './test-log.ts';
 
 const replayerName = 'replayer.example/r1';
+/** Opens what the replayer holds. */
+export const readerToken = 'reader-token-of-the-test';
 
 export class ReplaySetup implements AsyncDisposable {
   readonly log: TestLog;
   readonly server: LogServer;
   readonly folder: string;
   readonly violations: Violation[] = [];
+  /** What it told its operator. */
+  readonly lines: Record<string, unknown>[] = [];
   /** What the replayer's clock says, in seconds. */
   now: number = testNow;
   readonly #workers: number;
@@ -76,7 +81,9 @@ export class ReplaySetup implements AsyncDisposable {
       now: () => this.now,
       workers: this.#workers,
       fetchTimeoutMs: 2000,
+      tokenHashes: [createHash('sha256').update(readerToken).digest()],
       report: (_origin, violation) => this.violations.push(violation),
+      tell: (line) => this.lines.push(line),
     });
   }
 }
