@@ -1,5 +1,13 @@
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
+export { type RepairOptions, type RepairParts, repairStore } from './repair/repair.ts';
+export {
+  type LostContent,
+  type Repaired,
+  type RepairProblem,
+  RepairRefused,
+  type RepairReport,
+} from './repair/report.ts';
 export {
   type FsckCounts,
   type FsckProblem,

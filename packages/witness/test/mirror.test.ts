@@ -187,7 +187,7 @@ describe('what a mirror serves', () => {
       stateFile,
       logs: [
         {
-          ...log,
+          origin: log.origin,
           vkeys: [log.vkey],
           genesis: log.genesis,
           logUrl,

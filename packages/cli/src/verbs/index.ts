@@ -13,6 +13,7 @@ import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerRebuild } from './rebuild.ts';
+import { registerRepair } from './repair.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSigner } from './signer.ts';
 import { registerStatus } from './status.ts';
@@ -38,6 +39,7 @@ export const registrations: readonly Registration[] = [
   registerFsck,
   registerAudit,
   registerRebuild,
+  registerRepair,
   registerSigner,
   registerRoot,
 ];
