@@ -1,16 +1,13 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
-import type { FsckReport, RepairReport } from '@tallystick/audit';
-import { repairStore } from '@tallystick/audit';
-import { type Cosigner, loadConfig, type RunningCosigner, startCosigner } from '@tallystick/witness';
+import { type FsckReport, type RepairParts, type RepairReport, repairStore } from '@tallystick/audit';
+import { loadConfig, logPathName, type RunningCosigner, startCosigner } from '@tallystick/witness';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { trustOf } from './support/log-walk.ts';
+import { lies, withLiar } from './support/lying-mirror.ts';
 import { Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
-
-type Answer = ReturnType<NonNullable<Cosigner['read']>>;
+import { eventually } from './support/waiting.ts';
 
 interface Sold {
   id: string;
@@ -40,15 +37,19 @@ function copyOf(day: string): string {
   return `${system.layout.root}.${day}`;
 }
 
-function putBack(day: string): void {
+function putBack(day: string, part: 'ledger' | 'signer' = 'ledger'): void {
   const { root } = system.layout;
-  rmSync(`${root}/ledger`, { recursive: true });
-  mkdirSync(`${root}/ledger`, { mode: 0o700 });
-  cpSync(`${copyOf(day)}/ledger`, `${root}/ledger`, { recursive: true });
+  rmSync(`${root}/${part}`, { recursive: true });
+  // A copy is open to everybody, and the signer's folder must not be.
+  mkdirSync(`${root}/${part}`, { mode: 0o700 });
+  cpSync(`${copyOf(day)}/${part}`, `${root}/${part}`, { recursive: true });
 }
 
 function keep(day: string): void {
-  cpSync(`${system.layout.root}/ledger`, `${copyOf(day)}/ledger`, { recursive: true });
+  for (const part of ['ledger', 'signer']) {
+    const filter = (path: string): boolean => !path.endsWith('.sock');
+    cpSync(`${system.layout.root}/${part}`, `${copyOf(day)}/${part}`, { recursive: true, filter });
+  }
 }
 
 beforeAll(async () => {
@@ -75,6 +76,7 @@ beforeAll(async () => {
   await system.published();
   sizes = { yesterday, today: await system.publishedSize() };
   sold = { old, revoked, personal, fresh };
+  await mirrored(sizes.today);
   await system.down();
   keep('today');
   const config = loadConfig(`${system.layout.run}/replayer-1.json`, 'replayer');
@@ -100,10 +102,31 @@ async function repair(
   url: string,
   ...flags: string[]
 ): Promise<{ code: number; report: Repaired; text: string }> {
-  const { code, stdout, stderr } = await operator.tally(
-    ...['repair', '--from', url, '--token-file', system.layout.secrets.mirrorToken, '--json', ...flags],
-  );
+  const { mirrorToken } = system.layout.secrets;
+  const args = ['repair', '--from', url, '--token-file', mirrorToken, '--json', ...flags];
+  const { code, stdout, stderr } = await operator.tally(...args);
   return { code, report: (stdout === '' ? null : JSON.parse(stdout)) as Repaired, text: stdout + stderr };
+}
+
+/** Resolves when the mirror knows that so many entries are published. */
+async function mirrored(size: number): Promise<void> {
+  const config = loadConfig(`${system.layout.run}/replayer-1.json`, 'replayer');
+  const { port } = config.listen;
+  const name = logPathName('tally.example/log');
+  await eventually('the mirror to see what is published', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/mirror/${name}/published`);
+    return (await answer.text()).includes(`\n${size}\n`) ? true : null;
+  });
+}
+
+async function partsOfRepair(): Promise<Omit<RepairParts, 'mark'>> {
+  const { signal } = new AbortController();
+  return {
+    storeFile: system.layout.ledger.store,
+    chain: [await trustOf(system)],
+    mirror: { url: mirror.url, token: system.mirrorToken, timeoutMs: 5000, signal },
+    undoFile: operator.path('undo.db'),
+  };
 }
 
 /** Everything that is in the store, as text. */
@@ -170,84 +193,16 @@ describe('a store with entries that were altered and lost', () => {
     expect([again.code, again.report.repaired.count, again.report.undo]).toEqual([0, 0, null]);
   });
 
-  interface Lie {
-    what: string;
-    code: string;
-    /** What is answered at a path instead of the truth. */
-    tell(path: string, answer: Answer, text: string): Answer;
-  }
-
-  const replaced = (answer: Answer, from: string | RegExp, to: string): Answer =>
-    answer && { ...answer, body: String(answer.body).replace(from, to) };
-
-  const lies: Lie[] = [
-    {
-      what: 'an entry of its own',
-      code: 'mirror_wrong',
-      tell: (path, answer) => {
-        if (!path.includes('/tile/entries/') || answer === null) return answer;
-        const body = Uint8Array.from(answer.body as Uint8Array);
-        body[body.length - 40] = (body[body.length - 40] ?? 0) ^ 1;
-        return { ...answer, body };
-      },
-    },
-    {
-      what: 'fewer entries than it says',
-      code: 'mirror_wrong',
-      tell: (path, answer) =>
-        path.includes('/tile/entries/') && answer !== null
-          ? { ...answer, body: (answer.body as Uint8Array).slice(0, 400) }
-          : answer,
-    },
-    {
-      what: 'hashes of another tree',
-      code: 'mirror_wrong',
-      tell: (path, answer) =>
-        path.includes('/tile/0/') && answer !== null
-          ? { ...answer, body: new Uint8Array((answer.body as Uint8Array).length).fill(7) }
-          : answer,
-    },
-    {
-      what: 'another size',
-      code: 'mirror_wrong',
-      tell: (path, answer, size) =>
-        path.endsWith('/checkpoint') ? replaced(answer, `\n${size}\n`, `\n${Number(size) - 1}\n`) : answer,
-    },
-    {
-      what: 'the checkpoint of another log',
-      code: 'mirror_wrong',
-      tell: (path, answer) =>
-        path.endsWith('/checkpoint') ? replaced(answer, /^.*\n/, 'log.example/other\n') : answer,
-    },
-    {
-      what: 'a checkpoint that no replayer cosigned',
-      code: 'mirror_wrong',
-      tell: (path, answer) =>
-        path.endsWith('/checkpoint') ? replaced(answer, /^— \S*replayer.*\n/gm, '') : answer,
-    },
-    {
-      what: 'nothing of this log',
-      code: 'mirror_empty',
-      tell: (path, answer) =>
-        path.endsWith('/checkpoint') && answer !== null ? { ...answer, status: 404 } : answer,
-    },
-  ];
-
-  it.each(lies)('changes nothing where the mirror has $what', async ({ code, tell }) => {
+  it.each(lies)('changes nothing where the mirror has $what', async (lie) => {
     alterStore(
       `UPDATE entries SET entry = CAST(substr(entry, 1, 99) || x'21' || substr(entry, 101) AS BLOB) WHERE idx = ${sold.old.index}`,
       `DELETE FROM entries WHERE idx = ${sizes.today - 1}`,
     );
     const before = contentOfStore();
-    const liar = createServer((request, response) => {
-      const path = request.url ?? '';
-      const answer = mirror.cosigner.read?.(path, request.headers.authorization) ?? null;
-      const told = tell(path, answer, String(sizes.today));
-      response.writeHead(told?.status ?? 404).end(told?.body);
-    });
-    const { code: exitCode, text } = await withServer(liar, (url) => repair(url));
-    expect(JSON.parse(text)).toMatchObject({ error: { code } });
-    expect(exitCode).toBe(code === 'mirror_empty' ? 4 : 2);
+    const told = { cosigner: mirror.cosigner, size: sizes.today };
+    const { code, text } = await withLiar(told, lie, (url) => repair(url));
+    expect(JSON.parse(text)).toMatchObject({ error: { code: lie.code } });
+    expect(code).toBe(lie.code === 'mirror_empty' ? 4 : 2);
     expect(contentOfStore()).toBe(before);
     expect(readdirSync(`${system.layout.root}/ledger`).filter((name) => name.startsWith('replaced'))).toEqual(
       [],
@@ -255,18 +210,7 @@ describe('a store with entries that were altered and lost', () => {
   });
 
   it('changes nothing where the signer has signed another history, or nobody answers, or the token is wrong', async () => {
-    const trust = await trustOf(system);
-    const parts = {
-      storeFile: system.layout.ledger.store,
-      chain: [trust],
-      mirror: {
-        url: mirror.url,
-        token: system.mirrorToken,
-        timeoutMs: 5000,
-        signal: new AbortController().signal,
-      },
-      undoFile: operator.path('undo.db'),
-    };
+    const parts = await partsOfRepair();
     const mark = { size: sizes.yesterday, root: new Uint8Array(32) };
     await expect(repairStore({ ...parts, mark }, { dryRun: false })).rejects.toMatchObject({
       problem: 'mirror_differs',
@@ -278,7 +222,10 @@ describe('a store with entries that were altered and lost', () => {
       [mirror.url, token],
     ] as const) {
       const ended = await operator.tally('repair', '--from', url, '--token-file', file, '--json');
-      expect([ended.code, JSON.parse(ended.stdout).error.code]).toEqual([4, 'mirror_unreachable']);
+      expect([ended.code, (JSON.parse(ended.stdout) as { error: { code: string } }).error.code]).toEqual([
+        4,
+        'mirror_unreachable',
+      ]);
     }
     expect(contentOfStore()).toBe(whole);
   });
@@ -289,18 +236,19 @@ describe("yesterday's copy put back", () => {
     await system.down();
   });
 
-  it('gets back the entries that it lacks, says which documents are lost, and goes on', async () => {
+  it('gets back the entries that it lacks, and says which documents are lost', async () => {
     putBack('yesterday');
     const { yesterday, today } = sizes;
     const { code, report } = await repair(mirror.url);
     expect(report.added).toEqual({ from: yesterday, to: today });
-    expect([report.sizeBefore, report.size, report.missing, report.unchecked]).toEqual([
+    expect([report.sizeBefore, report.size, report.missing, report.unchecked, report.published]).toEqual([
       yesterday,
       today,
       null,
       null,
+      today,
     ]);
-    const { revoked, personal, fresh } = sold;
+    const { revoked, fresh } = sold;
     const lost = report.lost.first.map(({ index, type, id }) => ({ index, type, id }));
     expect(lost).toContainEqual({ index: expect.any(Number), type: 'license.revoked', id: revoked.id });
     expect(lost).toContainEqual({ index: fresh.index, type: 'license.issued', id: null });
@@ -318,23 +266,49 @@ describe("yesterday's copy put back", () => {
     expect(filesOfLedger('today')).not.toContain(erased);
     expect(filesOfLedger('yesterday')).toContain(erased);
     expect(filesOfLedger(null)).not.toContain(erased);
+  });
+
+  it('says what no mirror has either', async () => {
+    putBack('yesterday');
+    const report = await repairStore(
+      { ...(await partsOfRepair()), mark: { size: sizes.today + 3, root: new Uint8Array(32) } },
+      { dryRun: true },
+    );
+    expect(report.missing).toEqual({ from: sizes.today, to: sizes.today + 3 });
+    expect([report.dryRun, report.size, report.lost.count > 0, report.undo]).toEqual([
+      true,
+      sizes.today,
+      true,
+      null,
+    ]);
+  });
+
+  it("goes on where the signer's folder was lost with the machine, with cosigners elsewhere", async () => {
+    putBack('yesterday');
+    putBack('yesterday', 'signer');
+    const { today } = sizes;
+    await repair(mirror.url);
+    const moved = await operator.must<{ moved: boolean; published: number }>('signer', 'forward-mark');
+    expect([moved.moved, moved.published]).toEqual([true, today]);
     await stopMirror();
     await system.up();
     await system.ready();
     await system.must('POST', '/v1/licenses?wait=published', { plan: 'pro-yearly', licensee: 'Woodgrove' });
     expect(await system.publishedSize()).toBeGreaterThan(today);
-    const { status } = await system.admin('GET', `/v1/licenses/${sold.old.id}/bundle`);
-    expect(status).toBe(200);
+    const { old, revoked, personal, fresh } = sold;
+    expect((await system.admin('GET', `/v1/licenses/${old.id}/bundle`)).status).toBe(200);
     expect((await system.admin('GET', `/v1/log/entries/${fresh.index}`)).json).toMatchObject({
       kind: 'record',
       subject: null,
     });
-    for (const id of [revoked.id, personal.id]) {
+    // Its newest document is lost: an older one would say that it is not revoked.
+    for (const { id } of [revoked, personal]) {
       const { json } = await system.admin('GET', `/v1/licenses/${id}`);
       expect(json).toMatchObject({ code: 'integrity' });
     }
-    const listed = await system.must<{ items: { id: string }[] }>('GET', '/v1/licenses');
-    expect(listed.items.length).toBeGreaterThan(0);
+    const { items } = await system.must<{ items: { document: { id: string } }[] }>('GET', '/v1/licenses');
+    expect(items.map(({ document }) => document.id)).toContain(old.id);
+    expect(items.map(({ document }) => document.id)).not.toContain(revoked.id);
   });
 
   /** The bytes of all files of the ledger, or of a copy of it. */
@@ -345,13 +319,3 @@ describe("yesterday's copy put back", () => {
       .join('\n');
   }
 });
-
-async function withServer<T>(server: Server, use: (url: string) => Promise<T>): Promise<T> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  try {
-    return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}

@@ -203,6 +203,38 @@ describe('what a mirror serves', () => {
   });
 });
 
+describe('the published checkpoint', () => {
+  const path = (): string => pathOf('published');
+
+  /** Has the log hand out a note, and looks at what the mirror shows after it was asked for. */
+  async function shown(note: string): Promise<string | null> {
+    setup.server.published = note;
+    // A restart asks at once.
+    await setup.restart();
+    await after(60);
+    const answer = read(path(), '');
+    return answer?.status === 200 ? String(answer.body) : null;
+  }
+
+  it('is kept where a quorum signed it, and nothing else that the log hands out', async () => {
+    const first = log.published();
+    const forged = log.published(14).replace('\n14\n', '\n13\n');
+    for (const note of [first.replace(/^— replayer.*\n/m, ''), forged, 'no note']) {
+      expect(await shown(note)).toBeNull();
+    }
+    expect(await shown(first)).toBe(first);
+    log.pushLicense(licenseId(licenses + 9));
+    log.pushMapRoot();
+    const second = log.published();
+    // Not before it is cosigned here.
+    expect(await shown(second)).toBe(first);
+    await setup.add();
+    expect(await shown(second)).toBe(second);
+    // An older one displaces nothing.
+    expect(await shown(first)).toBe(second);
+  });
+});
+
 describe('a mirror whose disk changed an entry', () => {
   it('does not serve it, and gets it again from the log', async () => {
     await alter(

@@ -4,6 +4,8 @@
  */
 import {
   cosignatureTimes,
+  decodeUtf8,
+  encodeEnvelope,
   equalBytes,
   formatTilePath,
   hashLength,
@@ -17,6 +19,7 @@ import {
   type TrustRoot,
   tileWidth,
   verifyLogSignatures,
+  verifyQuorum,
 } from '@tallystick/core';
 import {
   type EntryRun,
@@ -72,6 +75,39 @@ export class MirrorReader {
       throw error;
     }
     throw wrong('no replayer that the trust root names has cosigned its checkpoint');
+  }
+
+  /**
+   * The newest checkpoint that the log has published, as far as the mirror saw it, with its text; null for none.
+   * Checked as clients check it: the quorum of the trust root that governs it, and the root of `tree`.
+   */
+  async published(tree: LogTree): Promise<{ size: number; note: string; asOf: number } | null> {
+    const bytes = await this.#fetch('published', checkpointLengthMax);
+    if (bytes === null) return null;
+    try {
+      const checkpoint = parseSignedCheckpoint(bytes);
+      const { origin, size, root } = checkpoint;
+      if (origin !== this.#trust.log.origin || size > tree.size || !equalBytes(root, tree.root(size))) {
+        throw wrong('what it says was published is of another log');
+      }
+      const { log, quorum } = this.#governing(tree, size);
+      await verifyLogSignatures(checkpoint, log.vkeys);
+      return { size, note: decodeUtf8(bytes), asOf: await verifyQuorum(checkpoint, quorum) };
+    } catch (error) {
+      if (error instanceof IntegrityError) throw wrong(`what it says was published: ${error.message}`, error);
+      throw error;
+    }
+  }
+
+  /** The trust root that governs a checkpoint of `size` entries. */
+  #governing(tree: LogTree, size: number): TrustRoot {
+    const isLogged = ({ envelope }: TrustRoot): boolean => {
+      const index = tree.indexOf(leafHash(encodeEnvelope(envelope)));
+      return index !== undefined && index < size;
+    };
+    const governing = this.#chain.findLast(isLogged);
+    if (governing === undefined) throw wrong('it mirrors a log that does not begin with this trust root');
+    return governing;
   }
 
   /** The leaves under a checkpoint, as a tree that has its root. */

@@ -7,6 +7,7 @@
 import { rmSync } from 'node:fs';
 import {
   equalBytes,
+  formatInstant,
   IntegrityError,
   type LogTree,
   parseSignedCheckpoint,
@@ -16,7 +17,7 @@ import {
   utf8,
   verifyLogSignatures,
 } from '@tallystick/core';
-import { SqliteStore, type StoredEntry } from '@tallystick/ledger';
+import { SqliteStore, type StoredCheckpoint, type StoredEntry } from '@tallystick/ledger';
 import type { OnProgress } from '../report.ts';
 import { type Difference, differenceOf, rowOf } from './difference.ts';
 import { GivenBack } from './given-back.ts';
@@ -79,10 +80,12 @@ class Repair {
       genesis: this.#genesis,
       subjects: difference.subjects,
     });
+    const published = await this.#newerPublished(tree);
     const isNeeded = added !== null || difference.found.length > 0;
     const undo = isNeeded
       ? await this.#apply(difference, added, this.#rows(difference, added, tree, back))
       : null;
+    if (published !== null && !this.#options.dryRun) await this.#store.saveCheckpoint(published);
     return {
       dryRun: this.#options.dryRun,
       mirrored: checkpoint.size,
@@ -93,8 +96,18 @@ class Repair {
       lost: back.lost,
       lostCauses: back.lostCauses,
       missing: this.#missing(Math.max(sizeBefore, checkpoint.size)),
+      published: published?.size ?? null,
       undo,
     };
+  }
+
+  /** What was published after the newest checkpoint of this store; null for none. */
+  async #newerPublished(tree: LogTree): Promise<StoredCheckpoint | null> {
+    const published = await this.#mirror.published(tree);
+    const own = await this.#published();
+    if (published === null || published.size <= (own?.size ?? 0)) return null;
+    const { size, note, asOf } = published;
+    return { size, note, at: formatInstant(asOf * 1000) };
   }
 
   /** What was signed and published here says the same as the mirror, as far as both go. */

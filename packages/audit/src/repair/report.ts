@@ -42,6 +42,8 @@ export interface RepairReport {
   lostCauses: number;
   /** Entries that the signer has signed and the mirror has not got; null for none, or where the mark was not read. */
   missing: { from: number; to: number } | null;
+  /** Number of entries under the published checkpoint that came back; null for none. */
+  published: number | null;
   /** The file with the rows that were replaced; null where nothing was. */
   undo: string | null;
 }

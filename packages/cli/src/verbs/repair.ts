@@ -59,7 +59,8 @@ export function registerRepair(program: Command, context: Context): void {
 
 async function repair(session: Session, flags: RepairFlags): Promise<RepairAnswer> {
   const report = await repairSystem(session, flags);
-  if (report.undo === null) return { ...report, fsck: null, unchecked: null };
+  const isChanged = !report.dryRun && (report.undo !== null || report.published !== null);
+  if (!isChanged) return { ...report, fsck: null, unchecked: null };
   const keys = flags.keys === undefined ? {} : { keys: flags.keys };
   try {
     // What the projections say may be of entries that were altered, or that have no documents any more.
@@ -156,12 +157,13 @@ function describe(answer: RepairAnswer, print: Printer): string[] {
     added,
     lost,
     lostCauses,
+    published,
     missing,
     undo,
     fsck,
     unchecked,
   } = answer;
-  const isNeeded = repaired.count > 0 || added !== null;
+  const isNeeded = repaired.count > 0 || added !== null || published !== null;
   const head = isNeeded
     ? print.style('yellow', dryRun ? 'REPAIRABLE  Nothing was changed yet.' : 'REPAIRED')
     : print.style('green', 'WHOLE  No entry that the mirror holds is lost or altered.');
@@ -173,6 +175,7 @@ function describe(answer: RepairAnswer, print: Printer): string[] {
       ['entries', size === sizeBefore ? size : `${size}, ${sizeBefore} before`],
       ['put right', repaired.count],
       ['came back', added === null ? null : `entries ${added.from} to ${added.to - 1}`],
+      ['published', published === null ? null : `the checkpoint of ${published} entries came back`],
       ['replaced', undo === null ? null : `kept in ${undo}`],
     ]),
     ...(lost.count === 0 ? [] : [`The documents of ${lost.count} records did not come back:`]),

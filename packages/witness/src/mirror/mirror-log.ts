@@ -13,6 +13,7 @@ import type { ReplayJudge } from '../replayer/replay-judge.ts';
 import type { PublicDocumentType } from '../replayer/trust-source.ts';
 import type { StateFile } from '../state/state-file.ts';
 import type { EntryStore } from './entry-store.ts';
+import type { PublishedWatch } from './published-watch.ts';
 
 export interface MirrorLogParts {
   file: StateFile;
@@ -20,6 +21,7 @@ export interface MirrorLogParts {
   log: number;
   judge: ReplayJudge;
   store: EntryStore;
+  published: PublishedWatch;
   /** Told that entries are not held any more. */
   onLost: () => void;
 }
@@ -49,6 +51,11 @@ export class MirrorLog {
   /** The newest cosigned checkpoint with the log's signatures and ours; null before the first. */
   checkpoint(): string | null {
     return this.#head.note;
+  }
+
+  /** The newest checkpoint that the log has published, with its quorum, as far as it was seen; null before the first. */
+  published(): string | null {
+    return this.#parts.published.note;
   }
 
   /** null where the cosigned log has not got it. Throws NotNow where entries of it are missing here. */

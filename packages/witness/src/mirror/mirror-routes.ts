@@ -1,7 +1,7 @@
 /**
  * What a mirror serves, below `/mirror/<hex SHA-256 of the origin>/`:
  *
- *     checkpoint                                 open
+ *     checkpoint, published                      open
  *     trust/<ns>/keys, /namespace/<rev>, /brake/<rev>    open, as the log's server has them
  *     tile/<L>/<N>[.p/<W>], tile/entries/<N>[.p/<W>]     a reader's token
  *     map/<subject key in hexadecimal>           a reader's token
@@ -50,6 +50,7 @@ export class MirrorRoutes {
 
   #answerOf(log: MirrorLog, path: string, authorization: string | undefined): Answer {
     if (path === 'checkpoint') return found(log.checkpoint(), 'text/plain; charset=utf-8');
+    if (path === 'published') return found(log.published(), 'text/plain; charset=utf-8');
     if (path.startsWith('trust/')) return trustAnswer(log, path);
     if (!this.#isReader(authorization)) {
       return plain(401, 'this needs the token of a reader\n', { 'www-authenticate': 'Bearer' });

@@ -8,7 +8,7 @@
  * What failed half-way is kept in memory: the next call goes on from there, so a long log is caught up with even
  * by a caller that loses patience. A crash starts to judge again at the cosigned size, with the entries that are on disk.
  */
-import { equalBytes, type LogTree, leafHash, type SignedCheckpoint } from '@tallystick/core';
+import { equalBytes, type LogTree, leafHash, type SignedCheckpoint, type TrustRoot } from '@tallystick/core';
 import type { CheckpointJudge, Clock } from '../cosigner.ts';
 import type { EntryKeeper } from '../mirror/entry-keeper.ts';
 import type { CosignedHead, StateFile } from '../state/state-file.ts';
@@ -62,7 +62,12 @@ export class ReplayJudge implements CheckpointJudge {
 
   /** The tree, which begins with what was cosigned. */
   get tree(): LogTree {
-    return (this.#state ?? this.#load(this.#options.file.head(this.#log))).tree;
+    return this.#known.tree;
+  }
+
+  /** The trust root that governs what was judged last; null before the first entry. */
+  get trust(): TrustRoot | null {
+    return this.#known.trust;
   }
 
   /** The state at the cosigned head, which the next replay may change; null while one is under way. */
@@ -103,6 +108,10 @@ export class ReplayJudge implements CheckpointJudge {
       this.#suspects.clear();
     }
     this.#isReady = false;
+  }
+
+  get #known(): ReplayState {
+    return this.#state ?? this.#load(this.#options.file.head(this.#log));
   }
 
   #load(head: CosignedHead): ReplayState {

@@ -13,6 +13,7 @@ import { EntryStore } from '../mirror/entry-store.ts';
 import { Lag } from '../mirror/lag.ts';
 import { MirrorLog } from '../mirror/mirror-log.ts';
 import { MirrorRoutes } from '../mirror/mirror-routes.ts';
+import { PublishedWatch } from '../mirror/published-watch.ts';
 import { linesAbout, metricsOf } from '../mirror/telling.ts';
 import { StateFile } from '../state/state-file.ts';
 import { fetchEntries } from './entry-tiles.ts';
@@ -124,8 +125,8 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
   const { origin, vkeys, genesis, token } = log;
   const { now } = options;
   const timeoutMs = options.fetchTimeoutMs ?? 10_000;
-  const fetch: FetchEntries = (from, to) =>
-    fetchEntries({ baseUrl: log.logUrl, token, timeoutMs, signal }, from, to);
+  const source = { baseUrl: log.logUrl, token, timeoutMs, signal };
+  const fetch: FetchEntries = (from, to) => fetchEntries(source, from, to);
   const id = file.logId(origin);
   const store = new EntryStore(file, id);
   const lag = new Lag(now);
@@ -153,15 +154,24 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
     report: (message) => options.tell?.({ event: 'mirror-gap', origin, message }),
   });
   filling.start();
+  const published = new PublishedWatch({
+    file,
+    log: id,
+    origin,
+    vkeys,
+    source,
+    trust: () => judge.trust,
+    root: (size) => judge.tree.root(size),
+  });
   return {
     watched,
-    mirror: new MirrorLog({ file, log: id, judge, store, onLost: () => filling.start() }),
+    mirror: new MirrorLog({ file, log: id, judge, store, published, onLost: () => filling.start() }),
     status: () => {
       const status = watched.status();
       return { ...status, mirror: { held: Math.min(store.held, status.size), ...lag.status(status.size) } };
     },
     close: async () => {
-      await Promise.all([watched.close(), filling.end()]);
+      await Promise.all([watched.close(), filling.end(), published.end()]);
     },
   };
 }
