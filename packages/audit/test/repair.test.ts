@@ -101,23 +101,27 @@ describe('a repair', () => {
   });
 
   it('keeps what it replaces, so that the store can be made as it was', async () => {
+    const given = ['leaves', 'entries', 'contents'] as const;
     alter(
       "UPDATE entries SET entry = x'00' WHERE idx = 40",
       'DELETE FROM leaves WHERE idx = 41',
       'DELETE FROM entries WHERE idx = 41',
-      `DELETE FROM leaves WHERE idx >= ${size - 5}`,
-      `DELETE FROM entries WHERE idx >= ${size - 5}`,
+      ...given.map((table) => `DELETE FROM ${table} WHERE idx >= ${size - 5}`),
     );
-    const before = (['leaves', 'entries'] as const).map((table) => rows(copy, table));
+    const before = given.map((table) => rows(copy, table));
     const { undo } = await repairStore(parts(), { dryRun: false });
     alter(
       `ATTACH '${undo}' AS undo`,
-      'DELETE FROM leaves WHERE EXISTS (SELECT 1 FROM undo.added WHERE idx BETWEEN first AND last)',
-      'DELETE FROM entries WHERE EXISTS (SELECT 1 FROM undo.added WHERE idx BETWEEN first AND last)',
+      ...given.map(
+        (table) =>
+          `DELETE FROM ${table} WHERE EXISTS (SELECT 1 FROM undo.added WHERE idx BETWEEN first AND last)`,
+      ),
+      'DELETE FROM leaves WHERE idx IN (SELECT idx FROM undo.missing)',
+      'DELETE FROM entries WHERE idx IN (SELECT idx FROM undo.missing)',
       'INSERT OR REPLACE INTO leaves SELECT * FROM undo.leaves',
       'INSERT OR REPLACE INTO entries SELECT * FROM undo.entries',
     );
-    expect((['leaves', 'entries'] as const).map((table) => rows(copy, table))).toEqual(before);
+    expect(given.map((table) => rows(copy, table))).toEqual(before);
   });
 
   it('changes nothing where it ends in the middle', async () => {

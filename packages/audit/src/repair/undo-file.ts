@@ -6,6 +6,7 @@ import type { Store } from '@tallystick/ledger';
 const schema = `
   CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, subject BLOB, rev INTEGER NOT NULL) STRICT;
   CREATE TABLE entries (idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
+  CREATE TABLE missing (idx INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE added (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 `;
 
@@ -28,18 +29,18 @@ export async function writeUndoFile(
     database.exec(`PRAGMA synchronous=FULL; BEGIN; ${schema}`);
     const leaf = database.prepare('INSERT INTO leaves VALUES (?, ?, ?, ?)');
     const entry = database.prepare('INSERT INTO entries VALUES (?, ?)');
-    const add = database.prepare('INSERT INTO added VALUES (?, ?)');
+    const miss = database.prepare('INSERT INTO missing VALUES (?)');
     for (const index of indexes) {
       const stored = await store.entry(index);
       if (stored === undefined) {
-        add.run(index, index);
+        miss.run(index);
         continue;
       }
       leaf.run(index, stored.leaf, stored.subject, stored.rev);
       // An entry that was gone reads as empty bytes.
       if (stored.entry.length > 0) entry.run(index, stored.entry);
     }
-    if (added !== null) add.run(added.from, added.to - 1);
+    if (added !== null) database.prepare('INSERT INTO added VALUES (?, ?)').run(added.from, added.to - 1);
     database.exec('COMMIT');
   } finally {
     database.close();
