@@ -124,6 +124,15 @@ describe('a repair', () => {
     expect(given.map((table) => rows(copy, table))).toEqual(before);
   });
 
+  it('takes what a quorum published from a mirror that no trust root names', async () => {
+    alter('DELETE FROM entries WHERE idx = 10');
+    mirror.isStranger = true;
+    const { repaired, mirrored } = await repairStore(parts(), { dryRun: false });
+    mirror.isStranger = false;
+    expect([repaired.count, mirrored]).toEqual([1, size]);
+    expect(rows(copy, 'entries')).toEqual(rows(log.storeFile, 'entries'));
+  });
+
   it('changes nothing where it ends in the middle', async () => {
     alter('DELETE FROM entries WHERE idx = 10', 'DELETE FROM entries WHERE idx = 700');
     const before = rows(copy, 'entries');

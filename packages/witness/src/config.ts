@@ -6,7 +6,7 @@
  *      "logs": [{"origin": "…", "vkeys": ["…"]}]}
  *
  * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
- * `tokenFile`; `workers` says how many threads check signatures. `tokenHashes` opens what a replayer holds: for each
+ * `tokenFile`; `follow` looks by itself at a log that does not ask for cosignatures. `workers` says how many threads check signatures. `tokenHashes` opens what a replayer holds: for each
  * reader the base64 of its token's SHA-256. Paths are relative to the file's folder.
  */
 import { readFileSync } from 'node:fs';
@@ -110,13 +110,22 @@ function parseLog(value: unknown, where: string): { origin: string; vkeys: Verif
 }
 
 function parseReplayedLog(value: unknown, where: string, folder: string): ReplayerLog {
-  const json = new Members(value, where, ['origin', 'vkeys', 'logUrl', 'trustUrl', 'tokenFile', 'genesis']);
+  const json = new Members(value, where, [
+    'origin',
+    'vkeys',
+    'logUrl',
+    'trustUrl',
+    'tokenFile',
+    'genesis',
+    'follow',
+  ]);
   const token = json.has('tokenFile') ? readToken(resolve(folder, json.text('tokenFile'))) : undefined;
   return {
     ...readLog(json),
     logUrl: json.url('logUrl'),
     trustUrl: json.url('trustUrl'),
     token,
+    follow: json.has('follow') && json.flag('follow'),
     genesis: json.checked('genesis', (text) => decodeBase64(text, hashLength)),
   };
 }
@@ -205,6 +214,12 @@ class Members {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
       throw new ConfigError(`${this.name(member)}: not a number from 0 to ${max}`);
     }
+    return value;
+  }
+
+  flag(member: string): boolean {
+    const value = this.value(member);
+    if (typeof value !== 'boolean') throw new ConfigError(`${this.name(member)}: not true or false`);
     return value;
   }
 

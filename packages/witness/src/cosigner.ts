@@ -110,6 +110,22 @@ export class WatchedLog {
     return this.#queue.run(() => this.#cosign(request));
   }
 
+  /**
+   * Cosigns a checkpoint that nobody asked for, where it is newer than the last. For judges that recompute the log from
+   * what was cosigned: that proves the growth which a request proves with its consistency proof.
+   */
+  async follow(checkpoint: SignedCheckpoint): Promise<void> {
+    const { origin, judge } = this.#options;
+    if (checkpoint.origin !== origin) throw new Refusal(404, `a checkpoint of the log ${checkpoint.origin}`);
+    await this.#checkLogSignatures(checkpoint);
+    await this.#queue.run(async () => {
+      const head = this.#state.head(this.#id);
+      if (checkpoint.size <= head.size) return;
+      await this.#noting(() => judge.judge(checkpoint, head));
+      this.#commit(checkpoint, head);
+    });
+  }
+
   async close(): Promise<void> {
     await this.#queue.close();
   }
@@ -126,14 +142,21 @@ export class WatchedLog {
   async #cosign(request: AddCheckpointRequest): Promise<string> {
     const head = this.#state.head(this.#id);
     if (request.oldSize !== head.size) throw new SizeConflict(head.size);
-    try {
+    await this.#noting(async () => {
       checkGrowth(request, head);
       await this.#options.judge.judge(request.checkpoint, head);
+    });
+    return this.#commit(request.checkpoint, head);
+  }
+
+  /** Takes note of why a checkpoint is refused. */
+  async #noting(judge: () => Promise<void>): Promise<void> {
+    try {
+      await judge();
     } catch (error) {
       if (error instanceof Refusal) this.#refused = error.message;
       throw error;
     }
-    return this.#commit(request.checkpoint, head);
   }
 
   #commit(checkpoint: SignedCheckpoint, head: CosignedHead): string {

@@ -331,6 +331,42 @@ describe('a mirror that stops while it catches up', () => {
   });
 });
 
+describe('a mirror of a log that does not ask for cosignatures', () => {
+  it('follows what is published, refuses what does not follow, and goes on', async () => {
+    const short = logOf(20);
+    await using own = await ReplaySetup.start(short, 0, true);
+    const reaches = async (size: number): Promise<void> => {
+      for (let tries = 0; own.cosigned !== size; tries++) {
+        if (tries > 300) throw new Error(`cosigned ${own.cosigned}, not ${size}`);
+        await after(10);
+      }
+    };
+    own.server.published = short.published();
+    await reaches(short.size);
+    expect(String(read(pathOf('checkpoint'), '', own)?.body)).toContain('— replayer.example/r1 ');
+    const before = short.size;
+    short.pushLicense(licenseId(500));
+    const broken = short.pushLicense(licenseId(3), 'license.issued');
+    short.pushMapRoot();
+    own.server.published = short.published();
+    while (own.violations.length === 0) await after(10);
+    expect([own.violations[0]?.rule, own.violations[0]?.index]).toEqual(['record-type', broken]);
+    expect(own.lines.filter(({ event }) => event === 'mirror-stopped')).toHaveLength(1);
+    expect(own.replayer.status()[0]).toMatchObject({ size: before, mirror: { offered: short.size } });
+    // What was signed by somebody else is not even looked at.
+    own.server.published = logOf(40).published();
+    while (own.lines.filter(({ event }) => event === 'mirror-stopped').length < 2) await after(10);
+    expect(own.cosigned).toBe(before);
+    short.entries.length = before;
+    short.tree.truncate(before);
+    short.pushMapRoot({ root: short.map.at(before).root() });
+    own.server.published = short.published();
+    await reaches(short.size);
+    await own.restart();
+    expect(own.replayer.status()[0]).toMatchObject({ size: short.size, mirror: { held: short.size } });
+  });
+});
+
 describe('the process of a mirror', () => {
   it('holds several logs, and everything of them, killed while it catches up', async () => {
     const second = logOf(30, 'log.example/second');

@@ -58,7 +58,7 @@ export const lies: Lie[] = [
     what: 'a checkpoint that no replayer cosigned',
     code: 'mirror_wrong',
     tell: (path, answer) =>
-      path.endsWith('/checkpoint') ? replaced(answer, /^— \S*replayer.*\n/gm, '') : answer,
+      /\/(checkpoint|published)$/.test(path) ? replaced(answer, /^— \S*replayer.*\n/gm, '') : answer,
   },
   {
     what: 'nothing of this log',

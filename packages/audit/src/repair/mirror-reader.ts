@@ -58,23 +58,38 @@ export class MirrorReader {
     this.#source = { baseUrl: `${url}/mirror/${name}`, token, timeoutMs, signal };
   }
 
-  /** The newest checkpoint that the mirror cosigned. Throws RepairRefused where it cannot be relied on. */
+  /**
+   * The newest checkpoint of the mirror that a replayer has cosigned whom a trust root names: its own, or, where it is
+   * none of those, what it saw published. Throws RepairRefused where it has none that can be relied on.
+   */
   async checkpoint(): Promise<SignedCheckpoint> {
-    const { origin, vkeys } = this.#trust.log;
-    const bytes = await this.#fetch('checkpoint', checkpointLengthMax);
-    if (bytes === null) {
+    const { origin } = this.#trust.log;
+    const own = await this.#fetch('checkpoint', checkpointLengthMax);
+    if (own === null) {
       throw new RepairRefused('mirror_empty', `the mirror has cosigned nothing of the log ${origin}`);
     }
+    const published = await this.#fetch('published', checkpointLengthMax);
+    for (const bytes of published === null ? [own] : [own, published]) {
+      const checkpoint = await this.#signed(bytes);
+      for (const { quorum } of this.#chain) {
+        if (await hasReplayer(checkpoint, quorum)) return checkpoint;
+      }
+    }
+    throw wrong('no replayer that the trust root names has cosigned its checkpoint');
+  }
+
+  /** A checkpoint that the log has signed. */
+  async #signed(bytes: Uint8Array): Promise<SignedCheckpoint> {
+    const { origin, vkeys } = this.#trust.log;
     try {
       const checkpoint = parseSignedCheckpoint(bytes);
       if (checkpoint.origin !== origin) throw wrong(`its checkpoint is of the log ${checkpoint.origin}`);
       await verifyLogSignatures(checkpoint, vkeys);
-      for (const { quorum } of this.#chain) if (await hasReplayer(checkpoint, quorum)) return checkpoint;
+      return checkpoint;
     } catch (error) {
       if (error instanceof IntegrityError) throw wrong(`its checkpoint: ${error.message}`, error);
       throw error;
     }
-    throw wrong('no replayer that the trust root names has cosigned its checkpoint');
   }
 
   /**
@@ -173,9 +188,15 @@ export class MirrorReader {
   }
 }
 
-/** Whether one of the replayers of a policy has signed, with all of its keys. Throws QUORUM_UNMET on a wrong line. */
+/** Whether one of the replayers of a policy has signed, with all of its keys. */
 async function hasReplayer(checkpoint: SignedCheckpoint, policy: Policy): Promise<boolean> {
-  const present = new Set((await cosignatureTimes(checkpoint, policy)).keys());
+  let present: Set<string>;
+  try {
+    present = new Set((await cosignatureTimes(checkpoint, policy)).keys());
+  } catch (error) {
+    if (error instanceof IntegrityError) throw wrong(`its checkpoint: ${error.message}`, error);
+    throw error;
+  }
   const replayers = policy.groups.find(({ name }) => name === 'replayers')?.members ?? [];
   return replayers.some((name) => isQuorum({ ...policy, quorum: name }, present));
 }

@@ -9,6 +9,8 @@ export interface StoreMirror extends AsyncDisposable {
   url: string;
   /** Paths asked for, in order, below the log's. */
   asked: string[];
+  /** True where it is a replayer of its own, which no trust root names. */
+  isStranger: boolean;
 }
 
 export async function serveStore(storeFile: string, origin: string): Promise<StoreMirror> {
@@ -18,7 +20,9 @@ export async function serveStore(storeFile: string, origin: string): Promise<Sto
   const tree = new LogTree();
   for (const entry of entries) tree.append(leafHash(entry));
   const answer = (path: string): string | Uint8Array | null => {
-    if (path === 'checkpoint' || path === 'published') return published?.note ?? null;
+    if (path === 'published') return published?.note ?? null;
+    if (path === 'checkpoint')
+      return (mirror.isStranger ? published?.note.replace(/^— witness.*\n/gm, '') : published?.note) ?? null;
     if (!path.startsWith('tile/')) return null;
     const { level, index, width } = parseTilePath(path);
     const first = index * tileWidth;
@@ -37,12 +41,14 @@ export async function serveStore(storeFile: string, origin: string): Promise<Sto
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  return {
+  const mirror: StoreMirror = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    isStranger: false,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return mirror;
 }

@@ -10,6 +10,7 @@ import type { CosignerKeys } from '../keys.ts';
 import { Filling } from '../mirror/backfill.ts';
 import { EntryKeeper, type FetchEntries } from '../mirror/entry-keeper.ts';
 import { EntryStore } from '../mirror/entry-store.ts';
+import { Follower } from '../mirror/follower.ts';
 import { Lag } from '../mirror/lag.ts';
 import { MirrorLog } from '../mirror/mirror-log.ts';
 import { MirrorRoutes } from '../mirror/mirror-routes.ts';
@@ -34,6 +35,8 @@ export interface ReplayerLog {
   token?: string | undefined;
   /** H(payload of trust root version 1): 32 bytes. */
   genesis: Uint8Array;
+  /** Looks by itself at what the log has published, for a log that does not ask for cosignatures. Default false. */
+  follow?: boolean;
 }
 
 export interface ReplayerOptions {
@@ -163,6 +166,14 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
     trust: () => judge.trust,
     root: (size) => judge.tree.root(size),
   });
+  const follower =
+    log.follow === true
+      ? new Follower({
+          source,
+          follow: (checkpoint) => watched.follow(checkpoint),
+          report: (message) => options.tell?.({ event: 'mirror-stopped', origin, message }),
+        })
+      : null;
   return {
     watched,
     mirror: new MirrorLog({ file, log: id, judge, store, published, onLost: () => filling.start() }),
@@ -171,7 +182,7 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
       return { ...status, mirror: { held: Math.min(store.held, status.size), ...lag.status(status.size) } };
     },
     close: async () => {
-      await Promise.all([watched.close(), filling.end(), published.end()]);
+      await Promise.all([watched.close(), filling.end(), published.end(), follower?.end()]);
     },
   };
 }

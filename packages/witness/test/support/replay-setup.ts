@@ -21,19 +21,22 @@ export class ReplaySetup implements AsyncDisposable {
   /** What the replayer's clock says, in seconds. */
   now: number = testNow;
   readonly #workers: number;
+  readonly #follow: boolean;
   #replayer: Cosigner;
 
-  private constructor(log: TestLog, server: LogServer, workers: number) {
+  private constructor(log: TestLog, server: LogServer, workers: number, follow: boolean) {
     this.log = log;
     this.server = server;
     this.#workers = workers;
+    this.#follow = follow;
     this.folder = mkdtempSync(join(tmpdir(), 'replayer-'));
     initState({ stateFile: this.stateFile, kind: 'replayer', name: replayerName, origins: [log.origin] });
     this.#replayer = this.#open();
   }
 
-  static async start(log: TestLog, workers = 0): Promise<ReplaySetup> {
-    return new ReplaySetup(log, await LogServer.start(log), workers);
+  /** @param follow looks by itself at what the log has published */
+  static async start(log: TestLog, workers = 0, follow = false): Promise<ReplaySetup> {
+    return new ReplaySetup(log, await LogServer.start(log), workers, follow);
   }
 
   get stateFile(): string {
@@ -76,7 +79,15 @@ export class ReplaySetup implements AsyncDisposable {
       keys: [keyFromSeed(replayerName, new Uint8Array(32).fill(7))],
       stateFile: this.stateFile,
       logs: [
-        { origin, vkeys: [vkey], logUrl: `${url}/log`, trustUrl: `${url}/trust`, token: entryToken, genesis },
+        {
+          origin,
+          vkeys: [vkey],
+          logUrl: `${url}/log`,
+          trustUrl: `${url}/trust`,
+          token: entryToken,
+          genesis,
+          follow: this.#follow,
+        },
       ],
       now: () => this.now,
       workers: this.#workers,
