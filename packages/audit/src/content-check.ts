@@ -11,7 +11,7 @@ import {
   parseJson,
   subjectKey,
 } from '@tallystick/core';
-import type { StoredContent } from '@tallystick/ledger';
+import { isUnknownSubject, type StoredContent } from '@tallystick/ledger';
 import {
   isRecordType,
   type LicenseCompanion,
@@ -114,6 +114,10 @@ export function checkSubject(
   content: StoredContent,
   genesis: Uint8Array,
 ): FsckProblem | null {
+  if (isUnknownSubject(content.id)) {
+    const lost = 'the document is lost, and what its subject is called: the entry was given back without it';
+    return problemAt(index, 'contents', 'document', lost);
+  }
   const found = subjectKey(genesis, record.ns, content.id);
   if (equalBytes(found, record.subject)) return null;
   return mismatch(

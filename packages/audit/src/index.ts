@@ -1,6 +1,14 @@
 export { CopyRefused, type CopyReport, checkTarget, copyStore } from './copy-store.ts';
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
+export { type RepairOptions, type RepairParts, repairStore } from './repair/repair.ts';
+export {
+  type LostContent,
+  type Repaired,
+  type RepairProblem,
+  RepairRefused,
+  type RepairReport,
+} from './repair/report.ts';
 export {
   type FsckCounts,
   type FsckProblem,

@@ -65,7 +65,7 @@ export interface FsckReport {
 
 /** Told how far a step is. */
 export type OnProgress = (progress: {
-  step: 'entries' | 'both stores' | 'checkpoints' | 'projections' | 'journal';
+  step: 'entries' | 'both stores' | 'checkpoints' | 'projections' | 'journal' | 'leaves' | 'lost entries';
   done: number;
   total: number;
 }) => void;

@@ -17,7 +17,6 @@ import {
   type RecordEntry,
 } from '@tallystick/core';
 import type { Store, StoredEntry } from '@tallystick/ledger';
-import { isTrustRootEntry } from '@tallystick/witness';
 import { CauseCheck } from './cause-check.ts';
 import { checkCommitments, checkSubject, isErased, messageOf, openContent } from './content-check.ts';
 import { ErasureCheck } from './erasure-check.ts';
@@ -27,6 +26,7 @@ import { ModelCheck } from './model-check.ts';
 import { ModelSteps } from './model-steps.ts';
 import { checkNarrowRow } from './narrow-row.ts';
 import { isPerpetualLicense } from './perpetual-check.ts';
+import { isPlainEntry } from './plain-entry.ts';
 import type { ProjectionSums } from './projection-sums.ts';
 import { publicDocumentOf, type ReplayCheck } from './replay-check.ts';
 import { type FsckCounts, type FsckProblem, type OnProgress, type Problems, problemAt } from './report.ts';
@@ -177,7 +177,7 @@ export class Walk {
   }
 
   async #takeEntry(stored: StoredEntry): Promise<void> {
-    if (isMapRoot(stored.entry) || isTrustRootEntry(stored.entry)) await this.#takePlain(stored);
+    if (isPlainEntry(stored.entry)) await this.#takePlain(stored);
     else await this.#takeRecord(stored);
   }
 

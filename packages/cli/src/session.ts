@@ -25,6 +25,11 @@ export class Session {
     return dataFolder(this.flags, this.context.env);
   }
 
+  /** The file that `--token-file` names, for a verb whose token opens something else than this server. */
+  get tokenFile(): string | null {
+    return this.flags.tokenFile ?? null;
+  }
+
   /** A client of the administrators' listener. Throws a usage error when it is not known how to get there. */
   admin(retry: RetryPolicy = briefRetries): Client {
     const { url, token } = adminConnection(this.flags, this.context.env);

@@ -35,3 +35,4 @@ export { ThreadedStore } from './store/threaded-store.ts';
 export { startWorker } from './thread/start-worker.ts';
 export { TrustHistory } from './trust-history.ts';
 export { envelopesOf } from './trust-publication.ts';
+export { isUnknownSubject, unknownSubject } from './unknown-subject.ts';

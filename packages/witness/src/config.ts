@@ -8,7 +8,8 @@
  * `metrics` is an address of its own for the operator, `tls` has `certFile` and `keyFile`, `url` says where logs find it,
  * and `limits` has `checkpointsPerSecond` of each log and `strangersPerSecond`; all of them may be left out.
  * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
- * `tokenFile`; `workers` says how many threads check signatures. Paths are relative to the file's folder.
+ * `tokenFile`; `follow` looks by itself at a log that does not ask for cosignatures. `workers` says how many threads check signatures. `tokenHashes` opens what a replayer holds: for each
+ * reader the base64 of its token's SHA-256. Paths are relative to the file's folder.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -55,6 +56,8 @@ export interface WitnessConfig extends ProcessConfig {
 export interface ReplayerConfig extends ProcessConfig {
   kind: 'replayer';
   logs: ReplayerLog[];
+  /** SHA-256 of each token that opens tiles, entries and proofs. */
+  tokenHashes: Uint8Array[];
 }
 
 export type CosignerConfig = WitnessConfig | ReplayerConfig;
@@ -93,7 +96,7 @@ export function parseConfig(
     'tls',
     'url',
     'limits',
-    ...(kind === 'replayer' ? ['workers'] : []),
+    ...(kind === 'replayer' ? ['workers', 'tokenHashes'] : []),
   ]);
   const name = json.text('name');
   if (!isKeyName(name)) throw new ConfigError('name: has spaces, a plus or nothing in it');
@@ -112,7 +115,12 @@ export function parseConfig(
   const config: CosignerConfig =
     kind === 'witness'
       ? { ...common, kind, logs: logs.map((log, at) => parseLog(log, `logs[${at}]`)) }
-      : { ...common, kind, logs: logs.map((log, at) => parseReplayedLog(log, `logs[${at}]`, folder)) };
+      : {
+          ...common,
+          kind,
+          logs: logs.map((log, at) => parseReplayedLog(log, `logs[${at}]`, folder)),
+          tokenHashes: json.has('tokenHashes') ? json.list('tokenHashes').map(parseTokenHash) : [],
+        };
   const origins = config.logs.map((log) => log.origin);
   if (new Set(origins).size !== origins.length) throw new ConfigError('logs: an origin is listed twice');
   if (origins.length === 0 && !mayLackLogs)
@@ -154,13 +162,22 @@ function parseLog(value: unknown, where: string): { origin: string; vkeys: Verif
 }
 
 function parseReplayedLog(value: unknown, where: string, folder: string): ReplayerLog {
-  const json = new Members(value, where, ['origin', 'vkeys', 'logUrl', 'trustUrl', 'tokenFile', 'genesis']);
+  const json = new Members(value, where, [
+    'origin',
+    'vkeys',
+    'logUrl',
+    'trustUrl',
+    'tokenFile',
+    'genesis',
+    'follow',
+  ]);
   const token = json.has('tokenFile') ? readToken(resolve(folder, json.text('tokenFile'))) : undefined;
   return {
     ...readLog(json),
     logUrl: json.url('logUrl'),
     trustUrl: json.url('trustUrl'),
     token,
+    follow: json.has('follow') && json.flag('follow'),
     genesis: json.checked('genesis', (text) => decodeBase64(text, hashLength)),
   };
 }
@@ -177,6 +194,12 @@ function readLog(json: Members): { origin: string; vkeys: VerifierKey[] } {
   });
   if (vkeys.length === 0) throw new ConfigError(`${json.name('vkeys')}: none is listed`);
   return { origin, vkeys };
+}
+
+function parseTokenHash(value: unknown, at: number): Uint8Array {
+  const where = `tokenHashes[${at}]`;
+  if (typeof value !== 'string') throw new ConfigError(`${where}: not text`);
+  return failingAsConfig(where, () => decodeBase64(value, hashLength));
 }
 
 function readToken(path: string): string {
@@ -243,6 +266,12 @@ class Members {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
       throw new ConfigError(`${this.name(member)}: not a number from 0 to ${max}`);
     }
+    return value;
+  }
+
+  flag(member: string): boolean {
+    const value = this.value(member);
+    if (typeof value !== 'boolean') throw new ConfigError(`${this.name(member)}: not true or false`);
     return value;
   }
 

@@ -22,7 +22,9 @@ import {
 } from '@tallystick/core';
 import { Refusal, SizeConflict } from './errors.ts';
 import { type AddCheckpointRequest, parseAddCheckpointRequest } from './http/add-checkpoint-request.ts';
+import type { Answer } from './http/answers.ts';
 import type { CosignerKeys } from './keys.ts';
+import type { MirrorStatus } from './mirror/lag.ts';
 import { PerSecond } from './per-second.ts';
 import { SerialQueue } from './queue.ts';
 import type { CosignedHead, CosignerKind, StateFile } from './state/state-file.ts';
@@ -39,6 +41,8 @@ export interface LogStatus {
   refused: string | null;
   /** When it was cosigned last, in seconds; null before the first time since the start. */
   cosignedAt: number | null;
+  /** What a mirror has of it, and how far that is behind; a witness has nothing. */
+  mirror?: MirrorStatus;
 }
 
 /** What a log's requests came to since the start. */
@@ -73,6 +77,8 @@ export interface Cosigner extends AsyncDisposable {
   newestNote(originHash: string): string | undefined;
   status(): LogStatus[];
   counts(): LogCounts[];
+  /** Answers a request to read at a path, where this cosigner serves something there; null where it does not. */
+  read?(path: string, authorization: string | undefined): Answer | null;
 }
 
 /** What a kind of cosigner does with a checkpoint that continues the remembered head. */
@@ -199,6 +205,22 @@ export class WatchedLog {
     return isSame && equalBytes(checkpoint.root, said.root) ? said.lines : undefined;
   }
 
+  /**
+   * Cosigns a checkpoint that nobody asked for, where it is newer than the last. For judges that recompute the log from
+   * what was cosigned: that proves the growth which a request proves with its consistency proof.
+   */
+  async follow(checkpoint: SignedCheckpoint): Promise<void> {
+    const { origin, judge } = this.#options;
+    if (checkpoint.origin !== origin) throw new Refusal(404, `a checkpoint of the log ${checkpoint.origin}`);
+    await this.#checkLogSignatures(checkpoint);
+    await this.#queue.run(async () => {
+      const head = this.#state.head(this.#id);
+      if (checkpoint.size <= head.size) return;
+      await this.#noting(() => judge.judge(checkpoint, head));
+      this.#commit(checkpoint, head);
+    });
+  }
+
   async close(): Promise<void> {
     await this.#queue.close();
   }
@@ -218,15 +240,22 @@ export class WatchedLog {
   async #cosign(request: AddCheckpointRequest): Promise<string> {
     const head = this.#state.head(this.#id);
     if (request.oldSize !== head.size) throw new SizeConflict(head.size);
-    try {
+    await this.#noting(async () => {
       this.#checkGrowth(request, head);
       if (request.checkpoint.size > head.size) this.#growth.take('this log asks for too many checkpoints');
       await this.#options.judge.judge(request.checkpoint, head);
+    });
+    return this.#commit(request.checkpoint, head);
+  }
+
+  /** Takes note of why a checkpoint is refused. */
+  async #noting(judge: () => Promise<void>): Promise<void> {
+    try {
+      await judge();
     } catch (error) {
       if (error instanceof Refusal && error.status !== 429) this.#refused = error.message;
       throw error;
     }
-    return this.#commit(request.checkpoint, head);
   }
 
   #commit(checkpoint: SignedCheckpoint, head: CosignedHead): string {

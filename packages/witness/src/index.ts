@@ -18,7 +18,10 @@ export {
   keyFromSeed,
   loadKeys,
 } from './keys.ts';
+export { logPathName } from './mirror/mirror-routes.ts';
 export { applyEntry, applyKnownRecord, type KnownOfEntry, latestInstant } from './replayer/entry-rules.ts';
+export { type EntryRun, fetchEntries } from './replayer/entry-tiles.ts';
+export { fetchBytes, type HttpSource } from './replayer/http-source.ts';
 export { badSignature } from './replayer/record-signatures.ts';
 export { ReplayState } from './replayer/replay-state.ts';
 export { createReplayer, type ReplayerLog, type ReplayerOptions } from './replayer/replayer.ts';

@@ -148,6 +148,8 @@ function createCosigner(config: CosignerConfig, keys: CosignerKeys, { now, repor
     logs: config.logs,
     now,
     workers: config.workers,
+    tokenHashes: config.tokenHashes,
+    tell: report,
     report: (origin, { rule, index, detail }) =>
       report({ event: 'violation', origin, rule, index, message: detail }),
   });

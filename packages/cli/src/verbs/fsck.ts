@@ -2,7 +2,14 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tallystick/audit';
-import { asArray, asObject, type PublicKey, parseJsonText, parsePublicKey } from '@tallystick/core';
+import {
+  asArray,
+  asObject,
+  type PublicKey,
+  parseJsonText,
+  parsePublicKey,
+  type TrustRoot,
+} from '@tallystick/core';
 import { type IndexLicenseKey, isPostgresUrl } from '@tallystick/ledger';
 import {
   type Layout,
@@ -46,13 +53,14 @@ export function registerFsck(program: Command, context: Context): void {
     );
   command.action(async () => {
     const session = new Session(context, command);
-    const report = await check(session, command.opts<FsckFlags>());
-    session.print.answer(report, () => describe(report, session.print));
+    const report = await checkSystem(session, command.opts<FsckFlags>());
+    session.print.answer(report, () => describeFsck(report, session.print));
     if (!report.ok) context.setExitCode(exitCodes.integrity);
   });
 }
 
-async function check(session: Session, flags: FsckFlags): Promise<FsckReport> {
+/** Checks the system in the data folder. */
+export async function checkSystem(session: Session, flags: FsckFlags): Promise<FsckReport> {
   const { context, print } = session;
   const system = await openSystem(session.dataFolder);
   const { layout, place, genesis, ns } = system;
@@ -91,6 +99,8 @@ export interface LocalSystem {
   ns: string;
   origin: string;
   genesis: Uint8Array;
+  /** Every version of the trust root, from 1 up, verified. */
+  chain: TrustRoot[];
   indexKey: IndexLicenseKey;
 }
 
@@ -105,14 +115,15 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
     const { ns, origin } = system;
     const place = storePlaceOf(layout, system);
     if (!isPostgresUrl(place.store) && !existsSync(place.store)) throw noStore(place);
-    const [first] = await readTrustRootFile(layout.trustRoot);
+    const chain = await readTrustRootFile(layout.trustRoot);
+    const [first] = chain;
     if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
     // As the server indexes license keys.
     const secret = createSecretKey(
       Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
     );
     const indexKey: IndexLicenseKey = (key) => createHmac('sha256', secret).update(key).digest('base64url');
-    return { layout, place, ns, origin, genesis: first.genesis, indexKey };
+    return { layout, place, ns, origin, genesis: first.genesis, chain, indexKey };
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw usageError(
@@ -146,7 +157,7 @@ function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
 }
 
 /** null while a signer holds it, or where there is none. */
-function readMark(layout: Layout, origin: string): { size: number; root: Uint8Array } | null {
+export function readMark(layout: Layout, origin: string): { size: number; root: Uint8Array } | null {
   try {
     using mark = Mark.open(layout.signer.mark, origin);
     const { size, root } = mark.checkpoint;
@@ -187,7 +198,7 @@ export class StepProgress implements Disposable {
   }
 }
 
-function describe(report: FsckReport, print: Printer): string[] {
+export function describeFsck(report: FsckReport, print: Printer): string[] {
   const { ok, problems, counts, size, published, level, skipped } = report;
   const erased = counts.erased === 0 ? '' : `, ${counts.erased} more erased`;
   const head = ok

@@ -15,6 +15,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerPolicy } from './policy.ts';
 import { registerRebuild } from './rebuild.ts';
+import { registerRepair } from './repair.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSigner } from './signer.ts';
 import { registerStatus } from './status.ts';
@@ -42,6 +43,7 @@ export const registrations: readonly Registration[] = [
   registerAudit,
   registerRebuild,
   registerMigrate,
+  registerRepair,
   registerSigner,
   registerRoot,
   registerPolicy,

@@ -24,7 +24,8 @@ export function registerRebuild(program: Command, context: Context): void {
   });
 }
 
-async function rebuild({ context, print, dataFolder }: Session): Promise<RebuildReport> {
+/** Makes the projections of the system in the data folder anew. */
+export async function rebuild({ context, print, dataFolder }: Session): Promise<RebuildReport> {
   const { layout, place, genesis, ns, indexKey } = await openSystem(dataFolder);
   const { projections: projectionsFile } = layout.ledger;
   using progress = new StepProgress(context, print);
@@ -39,20 +40,22 @@ async function rebuild({ context, print, dataFolder }: Session): Promise<Rebuild
 }
 
 function explained(error: unknown): unknown {
-  if (error instanceof StoreLocked) {
-    return new CliError({
-      exitCode: exitCodes.unavailable,
-      code: 'store_locked',
-      what: 'A server has the store open.',
-      todo: 'Stop it, and run this again; nothing was changed.',
-    });
-  }
+  if (error instanceof StoreLocked) return storeLocked();
   if (!(error instanceof IntegrityAlarm)) return error;
   return new CliError({
     exitCode: exitCodes.integrity,
     code: 'integrity',
     what: `The log cannot be read: ${error.message}.`,
     todo: 'Run tally fsck to see where it does not fit; the projections are as they were.',
+  });
+}
+
+export function storeLocked(): CliError {
+  return new CliError({
+    exitCode: exitCodes.unavailable,
+    code: 'store_locked',
+    what: 'A server has the store open.',
+    todo: 'Stop it, and run this again; nothing was changed.',
   });
 }
 

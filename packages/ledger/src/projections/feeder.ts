@@ -162,8 +162,8 @@ export class ProjectionFeeder {
         current === null
           ? new Map<string, null>()
           : nameChanges(before ?? undefined, current, this.#parts.indexKey);
-      // What a shredded revision was called cannot be read any more: all its names go.
-      const dropsNames = before === null;
+      // What a revision without its document was called cannot be read any more: all its names go.
+      const dropsNames = before === null || current === null;
       earlier.set(content.id, current);
       const { type, rev } = record.record;
       const { index } = entry;

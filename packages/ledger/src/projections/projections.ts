@@ -243,7 +243,11 @@ export class Projections implements ProjectionWriter {
       if (holder === null) this.#statements.dropName.run(name, id);
       else this.#statements.setName.run(name, holder);
     }
-    if (row === null) return;
+    if (row === null) {
+      if (dropsNames)
+        for (const table of rowTables) this.#database.prepare(`DELETE FROM ${table} WHERE id = ?`).run(id);
+      return;
+    }
     if ('plan' in row) {
       this.#statements.setLicense.run(id, row.customer, row.plan, row.product, row.state, row.until);
     } else if ('code' in row) {
@@ -292,6 +296,9 @@ export function rowFor(document: TallyDocument): LicenseRow | CustomerRow | Cata
       return null;
   }
 }
+
+/** A subject without its newest document has no row: a list that names it would be an alarm, and no list. */
+const rowTables = ['licenses', 'customers', 'catalog'] as const;
 
 type StatementName =
   | 'cursor'

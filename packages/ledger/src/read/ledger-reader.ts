@@ -19,6 +19,7 @@ import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
 import { type LicenseFilter, type Page, type Projections, rowFor } from '../projections/projections.ts';
 import type { Store } from '../store/store.ts';
+import { isUnknownSubject } from '../unknown-subject.ts';
 import type { RevisionReader } from './revision-reader.ts';
 
 export interface LedgerReaderParts {
@@ -194,10 +195,13 @@ export class LedgerReader {
         subject: null,
       };
     }
+    if (isUnknownSubject(stored.content?.id ?? '')) {
+      const { envelope } = parseRecordEntry(stored.entry);
+      return { ...base, kind: 'record', record: payloadOf(envelope), subject: null };
+    }
     const { record, content } = await this.#parts.reader.revision(stored.content?.id ?? '', index);
-    const json = JSON.parse(decodeUtf8(record.envelope.payload)) as object;
     const subject = { type: subjectTypeOf(record.record.type), id: content.id };
-    return { ...base, kind: 'record', record: json, subject };
+    return { ...base, kind: 'record', record: payloadOf(record.envelope), subject };
   }
 
   /** The records at indexes from `from` up to `to`, as events tell of them; at most 1,000. */
@@ -209,7 +213,7 @@ export class LedgerReader {
     return stored.flatMap((each) => {
       const { index, entry, content } = each;
       checkEntry(each, state.tree.leaf(index));
-      if (each.subject === null || content === null) return [];
+      if (each.subject === null || content === null || isUnknownSubject(content.id)) return [];
       const { type, rev, at, subject } = parseRecordEntry(entry).record;
       if (!equalBytes(subject, state.keyOf(content.id))) {
         throw new IntegrityAlarm(index, 'the entry is filed under another subject');
@@ -282,6 +286,10 @@ export class LedgerReader {
       throw new IntegrityAlarm(0, `the projections name ${row.id}, which was never logged`);
     throw new IntegrityAlarm(revision.index, `the projected row of ${row.id} is not what was logged`);
   }
+}
+
+function payloadOf({ payload }: { payload: Uint8Array }): object {
+  return JSON.parse(decodeUtf8(payload)) as object;
 }
 
 function isCalled(document: Current['document'], lookup: Exclude<Lookup, { id: string }>): boolean {

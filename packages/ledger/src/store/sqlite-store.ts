@@ -151,6 +151,28 @@ export class SqliteStore implements Store {
     }
   }
 
+  /**
+   * Puts entries where there is another one under their index, or none, in one transaction; content that is there stays.
+   * This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws,
+   * also where `entries` does.
+   */
+  async restore(entries: AsyncIterable<StoredEntry>): Promise<void> {
+    const { leaf, entry, content } = this.#statements.replace;
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for await (const stored of entries) {
+        leaf.run(stored.index, stored.leaf, stored.subject, stored.rev);
+        entry.run(stored.index, stored.entry);
+        if (stored.content !== null) content.run(stored.index, ...contentValues(stored.content));
+      }
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+    this.#size = this.#countEntries();
+  }
+
   async saveCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
     this.#statements.saveCheckpoint.run(checkpoint.size, checkpoint.note, checkpoint.at);
   }
@@ -198,6 +220,7 @@ function takeLock(file: string): DatabaseSync {
 
 interface Statements {
   insert: { leaf: StatementSync; entry: StatementSync; content: StatementSync; cause: StatementSync };
+  replace: { leaf: StatementSync; entry: StatementSync; content: StatementSync };
   size: StatementSync;
   leaves: StatementSync;
   entries: StatementSync;
@@ -215,6 +238,11 @@ function prepareAll(database: DatabaseSync): Statements {
       entry: database.prepare('INSERT INTO entries VALUES (?, ?)'),
       content: database.prepare('INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
       cause: database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?)'),
+    },
+    replace: {
+      leaf: database.prepare('INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)'),
+      entry: database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)'),
+      content: database.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(

@@ -303,6 +303,8 @@ function cosignerConfig(
     stateFile: state,
     keyFile: key,
     logs: [cosigner.kind === 'replayer' ? { ...log, ...replayed } : log],
+    // Who may read the log's tiles may read the mirror's.
+    ...(cosigner.kind === 'replayer' && { tokenHashes: [system.mirrorTokenHash] }),
   };
 }
 

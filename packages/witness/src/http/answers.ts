@@ -5,7 +5,7 @@ import { Violation } from '../replayer/violation.ts';
 export interface Answer {
   status: number;
   contentType: string;
-  body: string;
+  body: string | Uint8Array;
   headers?: Record<string, string>;
 }
 

@@ -5,6 +5,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Cosigner } from '../cosigner.ts';
+import { metricsOf } from '../mirror/telling.ts';
 import { healthBody } from './page.ts';
 import { type CosignerServer, listen, stop } from './server.ts';
 
@@ -82,6 +83,7 @@ function renderMetrics(cosigner: Cosigner, strangers: ReadonlyMap<number, number
       'tally_cosigner_strangers_total counter Requests that no known log had signed, by answer',
       [...strangers].map(([code, count]) => [{ status: code }, count]),
     ),
+    status.some(({ mirror }) => mirror !== undefined) ? metricsOf(status) : '',
   ].join('');
 }
 

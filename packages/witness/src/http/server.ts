@@ -184,10 +184,13 @@ class RequestHandler {
         : plain(405, 'use POST\n', { allow: 'POST' });
     }
     const originHash = monitorPath.exec(path)?.[1];
-    if (path !== '/' && path !== '/healthz' && originHash === undefined) return plain(404, 'not found\n');
+    const read = this.#options.cosigner.read?.(path ?? '', request.headers.authorization) ?? null;
+    if (read === null && path !== '/' && path !== '/healthz' && originHash === undefined)
+      return plain(404, 'not found\n');
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (!isRead) return plain(405, 'use GET\n', { allow: 'GET, HEAD' });
     if (originHash !== undefined) return this.#newest(originHash);
+    if (read !== null) return read;
     return path === '/' ? this.#page() : this.#health();
   }
 

@@ -52,6 +52,8 @@ async function applyNamespace(
   state.namespaces.set(ns, { document, brake, ring });
   state.resign.delete(ns);
   state.facts.set(`namespace/${ns}`, bytes);
+  // Beside the newest one, for those who read from this mirror.
+  state.facts.set(`namespace/${ns}/${document.rev}`, bytes);
   rememberKeys(state, ns, ring);
 }
 
@@ -76,6 +78,7 @@ async function applyBrake(
   namespace.ring.adopt(namespace.document, document);
   state.namespaces.set(ns, { ...namespace, brake: document });
   state.facts.set(`brake/${ns}`, bytes);
+  state.facts.set(`brake/${ns}/${document.rev}`, bytes);
   if (state.isBootstrapping) state.isBootstrapping = !state.isComplete();
 }
 

@@ -6,10 +6,11 @@
  * call, which then checks that entry's signature before taking it in.
  *
  * What failed half-way is kept in memory: the next call goes on from there, so a long log is caught up with even
- * by a caller that loses patience. A crash starts again at the cosigned size.
+ * by a caller that loses patience. A crash starts to judge again at the cosigned size, with the entries that are on disk.
  */
-import { equalBytes, leafHash, type SignedCheckpoint } from '@tallystick/core';
+import { equalBytes, type LogTree, leafHash, type SignedCheckpoint, type TrustRoot } from '@tallystick/core';
 import type { CheckpointJudge, Clock } from '../cosigner.ts';
+import type { EntryKeeper } from '../mirror/entry-keeper.ts';
 import type { CosignedHead, StateFile } from '../state/state-file.ts';
 import { applyEntry, latestInstant } from './entry-rules.ts';
 import type { EntryRun } from './entry-tiles.ts';
@@ -25,8 +26,8 @@ import { Violation } from './violation.ts';
 export interface ReplayOptions {
   origin: string;
   genesis: Uint8Array;
-  /** Entries `from` up to `to`, in order. */
-  entries(from: number, to: number): AsyncIterable<EntryRun>;
+  /** Where entries come from, and where they stay. */
+  keeper: EntryKeeper;
   trustSource: TrustSource;
   /** Ends a replay between two runs of entries. */
   signal: AbortSignal;
@@ -35,6 +36,8 @@ export interface ReplayOptions {
   now: Clock;
   /** Told of every violation, once per refusal. */
   report(violation: Violation): void;
+  /** Told the size of every checkpoint that continues the cosigned one of `cosigned` entries, before it is judged. */
+  offered(size: number, cosigned: number): void;
 }
 
 export class ReplayJudge implements CheckpointJudge {
@@ -45,6 +48,7 @@ export class ReplayJudge implements CheckpointJudge {
   readonly #suspects = new Set<number>();
   /** True while the state stands exactly at a checkpoint that was judged good. */
   #isReady = false;
+  #isJudging = false;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -56,41 +60,70 @@ export class ReplayJudge implements CheckpointJudge {
     this.#load(this.#options.file.head(this.#log));
   }
 
+  /** The tree, which begins with what was cosigned. */
+  get tree(): LogTree {
+    return this.#known.tree;
+  }
+
+  /** The trust root that governs what was judged last; null before the first entry. */
+  get trust(): TrustRoot | null {
+    return this.#known.trust;
+  }
+
+  /** The state at the cosigned head, which the next replay may change; null while one is under way. */
+  atHead(): ReplayState | null {
+    if (this.#isJudging) return null;
+    const head = this.#options.file.head(this.#log);
+    return this.#state?.size === head.size ? this.#state : this.#load(head);
+  }
+
   async judge(checkpoint: SignedCheckpoint, head: CosignedHead): Promise<void> {
     this.#isReady = false;
+    this.#options.offered(checkpoint.size, head.size);
     // The head was judged when it was cosigned.
     if (checkpoint.size === head.size) return;
     if (this.#state !== null && this.#state.size > checkpoint.size) this.#state = null;
+    this.#isJudging = true;
     try {
       await this.#replayFrom(head, checkpoint);
     } catch (error) {
       if (error instanceof Violation) this.#options.report(error);
       throw error;
+    } finally {
+      this.#isJudging = false;
     }
     this.#isReady = true;
   }
 
   persist(): void {
-    if (this.#isReady && this.#state !== null) persistReplay(this.#options.file, this.#log, this.#state);
+    if (!this.#isReady || this.#state === null) return;
+    persistReplay(this.#options.file, this.#log, this.#state);
+    this.#options.keeper.persist();
   }
 
   persisted(): void {
     if (this.#isReady && this.#state !== null) {
       forgetPersisted(this.#state);
+      this.#options.keeper.persisted();
       this.#suspects.clear();
     }
     this.#isReady = false;
   }
 
+  get #known(): ReplayState {
+    return this.#state ?? this.#load(this.#options.file.head(this.#log));
+  }
+
   #load(head: CosignedHead): ReplayState {
     const state = loadReplay(this.#options.file, this.#log, head, this.#options.genesis);
     this.#state = state;
+    this.#options.keeper.beginAt(head.size);
     return state;
   }
 
   /**
-   * Goes on from what is in memory. What is there beyond the cosigned head belongs to a checkpoint that was refused,
-   * and the log may have taken that one back: then, once, from the head.
+   * Goes on from what is in memory or on disk. What is there beyond the cosigned head belongs to a checkpoint that was
+   * not cosigned, and the log may have taken that one back: then, once, from the head.
    */
   async #replayFrom(head: CosignedHead, checkpoint: SignedCheckpoint): Promise<void> {
     const state = this.#state ?? this.#load(head);
@@ -98,7 +131,10 @@ export class ReplayJudge implements CheckpointJudge {
     try {
       await this.#replay(state, checkpoint);
     } catch (error) {
-      if (!isAhead || !(error instanceof Violation) || error.rule !== 'root') throw error;
+      if (!(error instanceof Violation) || error.rule !== 'root') throw error;
+      const mayBeOld = isAhead || this.#options.keeper.usedDisk;
+      this.#options.keeper.discardFrom(head.size);
+      if (!mayBeOld) throw error;
       await this.#replay(this.#load(head), checkpoint);
     }
   }
@@ -135,14 +171,21 @@ export class ReplayJudge implements CheckpointJudge {
    * appended to the tree: the state is not the log's then until the tree is truncated.
    */
   async #judgeEntries(state: ReplayState, size: number, checks: SignatureChecks): Promise<Violation | null> {
-    const { genesis, trustSource, now, signal } = this.#options;
+    const { genesis, trustSource, now, signal, keeper } = this.#options;
     let found: Violation | null = null;
     const from = state.size;
     try {
-      for await (const run of this.#options.entries(from, size)) {
+      for await (const run of keeper.entries(from, size)) {
         const latestAt = latestInstant(now());
         const context = { genesis, trustSource, checks, latestAt, suspects: this.#suspects };
-        found = found === null ? await takeRun(state, run, context) : appendLeaves(state, run, 0, found);
+        if (found !== null) appendLeaves(state, run, 0, found);
+        else {
+          try {
+            found = await takeRun(state, run, context);
+          } finally {
+            keeper.keep(run, (found?.index ?? state.size) - run.start);
+          }
+        }
         await checks.room();
         if (found === null && checks.firstBad !== null) found = badSignature(checks.firstBad);
         signal.throwIfAborted();

@@ -1,10 +1,28 @@
 /**
  * The replayer: a cosigner whose additional statement is "I replayed every entry; every map root, trust hash, chain,
- * time and record signature is right".
+ * time and record signature is right". It is a mirror, too: it keeps every entry, durably before it cosigns, and hands
+ * them out to those with a token.
  */
 import type { VerifierKey } from '@tallystick/core';
-import { type Clock, type Cosigner, routeCheckpoint, routeMonitor, WatchedLog } from '../cosigner.ts';
+import {
+  type Clock,
+  type Cosigner,
+  type LogStatus,
+  routeCheckpoint,
+  routeMonitor,
+  WatchedLog,
+} from '../cosigner.ts';
+import { plain } from '../http/answers.ts';
 import type { CosignerKeys } from '../keys.ts';
+import { Filling } from '../mirror/backfill.ts';
+import { EntryKeeper, type FetchEntries } from '../mirror/entry-keeper.ts';
+import { EntryStore } from '../mirror/entry-store.ts';
+import { Follower } from '../mirror/follower.ts';
+import { Lag } from '../mirror/lag.ts';
+import { MirrorLog } from '../mirror/mirror-log.ts';
+import { MirrorRoutes } from '../mirror/mirror-routes.ts';
+import { PublishedWatch } from '../mirror/published-watch.ts';
+import { linesAbout, metricsOf } from '../mirror/telling.ts';
 import { StateFile } from '../state/state-file.ts';
 import { fetchEntries } from './entry-tiles.ts';
 import { HttpTrustSource } from './http-trust-source.ts';
@@ -24,6 +42,8 @@ export interface ReplayerLog {
   token?: string | undefined;
   /** H(payload of trust root version 1): 32 bytes. */
   genesis: Uint8Array;
+  /** Looks by itself at what the log has published, for a log that does not ask for cosignatures. Default false. */
+  follow?: boolean;
 }
 
 export interface ReplayerOptions {
@@ -38,7 +58,14 @@ export interface ReplayerOptions {
   fetchTimeoutMs?: number;
   /** Told of every violation with the origin of the log that broke a rule. */
   report?: (origin: string, violation: Violation) => void;
+  /** SHA-256 of each token that opens tiles, entries and proofs. Default none: they are closed then. */
+  tokenHashes?: readonly Uint8Array[];
+  /** Gets lines for the operator: a mirror that is behind, or cannot get on. */
+  tell?: (line: Record<string, unknown>) => void;
 }
+
+/** How often it is looked whether a mirror is behind. */
+const lookMs = 10_000;
 
 /**
  * Opens the state, rebuilds tree and map, and begins to answer. Throws ConfigError where the state is missing,
@@ -53,14 +80,22 @@ export function createReplayer(options: ReplayerOptions): Cosigner {
     const logs = new Map(
       options.logs.map((log) => [log.origin, watch(log, options, { file, pool, signal: stopping.signal })]),
     );
+    const watched = new Map([...logs].map(([origin, log]) => [origin, log.watched]));
+    const mirrors = new Map([...logs].map(([origin, log]) => [origin, log.mirror]));
+    const routes = new MirrorRoutes(mirrors, options.tokenHashes ?? []);
+    const status = (): LogStatus[] => [...logs.values()].map((log) => log.status());
+    const looking = tellOfDelays(status, options.tell);
     return {
       kind: 'replayer',
       keys,
-      addCheckpoint: (body) => routeCheckpoint(logs, body),
-      newestNote: (originHash) => routeMonitor(logs, originHash),
-      status: () => [...logs.values()].map((log) => log.status()),
-      counts: () => [...logs.values()].map((log) => log.counts()),
+      addCheckpoint: (body) => routeCheckpoint(watched, body),
+      newestNote: (originHash) => routeMonitor(watched, originHash),
+      status,
+      counts: () => [...watched.values()].map((log) => log.counts()),
+      read: (path, authorization) =>
+        path === '/metrics' ? plain(200, metricsOf(status())) : routes.answer(path, authorization),
       async [Symbol.asyncDispose](): Promise<void> {
+        clearInterval(looking);
         stopping.abort(new Error('the replayer stops'));
         await pool[Symbol.asyncDispose]();
         await Promise.all([...logs.values()].map((log) => log.close()));
@@ -68,10 +103,20 @@ export function createReplayer(options: ReplayerOptions): Cosigner {
       },
     };
   } catch (error) {
+    stopping.abort();
     void pool[Symbol.asyncDispose]();
     file[Symbol.dispose]();
     throw error;
   }
+}
+
+function tellOfDelays(status: () => LogStatus[], tell: ReplayerOptions['tell'] = () => {}): NodeJS.Timeout {
+  const before = new Set<string>();
+  const look = (): void => {
+    for (const line of linesAbout(status(), before)) tell(line);
+  };
+  look();
+  return setInterval(look, lookMs).unref();
 }
 
 interface Shared {
@@ -80,22 +125,73 @@ interface Shared {
   signal: AbortSignal;
 }
 
-function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal }: Shared): WatchedLog {
+/** One log: its checkpoints, what is mirrored of it, and how far that is. */
+interface ReplayedLog {
+  watched: WatchedLog;
+  mirror: MirrorLog;
+  status(): LogStatus;
+  close(): Promise<void>;
+}
+
+function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal }: Shared): ReplayedLog {
   const { origin, vkeys, genesis, token } = log;
+  const { now } = options;
   const timeoutMs = options.fetchTimeoutMs ?? 10_000;
-  const entrySource = { baseUrl: log.logUrl, token, timeoutMs, signal };
+  const source = { baseUrl: log.logUrl, token, timeoutMs, signal };
+  const fetch: FetchEntries = (from, to) => fetchEntries(source, from, to);
+  const id = file.logId(origin);
+  const store = new EntryStore(file, id);
+  const lag = new Lag(now);
   const judge = new ReplayJudge({
     origin,
     genesis,
-    entries: (from, to) => fetchEntries(entrySource, from, to),
+    keeper: new EntryKeeper(store, fetch),
     signal,
     // Documents and keys are public: the token is not for them.
     trustSource: new HttpTrustSource({ baseUrl: log.trustUrl, timeoutMs, signal }),
     pool,
     file,
-    now: options.now,
+    now,
     report: (violation) => options.report?.(origin, violation),
+    offered: (size, cosigned) => lag.offer(size, cosigned),
   });
   judge.load();
-  return new WatchedLog({ origin, vkeys, judge }, file, options.keys, options.now);
+  const watched = new WatchedLog({ origin, vkeys, judge }, file, options.keys, now);
+  const filling = new Filling({
+    store,
+    fetch,
+    tree: () => judge.tree,
+    cosignedSize: () => watched.status().size,
+    signal,
+    report: (message) => options.tell?.({ event: 'mirror-gap', origin, message }),
+  });
+  filling.start();
+  const published = new PublishedWatch({
+    file,
+    log: id,
+    origin,
+    vkeys,
+    source,
+    trust: () => judge.trust,
+    root: (size) => judge.tree.root(size),
+  });
+  const follower =
+    log.follow === true
+      ? new Follower({
+          source,
+          follow: (checkpoint) => watched.follow(checkpoint),
+          report: (message) => options.tell?.({ event: 'mirror-stopped', origin, message }),
+        })
+      : null;
+  return {
+    watched,
+    mirror: new MirrorLog({ file, log: id, judge, store, published, onLost: () => filling.start() }),
+    status: () => {
+      const status = watched.status();
+      return { ...status, mirror: { held: Math.min(store.held, status.size), ...lag.status(status.size) } };
+    },
+    close: async () => {
+      await Promise.all([watched.close(), filling.end(), published.end(), follower?.end()]);
+    },
+  };
 }

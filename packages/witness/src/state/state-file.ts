@@ -54,7 +54,7 @@ const schema = `
  */
 export function initState(options: InitStateOptions): string[] {
   if (options.mustExist === true) checkExists(options.stateFile);
-  const database = openExclusively(options.stateFile);
+  const database = openExclusively(options.stateFile, pageSizes[options.kind]);
   try {
     database.exec('BEGIN IMMEDIATE');
     database.exec(schema);
@@ -130,21 +130,32 @@ export class StateFile implements Disposable {
    * confirm it: then nothing may be cosigned.
    */
   advance(log: number, before: CosignedHead, next: CosignedHead, also: () => void = nothing): void {
-    this.database.exec('BEGIN IMMEDIATE');
     try {
-      const { changes } = this.database
-        .prepare('UPDATE logs SET size = ?, root = ?, note = ? WHERE id = ? AND size = ? AND root = ?')
-        .run(next.size, next.root, next.note, log, before.size, before.root);
-      if (changes !== 1) throw new Error('the recorded checkpoint changed under our hands');
-      also();
-      this.database.exec('COMMIT');
+      this.transact(() => {
+        const { changes } = this.database
+          .prepare('UPDATE logs SET size = ?, root = ?, note = ? WHERE id = ? AND size = ? AND root = ?')
+          .run(next.size, next.root, next.note, log, before.size, before.root);
+        if (changes !== 1) throw new Error('the recorded checkpoint changed under our hands');
+        also();
+      });
     } catch (error) {
-      if (this.database.isTransaction) this.database.exec('ROLLBACK');
       throw new Error(
         `nothing was cosigned, because the state ${this.#file} could not be made durable (${messageOf(error)}): see ` +
           'whether its disk is full or failing',
         { cause: error },
       );
+    }
+  }
+
+  /** Runs `write` in one durable transaction, of which nothing stays where it throws. */
+  transact(write: () => void): void {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      write();
+      this.database.exec('COMMIT');
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw error;
     }
   }
 
@@ -171,10 +182,14 @@ function beginLogs(database: DatabaseSync, origins: readonly string[]): string[]
   return origins.filter((origin) => add.run(origin, emptyRoot).changes === 1);
 }
 
-function openExclusively(stateFile: string): DatabaseSync {
+/** A replayer appends entries, of which few fit into a small page. Only a new file gets its size. */
+const pageSizes: Record<CosignerKind, number> = { witness: 4096, replayer: 16_384 };
+
+function openExclusively(stateFile: string, pageSize = 4096): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(stateFile, { timeout: 0 });
+    database.exec(`PRAGMA page_size = ${pageSize}`);
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     // The lock is taken by the first write transaction and then kept.
     database.exec('BEGIN IMMEDIATE; COMMIT');

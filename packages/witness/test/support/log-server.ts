@@ -23,13 +23,22 @@ export class LogServer implements AsyncDisposable {
   tamper: Tamper = (_path, bytes) => bytes;
   /** Paths asked for, in order. */
   readonly asked: string[] = [];
+  /** The published checkpoint; null before the first. */
+  published: string | null = null;
 
   private constructor(log: TestLog) {
     const answer = async (path: string, authorization: string | undefined): Promise<Answer> => {
-      this.asked.push(path);
-      if (path.startsWith('/log/') && authorization !== `Bearer ${entryToken}`)
+      // Asked again and again, in its own time.
+      if (path !== '/log/checkpoint') this.asked.push(path);
+      if (path.startsWith('/log/tile/') && authorization !== `Bearer ${entryToken}`)
         return { status: 401, bytes: null };
-      const bytes = await this.tamper(path, find(log, path));
+      const found =
+        path === '/log/checkpoint'
+          ? this.published === null
+            ? null
+            : utf8(this.published)
+          : find(log, path);
+      const bytes = await this.tamper(path, found);
       return { status: bytes === null ? 404 : 200, bytes };
     };
     this.#server = createServer((request, response) => {

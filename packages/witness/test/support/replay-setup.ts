@@ -1,4 +1,5 @@
 /** A replayer over a test log, with its state in a folder of its own. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,28 +8,35 @@ import { entryToken, LogServer } from './log-server.ts';
 import { type TestLog, testNow } from './test-log.ts';
 
 const replayerName = 'replayer.example/r1';
+/** Opens what the replayer holds. */
+export const readerToken = 'reader-token-of-the-test';
 
 export class ReplaySetup implements AsyncDisposable {
   readonly log: TestLog;
   readonly server: LogServer;
   readonly folder: string;
   readonly violations: Violation[] = [];
+  /** What it told its operator. */
+  readonly lines: Record<string, unknown>[] = [];
   /** What the replayer's clock says, in seconds. */
   now: number = testNow;
   readonly #workers: number;
+  readonly #follow: boolean;
   #replayer: Cosigner;
 
-  private constructor(log: TestLog, server: LogServer, workers: number) {
+  private constructor(log: TestLog, server: LogServer, workers: number, follow: boolean) {
     this.log = log;
     this.server = server;
     this.#workers = workers;
+    this.#follow = follow;
     this.folder = mkdtempSync(join(tmpdir(), 'replayer-'));
     initState({ stateFile: this.stateFile, kind: 'replayer', name: replayerName, origins: [log.origin] });
     this.#replayer = this.#open();
   }
 
-  static async start(log: TestLog, workers = 0): Promise<ReplaySetup> {
-    return new ReplaySetup(log, await LogServer.start(log), workers);
+  /** @param follow looks by itself at what the log has published */
+  static async start(log: TestLog, workers = 0, follow = false): Promise<ReplaySetup> {
+    return new ReplaySetup(log, await LogServer.start(log), workers, follow);
   }
 
   get stateFile(): string {
@@ -71,12 +79,22 @@ export class ReplaySetup implements AsyncDisposable {
       keys: [keyFromSeed(replayerName, new Uint8Array(32).fill(7))],
       stateFile: this.stateFile,
       logs: [
-        { origin, vkeys: [vkey], logUrl: `${url}/log`, trustUrl: `${url}/trust`, token: entryToken, genesis },
+        {
+          origin,
+          vkeys: [vkey],
+          logUrl: `${url}/log`,
+          trustUrl: `${url}/trust`,
+          token: entryToken,
+          genesis,
+          follow: this.#follow,
+        },
       ],
       now: () => this.now,
       workers: this.#workers,
       fetchTimeoutMs: 2000,
+      tokenHashes: [createHash('sha256').update(readerToken).digest()],
       report: (_origin, violation) => this.violations.push(violation),
+      tell: (line) => this.lines.push(line),
     });
   }
 }

@@ -5,12 +5,15 @@
 import {
   type BrakeDocument,
   base64,
+  cosignedMessage,
   documentCommitment,
   encodeMapRoot,
   encodeRecord,
+  encodeTimestampedSignature,
   formatCheckpoint,
   formatInstant,
   formatNote,
+  formatSignatureLine,
   formatVerifierKey,
   type LogRecord,
   LogTree,
@@ -24,6 +27,7 @@ import {
   SubjectMap,
   sha256,
   subjectKey,
+  u64be,
   utf8,
   type VerifierKey,
   zeroSalt,
@@ -250,6 +254,21 @@ export class TestLog {
     const text = formatCheckpoint({ origin: this.origin, size, root });
     const signature = signBytes(this.keys.log, utf8(text));
     return formatNote({ text, signatures: [{ name: this.origin, id: this.vkey.id, signature }] });
+  }
+
+  /** The checkpoint of the first `size` entries with the quorum's signatures. */
+  published(size: number = this.size): string {
+    const checkpoint = { origin: this.origin, size, root: this.tree.root(size) };
+    const text = formatCheckpoint(checkpoint);
+    const lines = (['w1', 'r1'] as const).map((name) => {
+      const key = cosignerKey(name);
+      const cosigner = name === 'w1' ? 'witness.example/w1' : 'replayer.example/r1';
+      const vkey = makeVerifierKey(cosigner, noteSignatureType.ed25519Cosignature, key.key);
+      const message = cosignedMessage(vkey, text, checkpoint, u64be(testNow));
+      const signature = encodeTimestampedSignature(testNow, signBytes(key, message));
+      return formatSignatureLine({ name: cosigner, id: vkey.id, signature });
+    });
+    return this.checkpoint(size) + lines.join('');
   }
 
   /** An `add-checkpoint` body from `oldSize` to `size`. */

@@ -1,0 +1,95 @@
+/** Where a store differs from the log that a checkpoint commits to. */
+import {
+  equalBytes,
+  IntegrityError,
+  type LogTree,
+  leafHash,
+  parseRecordEntry,
+  SubjectMap,
+} from '@tallystick/core';
+import type { Store, StoredEntry } from '@tallystick/ledger';
+import { checkNarrowRow } from '../narrow-row.ts';
+import { isPlainEntry } from '../plain-entry.ts';
+import type { Repaired } from './report.ts';
+
+export interface Difference {
+  /** Log indexes whose entry is not in the store, or is another one. */
+  entries: number[];
+  /** Entries that are there, with a narrow row beside them that does not say what they say. */
+  rows: StoredEntry[];
+  /** All of those, in order of what is wrong with them. */
+  found: Repaired[];
+  /** Where the subjects of the store's records stand, by its narrow rows. */
+  subjects: SubjectMap;
+}
+
+const entriesPerRead = 1000;
+
+/** Compares the store's entries up to `to` with the leaves of `tree`, which has as many. */
+export async function differenceOf(
+  store: Store,
+  tree: LogTree,
+  to: number,
+  onProgress: (entries: number) => void,
+): Promise<Difference> {
+  const difference: Difference = {
+    entries: [],
+    rows: [],
+    found: [],
+    subjects: new SubjectMap(Number.POSITIVE_INFINITY),
+  };
+  for (let from = 0; from < to; from += entriesPerRead) {
+    const end = Math.min(to, from + entriesPerRead);
+    const stored = new Map((await store.entries(from, end - from)).map((entry) => [entry.index, entry]));
+    for (let index = from; index < end; index++) compare(difference, tree, index, stored.get(index));
+    onProgress(end);
+  }
+  return difference;
+}
+
+function compare(
+  difference: Difference,
+  tree: LogTree,
+  index: number,
+  stored: StoredEntry | undefined,
+): void {
+  const leaf = tree.leaf(index);
+  if (stored === undefined) {
+    difference.entries.push(index);
+    difference.found.push({ index, table: 'leaves', message: 'the row was missing' });
+    return;
+  }
+  const { subject, rev } = stored;
+  if (subject !== null) difference.subjects.set({ key: subject, index, leaf, rev });
+  if (!equalBytes(leafHash(stored.entry), leaf)) {
+    difference.entries.push(index);
+    difference.found.push({ index, table: 'entries', message: 'the entry was not the one that was logged' });
+    return;
+  }
+  const message = narrowProblem(stored, leaf);
+  if (message === null) return;
+  difference.rows.push(stored);
+  difference.found.push({ index, table: 'leaves', message });
+}
+
+/** What the narrow row says wrongly of the entry beside it, which is the one logged. */
+function narrowProblem(stored: StoredEntry, leaf: Uint8Array): string | null {
+  if (!equalBytes(stored.leaf, leaf)) return 'the leaf hash was not the one that was logged';
+  if (isPlainEntry(stored.entry)) {
+    return stored.subject === null && stored.rev === 0 ? null : 'the row named a subject';
+  }
+  return checkNarrowRow(stored, parseRecordEntry(stored.entry).record)?.message ?? null;
+}
+
+/** The narrow row of an entry that was logged. */
+export function rowOf(index: number, entry: Uint8Array): Omit<StoredEntry, 'content'> {
+  const leaf = leafHash(entry);
+  if (isPlainEntry(entry)) return { index, leaf, subject: null, rev: 0, entry };
+  try {
+    const { subject, rev } = parseRecordEntry(entry).record;
+    return { index, leaf, subject, rev, entry };
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    throw new Error(`entry ${index} is of a kind that this version does not know`, { cause: error });
+  }
+}

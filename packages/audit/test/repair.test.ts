@@ -1,0 +1,151 @@
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type RepairParts, repairStore } from '../src/index.ts';
+import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { makeLog, type VariedLog } from './support/varied-log.ts';
+
+const licenses = 800;
+const tables = ['leaves', 'entries', 'contents', 'causes', 'checkpoints'] as const;
+
+let log: VariedLog;
+let mirror: StoreMirror;
+/** A copy of the store that tests alter. */
+let copy: string;
+let size: number;
+
+beforeAll(async () => {
+  log = await makeLog(async (system) => {
+    await system.sellPro();
+    for (let done = 0; done < licenses; done += 200) {
+      const issuing = Array.from({ length: 200 }, () =>
+        system.run({ type: 'license.issue', plan: 'pro-yearly', licensee: 'Contoso' }),
+      );
+      await Promise.all(issuing);
+      await system.ledger.whenPublished(system.ledger.size, 60_000);
+    }
+  });
+  mirror = await serveStore(log.storeFile, log.trust.log.origin);
+  copy = `${log.folder}/copy.db`;
+  size = log.mark.size;
+});
+
+afterAll(async () => {
+  await mirror[Symbol.asyncDispose]();
+  rmSync(log.folder, { recursive: true });
+});
+
+beforeEach(() => {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true });
+  rmSync(parts().undoFile, { force: true });
+  cpSync(log.storeFile, copy);
+  mirror.asked.length = 0;
+});
+
+function parts(): RepairParts {
+  const { signal } = new AbortController();
+  return {
+    storeFile: copy,
+    chain: [log.trust],
+    mark: log.mark,
+    mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
+    undoFile: `${log.folder}/undo.db`,
+  };
+}
+
+function alter(...statements: string[]): void {
+  const database = new DatabaseSync(copy);
+  for (const sql of statements) database.exec(sql);
+  database.close();
+}
+
+function rows(file: string, table: (typeof tables)[number], where = 'true'): unknown[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return database.prepare(`SELECT * FROM ${table} WHERE ${where} ORDER BY 1`).all();
+  } finally {
+    database.close();
+  }
+}
+
+describe('a repair', () => {
+  it('asks for each tile once, whatever is wrong in it', async () => {
+    alter(
+      "UPDATE entries SET entry = CAST(substr(entry, 1, 20) || x'21' || substr(entry, 22) AS BLOB) WHERE idx BETWEEN 100 AND 600 AND idx % 2 = 0",
+      'DELETE FROM entries WHERE idx IN (255, 256, 257)',
+      'DELETE FROM leaves WHERE idx IN (256, 511, 512)',
+    );
+    const report = await repairStore(parts(), { dryRun: false });
+    expect(report.repaired.count).toBe(251 + 2 + 1);
+    expect(report.repaired.first).toHaveLength(100);
+    expect(mirror.asked.filter((path) => path.startsWith('tile/entries/'))).toHaveLength(3);
+    for (const table of tables) expect(rows(copy, table)).toEqual(rows(log.storeFile, table));
+  });
+
+  it('gives back a tail over several tiles, with the ids that are known', async () => {
+    const from = 300;
+    alter(
+      ...tables.map(
+        (table) => `DELETE FROM ${table} WHERE ${table === 'checkpoints' ? 'size' : 'idx'} >= ${from}`,
+      ),
+    );
+    const report = await repairStore(parts(), { dryRun: false });
+    expect([report.added, report.published, report.missing]).toEqual([{ from, to: size }, size, null]);
+    for (const table of ['leaves', 'entries'] as const)
+      expect(rows(copy, table)).toEqual(rows(log.storeFile, table));
+    const records = rows(log.storeFile, 'contents', `idx >= ${from}`).length;
+    expect([report.lost.count, report.lost.first.length, report.lostCauses]).toEqual([records, 100, records]);
+    expect(rows(copy, 'contents', `idx >= ${from} AND document IS NOT NULL`)).toEqual([]);
+    const again = await repairStore({ ...parts(), undoFile: `${log.folder}/again.db` }, { dryRun: false });
+    expect([again.repaired.count, again.added, again.published, again.undo]).toEqual([0, null, null, null]);
+  });
+
+  it('keeps what it replaces, so that the store can be made as it was', async () => {
+    const given = ['leaves', 'entries', 'contents'] as const;
+    alter(
+      "UPDATE entries SET entry = x'00' WHERE idx = 40",
+      'DELETE FROM leaves WHERE idx = 41',
+      'DELETE FROM entries WHERE idx = 41',
+      ...given.map((table) => `DELETE FROM ${table} WHERE idx >= ${size - 5}`),
+    );
+    const before = given.map((table) => rows(copy, table));
+    const { undo } = await repairStore(parts(), { dryRun: false });
+    alter(
+      `ATTACH '${undo}' AS undo`,
+      ...given.map(
+        (table) =>
+          `DELETE FROM ${table} WHERE EXISTS (SELECT 1 FROM undo.added WHERE idx BETWEEN first AND last)`,
+      ),
+      'DELETE FROM leaves WHERE idx IN (SELECT idx FROM undo.missing)',
+      'DELETE FROM entries WHERE idx IN (SELECT idx FROM undo.missing)',
+      'INSERT OR REPLACE INTO leaves SELECT * FROM undo.leaves',
+      'INSERT OR REPLACE INTO entries SELECT * FROM undo.entries',
+    );
+    expect(given.map((table) => rows(copy, table))).toEqual(before);
+  });
+
+  it('takes what a quorum published from a mirror that no trust root names', async () => {
+    alter('DELETE FROM entries WHERE idx = 10');
+    mirror.isStranger = true;
+    const { repaired, mirrored } = await repairStore(parts(), { dryRun: false });
+    mirror.isStranger = false;
+    expect([repaired.count, mirrored]).toEqual([1, size]);
+    expect(rows(copy, 'entries')).toEqual(rows(log.storeFile, 'entries'));
+  });
+
+  it('changes nothing where it ends in the middle', async () => {
+    alter('DELETE FROM entries WHERE idx = 10', 'DELETE FROM entries WHERE idx = 700');
+    const before = rows(copy, 'entries');
+    const stopping = new AbortController();
+    const stopped = { ...parts(), mirror: { ...parts().mirror, signal: stopping.signal } };
+    const repairing = repairStore(stopped, {
+      dryRun: false,
+      onProgress: ({ step, done, total }) => {
+        if (step === 'entries' && done === total) stopping.abort();
+      },
+    });
+    await expect(repairing).rejects.toMatchObject({ problem: 'mirror_unreachable' });
+    expect(rows(copy, 'entries')).toEqual(before);
+    expect(existsSync(parts().undoFile)).toBe(false);
+  });
+});

@@ -1,0 +1,54 @@
+/** What a mirror serves, out of a store that is whole. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { encodeEntryBundle, LogTree, leafHash, parseTilePath, tileWidth } from '@tallystick/core';
+import { SqliteStore } from '@tallystick/ledger';
+import { logPathName } from '@tallystick/witness';
+
+export interface StoreMirror extends AsyncDisposable {
+  url: string;
+  /** Paths asked for, in order, below the log's. */
+  asked: string[];
+  /** True where it is a replayer of its own, which no trust root names. */
+  isStranger: boolean;
+}
+
+export async function serveStore(storeFile: string, origin: string): Promise<StoreMirror> {
+  await using store = SqliteStore.open(storeFile, { readOnly: true });
+  const published = await store.checkpoint();
+  const entries = await store.entryBytes(0, published?.size ?? 0);
+  const tree = new LogTree();
+  for (const entry of entries) tree.append(leafHash(entry));
+  const answer = (path: string): string | Uint8Array | null => {
+    if (path === 'published') return published?.note ?? null;
+    if (path === 'checkpoint')
+      return (mirror.isStranger ? published?.note.replace(/^— witness.*\n/gm, '') : published?.note) ?? null;
+    if (!path.startsWith('tile/')) return null;
+    const { level, index, width } = parseTilePath(path);
+    const first = index * tileWidth;
+    return level === 'entries'
+      ? encodeEntryBundle(entries.slice(first, first + width))
+      : tree.tile(level, index, width);
+  };
+  const asked: string[] = [];
+  const prefix = `/mirror/${logPathName(origin)}/`;
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').slice(prefix.length);
+    asked.push(path);
+    const body = answer(path);
+    response.writeHead(body === null ? 404 : 200).end(body);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const mirror: StoreMirror = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    isStranger: false,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return mirror;
+}

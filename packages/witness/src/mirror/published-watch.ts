@@ -1,0 +1,118 @@
+/**
+ * Fetches the checkpoint that the log has published, once it is out. What this mirror cosigns carries its own signature
+ * alone; with the quorum's, a lost primary can be begun again where it stood.
+ */
+import { setTimeout as after } from 'node:timers/promises';
+import {
+  decodeUtf8,
+  equalBytes,
+  IntegrityError,
+  parseSignedCheckpoint,
+  type TrustRoot,
+  utf8,
+  type VerifierKey,
+  verifyLogSignatures,
+  verifyQuorum,
+} from '@tallystick/core';
+import { fetchBytes, type HttpSource } from '../replayer/http-source.ts';
+import { Unavailable } from '../replayer/violation.ts';
+import type { StateFile } from '../state/state-file.ts';
+
+interface PublishedWatchParts {
+  file: StateFile;
+  /** Row id of the log. */
+  log: number;
+  origin: string;
+  vkeys: readonly VerifierKey[];
+  /** The log's server. */
+  source: HttpSource;
+  /** The governing trust root; null before the first entry. */
+  trust: () => TrustRoot | null;
+  /** Root of the first `size` entries, which are cosigned. */
+  root: (size: number) => Uint8Array;
+}
+
+/** A checkpoint is out some milliseconds after it was cosigned here, or not for a long time. */
+const pauseMs = { first: 100, longest: 5000 };
+const noteLengthMax = 64 * 1024;
+const factName = 'published';
+
+export class PublishedWatch {
+  readonly #parts: PublishedWatchParts;
+  readonly #running: Promise<void>;
+  #size: number;
+
+  constructor(parts: PublishedWatchParts) {
+    this.#parts = parts;
+    const note = this.note;
+    this.#size = note === null ? 0 : parseSignedCheckpoint(utf8(note)).size;
+    this.#running = this.#run();
+  }
+
+  /** The newest published checkpoint that was seen, with its quorum; null before the first. */
+  get note(): string | null {
+    const row = this.#parts.file.database
+      .prepare('SELECT value FROM facts WHERE log = ? AND name = ?')
+      .get(this.#parts.log, factName);
+    return row === undefined ? null : decodeUtf8(row.value as Uint8Array);
+  }
+
+  /** Resolves when nothing is under way; the signal of the source has been aborted. */
+  async end(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { file, log, source } = this.#parts;
+    let cosigned = 0;
+    let pause = pauseMs.first;
+    while (!source.signal.aborted) {
+      const { size } = file.head(log);
+      if (size !== cosigned) pause = pauseMs.first;
+      else if (this.#size < size) pause = Math.min(2 * pause, pauseMs.longest);
+      cosigned = size;
+      if (this.#size < size) await this.#look().catch(ignoreUnavailable);
+      const rest = this.#size < size ? pause : pauseMs.first;
+      await after(rest, undefined, { signal: source.signal, ref: false }).catch(() => null);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { file, log, source } = this.#parts;
+    const bytes = await fetchBytes(source, 'checkpoint', noteLengthMax);
+    if (bytes === null || source.signal.aborted) return;
+    const size = await this.#published(bytes);
+    if (size === null || source.signal.aborted) return;
+    file.database
+      .prepare(
+        'INSERT INTO facts (log, name, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+      )
+      .run(log, factName, bytes);
+    this.#size = size;
+  }
+
+  /** Number of entries under a checkpoint that is published, cosigned here, and newer than the one before; else null. */
+  async #published(bytes: Uint8Array): Promise<number | null> {
+    const { file, log, origin, vkeys, trust, root } = this.#parts;
+    const governing = trust();
+    if (governing === null) return null;
+    try {
+      const checkpoint = parseSignedCheckpoint(bytes);
+      const { size } = checkpoint;
+      if (checkpoint.origin !== origin || size <= this.#size || size > file.head(log).size) return null;
+      if (!equalBytes(checkpoint.root, root(size))) return null;
+      await verifyLogSignatures(checkpoint, vkeys);
+      await verifyQuorum(checkpoint, governing.quorum);
+      return size;
+    } catch (error) {
+      // Whatever the log's server hands out, only a quorum's word is kept.
+      if (error instanceof IntegrityError) return null;
+      throw error;
+    }
+  }
+}
+
+/** The log's server may be away: this looks again. */
+function ignoreUnavailable(error: unknown): void {
+  if (!(error instanceof Unavailable)) throw error;
+}

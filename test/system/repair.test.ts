@@ -1,0 +1,321 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { type FsckReport, type RepairParts, type RepairReport, repairStore } from '@tallystick/audit';
+import { loadConfig, logPathName, type RunningCosigner, startCosigner } from '@tallystick/witness';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { trustOf } from './support/log-walk.ts';
+import { lies, withLiar } from './support/lying-mirror.ts';
+import { Operator } from './support/operator.ts';
+import { RealSystem } from './support/real-system.ts';
+import { eventually } from './support/waiting.ts';
+
+interface Sold {
+  id: string;
+  index: number;
+}
+
+const erased = 'Erika Mustermann';
+
+let system: RealSystem;
+let operator: Operator;
+/** The replayer of the system, alone: what is left when the primary is lost. */
+let mirror: RunningCosigner;
+let stopMirror = async (): Promise<void> => {};
+let sizes: { yesterday: number; today: number };
+let sold: { old: Sold; revoked: Sold; personal: Sold; fresh: Sold };
+
+async function issue(body: object): Promise<Sold> {
+  const { document, changes } = await system.must<{ document: { id: string }; changes: { index: number }[] }>(
+    'POST',
+    '/v1/licenses',
+    { plan: 'pro-yearly', ...body },
+  );
+  return { id: document.id, index: changes[0]?.index ?? 0 };
+}
+
+function copyOf(day: string): string {
+  return `${system.layout.root}.${day}`;
+}
+
+function putBack(day: string, part: 'ledger' | 'signer' = 'ledger'): void {
+  const { root } = system.layout;
+  rmSync(`${root}/${part}`, { recursive: true });
+  // A copy is open to everybody, and the signer's folder must not be.
+  mkdirSync(`${root}/${part}`, { mode: 0o700 });
+  cpSync(`${copyOf(day)}/${part}`, `${root}/${part}`, { recursive: true });
+}
+
+function keep(day: string): void {
+  for (const part of ['ledger', 'signer']) {
+    const filter = (path: string): boolean => !path.endsWith('.sock');
+    cpSync(`${system.layout.root}/${part}`, `${copyOf(day)}/${part}`, { recursive: true, filter });
+  }
+}
+
+beforeAll(async () => {
+  system = await RealSystem.start();
+  operator = new Operator(system);
+  await system.ready();
+  await system.sellPro();
+  for (const reference of ['gone', 'stays']) {
+    await system.must('POST', '/v1/customers', { reference, name: `Customer ${reference}` });
+  }
+  const old = await issue({ licensee: 'Contoso' });
+  const revoked = await issue({ licensee: 'Northwind' });
+  const personal = await issue({ customer: 'gone', licensee: erased });
+  await system.published();
+  const yesterday = await system.publishedSize();
+  await system.down();
+  keep('yesterday');
+  await system.up();
+  await system.ready();
+  await system.must('POST', `/v1/licenses/${revoked.id}/revoke`, { reason: 'fraud' });
+  await operator.must('customer', 'erase', 'gone');
+  await system.must('POST', '/v1/brake/tighten', { lock: 'heightened' });
+  const fresh = await issue({ licensee: 'Fabrikam' });
+  await system.published();
+  sizes = { yesterday, today: await system.publishedSize() };
+  sold = { old, revoked, personal, fresh };
+  await mirrored(sizes.today);
+  await system.down();
+  keep('today');
+  const config = loadConfig(`${system.layout.run}/replayer-1.json`, 'replayer');
+  mirror = await startCosigner(config, { now: () => Math.floor(Date.now() / 1000), report: () => {} });
+  stopMirror = async () => {
+    stopMirror = async () => {};
+    await mirror[Symbol.asyncDispose]();
+  };
+});
+
+afterAll(async () => {
+  await stopMirror();
+  for (const day of ['yesterday', 'today']) rmSync(copyOf(day), { recursive: true, force: true });
+  await system[Symbol.asyncDispose]();
+});
+
+interface Repaired extends RepairReport {
+  fsck: FsckReport | null;
+  unchecked: string | null;
+}
+
+async function repair(
+  url: string,
+  ...flags: string[]
+): Promise<{ code: number; report: Repaired; text: string }> {
+  const { mirrorToken } = system.layout.secrets;
+  const args = ['repair', '--from', url, '--token-file', mirrorToken, '--json', ...flags];
+  const { code, stdout, stderr } = await operator.tally(...args);
+  return { code, report: (stdout === '' ? null : JSON.parse(stdout)) as Repaired, text: stdout + stderr };
+}
+
+/** Resolves when the mirror knows that so many entries are published. */
+async function mirrored(size: number): Promise<void> {
+  const config = loadConfig(`${system.layout.run}/replayer-1.json`, 'replayer');
+  const { port } = config.listen;
+  const name = logPathName('tally.example/log');
+  await eventually('the mirror to see what is published', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/mirror/${name}/published`);
+    return (await answer.text()).includes(`\n${size}\n`) ? true : null;
+  });
+}
+
+async function partsOfRepair(): Promise<Omit<RepairParts, 'mark'>> {
+  const { signal } = new AbortController();
+  return {
+    storeFile: system.layout.ledger.store,
+    chain: [await trustOf(system)],
+    mirror: { url: mirror.url, token: system.mirrorToken, timeoutMs: 5000, signal },
+    undoFile: operator.path('undo.db'),
+  };
+}
+
+/** Everything that is in the store, as text. */
+function contentOfStore(): string {
+  const database = new DatabaseSync(system.layout.ledger.store, { readOnly: true });
+  try {
+    return JSON.stringify(
+      ['leaves', 'entries', 'contents', 'causes', 'checkpoints'].map((table) =>
+        database.prepare(`SELECT * FROM ${table}`).all(),
+      ),
+    );
+  } finally {
+    database.close();
+  }
+}
+
+function alterStore(...statements: string[]): void {
+  const database = new DatabaseSync(system.layout.ledger.store);
+  for (const sql of statements) {
+    expect([sql, database.prepare(sql).run().changes]).toEqual([sql, 1]);
+  }
+  database.close();
+}
+
+describe('a store with entries that were altered and lost', () => {
+  let whole: string;
+
+  beforeEach(() => {
+    putBack('today');
+    whole = contentOfStore();
+  });
+
+  it('gets them back, each the one that was logged, and fsck finds nothing', async () => {
+    const { old, revoked, personal, fresh } = sold;
+    alterStore(
+      `UPDATE entries SET entry = CAST(substr(entry, 1, 99) || x'21' || substr(entry, 101) AS BLOB) WHERE idx = ${old.index}`,
+      `UPDATE leaves SET leaf = zeroblob(32) WHERE idx = ${revoked.index}`,
+      `UPDATE leaves SET subject = zeroblob(32) WHERE idx = ${personal.index}`,
+      `DELETE FROM entries WHERE idx = ${fresh.index}`,
+      'DELETE FROM leaves WHERE idx = 0',
+      'DELETE FROM entries WHERE idx = 0',
+    );
+    const altered = contentOfStore();
+    expect((await operator.tally('fsck')).code).toBe(2);
+    const dry = await repair(mirror.url, '--dry-run');
+    const places = [0, old.index, revoked.index, personal.index, fresh.index];
+    expect([dry.code, dry.report.dryRun, dry.report.undo]).toEqual([0, true, null]);
+    expect(dry.report.repaired.first.map(({ index }) => index)).toEqual(places);
+    expect(contentOfStore()).toBe(altered);
+    const done = await repair(mirror.url);
+    expect(done.report.fsck?.ok).toBe(true);
+    expect([done.code, done.report.repaired.count, done.report.added, done.report.lost.count]).toEqual([
+      0,
+      places.length,
+      null,
+      0,
+    ]);
+    expect(contentOfStore()).toBe(whole);
+    const undo = new DatabaseSync(String(done.report.undo), { readOnly: true });
+    const kept = undo.prepare('SELECT idx FROM leaves ORDER BY idx').all();
+    expect(kept.map((row) => row['idx'])).toEqual(places.slice(1));
+    undo.close();
+    const again = await repair(mirror.url);
+    expect([again.code, again.report.repaired.count, again.report.undo]).toEqual([0, 0, null]);
+  });
+
+  it.each(lies)('changes nothing where the mirror has $what', async (lie) => {
+    alterStore(
+      `UPDATE entries SET entry = CAST(substr(entry, 1, 99) || x'21' || substr(entry, 101) AS BLOB) WHERE idx = ${sold.old.index}`,
+      `DELETE FROM entries WHERE idx = ${sizes.today - 1}`,
+    );
+    const before = contentOfStore();
+    const told = { cosigner: mirror.cosigner, size: sizes.today };
+    const { code, text } = await withLiar(told, lie, (url) => repair(url));
+    expect(JSON.parse(text)).toMatchObject({ error: { code: lie.code } });
+    expect(code).toBe(lie.code === 'mirror_empty' ? 4 : 2);
+    expect(contentOfStore()).toBe(before);
+    expect(readdirSync(`${system.layout.root}/ledger`).filter((name) => name.startsWith('replaced'))).toEqual(
+      [],
+    );
+  });
+
+  it('changes nothing where the signer has signed another history, or nobody answers, or the token is wrong', async () => {
+    const parts = await partsOfRepair();
+    const mark = { size: sizes.yesterday, root: new Uint8Array(32) };
+    await expect(repairStore({ ...parts, mark }, { dryRun: false })).rejects.toMatchObject({
+      problem: 'mirror_differs',
+    });
+    const token = operator.path('token');
+    operator.write('token', 'not-the-token\n');
+    for (const [url, file] of [
+      ['http://127.0.0.1:1', system.layout.secrets.mirrorToken],
+      [mirror.url, token],
+    ] as const) {
+      const ended = await operator.tally('repair', '--from', url, '--token-file', file, '--json');
+      expect([ended.code, (JSON.parse(ended.stdout) as { error: { code: string } }).error.code]).toEqual([
+        4,
+        'mirror_unreachable',
+      ]);
+    }
+    expect(contentOfStore()).toBe(whole);
+  });
+});
+
+describe("yesterday's copy put back", () => {
+  afterEach(async () => {
+    await system.down();
+  });
+
+  it('gets back the entries that it lacks, and says which documents are lost', async () => {
+    putBack('yesterday');
+    const { yesterday, today } = sizes;
+    const { code, report } = await repair(mirror.url);
+    expect(report.added).toEqual({ from: yesterday, to: today });
+    expect([report.sizeBefore, report.size, report.missing, report.unchecked, report.published]).toEqual([
+      yesterday,
+      today,
+      null,
+      null,
+      today,
+    ]);
+    const { revoked, fresh } = sold;
+    const lost = report.lost.first.map(({ index, type, id }) => ({ index, type, id }));
+    expect(lost).toContainEqual({ index: expect.any(Number), type: 'license.revoked', id: revoked.id });
+    expect(lost).toContainEqual({ index: fresh.index, type: 'license.issued', id: null });
+    expect(lost.map(({ type }) => type)).toContain('customer.erased');
+    expect(lost.map(({ type }) => type)).not.toContain('brake.updated');
+    // A document that is lost stays a problem: nothing but the log itself may explain why one is gone.
+    expect([code, report.fsck?.ok]).toEqual([2, false]);
+    const expected = new Set(lost.map(({ index }) => index));
+    expect(report.lostCauses).toBe(4);
+    const others = report.fsck?.problems.filter(({ index }) => !expected.has(index ?? -1)) ?? [];
+    expect(others.map(({ table, message }) => `${table}: ${message}`)).toEqual([
+      'causes: the cause of the command is missing',
+    ]);
+    // What was erased in between was in the copy, and is erased again.
+    expect(filesOfLedger('today')).not.toContain(erased);
+    expect(filesOfLedger('yesterday')).toContain(erased);
+    expect(filesOfLedger(null)).not.toContain(erased);
+  });
+
+  it('says what no mirror has either', async () => {
+    putBack('yesterday');
+    const report = await repairStore(
+      { ...(await partsOfRepair()), mark: { size: sizes.today + 3, root: new Uint8Array(32) } },
+      { dryRun: true },
+    );
+    expect(report.missing).toEqual({ from: sizes.today, to: sizes.today + 3 });
+    expect([report.dryRun, report.size, report.lost.count > 0, report.undo]).toEqual([
+      true,
+      sizes.today,
+      true,
+      null,
+    ]);
+  });
+
+  it("goes on where the signer's folder was lost with the machine, with cosigners elsewhere", async () => {
+    putBack('yesterday');
+    putBack('yesterday', 'signer');
+    const { today } = sizes;
+    await repair(mirror.url);
+    const moved = await operator.must<{ moved: boolean; published: number }>('signer', 'forward-mark');
+    expect([moved.moved, moved.published]).toEqual([true, today]);
+    await stopMirror();
+    await system.up();
+    await system.ready();
+    await system.must('POST', '/v1/licenses?wait=published', { plan: 'pro-yearly', licensee: 'Woodgrove' });
+    expect(await system.publishedSize()).toBeGreaterThan(today);
+    const { old, revoked, personal, fresh } = sold;
+    expect((await system.admin('GET', `/v1/licenses/${old.id}/bundle`)).status).toBe(200);
+    expect((await system.admin('GET', `/v1/log/entries/${fresh.index}`)).json).toMatchObject({
+      kind: 'record',
+      subject: null,
+    });
+    // Its newest document is lost: an older one would say that it is not revoked.
+    for (const { id } of [revoked, personal]) {
+      const { json } = await system.admin('GET', `/v1/licenses/${id}`);
+      expect(json).toMatchObject({ code: 'integrity' });
+    }
+    const { items } = await system.must<{ items: { document: { id: string } }[] }>('GET', '/v1/licenses');
+    expect(items.map(({ document }) => document.id)).toContain(old.id);
+    expect(items.map(({ document }) => document.id)).not.toContain(revoked.id);
+  });
+
+  /** The bytes of all files of the ledger, or of a copy of it. */
+  function filesOfLedger(day: string | null): string {
+    const folder = `${day === null ? system.layout.root : copyOf(day)}/ledger`;
+    return readdirSync(folder)
+      .map((name) => readFileSync(`${folder}/${name}`, 'latin1'))
+      .join('\n');
+  }
+});
