@@ -17,6 +17,19 @@ export {
   keyFromSeed,
   loadKeys,
 } from './keys.ts';
+export type { Alarm, AlarmKind } from './monitor/alarm.ts';
+export type { Evidence } from './monitor/evidence.ts';
+export { createMonitorKey, loadMonitorKey } from './monitor/evidence-files.ts';
+export type { LogRound } from './monitor/log-monitor.ts';
+export { Monitor, type MonitorRound } from './monitor/monitor.ts';
+export {
+  loadMonitorConfig,
+  type MonitorLayout,
+  monitorDefaults,
+  monitorLayout,
+} from './monitor/monitor-config.ts';
+export { renderMonitorMetrics } from './monitor/monitor-metrics.ts';
+export { type ProvenEvidence, verifyEvidence } from './monitor/verify-evidence.ts';
 export { applyEntry, applyKnownRecord, type KnownOfEntry, latestInstant } from './replayer/entry-rules.ts';
 export { badSignature } from './replayer/record-signatures.ts';
 export { ReplayState } from './replayer/replay-state.ts';
