@@ -18,7 +18,7 @@ export {
   loadKeys,
 } from './keys.ts';
 export type { Alarm, AlarmKind } from './monitor/alarm.ts';
-export type { Evidence } from './monitor/evidence.ts';
+export { type Evidence, encodeEvidence } from './monitor/evidence.ts';
 export { createMonitorKey, loadMonitorKey } from './monitor/evidence-files.ts';
 export type { LogRound } from './monitor/log-monitor.ts';
 export { Monitor, type MonitorRound } from './monitor/monitor.ts';
@@ -27,6 +27,7 @@ export {
   type MonitorLayout,
   monitorDefaults,
   monitorLayout,
+  parseMonitorConfig,
 } from './monitor/monitor-config.ts';
 export { renderMonitorMetrics } from './monitor/monitor-metrics.ts';
 export { type ProvenEvidence, verifyEvidence } from './monitor/verify-evidence.ts';

@@ -121,6 +121,27 @@ describe('an honest log', () => {
   });
 });
 
+describe('a log that does not answer', () => {
+  it('is said so of every source, until it answers', async () => {
+    await monitor.round();
+    world.isDown = true;
+    expect(kinds(await monitor.round())).toEqual(Array(4).fill('unreachable'));
+    world.isDown = false;
+    expect((await monitor.round()).cleared).toHaveLength(4);
+  });
+
+  it('is said so where it withholds its tiles, and nothing is taken for grown', async () => {
+    await monitor.round();
+    const { size } = log;
+    world.token = 'another token';
+    grow(log, 1);
+    await world.publish();
+    const round = await monitor.round();
+    expect(round.raised).toMatchObject([{ kind: 'unavailable', subject: 'tiles' }]);
+    expect(round.logs).toMatchObject([{ size, replayed: size }]);
+  });
+});
+
 describe('a log that forks, each history before a witness of its own', () => {
   it('is convicted of two trees of one size', async () => {
     const other = log.fork(log.size);

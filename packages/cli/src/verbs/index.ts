@@ -5,12 +5,14 @@ import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerEvidence } from './evidence.ts';
 import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
 import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
 import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
+import { registerMonitor } from './monitor/index.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRoot } from './root/index.ts';
@@ -37,6 +39,8 @@ export const registrations: readonly Registration[] = [
   registerInspect,
   registerFsck,
   registerAudit,
+  registerMonitor,
+  registerEvidence,
   registerRebuild,
   registerSigner,
   registerRoot,

@@ -33,7 +33,7 @@ import {
   utf8,
 } from '@tallystick/core';
 
-export const evidenceType = 'application/vnd.tallystick.evidence.v1+json';
+const evidenceType = 'application/vnd.tallystick.evidence.v1+json';
 
 /** Two checkpoints that the log signed for one size, with different roots. */
 export interface SameSize {

@@ -79,6 +79,8 @@ export class LogMonitor {
   readonly #origin: string;
   #tree: LogTree;
   #tip: Tip | null;
+  /** When each cosigner cosigned last what fits, in seconds, by its name in the policy. */
+  readonly #times = new Map<string, number>();
 
   /** Throws ConfigError where the state is damaged. */
   constructor(parts: LogMonitorParts) {
@@ -95,7 +97,11 @@ export class LogMonitor {
 
   /** Looks at everything once. Rejects only for faults of this monitor's own, such as a full disk. */
   async round(): Promise<LogRound> {
-    const round = new Round(this.#parts, this.#trust, { tree: this.#tree, tip: this.#tip });
+    const round = new Round(this.#parts, this.#trust, {
+      tree: this.#tree,
+      tip: this.#tip,
+      times: this.#times,
+    });
     try {
       const result = await round.run();
       this.#tip = round.tip;
@@ -125,13 +131,19 @@ class Round {
   /** Heads of this round that fit the tree. */
   readonly #fitting: Head[] = [];
   readonly #grownFrom: number;
+  readonly #times: Map<string, number>;
   tip: Tip | null;
 
-  constructor(parts: LogMonitorParts, trust: TrustRoot, before: { tree: LogTree; tip: Tip | null }) {
+  constructor(
+    parts: LogMonitorParts,
+    trust: TrustRoot,
+    before: { tree: LogTree; tip: Tip | null; times: Map<string, number> },
+  ) {
     this.#parts = parts;
     this.#trust = trust;
     this.#tree = before.tree;
     this.#grownFrom = before.tree.size;
+    this.#times = before.times;
     this.tip = before.tip;
     this.#alarms = new AlarmList(parts.state.alarms(trust.log.origin));
   }
@@ -322,7 +334,7 @@ class Round {
 
   /** The newest time that a quorum stands behind what fits. */
   #checkFreshness(): number | null {
-    const times = new Map<string, number>();
+    const times = this.#times;
     for (const { cosigned } of this.#fitting)
       for (const [name, seconds] of cosigned) times.set(name, Math.max(seconds, times.get(name) ?? 0));
     const asOf = quorumTime(this.#trust.quorum, times) ?? null;

@@ -47,6 +47,11 @@ export async function loadMonitorConfig(folder: string): Promise<WatchedLogConfi
   } catch (error) {
     throw new ConfigError(`cannot read the configuration: ${messageOf(error)}`, { cause: error });
   }
+  return parseMonitorConfig(text, folder);
+}
+
+/** As `loadMonitorConfig`, for the text of a configuration; relative paths start in `folder`. */
+export async function parseMonitorConfig(text: string, folder: string): Promise<WatchedLogConfig[]> {
   const json = new Members(parseText(text), '', ['logs']);
   const logs: WatchedLogConfig[] = [];
   for (const [at, value] of json.list('logs').entries())

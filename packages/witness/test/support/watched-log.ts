@@ -35,7 +35,7 @@ import { requestBody, TestLog, type TrustOptions, testNamespace, testNow } from 
 
 type Pushed = Parameters<TestLog['push']>;
 
-const token = 'mirror-token-of-the-test';
+const mirrorToken = 'mirror-token-of-the-test';
 const cosigners = ['w1', 'w2', 'r1'] as const;
 export type CosignerName = (typeof cosigners)[number];
 
@@ -119,6 +119,10 @@ export class WatchedWorld {
   served: History;
   /** What `/log/checkpoint` answers. */
   shown: string | null = null;
+  /** Nobody answers. */
+  isDown = false;
+  /** What opens the tiles. */
+  token: string = mirrorToken;
   /** Seconds. */
   now: number = testNow;
   readonly #server: Server;
@@ -181,7 +185,7 @@ export class WatchedWorld {
       join(this.monitorFolder, 'trust-root.json'),
       formatTrustRootFile([this.history.entries[0]!]),
     );
-    writeFileSync(join(this.monitorFolder, 'mirror.token'), token);
+    writeFileSync(join(this.monitorFolder, 'mirror.token'), mirrorToken);
     const log = {
       trustRoot: 'trust-root.json',
       logUrl: `${this.url}/log`,
@@ -193,10 +197,14 @@ export class WatchedWorld {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (this.isDown) {
+      request.socket.destroy();
+      return;
+    }
     const path = request.url ?? '';
-    const isOpen = !path.startsWith('/log/tile/') || request.headers.authorization === `Bearer ${token}`;
+    const isOpen = !path.startsWith('/log/tile/') || request.headers.authorization === `Bearer ${this.token}`;
     const bytes = isOpen ? this.#find(path) : null;
-    response.writeHead(bytes === null ? 404 : 200).end(bytes);
+    response.writeHead(bytes !== null ? 200 : isOpen ? 404 : 401).end(bytes);
   }
 
   #find(path: string): Uint8Array | string | null {
