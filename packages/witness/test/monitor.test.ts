@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatInstant, leafHash, utf8 } from '@tallystick/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Alarm, Monitor, type MonitorRound, verifyEvidence } from '../src/index.ts';
+import { type Alarm, Monitor, type MonitorRound, monitorLayout, verifyEvidence } from '../src/index.ts';
 import { licenseId, testNow } from './support/test-log.ts';
 import { type History, WatchedWorld } from './support/watched-log.ts';
 
@@ -121,6 +121,40 @@ describe('an honest log', () => {
   });
 });
 
+describe('two logs in one folder', () => {
+  it('are watched side by side, each with its own trust root, promises and alarms', async () => {
+    await using other = await WatchedWorld.start(parent, 'log.example/other');
+    await other.publish();
+    const { config } = monitorLayout(world.monitorFolder);
+    const logsOf = ({ monitorFolder }: WatchedWorld): object[] => {
+      const { logs } = JSON.parse(readFileSync(monitorLayout(monitorFolder).config, 'utf8')) as {
+        logs: { trustRoot: string; tokenFile: string }[];
+      };
+      const path = (name: string): string => join(monitorFolder, name);
+      return logs.map((each) => ({
+        ...each,
+        trustRoot: path(each.trustRoot),
+        tokenFile: path(each.tokenFile),
+      }));
+    };
+    writeFileSync(config, JSON.stringify({ logs: [...logsOf(world), ...logsOf(other)] }));
+    await restart();
+    grow(log, 1);
+    await world.publish();
+    const promised = [log, other.history].map((each) => each.promise(3, each.tree.leaf(3), formatInstant(0)));
+    writeFileSync(join(world.monitorFolder, 'promises', 'both.json'), JSON.stringify(promised));
+    expect((await monitor.round()).logs).toMatchObject([
+      { origin: log.origin, size: log.size, replayed: log.size, alarms: [] },
+      { origin: 'log.example/other', size: 4, replayed: 4, alarms: [] },
+    ]);
+    const fork = other.history.fork(3);
+    fork.pushLicense(licenseId(9));
+    await other.witnesses.w2.forget();
+    await other.witnesses.w2.cosign(fork, 4);
+    expect((await monitor.round()).raised).toMatchObject([{ origin: 'log.example/other', kind: 'fork' }]);
+  });
+});
+
 describe('a log that does not answer', () => {
   it('is said so of every source, until it answers', async () => {
     await monitor.round();
@@ -199,36 +233,6 @@ describe('a log that forks, each history before a witness of its own', () => {
     expect(evidence.found.kind).toBe('not-a-prefix');
     expect(checkpoints.map(({ size }) => size)).toEqual([log.size, other.size]);
   });
-
-  it('is not convicted by evidence that two histories agree', async () => {
-    const before = log.size;
-    grow(log, 1);
-    await world.publish();
-    const other = log.fork(before);
-    grow(other, 50);
-    await world.witnesses.w1.cosign(log, log.size);
-    const forged = {
-      kind: 'not-a-prefix',
-      smaller: log.checkpoint(before),
-      larger: log.checkpoint(),
-    } as const;
-    const proof = other.tree.consistencyProof(before, other.size);
-    const { encodeEvidence } = await import('../src/monitor/evidence.ts');
-    const { createMonitorKey } = await import('../src/index.ts');
-    const key = createMonitorKey(join(world.folder, 'liar.key'));
-    const body = { origin: log.origin, at: formatInstant(world.now * 1000), by: key.publicKey };
-    for (const root of [log.tree.root(before), other.tree.root(before), other.tree.root()]) {
-      const found = { ...forged, root, proof };
-      const bytes = encodeEvidence({ ...body, found }, (message) => key.sign(message));
-      await expect(verifyEvidence(bytes, await world.trust)).rejects.toThrow();
-    }
-    const same = { kind: 'same-size', a: log.checkpoint(), b: log.checkpoint() } as const;
-    const bytes = encodeEvidence({ ...body, found: same }, (message) => key.sign(message));
-    await expect(verifyEvidence(bytes, await world.trust)).rejects.toThrow(/do not contradict/);
-    // Of another log.
-    await using stranger = await WatchedWorld.start(parent);
-    await expect(verifyEvidence(bytes, await stranger.trust)).rejects.toThrow();
-  });
 });
 
 describe('a log that was rolled back', () => {
@@ -236,14 +240,18 @@ describe('a log that was rolled back', () => {
     const before = log.size;
     grow(log, 1);
     await world.witnesses.w1.cosign(log, log.size);
+    await world.witnesses.r1.cosign(log, log.size);
     expect(kinds(await monitor.round())).toEqual([]);
     world.now += 61;
     expect(await monitor.round()).toMatchObject({ raised: [{ kind: 'behind', evidence: null }] });
-    // The witness that saw more keeps silent; another one and the replayer go along with the smaller tree.
+    // The witness that saw more keeps silent; the replayer was made to forget, and goes along with the smaller tree.
     world.now += 3600;
+    await world.witnesses.r1.forget();
     await world.publish(log, before, ['w2', 'r1']);
-    const { proves } = await expectProven(await monitor.round(), 'rolled-back');
+    world.witnesses.w1.note = null;
+    const { proves, signedBoth } = await expectProven(await monitor.round(), 'rolled-back');
     expect(proves).toMatchObject([expect.stringMatching(/rolled back.*clocks/)]);
+    expect(signedBoth).toEqual(['r1']);
   });
 });
 

@@ -2,10 +2,11 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { hex, type PublicKey, sha256, utf8 } from '@tallystick/core';
+import { hex, IntegrityError, type PublicKey, sha256, type TrustRoot, utf8 } from '@tallystick/core';
 import { ConfigError, messageOf } from '../errors.ts';
 import { readPrivateFile } from '../keys.ts';
 import { type Contradiction, encodeEvidence, jsonOf } from './evidence.ts';
+import { verifyEvidence } from './verify-evidence.ts';
 
 /** A monitor's own key, which signs evidence. */
 export interface MonitorKey {
@@ -60,14 +61,24 @@ export class EvidenceFolder {
     this.#key = key;
   }
 
-  /** Writes it, unless it was written before. `at` is an instant. Returns the path, once it is on the disk. */
-  write(origin: string, at: string, found: Contradiction): string {
+  /**
+   * Writes it, unless it was written before, once it stands as anybody will judge it. `at` is an instant. Returns the
+   * path, when it is on the disk; null where it would prove nothing.
+   */
+  async write(versions: readonly TrustRoot[], at: string, found: Contradiction): Promise<string | null> {
+    const origin = versions[0]?.log.origin ?? '';
     const id = hex(sha256(utf8(JSON.stringify([origin, jsonOf(found)])))).slice(0, 16);
     const path = join(this.#folder, `${found.kind}-${id}.json`);
     if (existsSync(path)) return path;
-    mkdirSync(this.#folder, { recursive: true });
     const evidence = { origin, at, by: this.#key.publicKey, found };
     const bytes = encodeEvidence(evidence, (message) => this.#key.sign(message));
+    try {
+      await verifyEvidence(bytes, versions);
+    } catch (error) {
+      if (error instanceof IntegrityError) return null;
+      throw error;
+    }
+    mkdirSync(this.#folder, { recursive: true });
     const temporary = `${path}.new`;
     rmSync(temporary, { force: true });
     const file = openSync(temporary, 'wx', 0o644);

@@ -1,11 +1,17 @@
 /** Checkpoints of a log as its cosigners hold them, and as the log shows one: pulled, and checked before they count. */
 import {
   cosignatureTimes,
+  equalBytes,
+  formatNote,
   hex,
   IntegrityError,
+  type Note,
+  type NoteSignature,
+  parseNote,
   parseSignedCheckpoint,
   type SignedCheckpoint,
   sha256,
+  signaturesBy,
   type TrustRoot,
   utf8,
   verifyLogSignatures,
@@ -13,7 +19,7 @@ import {
 import { fetchBytes, type HttpSource } from '../replayer/http-source.ts';
 
 export interface Head extends SignedCheckpoint {
-  /** The bytes that were shown. */
+  /** The note, with the signature lines of keys that the trust root knows. */
   text: string;
   /** Who showed it. */
   source: string;
@@ -55,5 +61,32 @@ export async function checkHead(text: string, source: string, trust: TrustRoot):
   if (checkpoint.origin !== trust.log.origin)
     throw new IntegrityError('LOG_SIGNATURE_INVALID', `a checkpoint of another log: ${checkpoint.origin}`);
   await verifyLogSignatures(checkpoint, trust.log.vkeys);
-  return { ...checkpoint, text, source, cosigned: await cosignatureTimes(checkpoint, trust.quorum) };
+  const cosigned = await cosignatureTimes(checkpoint, trust.quorum);
+  return { ...checkpoint, text: knownLines(checkpoint.note, trust), source, cosigned };
+}
+
+/** The note with one line of each key that the trust root knows: a source could fill it up with others. */
+function knownLines({ text, signatures }: Note, { log, quorum }: TrustRoot): string {
+  const keys = [...log.vkeys, ...quorum.witnesses.map(({ vkey }) => vkey)];
+  const lines = keys.flatMap((key) => signaturesBy({ text, signatures }, key).slice(0, 1));
+  return formatNote({ text, signatures: lines });
+}
+
+/** Every source shows the signature lines that it has: what shows the same tree is given the lines of all. */
+export function mergeNotes(heads: readonly Head[]): Head[] {
+  const merged = new Map<string, string>();
+  for (const { note, text } of heads) {
+    const known = merged.get(note.text);
+    merged.set(note.text, known === undefined ? text : mergeSignatures(known, text));
+  }
+  return heads.map((head) => ({ ...head, text: merged.get(head.note.text) ?? head.text }));
+}
+
+/** Two notes of one text as one, with the older line of each key. */
+export function mergeSignatures(older: string, newer: string): string {
+  const { text, signatures } = parseNote(utf8(older));
+  const isNew = (line: NoteSignature): boolean =>
+    !signatures.some(({ name, id }) => name === line.name && equalBytes(id, line.id));
+  const added = parseNote(utf8(newer)).signatures.filter(isNew);
+  return formatNote({ text, signatures: [...signatures, ...added] });
 }

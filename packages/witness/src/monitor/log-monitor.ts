@@ -19,13 +19,12 @@ import { Unavailable } from '../replayer/violation.ts';
 import { type Alarm, type AlarmKind, remedies } from './alarm.ts';
 import type { Contradiction } from './evidence.ts';
 import type { EvidenceFolder } from './evidence-files.ts';
-import { checkHead, type Head, monitoringPath, pullHead } from './heads.ts';
+import { checkHead, type Head, mergeNotes, mergeSignatures, monitoringPath, pullHead } from './heads.ts';
 import { fetchLeaves, NotServed } from './leaf-tiles.ts';
 import { AlarmList, type MonitorState, type PendingHead, type Tip } from './monitor-state.ts';
 import { checkPromises } from './promise-check.ts';
 import { readPromiseFiles } from './promise-files.ts';
 import type { RuleCheck } from './rule-check.ts';
-import { rolledBackSeconds } from './verify-evidence.ts';
 
 export interface WatchedLogConfig {
   /** Every version of the trust root, from 1 up. */
@@ -149,14 +148,12 @@ class Round {
   }
 
   async run(): Promise<LogRound> {
-    const { state, rules } = this.#parts;
+    const { rules } = this.#parts;
     const { origin } = this.#trust.log;
-    const heads = await this.#pull();
-    const waiting = state.pending(origin).map(({ note, source }) => checkHead(note, source, this.#trust));
+    const heads = mergeNotes([...(await this.#waiting()), ...(await this.#pull())]);
     // Smaller ones first: each is a step to the next.
-    const all = [...(await Promise.all(waiting)), ...heads].sort((a, b) => a.size - b.size);
-    await this.#placeAll(all);
-    this.#checkBehind(heads);
+    await this.#placeAll(heads.toSorted((a, b) => a.size - b.size));
+    await this.#checkBehind(heads);
     const asOf = this.#checkFreshness();
     await this.#checkPromises(heads);
     // Leaves and tip are durable before entries are judged, which may take long.
@@ -168,6 +165,7 @@ class Round {
   }
 
   #commit(): void {
+    this.#parts.signal.throwIfAborted();
     this.#parts.state.commit(this.#trust.log.origin, {
       tip: this.tip,
       tree: this.#tree,
@@ -182,16 +180,33 @@ class Round {
     this.#alarms.raise({ origin, kind, subject, message, todo: remedies[kind], evidence });
   }
 
-  /** Once for each subject: what a log goes on doing needs no second file. */
-  #convict(kind: AlarmKind, subject: string, message: string, found: Contradiction): void {
-    const { origin } = this.#trust.log;
-    if (this.#alarms.isProven(origin, kind, subject)) return;
-    const at = formatInstant(this.#parts.now() * 1000);
-    this.#raise(kind, subject, message, this.#parts.evidence.write(origin, at, found));
+  /** Once for each subject: what a log goes on doing needs no second file. Without evidence where that proves nothing. */
+  async #convict(kind: AlarmKind, subject: string, message: string, found: Contradiction): Promise<void> {
+    if (this.#alarms.isProven(this.#trust.log.origin, kind, subject)) return;
+    this.#raise(kind, subject, message, await this.#write(found));
+  }
+
+  #write(found: Contradiction): Promise<string | null> {
+    const { evidence, log, now } = this.#parts;
+    return evidence.write(log.trust, formatInstant(now() * 1000), found);
   }
 
   #http(baseUrl: string, token?: string): HttpSource {
     return { baseUrl, token, timeoutMs, signal: this.#parts.signal };
+  }
+
+  /** What did not fit before. */
+  async #waiting(): Promise<Head[]> {
+    const heads: Head[] = [];
+    for (const { note, source } of this.#parts.state.pending(this.#trust.log.origin)) {
+      try {
+        heads.push(await checkHead(note, source, this.#trust));
+      } catch (error) {
+        // Another trust root knows other keys.
+        if (!(error instanceof IntegrityError)) throw error;
+      }
+    }
+    return heads;
   }
 
   /** What cosigners hold, and what the log shows. */
@@ -217,7 +232,10 @@ class Round {
         return null;
       }
     });
-    return (await Promise.all(pulled)).filter((head) => head !== null);
+    const heads = (await Promise.all(pulled)).filter((head) => head !== null);
+    // Who stops the monitor cuts its requests off, which says nothing about any source.
+    this.#parts.signal.throwIfAborted();
+    return heads;
   }
 
   /** Finds the place of each checkpoint in the tree, which grows to the largest that the log's tiles lead to. */
@@ -229,14 +247,14 @@ class Round {
       // Several sources show the same one, and a second look at what did not fit finds nothing else.
       if (head.size === 0 || seen.has(id)) continue;
       const misfit = head.size > this.#tree.size ? await this.#grow(head) : null;
-      if (misfit === null) this.#placeKnown(head);
+      if (misfit === null) await this.#placeKnown(head);
       else misfits.push(misfit);
       if (!this.#fitting.includes(head)) seen.add(id);
     }
     for (const { head, alarm, message } of misfits) {
       if (head.size <= this.#tree.size) {
         // The tree grew past it meanwhile, and says something else there.
-        this.#placeKnown(head);
+        await this.#placeKnown(head);
       } else if (alarm !== 'none') {
         this.#keep(head);
         if (alarm !== 'later') this.#raise(alarm, alarm === 'unavailable' ? 'tiles' : head.source, message);
@@ -245,14 +263,17 @@ class Round {
   }
 
   /** A checkpoint that is not larger than the tree. */
-  #placeKnown(head: Head): void {
+  async #placeKnown(head: Head): Promise<void> {
     const tip = this.tip;
     if (tip === null || head.size > tip.size) {
       const { size, root, text } = head;
       this.tip = { size, root, note: text, seenAt: this.#parts.now() };
     } else if (!equalBytes(this.#tree.root(head.size), head.root)) {
-      this.#convictFork(head.source, { size: head.size, note: head.text }, tip, this.#tree);
+      await this.#convictFork(head.source, { size: head.size, note: head.text }, tip, this.#tree);
       return;
+    } else if (head.size === tip.size) {
+      // The more cosigners stand below it, the more it proves.
+      this.tip = { ...tip, note: mergeSignatures(tip.note, head.text) };
     }
     this.#fitting.push(head);
   }
@@ -287,7 +308,7 @@ class Round {
     const other = new LogTree();
     for await (const leaf of fetchLeaves(http, 0, head.size)) other.append(leaf);
     if (!equalBytes(other.root(), head.root)) return false;
-    this.#convictFork(head.source, tip, { size: head.size, note: head.text }, other);
+    await this.#convictFork(head.source, tip, { size: head.size, note: head.text }, other);
     return true;
   }
 
@@ -297,7 +318,7 @@ class Round {
   }
 
   /** `source` shows one of two checkpoints that contradict each other; `tree` is the larger one's. */
-  #convictFork(source: string, smaller: Shown, larger: Shown, tree: LogTree): void {
+  async #convictFork(source: string, smaller: Shown, larger: Shown, tree: LogTree): Promise<void> {
     const { size } = smaller;
     const message = `the log shows two histories: ${source} has another one of ${size} entries`;
     const found: Contradiction =
@@ -310,26 +331,22 @@ class Round {
             root: tree.root(size),
             proof: tree.consistencyProof(size, larger.size),
           };
-    this.#convict('fork', 'log', message, found);
+    await this.#convict('fork', 'log', message, found);
   }
 
   /** The log shows a smaller tree than one that it had cosigned. */
-  #checkBehind(heads: readonly Head[]): void {
+  async #checkBehind(heads: readonly Head[]): Promise<void> {
+    const { behindSeconds } = this.#parts.log;
     const shown = heads.find(({ source }) => source === 'log');
     const tip = this.tip;
     if (shown === undefined || tip === null || shown.size >= tip.size || !this.#fitting.includes(shown))
       return;
+    if (this.#parts.now() - tip.seenAt <= behindSeconds) return;
     const message = `the log shows ${shown.size} entries, and had ${tip.size} cosigned`;
-    const larger = this.#fitting.find(({ text }) => text === tip.note);
-    const before = Math.min(...(larger?.cosigned.values() ?? []));
-    const after = quorumTime(this.#trust.quorum, shown.cosigned);
-    if (after !== undefined && after - before > rolledBackSeconds)
-      this.#convict('rolled-back', 'log', message, {
-        kind: 'rolled-back',
-        larger: tip.note,
-        smaller: shown.text,
-      });
-    if (this.#parts.now() - tip.seenAt > this.#parts.log.behindSeconds) this.#raise('behind', 'log', message);
+    this.#raise('behind', 'log', message);
+    if (this.#alarms.isProven(this.#trust.log.origin, 'rolled-back', 'log')) return;
+    const evidence = await this.#write({ kind: 'rolled-back', larger: tip.note, smaller: shown.text });
+    if (evidence !== null) this.#raise('rolled-back', 'log', message, evidence);
   }
 
   /** The newest time that a quorum stands behind what fits. */
@@ -359,7 +376,7 @@ class Round {
     const message = `entry ${index} breaks the rule ${rule}: ${detail}`;
     const found = await rules.evidence(tip, this.#tree, index);
     if (found === null) this.#raise('rule', `${index}`, `${message}; no file holds enough to prove it`);
-    else this.#convict('rule', `${index}`, message, found);
+    else await this.#convict('rule', `${index}`, message, found);
   }
 
   async #checkPromises(heads: readonly Head[]): Promise<void> {
@@ -369,7 +386,7 @@ class Round {
       const { subject, message } = problem;
       if ('isNone' in problem) this.#raise('promise-file', subject, message);
       else if (problem.found === null) this.#raise('promise', subject, message);
-      else this.#convict('promise', subject, message, problem.found);
+      else await this.#convict('promise', subject, message, problem.found);
     }
   }
 }

@@ -6,12 +6,12 @@ import { ReplayState } from '../replayer/replay-state.ts';
 import { SignatureChecks } from '../replayer/signature-checks.ts';
 import { SignaturePool } from '../replayer/signature-pool.ts';
 import type { PublicDocumentType, TrustSource } from '../replayer/trust-source.ts';
-import { Violation } from '../replayer/violation.ts';
+import { Unavailable, Violation } from '../replayer/violation.ts';
 
 /**
  * The first rule that these entries break, or null. The last of them has to be a map root where a checkpoint ends
  * there. `nowSeconds` is the clock that times in records are held against. Throws Unavailable where `source` lacks
- * something.
+ * something that the verdict may depend on.
  */
 export async function firstViolation(
   entries: readonly Uint8Array[],
@@ -36,9 +36,12 @@ export async function firstViolation(
   }
   await checks.drain();
   // Signatures are checked behind: a bad one comes before whatever was found after it.
-  if (checks.firstBad !== null) return badSignature(checks.firstBad);
+  if (checks.firstBad !== null) found = badSignature(checks.firstBad);
+  // Beside a signature that does not hold there may be one that does, by a key that was left out.
+  if (found?.rule === 'signature' && [...state.namespaces.values()].some(({ ring }) => ring.isIncomplete()))
+    throw new Unavailable('keys that the namespace lists are not at hand');
   if (found === null && endsCheckpoint && !state.lastIsMapRoot)
-    return new Violation('last-leaf', entries.length - 1, 'the checkpoint does not end in a map root');
+    found = new Violation('last-leaf', entries.length - 1, 'the checkpoint does not end in a map root');
   return found;
 }
 

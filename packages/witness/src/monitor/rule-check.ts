@@ -39,6 +39,8 @@ const entriesLengthMax = 48 * 1024 * 1024;
 export class RuleCheck implements AsyncDisposable {
   readonly #options: RuleCheckOptions;
   readonly #replayer: Cosigner;
+  /** Indexes whose breach no file can prove. */
+  readonly #unprovable = new Set<number>();
 
   /** Throws ConfigError. */
   constructor(options: RuleCheckOptions) {
@@ -78,8 +80,11 @@ export class RuleCheck implements AsyncDisposable {
 
   /** Everything that shows what entry `index` breaks; null where that is too much for a file, or is not served now. */
   async evidence(tip: Tip, tree: LogTree, index: number): Promise<BrokenRule | null> {
+    if (this.#unprovable.has(index)) return null;
     try {
-      return await this.#collect(tip, tree, index);
+      const found = await this.#collect(tip, tree, index);
+      if (found === null) this.#unprovable.add(index);
+      return found;
     } catch (error) {
       if (error instanceof Refusal) return null;
       throw error;

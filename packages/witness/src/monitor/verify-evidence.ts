@@ -1,24 +1,32 @@
 /** Whether evidence proves what it says, judged by the trust root alone. */
 import {
+  base64,
   cosignatureTimes,
   decodeBase64,
+  documentCommitment,
   equalBytes,
   hashLength,
   IntegrityError,
+  isQuorum,
+  type LogRecord,
   LogTree,
   leafHash,
   noteSignatureType,
+  type Policy,
   type PublicKey,
   parseInstant,
+  parseRecordEntry,
   parseSignedCheckpoint,
   quorumTime,
   type SignedCheckpoint,
+  subjectTypeOf,
   type TrustRoot,
   utf8,
   verifyConsistency,
   verifyInclusion,
   verifyLogSignatures,
   verifyPromise,
+  zeroSalt,
 } from '@tallystick/core';
 import type { TrustSource } from '../replayer/trust-source.ts';
 import {
@@ -32,8 +40,11 @@ import {
 } from './evidence.ts';
 import { firstViolation } from './replay-entries.ts';
 
+/** Seconds: the end of the years that instants have. */
+const farFuture = Date.UTC(9999, 11, 31) / 1000;
+
 /** How much later the smaller of two checkpoints has to be, as for clients that remember. */
-export const rolledBackSeconds = 3600;
+const rolledBackSeconds = 3600;
 
 /** A checkpoint in a file, as a reader wants to know of it. */
 export interface ShownCheckpoint {
@@ -52,7 +63,12 @@ export interface ProvenEvidence {
   signedBoth: string[];
 }
 
-type Shown = SignedCheckpoint & ShownCheckpoint;
+interface Shown extends SignedCheckpoint, ShownCheckpoint {
+  /** The newest time by which a quorum vouches that it was cosigned no earlier, in seconds. */
+  notBefore: number | undefined;
+  /** The oldest time by which a quorum had cosigned it. */
+  notAfter: number | undefined;
+}
 
 /**
  * Checks a file against the versions of a trust root. Throws IntegrityError where it proves nothing: MALFORMED,
@@ -77,18 +93,18 @@ export async function verifyEvidence(
     case 'not-a-prefix':
       return proven(...(await proveNotAPrefix(found, show)));
     case 'rolled-back':
-      return proven(...(await proveRolledBack(found, versions, show)));
+      return proven(...(await proveRolledBack(found, show)));
     case 'broken-promise':
       return proven(...(await proveBrokenPromise(found, versions, show)));
     case 'broken-rule':
-      return proven(...(await proveBrokenRule(found, evidence, first.genesis, show)));
+      return proven(...(await proveBrokenRule(found, first.genesis, show)));
   }
 }
 
 type Show = (note: string) => Promise<Shown>;
 type Proof = [proves: string[], ...checkpoints: Shown[]];
 
-/** Signed by the log under some version of its trust root; cosignatures of all versions' cosigners are read. */
+/** Signed by the log under the newest version of its trust root that can be; that version's cosigners count. */
 async function showCheckpoint(note: string, versions: readonly TrustRoot[]): Promise<Shown> {
   const checkpoint = parseSignedCheckpoint(utf8(note));
   let refusal: unknown = null;
@@ -97,7 +113,9 @@ async function showCheckpoint(note: string, versions: readonly TrustRoot[]): Pro
       if (checkpoint.origin !== log.origin)
         throw new IntegrityError('LOG_SIGNATURE_INVALID', 'a checkpoint of another log');
       await verifyLogSignatures(checkpoint, log.vkeys);
-      return { ...checkpoint, cosigned: await cosignatureTimes(checkpoint, quorum) };
+      const cosigned = await cosignatureTimes(checkpoint, quorum);
+      const notBefore = quorumTime(quorum, cosigned);
+      return { ...checkpoint, cosigned, notBefore, notAfter: quorumTimeBy(quorum, cosigned) };
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
       refusal ??= error;
@@ -125,19 +143,16 @@ async function proveNotAPrefix(found: NotAPrefix, show: Show): Promise<Proof> {
   return [[proves], smaller, larger];
 }
 
-async function proveRolledBack(
-  found: RolledBack,
-  versions: readonly TrustRoot[],
-  show: Show,
-): Promise<Proof> {
+async function proveRolledBack(found: RolledBack, show: Show): Promise<Proof> {
   const [larger, smaller] = [await show(found.larger), await show(found.smaller)];
-  const before = Math.min(...larger.cosigned.values());
-  const after = asOfBy(versions, smaller) ?? Number.NEGATIVE_INFINITY;
+  // Quorums on both sides: one cosigner with a wrong clock accuses nobody.
+  const before = larger.notAfter ?? Number.POSITIVE_INFINITY;
+  const after = smaller.notBefore ?? Number.NEGATIVE_INFINITY;
   if (smaller.size >= larger.size || !(after - before > rolledBackSeconds))
-    throw disproven('the smaller checkpoint was not cosigned more than an hour after the larger one');
+    throw disproven('no quorum cosigned the smaller checkpoint more than an hour after one had the larger');
   const proves =
-    `The log had a tree of ${larger.size} entries cosigned at ${instantOf(before)}, and one of ${smaller.size} by a ` +
-    `quorum as late as ${instantOf(after)}: it was rolled back. This rests on the clocks of those cosigners.`;
+    `A quorum had cosigned a tree of ${larger.size} entries by ${instantOf(before)}, and one cosigned a tree of ` +
+    `${smaller.size} at ${instantOf(after)}: the log was rolled back. This rests on the clocks of those cosigners.`;
   return [[proves], larger, smaller];
 }
 
@@ -156,25 +171,21 @@ async function proveBrokenPromise(
       throw disproven('the promise was kept: the entry is where it was promised');
     return [[`${promised}, and has another one there.`], checkpoint];
   }
-  const asOf = asOfBy(versions, checkpoint);
+  const asOf = checkpoint.notBefore;
   if (checkpoint.size > promise.index || asOf === undefined || asOf * 1000 < parseInstant(publishBy))
     throw disproven('the checkpoint does not show that the promise was broken');
   const proves = `${promised}, and had ${checkpoint.size} entries at ${instantOf(asOf)}.`;
   return [[proves], checkpoint];
 }
 
-async function proveBrokenRule(
-  found: BrokenRule,
-  { at }: Evidence,
-  genesis: Uint8Array,
-  show: Show,
-): Promise<Proof> {
+async function proveBrokenRule(found: BrokenRule, genesis: Uint8Array, show: Show): Promise<Proof> {
   const checkpoint = await show(found.note);
   const { entries, index, rule, proof, documents, keys } = found;
   if (entries.length !== index + 1) throw disproven('entries are missing');
   const tree = new LogTree();
   for (const entry of entries) tree.append(leafHash(entry));
   verifyConsistency(tree.size, tree.root(), checkpoint.size, checkpoint.root, proof);
+  checkDocuments(found);
   const source: TrustSource = {
     publicDocument: async (ns, type, rev) =>
       documents.find((each) => each.ns === ns && each.type === type && each.rev === rev)?.document ?? null,
@@ -182,13 +193,41 @@ async function proveBrokenRule(
   };
   const violation = await replay(entries, source, {
     genesis,
-    nowSeconds: Math.floor(parseInstant(at) / 1000),
+    // The log had signed it by then. The file's own word on the time would make every record one of the future.
+    nowSeconds: checkpoint.notAfter ?? farFuture,
     endsCheckpoint: tree.size === checkpoint.size,
   });
   if (violation === null || violation.rule !== rule || violation.index !== index)
     throw disproven(`replaying the entries shows no breach of ${rule} at index ${index}`);
+  // What this version cannot read is not the log's fault.
+  if (violation.cause instanceof IntegrityError && violation.cause.code === 'TOO_NEW') throw violation.cause;
   const proves = `The log signed a tree whose entry ${index} breaks the rule ${rule}: ${violation.detail}.`;
   return [[proves], checkpoint];
+}
+
+/** Throws where a document is not one that some record commits to: a swapped one says nothing about the log. */
+function checkDocuments({ entries, documents }: BrokenRule): void {
+  const committed = new Set<string>();
+  for (const entry of entries) {
+    const record = recordOf(entry);
+    if (record !== null)
+      committed.add(`${record.ns} ${subjectTypeOf(record.type)} ${record.rev} ${base64(record.doc)}`);
+  }
+  for (const { ns, type, rev, document } of documents) {
+    const commitment = base64(documentCommitment(zeroSalt, document));
+    if (!committed.has(`${ns} ${type} ${rev} ${commitment}`))
+      throw disproven(`revision ${rev} of the ${type} of ${ns} is not the one that was logged`);
+  }
+}
+
+/** null for what is no record; what is wrong with an entry is for the replay to say. */
+function recordOf(entry: Uint8Array): LogRecord | null {
+  try {
+    return parseRecordEntry(entry).record;
+  } catch (error) {
+    if (error instanceof IntegrityError) return null;
+    throw error;
+  }
 }
 
 /** What the file lacks is the file's fault, and proves nothing. */
@@ -210,10 +249,14 @@ export function promiseKeys(versions: readonly TrustRoot[]): PublicKey[] {
     .map(({ key }): PublicKey => ({ alg: 'ed25519', key }));
 }
 
-/** The newest time at which a quorum of some version stands behind a checkpoint. */
-function asOfBy(versions: readonly TrustRoot[], { cosigned }: ShownCheckpoint): number | undefined {
-  const times = versions.flatMap(({ quorum }) => quorumTime(quorum, cosigned) ?? []);
-  return times.length === 0 ? undefined : Math.max(...times);
+/** The smallest time such that the cosigners that had signed by then satisfy the policy. */
+function quorumTimeBy(policy: Policy, times: ReadonlyMap<string, number>): number | undefined {
+  return [...new Set(times.values())]
+    .sort((a, b) => a - b)
+    .find((time) => {
+      const present = [...times].filter(([, seconds]) => seconds <= time).map(([name]) => name);
+      return isQuorum(policy, new Set(present));
+    });
 }
 
 function signersOfAll(checkpoints: readonly ShownCheckpoint[]): string[] {

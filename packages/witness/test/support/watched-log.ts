@@ -24,6 +24,7 @@ import {
 } from '@tallystick/core';
 import {
   type Cosigner,
+  type CosignerKey,
   createMonitorKey,
   createWitness,
   initState,
@@ -42,23 +43,26 @@ export type CosignerName = (typeof cosigners)[number];
 /** One cosigner: a real witness, and the place where it hands out the newest checkpoint that it cosigned. */
 class ServedWitness {
   readonly name: string;
-  readonly vkey: string;
-  readonly #witness: Cosigner;
+  readonly #key: CosignerKey;
+  readonly #folder: string;
+  readonly #log: TestLog;
+  readonly #now: () => number;
+  #witness: Cosigner;
+  #states = 0;
   /** What its monitoring address answers; null before the first. */
   note: string | null = null;
 
   constructor(name: string, folder: string, log: TestLog, now: () => number) {
     this.name = name;
-    const key = keyFromSeed(name, randomBytes(32));
-    this.vkey = key.vkeyText;
-    const stateFile = join(folder, `${hex(sha256(utf8(name))).slice(0, 8)}.db`);
-    initState({ stateFile, kind: 'witness', name, origins: [log.origin] });
-    this.#witness = createWitness({
-      keys: [key],
-      stateFile,
-      logs: [{ origin: log.origin, vkeys: [log.vkey] }],
-      now,
-    });
+    this.#key = keyFromSeed(name, randomBytes(32));
+    this.#folder = folder;
+    this.#log = log;
+    this.#now = now;
+    this.#witness = this.#open();
+  }
+
+  get vkey(): string {
+    return this.#key.vkeyText;
   }
 
   /** Has it cosign the first `size` entries of a history. */
@@ -69,8 +73,23 @@ class ServedWitness {
     this.note = note + (await this.#witness.addCheckpoint(requestBody(old, proof, note)));
   }
 
+  /** Its operator gives it a new memory, against all advice. */
+  async forget(): Promise<void> {
+    await this.close();
+    this.#witness = this.#open();
+  }
+
   async close(): Promise<void> {
     await this.#witness[Symbol.asyncDispose]();
+  }
+
+  #open(): Cosigner {
+    const { origin, vkey } = this.#log;
+    this.#states += 1;
+    const id = hex(sha256(utf8(this.name))).slice(0, 8);
+    const stateFile = join(this.#folder, `${id}-${this.#states}.db`);
+    initState({ stateFile, kind: 'witness', name: this.name, origins: [origin] });
+    return createWitness({ keys: [this.#key], stateFile, logs: [{ origin, vkeys: [vkey] }], now: this.#now });
   }
 }
 
@@ -113,7 +132,7 @@ export class History extends TestLog {
 
 export class WatchedWorld {
   readonly folder: string;
-  readonly history: History = new History();
+  readonly history: History;
   readonly witnesses: Record<CosignerName, ServedWitness>;
   /** The history whose tiles, entries and documents are served. */
   served: History;
@@ -127,8 +146,9 @@ export class WatchedWorld {
   now: number = testNow;
   readonly #server: Server;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, origin: string) {
     this.folder = folder;
+    this.history = new History(origin);
     this.served = this.history;
     const witness = (name: CosignerName): ServedWitness =>
       new ServedWitness(`witness.example/${name}`, folder, this.history, () => this.now);
@@ -139,8 +159,8 @@ export class WatchedWorld {
   }
 
   /** With entries up to a first map root, and a monitor's folder that is configured for it. */
-  static async start(parent: string): Promise<WatchedWorld> {
-    const world = new WatchedWorld(mkdtempSync(join(parent, 'world-')));
+  static async start(parent: string, origin = 'log.example/test'): Promise<WatchedWorld> {
+    const world = new WatchedWorld(mkdtempSync(join(parent, 'world-')), origin);
     world.history.bootstrap().pushMapRoot();
     world.#server.listen(0, '127.0.0.1');
     await once(world.#server, 'listening');
