@@ -89,7 +89,7 @@ export function parseConfig(text: string, kind: CosignerKind, folder: string): C
   return config;
 }
 
-export function parseText(text: string): unknown {
+function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -127,7 +127,7 @@ function readLog(json: Members): { origin: string; vkeys: VerifierKey[] } {
   return { origin, vkeys };
 }
 
-export function readToken(path: string): string {
+function readToken(path: string): string {
   let token: string;
   try {
     token = readFileSync(path, 'utf8').trim();
@@ -149,7 +149,7 @@ function failingAsConfig<T>(where: string, parse: () => T): T {
 }
 
 /** The members of an object in the configuration; a misspelled one is an error rather than a default. */
-export class Members {
+class Members {
   readonly #members: Record<string, unknown>;
   readonly #where: string;
 
@@ -210,3 +210,5 @@ export class Members {
     return text.replace(/\/+$/, '');
   }
 }
+
+export { Members, parseText, readToken };

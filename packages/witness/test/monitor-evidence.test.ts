@@ -2,7 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeUtf8, encodeRecord, formatInstant, payloadTypes, utf8 } from '@tallystick/core';
+import {
+  decodeUtf8,
+  encodeEnvelope,
+  encodeRecord,
+  formatInstant,
+  parseEnvelope,
+  payloadTypes,
+  utf8,
+} from '@tallystick/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createMonitorKey, type Evidence, encodeEvidence, verifyEvidence } from '../src/index.ts';
 import { newKey, sealEnvelope } from './support/signing-key.ts';
@@ -144,10 +152,11 @@ describe('a file that accuses an honest log of breaking a rule', () => {
     if (first === undefined) throw new Error('the namespace has no key');
     log.pushNamespace({ keys: [...keys, { ...first, id: spare.id, from: log.size + 1 }] });
     const record = log.record(licenseId(1), 'license.issued');
+    const { record: type } = payloadTypes;
     const payload = encodeRecord(record);
-    const good = JSON.parse(decodeUtf8(sealEnvelope(payload, payloadTypes.record, [log.keys.license])));
-    const bad = JSON.parse(decodeUtf8(sealEnvelope(utf8('other'), payloadTypes.record, [spare])));
-    const entry = utf8(JSON.stringify({ ...good, signatures: [...bad.signatures, ...good.signatures] }));
+    const good = parseEnvelope(sealEnvelope(payload, type, [log.keys.license]), type);
+    const bad = parseEnvelope(sealEnvelope(utf8('other'), type, [spare]), type);
+    const entry = encodeEnvelope({ ...good, signatures: [...bad.signatures, ...good.signatures] });
     const index = log.push(entry, record);
     log.pushMapRoot();
     await expect(judge(accuse(index, 'signature'))).rejects.toThrow(/no breach/);
