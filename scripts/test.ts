@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { providePeers } from '../test/interop/support/peers.ts';
 import { run } from './lib/run.ts';
 import { type Summary, summaryLine } from './lib/summary.ts';
 import { provideSystemPackages } from './lib/system-packages.ts';
@@ -111,6 +112,8 @@ function readJson(path: string): unknown {
 const given = process.argv.slice(2);
 const wanted = chosenProjects(given);
 const missing = await provideSystemPackages(wanted);
+// What the last tests of a whole run need takes most of a minute to build. Where that fails, they say so.
+if (given.length === 0 && wanted.includes('node')) providePeers().catch(() => undefined);
 const unable = wanted.filter((project) => missing.some((each) => each.project === project));
 let skipped = 0;
 for (const project of unable) skipped += await countTests(project, given);

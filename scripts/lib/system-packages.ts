@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { findChromium } from './chromium.ts';
+import { findGo } from './go.ts';
 import { run } from './run.ts';
 
 /** Something that tests need from the system rather than from npm. */
@@ -38,6 +39,18 @@ const systemPackages: readonly SystemPackage[] = [
     name: 'softhsm2',
     // Elsewhere it has other names, and the tests of tokens are skipped.
     isPresent: () => process.platform !== 'linux' || spawnSync('softhsm2-util', ['--version']).status === 0,
+    project: 'node',
+    isNeededByAll: false,
+  },
+  {
+    name: 'golang-go',
+    isPresent: () => process.platform !== 'linux' || findGo() !== undefined,
+    project: 'node',
+    isNeededByAll: false,
+  },
+  {
+    name: 'openssh-client',
+    isPresent: () => process.platform !== 'linux' || spawnSync('ssh-agent', ['-h']).error === undefined,
     project: 'node',
     isNeededByAll: false,
   },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { base64 } from '@tallystick/core';
+import { base64, formatCheckpoint, formatNote, utf8 } from '@tallystick/core';
 import { TestSystem } from '@tallystick/testkit';
+import { createMonitorKey, encodeEvidence } from '@tallystick/witness';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContractFake } from './support/contract-fake.ts';
 import { Harness } from './support/harness.ts';
@@ -108,5 +109,67 @@ describe('tally bundle', () => {
     const key = await harness.run(['bundle', '--key-file', '-', '--out', '-'], { stdin: 'TALLY-12345\n' });
     expect(JSON.parse(key.out)).toEqual(fake.bundle);
     expect((await harness.run(['bundle'])).code).toBe(3);
+  });
+});
+
+describe('tally evidence verify', () => {
+  /** What a log does that shows two histories: it signs both. */
+  function note(size: number, root: Uint8Array): string {
+    const { identity, trust: versions } = system.world;
+    const [vkey] = versions.log.vkeys;
+    const [key] = identity.keys.log;
+    if (vkey === undefined || key === undefined) throw new Error('the log has no key');
+    const text = formatCheckpoint({ origin: versions.log.origin, size, root });
+    return formatNote({
+      text,
+      signatures: [{ name: vkey.name, id: vkey.id, signature: key.sign(utf8(text)) }],
+    });
+  }
+
+  let monitor: ReturnType<typeof createMonitorKey>;
+
+  beforeAll(() => {
+    monitor = createMonitorKey(harness.path('monitor.key'));
+  });
+
+  function evidenceFile(roots: readonly [number, number]): string {
+    const [a, b] = roots.map((byte) => note(7, new Uint8Array(32).fill(byte)));
+    const found = { kind: 'same-size', a: a ?? '', b: b ?? '' } as const;
+    const body = {
+      origin: system.world.trust.log.origin,
+      at: '2026-11-23T10:00:00.000Z',
+      by: monitor.publicKey,
+      found,
+    };
+    return harness.write(
+      'evidence.json',
+      encodeEvidence(body, (message) => monitor.sign(message)),
+    );
+  }
+
+  it('convicts a log by its own signatures, with the trust root alone', async () => {
+    const path = evidenceFile([1, 2]);
+    const { code, out } = await harness.run(['evidence', 'verify', path, ...trusted()]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^PROVEN\nThe log signed two different trees of 7 entries\.\n/);
+    const json = (await harness.run(['evidence', 'verify', path, ...trusted(), '--json'])).json();
+    expect(json).toMatchObject({
+      proven: true,
+      kind: 'same-size',
+      signedBoth: [],
+      checkpoints: [{ size: 7 }, { size: 7 }],
+    });
+  });
+
+  it('says that a file proves nothing, and exits with 2', async () => {
+    const same = evidenceFile([1, 1]);
+    const { code, err } = await harness.run(['evidence', 'verify', same, ...trusted()]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/proves nothing: the two checkpoints do not contradict each other/);
+    const text = readFileSync(evidenceFile([1, 2]), 'utf8');
+    const cut = harness.write('cut.json', text.slice(0, -9));
+    expect((await harness.run(['evidence', 'verify', cut, ...trusted()])).code).toBe(2);
+    expect((await harness.run(['evidence', 'verify', 'missing.json', ...trusted()])).code).toBe(3);
+    expect((await harness.run(['evidence', 'verify', same, '--trust-root', same])).code).toBe(2);
   });
 });

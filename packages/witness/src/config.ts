@@ -291,3 +291,5 @@ class Members {
     return text.replace(/\/+$/, '');
   }
 }
+
+export { Members, parseText, readToken };

@@ -19,6 +19,20 @@ export {
   loadKeys,
 } from './keys.ts';
 export { logPathName } from './mirror/mirror-routes.ts';
+export type { Alarm, AlarmKind } from './monitor/alarm.ts';
+export { type Evidence, encodeEvidence } from './monitor/evidence.ts';
+export { createMonitorKey, loadMonitorKey } from './monitor/evidence-files.ts';
+export type { LogRound } from './monitor/log-monitor.ts';
+export { Monitor, type MonitorRound } from './monitor/monitor.ts';
+export {
+  loadMonitorConfig,
+  type MonitorLayout,
+  monitorDefaults,
+  monitorLayout,
+  parseMonitorConfig,
+} from './monitor/monitor-config.ts';
+export { renderMonitorMetrics } from './monitor/monitor-metrics.ts';
+export { type ProvenEvidence, verifyEvidence } from './monitor/verify-evidence.ts';
 export { applyEntry, applyKnownRecord, type KnownOfEntry, latestInstant } from './replayer/entry-rules.ts';
 export { type EntryRun, fetchEntries } from './replayer/entry-tiles.ts';
 export { fetchBytes, type HttpSource } from './replayer/http-source.ts';

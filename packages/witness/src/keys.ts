@@ -133,7 +133,7 @@ function parseKeyLine(line: string, path: string): CosignerKey {
 }
 
 /** Mode and content are read from one open file, so that they belong to each other. */
-function readPrivateFile(path: string): string {
+export function readPrivateFile(path: string): string {
   let file: number;
   try {
     file = openSync(path, 'r');

@@ -25,10 +25,24 @@ export interface Trust {
  */
 export async function findTrust(flags: TrustFlags, dataFolder: string): Promise<Trust | null> {
   const client = readClientFile(dataFolder);
-  const file = flags.trustRoot ?? client?.trustRootFile;
+  const file = findTrustFile(flags, dataFolder);
   if (file === undefined) return null;
+  const pin = await openTrustFile(file);
+  // A namespace that was not asked for is only taken together with the trust root that it came with.
+  const namespace =
+    flags.namespace ?? (flags.trustRoot === undefined ? client?.namespace : undefined) ?? onlyNamespace(pin);
+  return { pin, namespace, file };
+}
+
+/** The trust root file that flags name, or else `client.json`. */
+export function findTrustFile(flags: Pick<TrustFlags, 'trustRoot'>, dataFolder: string): string | undefined {
+  return flags.trustRoot ?? readClientFile(dataFolder)?.trustRootFile;
+}
+
+/** Reads and verifies a trust root file. Throws CliError, as `findTrust`. */
+export async function openTrustFile(file: string): Promise<Pin> {
   const text = readTrustFile(file);
-  const pin = await openPin(text).catch((error: unknown) => {
+  return openPin(text).catch((error: unknown) => {
     throw new CliError({
       exitCode: exitCodes.integrity,
       code: error instanceof IntegrityError ? error.code : 'TRUST_INVALID',
@@ -36,10 +50,6 @@ export async function findTrust(flags: TrustFlags, dataFolder: string): Promise<
       todo: 'Get the trust root again, in a way that you trust.',
     });
   });
-  // A namespace that was not asked for is only taken together with the trust root that it came with.
-  const namespace =
-    flags.namespace ?? (flags.trustRoot === undefined ? client?.namespace : undefined) ?? onlyNamespace(pin);
-  return { pin, namespace, file };
 }
 
 function readTrustFile(path: string): string {

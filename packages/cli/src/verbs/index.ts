@@ -5,6 +5,7 @@ import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerEvidence } from './evidence.ts';
 import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
 import { registerInit } from './init.ts';
@@ -12,6 +13,7 @@ import { registerInspect } from './inspect.ts';
 import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerMonitor } from './monitor/index.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerPolicy } from './policy.ts';
 import { registerRebuild } from './rebuild.ts';
@@ -41,6 +43,8 @@ export const registrations: readonly Registration[] = [
   registerInspect,
   registerFsck,
   registerAudit,
+  registerMonitor,
+  registerEvidence,
   registerRebuild,
   registerMigrate,
   registerRepair,

@@ -1,0 +1,39 @@
+/** A log's server that hands out something else at one path: what a dishonest mirror, or a failing disk, does. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export class AlteringProxy {
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** Flips a bit in the middle of what `url` has below `path`. */
+  static async start(url: string, path: string): Promise<AlteringProxy> {
+    const server = createServer((request, response) => {
+      const { authorization = '' } = request.headers;
+      const forward = async (): Promise<void> => {
+        const answer = await fetch(`${url}${request.url}`, { headers: { authorization } });
+        const body = Buffer.from(await answer.arrayBuffer());
+        const middle = body.length >> 1;
+        if (request.url?.startsWith(path)) body.writeUInt8(body.readUInt8(middle) ^ 1, middle);
+        response.writeHead(answer.status).end(body);
+      };
+      forward().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new AlteringProxy(server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
