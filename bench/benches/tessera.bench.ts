@@ -1,0 +1,160 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync, hash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '@tallystick/server';
+import { findGo } from '../../scripts/lib/go.ts';
+import type { Bench, BenchContext } from '../bench.ts';
+import { Ours } from '../ours.ts';
+import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios } from '../report.ts';
+import { CUSTOMERS, measureOurs } from './issue.bench.ts';
+
+const version = 'v1.0.4';
+const origin = 'bench.example/tessera';
+const cache = fileURLToPath(new URL('../../node_modules/.cache/tallystick-bench', import.meta.url));
+/** Bytes of an entry of ours. */
+const leafLength = 750;
+/** Each waits for its entry to be in the log, which takes a while: with as few as ours has it would do next to nothing. */
+const writers = 1024;
+
+interface Programs {
+  /** Tessera's POSIX log over HTTP. */
+  server: string;
+  /** Its load generator. */
+  hammer: string;
+}
+
+/** Built once, with Go and its proxy. */
+function programs(): Programs {
+  const go = findGo();
+  if (go === undefined) throw new Error('this needs Go: install golang-go');
+  const folder = join(cache, version);
+  const found = { server: join(folder, 'posix'), hammer: join(folder, 'hammer') };
+  if (existsSync(found.server) && existsSync(found.hammer)) return found;
+  mkdirSync(folder, { recursive: true });
+  const tessera = 'github.com/transparency-dev/tessera';
+  const packages = ['cmd/conformance/posix', 'internal/hammer'].map(
+    (path) => `${tessera}/${path}@${version}`,
+  );
+  execFileSync(go.command, ['install', ...packages], { env: { ...process.env, GOBIN: folder } });
+  return found;
+}
+
+/** A log's key as Go's sumdb/note writes it: https://pkg.go.dev/golang.org/x/mod/sumdb/note. */
+function logKey(): { signer: string; verifier: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const text = (key: Buffer): string => Buffer.concat([Buffer.from([1]), key]).toString('base64');
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32);
+  const point = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+  const id = hash(
+    'sha256',
+    Buffer.concat([Buffer.from(`${origin}\n`), Buffer.from([1]), point]),
+    'hex',
+  ).slice(0, 8);
+  return {
+    signer: `PRIVATE+KEY+${origin}+${id}+${text(seed)}`,
+    verifier: `${origin}+${id}+${text(point)}`,
+  };
+}
+
+/** A log of Tessera's, empty. */
+class TesseraLog {
+  readonly #server: ChildProcess;
+  readonly #hammer: string;
+  readonly #verifier: string;
+  readonly #url: string;
+
+  private constructor(server: ChildProcess, hammer: string, verifier: string, url: string) {
+    this.#server = server;
+    this.#hammer = hammer;
+    this.#verifier = verifier;
+    this.#url = url;
+  }
+
+  static async start(directory: string): Promise<TesseraLog> {
+    const { server, hammer } = programs();
+    const { signer, verifier } = logKey();
+    const storage = join(directory, 'tessera');
+    mkdirSync(storage, { recursive: true });
+    const keyFile = join(directory, 'tessera.key');
+    writeFileSync(keyFile, signer, { mode: 0o600 });
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/`;
+    const options = [`--storage_dir=${storage}`, `--private_key=${keyFile}`, `--listen=127.0.0.1:${port}`];
+    const child = spawn(server, options, { stdio: 'ignore' });
+    for (let tries = 0; tries < 500; tries++) {
+      if (await fetch(`${url}checkpoint`).catch(() => null)) break;
+      await after(20);
+    }
+    return new TesseraLog(child, hammer, verifier, url);
+  }
+
+  /** Appends a second by its own load generator. */
+  async measure(entries: number): Promise<number> {
+    const started = performance.now();
+    const options = [
+      `--log_public_key=${this.#verifier}`,
+      `--log_url=${this.#url}`,
+      `--num_writers=${writers}`,
+      '--max_write_ops=1000000',
+      `--leaf_write_goal=${entries}`,
+      `--leaf_min_size=${leafLength}`,
+      '--dup_chance=0',
+      '--max_read_ops=0',
+      '--num_readers_random=0',
+      '--num_readers_full=0',
+      '--max_runtime=5m',
+      '--show_ui=false',
+    ];
+    const hammer = spawn(this.#hammer, options, { stdio: 'ignore' });
+    const code = await new Promise((resolve) => hammer.once('exit', resolve));
+    if (code !== 0) throw new Error(`Tessera's hammer ended with code ${String(code)}`);
+    return entries / ((performance.now() - started) / 1000);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#server.once('exit', resolve));
+    this.#server.kill('SIGTERM');
+    await ended;
+  }
+}
+
+async function run(context: BenchContext): Promise<string[]> {
+  const directory = join(context.directory, randomBytes(4).toString('hex'));
+  const ours = await Ours.start({
+    directory: join(directory, 'ours'),
+    customers: CUSTOMERS,
+    synchronous: 'full',
+  });
+  const tessera = await TesseraLog.start(directory);
+  const { connections, seconds } = context;
+  try {
+    const warm = await tessera.measure(4000);
+    const entries = Math.round(warm * seconds);
+    const results = await interleave(context.rounds, {
+      tessera: () => tessera.measure(entries),
+      ours: async () => (await measureOurs(context, ours, true)).ratePerSecond,
+    });
+    const ratios = pairRatios(results.ours, results.tessera);
+    return [
+      `Appending over HTTP: Tessera ${version} with its POSIX driver, without looking for duplicates, driven by its own load ` +
+        `generator with ${writers} writers and entries of ${leafLength} bytes; and ours, driven as in the table of issuing, ` +
+        'where an append is a license that is decided, signed, committed with its document and promised. Both on the ' +
+        `same cores as their generators, cosigners paused, ${context.rounds} interleaved rounds of about ${seconds} s; medians.`,
+      markdownTable(
+        ['log', 'appends/s', 'ratio (range)'],
+        [
+          ["Tessera's POSIX driver", formatNumber(median(results.tessera)), '1'],
+          ['ours', formatNumber(median(results.ours)), formatRatios(ratios)],
+        ],
+      ),
+    ];
+  } finally {
+    await tessera.stop();
+    await ours.stop();
+  }
+}
+
+export const bench: Bench = { name: 'tessera', title: 'Appending beside Tessera', run };
