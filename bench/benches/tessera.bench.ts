@@ -129,7 +129,7 @@ async function run(context: BenchContext): Promise<string[]> {
     synchronous: 'full',
   });
   const tessera = await TesseraLog.start(directory);
-  const { connections, seconds } = context;
+  const { seconds } = context;
   try {
     const warm = await tessera.measure(4000);
     const entries = Math.round(warm * seconds);
