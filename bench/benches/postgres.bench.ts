@@ -50,8 +50,8 @@ async function run(context: BenchContext): Promise<string[]> {
       `Issuing to ${CUSTOMERS.toLocaleString('en-US')} existing customers over HTTP, as in the table of issuing, on three ` +
         'stores. All nodes of PostgreSQL 18 are on the same two cores and the same disk as everything else, so that ' +
         `three of them write everything three times. ${context.connections} connections, ${context.rounds} interleaved ` +
-        `rounds of ${context.seconds} s; medians; cosigners paused. A baseline commits one request at a time on the ` +
-        `same engine. One row durable in PostgreSQL, one after another: ${commits[0]} on one node, ${commits[1]} with ` +
+        `rounds of ${context.seconds} s; medians; cosigners paused. A baseline commits each request by itself on the ` +
+        `same engine; on PostgreSQL over 32 connections, whose commits it flushes together. One row durable in PostgreSQL, one after another: ${commits[0]} on one node, ${commits[1]} with ` +
         'one of two standbys.',
       markdownTable(issueColumns, [
         issueRow('baseline, SQLite', results.sqliteBaseline, results.sqliteBaseline),

@@ -156,6 +156,53 @@ describe('a system on PostgreSQL', () => {
   });
 });
 
+describe('tally init --store', () => {
+  const data = (): string => join(system.directory, 'second');
+  const init = (url: string, ...more: string[]) =>
+    operator.tally('init', '--data', data(), '--algorithms', 'ed25519', '--store', url, ...more);
+
+  it.each([
+    ['a password in the URL', 'postgres://vendor:secret@127.0.0.1/postgres', 'leave it out'],
+    ['a member that is none', 'postgres://vendor@127.0.0.1/postgres?sslmod=require', 'sslmod'],
+    ['no database', 'postgres://vendor@127.0.0.1', 'names no database'],
+    ['a database elsewhere without TLS, by mistake', 'postgres://db.example/x?sslmode=none', 'sslmode'],
+  ])('refuses %s', async (_what, url, says) => {
+    const { code, stderr } = await init(url);
+    expect([code, stderr]).toEqual([3, expect.stringContaining(says)]);
+  });
+
+  it('refuses one node where a quorum is the default, a wrong password and a loose password file', async () => {
+    const file = join(system.directory, 'loose');
+    writeFileSync(file, 'correct horse', { mode: 0o644 });
+    const quorum = urlOf('second').replace('durability=single-node', '');
+    const refused = [
+      await init(quorum, '--store-password-file', passwordFile),
+      await init(urlOf('second'), '--store-password-file', file),
+      await init(urlOf('second')),
+    ];
+    expect(refused.map(({ code }) => code)).toEqual([3, 3, 3]);
+    expect(refused[0]?.stderr).toContain('synchronous_standby_names is empty');
+    expect(refused[1]?.stderr).toContain('chmod 600');
+    expect(refused[2]?.stderr).toContain('PostgreSQL does not answer');
+    process.env.PGPASSWORD = 'correct horse';
+    expect(await PostgresStore.exists({ url: urlOf('second') })).toBe(false);
+    delete process.env.PGPASSWORD;
+    const schemas = await server.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'second'");
+    expect(schemas).toEqual([]);
+  });
+
+  it('makes a system that keeps no password, and is not made over another one', async () => {
+    const password = ['--store-password-file', passwordFile];
+    expect((await init(urlOf('second'), ...password)).code).toBe(0);
+    const third = ['--data', join(system.directory, 'third'), '--store', urlOf('second')];
+    const again = await operator.tally('init', ...third, ...password);
+    expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('there is a schema "second"')]);
+    const fsck = await operator.must<{ ok: boolean; size: number }>('fsck', '--data', data());
+    expect(fsck).toMatchObject({ ok: true, size: 3 });
+    expect(readFileSync(join(data(), 'system.json'), 'utf8')).not.toContain('correct horse');
+  });
+});
+
 describe('tally migrate', () => {
   it('copies beside a running system, moves one that is whole when it is stopped, and back', async () => {
     const file = join(system.directory, 'moved.db');
@@ -225,9 +272,8 @@ describe('tally migrate', () => {
   });
 
   it('refuses a target that holds another log, and one that is no store', async () => {
-    await operator.must('init', '--data', join(system.directory, 'other'), '--algorithms', 'ed25519');
-    const other = `sqlite://${join(system.directory, 'other', 'ledger', 'ledger.db')}`;
-    const refused = await operator.tally('migrate', '--to', other);
+    const other = urlOf('second');
+    const refused = await operator.tally('migrate', '--to', other, '--to-password-file', passwordFile);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('entry 0 of the target')]);
     const wrong = await operator.tally('migrate', '--to', 'mysql://x/y');
     expect([wrong.code, wrong.stderr]).toEqual([3, expect.stringContaining('sqlite://<path>')]);
@@ -242,48 +288,4 @@ describe('tally migrate', () => {
     expect(report).toMatchObject({ ok: true, problems: [], skipped: [], incidents: [] });
     expect(report.size).toBeGreaterThan(size);
   }
-});
-
-describe('tally init --store', () => {
-  const data = (): string => join(system.directory, 'second');
-  const init = (url: string, ...more: string[]) =>
-    operator.tally('init', '--data', data(), '--algorithms', 'ed25519', '--store', url, ...more);
-
-  it.each([
-    ['a password in the URL', 'postgres://vendor:secret@127.0.0.1/postgres', 'leave it out'],
-    ['a member that is none', 'postgres://vendor@127.0.0.1/postgres?sslmod=require', 'sslmod'],
-    ['no database', 'postgres://vendor@127.0.0.1', 'names no database'],
-    ['a database elsewhere without TLS, by mistake', 'postgres://db.example/x?sslmode=none', 'sslmode'],
-  ])('refuses %s', async (_what, url, says) => {
-    const { code, stderr } = await init(url);
-    expect([code, stderr]).toEqual([3, expect.stringContaining(says)]);
-  });
-
-  it('refuses one node where a quorum is the default, a wrong password and a loose password file', async () => {
-    const file = join(system.directory, 'loose');
-    writeFileSync(file, 'correct horse', { mode: 0o644 });
-    const quorum = urlOf('second').replace('durability=single-node', '');
-    const refused = [
-      await init(quorum, '--store-password-file', passwordFile),
-      await init(urlOf('second'), '--store-password-file', file),
-      await init(urlOf('second')),
-    ];
-    expect(refused.map(({ code }) => code)).toEqual([3, 3, 3]);
-    expect(refused[0]?.stderr).toContain('synchronous_standby_names is empty');
-    expect(refused[1]?.stderr).toContain('chmod 600');
-    expect(refused[2]?.stderr).toContain('PostgreSQL does not answer');
-    const schemas = await server.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'second'");
-    expect(schemas).toEqual([]);
-  });
-
-  it('makes a system that keeps no password, and is not made over another one', async () => {
-    const password = ['--store-password-file', passwordFile];
-    expect((await init(urlOf('second'), ...password)).code).toBe(0);
-    const third = ['--data', join(system.directory, 'third'), '--store', urlOf('second')];
-    const again = await operator.tally('init', ...third, ...password);
-    expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('there is a schema "second"')]);
-    const fsck = await operator.must<{ ok: boolean; size: number }>('fsck', '--data', data());
-    expect(fsck).toMatchObject({ ok: true, size: 3 });
-    expect(readFileSync(join(data(), 'system.json'), 'utf8')).not.toContain('correct horse');
-  });
 });

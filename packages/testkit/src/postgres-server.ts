@@ -42,7 +42,12 @@ const settings = `
 
 /** The folder with `initdb` and `postgres`. Throws where there is none that can be run. */
 function binaries(): string {
-  const installed = globSync('/usr/lib/postgresql/*/bin').sort().reverse();
+  const installed = globSync([
+    '/usr/lib/postgresql/*/bin',
+    '/usr/pgsql-*/bin',
+    '/opt/homebrew/opt/postgresql@*/bin',
+  ]);
+  installed.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   for (const folder of [...embedded(), ...installed]) {
     try {
       execFileSync(join(folder, 'postgres'), ['--version'], { ...user, stdio: 'ignore' });

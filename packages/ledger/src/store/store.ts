@@ -3,7 +3,7 @@
  *
  * Contract of every driver: `append` is durable when it returns, all or nothing, and only continues
  * the log where it ends; reads see every append that returned. One process writes at a time; drivers
- * refuse a second one. Proven by the conformance suite that all drivers share.
+ * refuse a second one, or fence the first: what was fenced throws StoreFenced at every write and at `size`. Proven by the conformance suite that all drivers share.
  */
 
 /** One entry of the log with what belongs to it. Byte strings are exact. */

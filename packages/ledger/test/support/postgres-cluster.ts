@@ -5,6 +5,14 @@ import { PostgresServer } from '@tallystick/testkit';
 import { PostgresStore, type PostgresWriterOptions, type StoredEntry } from '../../src/index.ts';
 import { batchAt, entriesPerBatch } from './store-batches.ts';
 
+/** What somebody gave the role: PostgreSQL waits for nobody, keeps warnings to itself, and reads and writes otherwise. */
+const hostileSettings = [
+  'synchronous_commit = off',
+  'client_min_messages = error',
+  "bytea_output = 'escape'",
+  "default_transaction_isolation = 'serializable'",
+];
+
 const limits = { connectMs: 2000, statementMs: 4000, recoverMs: 10_000, watchMs: 50 };
 
 export class Cluster implements AsyncDisposable {
@@ -16,7 +24,10 @@ export class Cluster implements AsyncDisposable {
   }
 
   static async start(): Promise<Cluster> {
-    return new Cluster(await PostgresServer.cluster(3));
+    const cluster = new Cluster(await PostgresServer.cluster(3));
+    await cluster.primary.sql('CREATE ROLE vendor LOGIN; GRANT CREATE ON DATABASE postgres TO vendor');
+    for (const setting of hostileSettings) await cluster.primary.sql(`ALTER ROLE vendor SET ${setting}`);
+    return cluster;
   }
 
   get primary(): PostgresServer {
@@ -30,7 +41,9 @@ export class Cluster implements AsyncDisposable {
     more: Partial<PostgresWriterOptions> & { port?: number } = {},
   ): PostgresWriterOptions {
     const { port, ...options } = more;
-    return { url: node.url({ schema: 'faults' }, port), holder: randomUUID(), limits, ...options };
+    const url = new URL(node.url({ schema: 'faults' }, port));
+    url.username = 'vendor';
+    return { url: url.href, holder: randomUUID(), limits, ...options };
   }
 
   /** An empty store, in place of the one before. */

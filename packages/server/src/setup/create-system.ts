@@ -271,17 +271,17 @@ keys/offline.sealed        the root key of the algorithm that the token does not
 keys/token.json            where the token has the log key
 keys/online.sealed         the signer's other keys`;
 
-function readme({ name, token, cloud }: CreateSystemOptions): string {
+function readme({ name, token, cloud, store }: CreateSystemOptions): string {
   const inService = cloud === undefined ? '' : '\nkeys/cloud.json            where a service has the log key';
   return `This folder is the licensing system of ${name}.
 
 trust-root.json            what clients pin: build it into your application
 ${token === undefined ? sealedReadme : tokenReadme}${inService}
-ledger/                    the log and its projections
+ledger/                    ${store === undefined ? 'the log and its projections' : 'projections of the log, which is in a database'}
 witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence
 client.json                holds the administrator's token
 
-Back up keys/, secrets/ and trust-root.json once; ledger/ by a copy made with "VACUUM INTO". Never restore
+Back up keys/, secrets/ and trust-root.json once; ${store === undefined ? 'ledger/ by a copy made with "VACUUM INTO"' : 'the log as its database is backed up'}. Never restore
 signer/ or a cosigner's folder from a backup: their memory is what makes a rolled-back log visible.
 `;
 }

@@ -49,11 +49,17 @@ const types = {
  */
 export function clientConfig({ place, password, limits }: Target, use: 'write' | 'read'): ClientConfig {
   const { host, port, database, user, ssl } = place;
+  // They go before those of the role and the database.
   const settings = [
+    'client_min_messages=warning',
+    'bytea_output=hex',
+    'search_path=pg_catalog',
+    'default_transaction_isolation=read\\ committed',
     'tcp_keepalives_idle=10',
     'tcp_keepalives_interval=5',
     'tcp_keepalives_count=3',
-    use === 'write' ? 'synchronous_commit=on' : 'default_transaction_read_only=on',
+    'synchronous_commit=on',
+    `default_transaction_read_only=${use === 'write' ? 'off' : 'on'}`,
   ];
   return {
     host,

@@ -134,24 +134,14 @@ export class PostgresStore implements Store {
   /** Whether there is a store. Throws StoreUnavailable. */
   static async exists(options: PostgresOptions): Promise<boolean> {
     const target = targetOf(options);
-    const session = await Session.connect(target);
-    try {
-      const [row] = await session.query(statementsOf(target.place.schema).exists);
-      return row?.there === true;
-    } finally {
-      await session.end();
-    }
+    const [row] = await Session.runOnce(target, statementsOf(target.place.schema).exists);
+    return row?.there === true;
   }
 
   /** Drops a store with everything in it: for one that was just made and is not needed. */
   static async drop(options: PostgresOptions): Promise<void> {
     const target = targetOf(options);
-    const session = await Session.connect(target);
-    try {
-      await session.query(statementsOf(target.place.schema).drop);
-    } finally {
-      await session.end();
-    }
+    await Session.runOnce(target, statementsOf(target.place.schema).drop);
   }
 
   async size(): Promise<number> {
@@ -182,11 +172,10 @@ export class PostgresStore implements Store {
   async shred(indexes: readonly number[]): Promise<void> {
     if (indexes.length === 0) return;
     await this.#fencedWrite('shred', [indexes]);
-    try {
-      await this.#held.session.query(this.#statements.vacuum);
-    } catch (error) {
-      throw this.#failed(error);
-    }
+    // It frees space, which PostgreSQL may also do by itself, and can take long: nobody waits for it.
+    const { place, password, limits } = this.#target;
+    const patient = { place, password, limits: { ...limits, statementMs: 0 } };
+    Session.runOnce(patient, this.#statements.vacuum).catch(() => {});
   }
 
   /** Keeps the newest checkpoint that the log signed: whoever takes over goes on from it. Durable on return. */

@@ -51,6 +51,16 @@ export class Session {
     }
   }
 
+  /** Carries out one statement on a connection of its own. Throws StoreUnavailable, and what pg throws. */
+  static async runOnce(target: Target, statement: string): Promise<Rows> {
+    const session = await Session.connect(target);
+    try {
+      return await session.query(statement);
+    } finally {
+      await session.end();
+    }
+  }
+
   /** True where nothing more can be written here: the connection is gone, or the outcome of something is unknown. */
   get isSpent(): boolean {
     return this.#isBroken || this.#isUnconfirmed;
