@@ -1,7 +1,7 @@
 /** docs/operating/running-a-monitor.md, done: the command line, beside a running system. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@tallystick/server';
@@ -87,6 +87,25 @@ describe('a monitor of a running system', () => {
     expect(text.stdout).toMatch(
       new RegExp(` ok tally.example/log: ${size} entries, ${size} entries obey every rule`),
     );
+  });
+
+  it('prints an alarm as a line of JSON, ends with 1 for it, and says when it is over', async () => {
+    const file = join(folder, 'promises', 'none.json');
+    writeFileSync(file, '{}');
+    const raised = await look();
+    expect(raised.code).toBe(1);
+    expect(JSON.parse(raised.stdout.split('\n')[0] ?? '')).toMatchObject({
+      event: 'alarm',
+      origin: 'tally.example/log',
+      kind: 'promise-file',
+      subject: 'none.json',
+      evidence: null,
+      todo: expect.any(String),
+    });
+    rmSync(file);
+    const cleared = await look();
+    expect(cleared.code).toBe(0);
+    expect(cleared.stdout).toMatch(/^\{"event":"cleared",.*"kind":"promise-file"/);
   });
 
   it('goes on after it was killed, and raises nothing for that', async () => {

@@ -10,7 +10,7 @@ import {
 } from '@tallystick/witness';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../../context.ts';
-import { messageOf, unreachable, usageError } from '../../errors.ts';
+import { interrupted, messageOf, unreachable, usageError } from '../../errors.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { asNatural } from '../../flags/values.ts';
 import { instant } from '../../offline/verify-file.ts';
@@ -67,6 +67,7 @@ async function watch(session: Session, folder: string, flags: RunFlags): Promise
       newest = await monitor.round();
       report(session, newest);
     } catch (error) {
+      if (context.signal.aborted && flags.once === true) throw interrupted();
       if (context.signal.aborted) break;
       if (flags.once === true)
         throw unreachable(
