@@ -1,6 +1,7 @@
 export { CopyRefused, type CopyReport, checkTarget, copyStore } from './copy-store.ts';
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
+export { hasReplayer } from './repair/has-replayer.ts';
 export { type RepairOptions, type RepairParts, repairStore } from './repair/repair.ts';
 export {
   type LostContent,

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { SqliteStore, StoreLocked } from '@tallystick/ledger';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RepairParts, repairStore } from '../src/index.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
@@ -131,6 +132,12 @@ describe('a repair', () => {
     mirror.isStranger = false;
     expect([repaired.count, mirrored]).toEqual([1, size]);
     expect(rows(copy, 'entries')).toEqual(rows(log.storeFile, 'entries'));
+  });
+
+  it('is for a store that no server has open, but for a dry run', async () => {
+    await using _server = SqliteStore.open(copy);
+    await expect(repairStore(parts(), { dryRun: false })).rejects.toBeInstanceOf(StoreLocked);
+    expect((await repairStore(parts(), { dryRun: true })).repaired.count).toBe(0);
   });
 
   it('changes nothing where it ends in the middle', async () => {

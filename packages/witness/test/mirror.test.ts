@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as after } from 'node:timers/promises';
 import {
   base64,
   decodeBase64,
   encodeEntryBundle,
-  formatTilePath,
   formatVerifierKey,
   hex,
   leafHash,
@@ -17,24 +13,14 @@ import {
   verifyMapProof,
 } from '@tallystick/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReplayer, initState, keyFromSeed, startServer } from '../src/index.ts';
-import { CosignerFolder, runCosigner, serveCosigner } from './support/cosigner-process.ts';
-import { entryToken, LogServer } from './support/log-server.ts';
+import { createReplayer, initState, keyFromSeed, parseConfig, startServer } from '../src/index.ts';
+import { entryToken } from './support/log-server.ts';
+import { alter, kept, licenses, logOf, pathOf, readFrom, tilePath, whole } from './support/mirror-setup.ts';
 import { ReplaySetup, readerToken } from './support/replay-setup.ts';
-import { licenseId, TestLog, testNow } from './support/test-log.ts';
-
-const licenses = 3300;
-const bearer = `Bearer ${readerToken}`;
+import { licenseId, type TestLog, testNow } from './support/test-log.ts';
 
 let log: TestLog;
 let setup: ReplaySetup;
-
-function logOf(count: number, origin?: string): TestLog {
-  const made = new TestLog(origin).bootstrap();
-  for (let n = 0; n < count; n++) made.pushLicense(licenseId(n));
-  made.pushMapRoot();
-  return made;
-}
 
 beforeAll(async () => {
   log = logOf(licenses);
@@ -46,41 +32,8 @@ afterAll(async () => {
   await setup[Symbol.asyncDispose]();
 });
 
-function pathOf(what: string, origin = log.origin): string {
-  return `/mirror/${createHash('sha256').update(origin).digest('hex')}/${what}`;
-}
-
-function tilePath(level: number | 'entries', index: number, width = 256): string {
-  return pathOf(formatTilePath({ level, index, width }));
-}
-
-function read(what: string, authorization: string | undefined = bearer, of = setup) {
-  return of.replayer.read?.(what, authorization) ?? null;
-}
-
-/** Runs SQL on the closed state file. */
-async function alter(of: ReplaySetup, sql: string): Promise<void> {
-  await of.close();
-  const database = new DatabaseSync(of.stateFile);
-  database.exec(sql);
-  database.close();
-}
-
-/** Number of entries on disk, each as often as it is there; the replayer is started anew for it. */
-async function kept(of: ReplaySetup): Promise<number> {
-  await of.close();
-  const database = new DatabaseSync(of.stateFile);
-  const row = database.prepare('SELECT coalesce(sum(count), 0) AS kept FROM entries').get();
-  database.close();
-  await of.restart();
-  return Number(row?.['kept']);
-}
-
-async function whole(of: ReplaySetup): Promise<void> {
-  for (let tries = 0; of.replayer.status()[0]?.mirror?.held !== of.cosigned; tries++) {
-    if (tries > 200) throw new Error('the gap was not filled');
-    await after(10);
-  }
+function read(path: string, authorization?: string): ReturnType<typeof readFrom> {
+  return readFrom(setup, path, authorization);
 }
 
 describe('what a mirror serves', () => {
@@ -274,154 +227,39 @@ describe('a state from before entries were kept', () => {
   });
 });
 
-describe('a mirror that stops while it catches up', () => {
-  it('goes on with what it has, and nothing is doubled', async () => {
-    await using half = await ReplaySetup.start(log);
-    half.server.tamper = (path, bytes) => (path.includes('/entries/010') ? null : bytes);
-    await expect(half.add()).rejects.toMatchObject({ status: 503 });
-    expect(half.replayer.status()[0]).toMatchObject({
-      size: 0,
-      mirror: { held: 0, offered: log.size, secondsBehind: 0 },
+describe('the configuration of a mirror', () => {
+  const described = (member: object, ofLog: object = {}): string =>
+    JSON.stringify({
+      name: 'r1',
+      listen: { host: '::1', port: 1 },
+      stateFile: 's',
+      keyFile: 'k',
+      logs: [
+        {
+          origin: log.origin,
+          vkeys: [formatVerifierKey(log.vkey)],
+          logUrl: 'http://log.example/log',
+          trustUrl: 'http://log.example/trust',
+          genesis: base64(log.genesis),
+          ...ofLog,
+        },
+      ],
+      ...member,
     });
-    half.now += 75;
-    expect(half.replayer.status()[0]?.mirror?.secondsBehind).toBe(75);
-    expect(String(half.replayer.read?.('/metrics', undefined)?.body)).toContain(
-      `tally_mirror_behind_seconds{origin="${log.origin}"} 75\n`,
-    );
-    expect(half.replayer.read?.(tilePath('entries', 0), bearer)?.status).toBe(404);
-    const onDisk = await kept(half);
-    expect(onDisk).toBeGreaterThan(256);
-    half.server.tamper = (_path, bytes) => bytes;
-    half.server.asked.length = 0;
-    await half.add();
-    expect(half.server.asked.filter((path) => path.includes('entries')).length).toBeLessThanOrEqual(
-      Math.ceil((log.size - onDisk) / 256) + 1,
-    );
-    expect(half.replayer.status()[0]?.mirror).toEqual({
-      held: log.size,
-      offered: log.size,
-      secondsBehind: 0,
+
+  it('opens nothing and follows nothing unless it says so', () => {
+    expect(parseConfig(described({}), 'replayer', '/')).toMatchObject({
+      tokenHashes: [],
+      logs: [{ follow: false }],
     });
-    expect(await kept(half)).toBe(log.size);
   });
 
-  it('throws away what the log takes back, or never had', async () => {
-    const other = logOf(licenses);
-    await using half = await ReplaySetup.start(log);
-    let lies = true;
-    half.server.tamper = (path, bytes) => {
-      if (path.includes('/entries/010')) return lies ? null : bytes;
-      const index = Number(/entries\/(\d{3})$/.exec(path)?.[1]);
-      return lies && index >= 2
-        ? encodeEntryBundle([
-            ...log.entries.slice(index * 256, index * 256 + 255),
-            other.entries[9] as Uint8Array,
-          ])
-        : bytes;
-    };
-    await expect(half.add()).rejects.toBeInstanceOf(Error);
-    await half.restart();
-    lies = false;
-    await half.add();
-    expect(half.cosigned).toBe(log.size);
-    expect(await kept(half)).toBe(log.size);
-    expect(read(tilePath('entries', 2), bearer, half)?.body).toEqual(
-      encodeEntryBundle(log.entries.slice(512, 768)),
-    );
+  it.each([
+    [{ tokenHashes: ['tally_reader_token'] }, {}, /^tokenHashes\[0\]/],
+    [{ tokenHashes: [7] }, {}, /^tokenHashes\[0\]: not text/],
+    [{ tokenHashes: 'x' }, {}, /^tokenHashes: not a list/],
+    [{}, { follow: 'yes' }, /^logs\[0\]\.follow: not true or false/],
+  ])('is refused with %j and %j', (member, ofLog, message) => {
+    expect(() => parseConfig(described(member, ofLog), 'replayer', '/')).toThrow(message);
   });
 });
-
-describe('a mirror of a log that does not ask for cosignatures', () => {
-  it('follows what is published, refuses what does not follow, and goes on', async () => {
-    const short = logOf(20);
-    await using own = await ReplaySetup.start(short, 0, true);
-    const reaches = async (size: number): Promise<void> => {
-      for (let tries = 0; own.cosigned !== size; tries++) {
-        if (tries > 300) throw new Error(`cosigned ${own.cosigned}, not ${size}`);
-        await after(10);
-      }
-    };
-    own.server.published = short.published();
-    await reaches(short.size);
-    expect(String(read(pathOf('checkpoint'), '', own)?.body)).toContain('— replayer.example/r1 ');
-    const before = short.size;
-    short.pushLicense(licenseId(500));
-    const broken = short.pushLicense(licenseId(3), 'license.issued');
-    short.pushMapRoot();
-    own.server.published = short.published();
-    while (own.violations.length === 0) await after(10);
-    expect([own.violations[0]?.rule, own.violations[0]?.index]).toEqual(['record-type', broken]);
-    expect(own.lines.filter(({ event }) => event === 'mirror-stopped')).toHaveLength(1);
-    expect(own.replayer.status()[0]).toMatchObject({ size: before, mirror: { offered: short.size } });
-    // What was signed by somebody else is not even looked at.
-    own.server.published = logOf(40).published();
-    while (own.lines.filter(({ event }) => event === 'mirror-stopped').length < 2) await after(10);
-    expect(own.cosigned).toBe(before);
-    short.entries.length = before;
-    short.tree.truncate(before);
-    short.pushMapRoot({ root: short.map.at(before).root() });
-    own.server.published = short.published();
-    await reaches(short.size);
-    await own.restart();
-    expect(own.replayer.status()[0]).toMatchObject({ size: short.size, mirror: { held: short.size } });
-  });
-});
-
-describe('the process of a mirror', () => {
-  it('holds several logs, and everything of them, killed while it catches up', async () => {
-    const second = logOf(30, 'log.example/second');
-    await using server = await LogServer.start(log);
-    await using secondServer = await LogServer.start(second);
-    using folder = new CosignerFolder();
-    writeFileSync(folder.file('token'), `${entryToken}\n`);
-    const described = (each: TestLog, url: string) => ({
-      origin: each.origin,
-      vkeys: [formatVerifierKey(each.vkey)],
-      logUrl: `${url}/log`,
-      trustUrl: `${url}/trust`,
-      tokenFile: 'token',
-      genesis: base64(each.genesis),
-    });
-    folder.configure({
-      name: 'replayer.example/r1',
-      tokenHashes: [createHash('sha256').update(readerToken).digest('base64')],
-      workers: 1,
-      logs: [described(log, server.url), described(second, secondServer.url)],
-    });
-    await runCosigner(folder, 'replayer', 'init');
-    const first = await serveCosigner(folder, 'replayer');
-    server.tamper = (path, bytes) => (path.includes('/entries/010') ? new Promise<never>(() => {}) : bytes);
-    const killed = post(first.url, log.request(0)).catch(() => 0);
-    while (!server.asked.some((path) => path.includes('/entries/010'))) await after(10);
-    await after(300);
-    await first.end('SIGKILL');
-    expect(await killed).toBe(0);
-    server.tamper = (_path, bytes) => bytes;
-    const again = await serveCosigner(folder, 'replayer');
-    for (const each of [log, second]) {
-      expect(await post(again.url, each.request(0))).toBe(200);
-      const tile = formatTilePath({ level: 'entries', index: 0, width: Math.min(256, each.size) });
-      const answer = await fetch(`${again.url}${pathOf(tile, each.origin)}`, {
-        headers: { authorization: bearer },
-      });
-      expect(new Uint8Array(await answer.arrayBuffer())).toEqual(
-        encodeEntryBundle(each.entries.slice(0, 256)),
-      );
-    }
-    const health = (await (await fetch(`${again.url}/healthz`)).json()) as { logs: object[] };
-    expect(health.logs).toMatchObject(
-      [log, second].map(({ origin, size }) => ({ origin, size, mirror: { held: size, secondsBehind: 0 } })),
-    );
-    expect(await again.end('SIGTERM')).toBe(0);
-    const database = new DatabaseSync(folder.file('state.db'), { readOnly: true });
-    const counts = database.prepare('SELECT log, sum(count) AS kept FROM entries GROUP BY log').all();
-    database.close();
-    expect(counts.map((row) => row['kept'])).toEqual([log.size, second.size]);
-  });
-});
-
-async function post(url: string, body: Uint8Array): Promise<number> {
-  const response = await fetch(`${url}/add-checkpoint`, { method: 'POST', body: body as BodyInit });
-  await response.arrayBuffer();
-  return response.status;
-}

@@ -57,8 +57,10 @@ export const lies: Lie[] = [
   {
     what: 'a checkpoint that no replayer cosigned',
     code: 'mirror_wrong',
-    tell: (path, answer) =>
-      /\/(checkpoint|published)$/.test(path) ? replaced(answer, /^— \S*replayer.*\n/gm, '') : answer,
+    tell: (path, answer) => {
+      if (path.endsWith('/published')) return null;
+      return path.endsWith('/checkpoint') ? replaced(answer, /^— \S*replayer.*\n/gm, '') : answer;
+    },
   },
   {
     what: 'nothing of this log',

@@ -3,14 +3,12 @@
  * a trust root names, a leaf by the root of that checkpoint, an entry by its leaf.
  */
 import {
-  cosignatureTimes,
   decodeUtf8,
   encodeEnvelope,
   equalBytes,
   formatTilePath,
   hashLength,
   IntegrityError,
-  isQuorum,
   LogTree,
   leafHash,
   type Policy,
@@ -31,6 +29,7 @@ import {
   Unavailable,
   Violation,
 } from '@tallystick/witness';
+import { hasReplayer } from './has-replayer.ts';
 import { RepairRefused } from './report.ts';
 
 export interface MirrorAccess {
@@ -72,7 +71,7 @@ export class MirrorReader {
     for (const bytes of published === null ? [own] : [own, published]) {
       const checkpoint = await this.#signed(bytes);
       for (const { quorum } of this.#chain) {
-        if (await hasReplayer(checkpoint, quorum)) return checkpoint;
+        if (await isNamedCosigner(checkpoint, quorum)) return checkpoint;
       }
     }
     throw wrong('no replayer that the trust root names has cosigned its checkpoint');
@@ -188,17 +187,13 @@ export class MirrorReader {
   }
 }
 
-/** Whether one of the replayers of a policy has signed, with all of its keys. */
-async function hasReplayer(checkpoint: SignedCheckpoint, policy: Policy): Promise<boolean> {
-  let present: Set<string>;
+async function isNamedCosigner(checkpoint: SignedCheckpoint, policy: Policy): Promise<boolean> {
   try {
-    present = new Set((await cosignatureTimes(checkpoint, policy)).keys());
+    return await hasReplayer(checkpoint, policy);
   } catch (error) {
     if (error instanceof IntegrityError) throw wrong(`its checkpoint: ${error.message}`, error);
     throw error;
   }
-  const replayers = policy.groups.find(({ name }) => name === 'replayers')?.members ?? [];
-  return replayers.some((name) => isQuorum({ ...policy, quorum: name }, present));
 }
 
 function wrong(message: string, cause?: unknown): RepairRefused {

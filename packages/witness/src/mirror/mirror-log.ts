@@ -99,12 +99,12 @@ export class MirrorLog {
 
   #entries(from: number, to: number): Uint8Array[] {
     const { store, judge, onLost } = this.#parts;
-    const entries = store.endFrom(from) >= to ? store.read(from, to) : null;
-    if (entries?.every((entry, at) => equalBytes(leafHash(entry), judge.tree.leaf(from + at))) === true) {
-      return entries;
-    }
+    const isHeld = store.endFrom(from) >= to;
+    const entries = isHeld ? store.read(from, to) : null;
+    const isRight = entries?.every((entry, at) => equalBytes(leafHash(entry), judge.tree.leaf(from + at)));
+    if (entries !== null && isRight === true) return entries;
     // What the disk has changed is worth nothing: it is fetched again.
-    store.drop(from, to);
+    if (isHeld) store.drop(from, to);
     onLost();
     throw new NotNow(`not all entries from ${from} to ${to - 1} are here: they are being fetched`);
   }
