@@ -1,6 +1,9 @@
 /** The clock of the host that signer and server share is set wrong, and right again. */
 import { setTimeout as after } from 'node:timers/promises';
-import { TestSystem } from '@tallystick/testkit';
+import { utf8 } from '@tallystick/core';
+import type { LedgerParts } from '@tallystick/ledger';
+import type { Signer } from '@tallystick/signer';
+import { startSigner, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { timeOfEntry } from '../src/content.ts';
 import { checkLog } from './support/check-log.ts';
@@ -9,12 +12,15 @@ const day = 86_400_000;
 let system: TestSystem;
 /** Milliseconds that the host's clock is ahead of the cosigners'. */
 let wrong: number;
+/** The signer that took the place of the first. */
+let restarted: Signer | null;
 /** What happens once, with the next request of this kind to the signer. */
 let when: Partial<Record<'clockProblem' | 'signCheckpoint', () => void>>;
 
 beforeEach(async () => {
   wrong = 0;
   when = {};
+  restarted = null;
   const meanwhile = (kind: keyof typeof when): void => {
     const act = when[kind];
     delete when[kind];
@@ -25,15 +31,18 @@ beforeEach(async () => {
       ...signer,
       // The clock is set as soon as it was looked at.
       clockProblem: async () => {
-        const problem = await signer.clockProblem();
+        const problem = await asked(signer).clockProblem();
         meanwhile('clockProblem');
         return problem;
       },
       signCheckpoint: (checkpoint, proof) => {
-        const signed = signer.signCheckpoint(checkpoint, proof);
+        const signed = asked(signer).signCheckpoint(checkpoint, proof);
         meanwhile('signCheckpoint');
         return signed;
       },
+      signBatch: (batch) => asked(signer).signBatch(batch),
+      witnessed: (note, isFresh) =>
+        restarted === null ? signer.witnessed(note, isFresh) : restarted.witnessed(utf8(note), isFresh),
     }),
     now: () => Date.now() + wrong,
     cosignersNow: () => Date.now(),
@@ -44,6 +53,25 @@ beforeEach(async () => {
 });
 
 afterEach(() => system[Symbol.asyncDispose]());
+
+type Asked = Pick<LedgerParts['signer'], 'clockProblem' | 'signCheckpoint' | 'signBatch'>;
+
+function asked(first: Asked): Asked {
+  if (restarted === null) return first;
+  const signer = restarted;
+  return {
+    clockProblem: async () => signer.clockProblem(),
+    signCheckpoint: (checkpoint, proof) => signer.signCheckpoint(checkpoint, proof),
+    signBatch: (batch) => signer.signBatch(batch),
+  };
+}
+
+function restartSigner(): void {
+  const { world } = system;
+  const { log, issuing, brake, lease } = world.identity.keys;
+  const keys = [...log, ...issuing, brake, lease];
+  restarted = startSigner(keys, world, [world.trust], world.now, () => performance.now());
+}
 
 const issue = () => system.submit({ type: 'license.issue', plan: 'pro-yearly' });
 
@@ -128,6 +156,30 @@ describe('a clock that is set', () => {
     await expectPast();
   });
 
+  it('stays wrong to a signer that is started anew meanwhile', async () => {
+    await issue();
+    wrong = day;
+    await until(() => system.ledger.mutations?.problem === 'clock_differs');
+    for (let count = 0; count < 5; count++) {
+      restartSigner();
+      await after(20);
+      await expect(issue()).rejects.toMatchObject({ problem: 'clock_differs' });
+    }
+    wrong = 0;
+    await until(() => system.ledger.mutations === null);
+    await issue();
+    await expectPast();
+  });
+
+  it('is no matter to a signer that is started anew while it is right', async () => {
+    for (let count = 0; count < 5; count++) {
+      restartSigner();
+      await after(10);
+      await issue();
+    }
+    await expectPast();
+  });
+
   it('back while a checkpoint is made does not put off the next try until then', async () => {
     await issue();
     when.signCheckpoint = () => {
@@ -143,12 +195,12 @@ describe('a clock that is set', () => {
     await until(() => system.ledger.mutations?.problem === 'clock_differs');
     const { asOf } = system.ledger.published!;
     await until(() => system.ledger.published!.asOf > asOf);
-    let asked = 0;
+    let looks = 0;
     when.clockProblem = () => {
-      asked += 1;
+      looks += 1;
       wrong = 0;
     };
-    await until(() => asked > 0 && system.ledger.mutations === null);
+    await until(() => looks > 0 && system.ledger.mutations === null);
     const later = system.ledger.published!.asOf;
     await until(() => system.ledger.published!.asOf > later + 1);
   });

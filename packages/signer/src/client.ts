@@ -97,7 +97,7 @@ export class SignerClient {
     await this.#ask({ op: 'adopt', entryLength: entry.length }, [entry, document]);
   }
 
-  /** How its clock and the cosigners' differ too much to go on; null where they do not. */
+  /** How its clock and the cosigners' differ too much, or that it was not held against theirs yet; null where all is well. */
   async clockProblem(): Promise<string | null> {
     const { header } = await this.#ask({ op: 'clock' });
     const { problem } = asObject(header as JsonValue, 'clock');

@@ -106,16 +106,18 @@ export class WitnessWatch {
     );
   }
 
-  /** How the clocks differ too much to sign anything that the log goes on with; null where they do not. */
+  /** How the clocks differ too much, or that nobody knows yet; null where they do not. */
   clockProblem(): string | null {
+    const isNew = this.#compared === null && this.#memory.checkpoint.size > 0;
+    if (isNew) return "this signer's clock was not held against the cosigners' since it started";
     const apart = this.#apartMs;
     return apart > refuseMs ? describeClock(apart) : null;
   }
 
-  /** Throws SignerRefusal while there is such a problem. */
+  /** Throws SignerRefusal while the clocks differ too much to sign anything that the log goes on with. */
   demandClock(): void {
-    const problem = this.clockProblem();
-    if (problem !== null) throw new SignerRefusal('clock', problem);
+    const apart = this.#apartMs;
+    if (apart > refuseMs) throw new SignerRefusal('clock', describeClock(apart));
   }
 
   /** Throws SignerRefusal for a record from the future, which would hold up the log until then. */

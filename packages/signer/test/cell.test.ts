@@ -18,7 +18,13 @@ import { SignerClient } from '../src/client.ts';
 import { readPassphraseFile } from '../src/keystore/passphrase-file.ts';
 import { addToSealedKeystore } from '../src/keystore/sealed-file.ts';
 import type { Attempts, Wishes } from './support/hold-cell.ts';
-import { endSigners, type RunningSigner, runSigner, SignerFiles } from './support/running-signer.ts';
+import {
+  endSigners,
+  type RunningSigner,
+  runSigner,
+  SignerFiles,
+  type StartChanges,
+} from './support/running-signer.ts';
 import { GrowingLog, keySpecs } from './support/signing.ts';
 
 const holdCell = join(import.meta.dirname, 'support', 'hold-cell.ts');
@@ -35,15 +41,32 @@ beforeEach(() => {
 
 afterEach(endSigners);
 
-async function runUntilListening(main?: string): Promise<RunningSigner> {
-  const running = runSigner(files, main === undefined ? {} : { main });
+/** Another Node to run the signer with, which can deny the network by itself; none where the environment names none. */
+const node26 = [process.env.TALLYSTICK_NODE_26 ?? ''].filter((path) => path !== '');
+if (node26.length === 0)
+  process.stdout.write(
+    'the cell with Node 26: not tried, for want of TALLYSTICK_NODE_26, the path of its binary\n',
+  );
+
+/** Starts it with that Node, and with nothing else around it that could deny the network. */
+const startWith =
+  (node: string) =>
+  (given: string[]): string[] => {
+    const at = given.indexOf(process.execPath);
+    const flags = given.slice(at + 1).filter((flag) => flag !== '--allow-net');
+    flags.splice(flags.indexOf('--permission') + 1, 0, '--allow-net');
+    return [...given.slice(0, at - networkIsolation().length), node, ...flags];
+  };
+
+async function runUntilListening(changes: StartChanges = {}): Promise<RunningSigner> {
+  const running = runSigner(files, changes);
   await running.listening();
   return running;
 }
 
 /** What somebody can do from within the signer's process. */
-async function tryFromWithin(wishes: Wishes): Promise<Attempts> {
-  const { child, output, ended } = await runUntilListening(holdCell);
+async function tryFromWithin(wishes: Wishes, changes: StartChanges = {}): Promise<Attempts> {
+  const { child, output, ended } = await runUntilListening({ ...changes, main: holdCell });
   child.stdin?.write(`${JSON.stringify(wishes)}\n`);
   while (output.stdout.split('\n').length < 3) {
     const gone = ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
@@ -101,6 +124,35 @@ describe('from within the process of a signer that listens', () => {
     process.stdout.write(`network of the signer: ${isNetworkDenied ? `denied (${tcp})` : 'open'}\n`);
     expect(tcp === 'succeeded').toBe(!isNetworkDenied);
     if (isNetworkDenied) expect(name).not.toBe('succeeded');
+  });
+
+  it.each(node26)('Node 26 itself denies network and files, once it listens (%s)', async (node) => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { keystore, socket } = files.config;
+    const wishes = {
+      files: [keystore, files.configFile, holdCell, '/etc/passwd'],
+      port,
+      socket: `${socket}.2`,
+    };
+    const { read, ...attempts } = await tryFromWithin(wishes, { args: startWith(node) });
+    server.close();
+    const denied = 'ERR_ACCESS_DENIED';
+    expect(read).toEqual(['succeeded', denied, denied, denied]);
+    expect(attempts).toEqual({
+      write: read.map(() => denied),
+      child: denied,
+      worker: denied,
+      inspector: denied,
+      socket: denied,
+      tcp: denied,
+      name: denied,
+      scopes: [],
+    });
+    // Who connects is served all the same.
+    await using client = new SignerClient(socket);
+    expect((await client.hello()).mark.size).toBe(0);
   });
 
   it('signatures and the mark go on as ever', async () => {

@@ -35,7 +35,7 @@ export interface CheckpointSigner {
   markSize(): Promise<number>;
   /** The log's lines on a checkpoint, one of each of its keys. */
   signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]>;
-  /** How its clock and the cosigners' differ too much for the log to go on; null where they do not. */
+  /** How its clock and the cosigners' differ too much, or that it was not held against theirs yet; null where all is well. */
   clockProblem(): Promise<string | null>;
   /** Shows it what the cosigners signed, which it holds its mark and its clock against. */
   witnessed(note: string, isFresh: boolean): Promise<void>;
