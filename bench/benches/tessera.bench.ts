@@ -1,11 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@tallystick/server';
-import { findGo } from '../../scripts/lib/go.ts';
 import type { Bench, BenchContext } from '../bench.ts';
 import { Ours } from '../ours.ts';
 import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios } from '../report.ts';
@@ -28,7 +27,7 @@ interface Programs {
 
 /** Built once, with Go and its proxy. */
 function programs(): Programs {
-  const go = findGo();
+  const go = ['go', '/usr/local/go/bin/go'].find((each) => spawnSync(each, ['version']).error === undefined);
   if (go === undefined) throw new Error('this needs Go: install golang-go');
   const folder = join(cache, version);
   const found = { server: join(folder, 'posix'), hammer: join(folder, 'hammer') };
@@ -38,7 +37,7 @@ function programs(): Programs {
   const packages = ['cmd/conformance/posix', 'internal/hammer'].map(
     (path) => `${tessera}/${path}@${version}`,
   );
-  execFileSync(go.command, ['install', ...packages], { env: { ...process.env, GOBIN: folder } });
+  execFileSync(go, ['install', ...packages], { env: { ...process.env, GOBIN: folder } });
   return found;
 }
 

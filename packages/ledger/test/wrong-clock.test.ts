@@ -70,7 +70,7 @@ function restartSigner(): void {
   const { world } = system;
   const { log, issuing, brake, lease } = world.identity.keys;
   const keys = [...log, ...issuing, brake, lease];
-  restarted = startSigner(keys, world, [world.trust], world.now, () => performance.now());
+  restarted = startSigner(keys, world, [world.trust], world.now, { monotonic: () => performance.now() });
 }
 
 const issue = () => system.submit({ type: 'license.issue', plan: 'pro-yearly' });
