@@ -167,6 +167,38 @@ describe('a store on a cluster', () => {
     await expectWhole(3);
   });
 
+  it('is not taken over by a barrier that was canceled in its wait', async () => {
+    const first = await cluster.create();
+    await first.append(batchAt(0));
+    await cluster.pauseStandbys();
+    const takeOver = cluster.options(cluster.primary, { takeOver: true });
+    const opening = ending(PostgresStore.open(takeOver));
+    await signal('pg_cancel_backend', await cluster.writerWaits('SyncRep'));
+    expectUnknown(await opening);
+    cluster.resumeStandbys();
+    store = await PostgresStore.open(takeOver);
+    await expect(first.append(batchAt(3))).rejects.toThrow(StoreFenced);
+    await first[Symbol.asyncDispose]();
+    await expectWhole(3);
+  });
+
+  it('cut off and taken over meanwhile learns that it was fenced, not how its append ended', async () => {
+    await using proxy = await CuttableProxy.start(cluster.primary.port);
+    const first = await cluster.create(proxy.port);
+    await first.append(batchAt(0));
+    proxy.hold();
+    const appending = ending(first.append(batchAt(3)));
+    await proxy.holds();
+    store = await PostgresStore.open(cluster.options(cluster.primary, { takeOver: true }));
+    proxy.cut();
+    const error = await appending;
+    if (!(error instanceof StoreFenced)) expectUnknown(error);
+    await expect(first.size()).rejects.toThrow(StoreFenced);
+    await proxy.deliver();
+    await first[Symbol.asyncDispose]();
+    await expectWhole(3);
+  });
+
   it('cut off behind its commit finds what it appended', async () => {
     await using proxy = await CuttableProxy.start(cluster.primary.port);
     store = await cluster.create(proxy.port);
