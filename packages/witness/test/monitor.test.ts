@@ -164,6 +164,16 @@ describe('a log that does not answer', () => {
     expect((await monitor.round()).cleared).toHaveLength(4);
   });
 
+  it('is not followed to a size that no memory holds', async () => {
+    const size = 2 ** 40;
+    world.shown = log.checkpoint(size, new Uint8Array(32));
+    const round = await monitor.round();
+    expect(round.raised).toMatchObject([
+      { kind: 'unavailable', message: expect.stringMatching(`${size} entries`) },
+    ]);
+    expect(round.logs).toMatchObject([{ size: log.size, replayed: log.size }]);
+  });
+
   it('is said so where it withholds its tiles, and nothing is taken for grown', async () => {
     await monitor.round();
     const { size } = log;

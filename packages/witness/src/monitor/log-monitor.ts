@@ -66,6 +66,9 @@ export interface LogRound {
 
 const timeoutMs = 10_000;
 
+/** Entries of a log, at 64 bytes of memory each: a log that says it has more could fill this machine up. */
+const sizeMax = 2 ** 24;
+
 /** What evidence needs of a checkpoint. */
 interface Shown {
   size: number;
@@ -283,6 +286,10 @@ class Round {
     const { logUrl, token, behindSeconds } = this.#parts.log;
     const http = this.#http(logUrl, token);
     const from = this.#tree.size;
+    if (head.size > sizeMax) {
+      const message = `${head.source} holds a checkpoint of ${head.size} entries, and a monitor holds ${sizeMax}`;
+      return { head, alarm: 'unavailable', message };
+    }
     const unproven = `${head.source} holds a checkpoint of ${head.size} entries that nothing the log serves leads to`;
     try {
       for await (const leaf of fetchLeaves(http, from, head.size)) this.#tree.append(leaf);
