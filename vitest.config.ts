@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { findChromium } from './scripts/lib/chromium.ts';
@@ -23,7 +24,7 @@ const executablePath = findChromium();
 const config: ViteUserConfig = defineConfig({
   test: {
     // Most tests wait for processes and disks: a worker less than cores, the default, leaves those idle.
-    maxWorkers: '100%',
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
       {
         test: {
