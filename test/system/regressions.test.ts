@@ -1,7 +1,7 @@
 // long: one table of cases over one running system, which is dear to start.
 import { spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
@@ -131,7 +131,10 @@ class LossySignerProxy {
 describe('a signer', () => {
   it('that dies after it moved its mark and before it answered stops nothing for good', async () => {
     await using system = await RealSystem.create();
-    const proxy = new LossySignerProxy(`${system.directory}/proxy.sock`, system.layout.signer.socket);
+    const { socket } = system.layout.signer;
+    const proxy = new LossySignerProxy(`${system.directory}/proxy.sock`, socket);
+    // Where the server shows the signer which user it is.
+    symlinkSync(`${socket}.peers`, `${proxy.path}.peers`);
     await system.up({ server: { signerSocket: proxy.path } });
     await system.ready();
     await system.sellPro();
