@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { Mark } from '@tallystick/signer';
 import { PostgresServer, WriterProxy } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Operator } from './support/operator.ts';
@@ -16,6 +17,7 @@ let database: PostgresServer;
 let balancer: WriterProxy;
 let one: RealSystem;
 let two: RealSystem;
+let markAtFirst: number;
 const acknowledged: { id: string; key: string }[] = [];
 
 beforeAll(async () => {
@@ -28,6 +30,7 @@ beforeAll(async () => {
   await one.down();
   balancer = await WriterProxy.start();
   two = await one.standby(balancer.url);
+  markAtFirst = markOf(two);
   balancer.servers = [one, two].map((system) => ({
     opsUrl: () => (system.isUp ? system.supervisor.urls.ops : null),
     port: () => Number(new URL(system.supervisor.urls.public).port),
@@ -46,6 +49,12 @@ afterAll(async () => {
   await balancer?.[Symbol.asyncDispose]();
   await database?.[Symbol.asyncDispose]();
 });
+
+/** Of a system that does not run. */
+function markOf({ layout }: RealSystem): number {
+  using mark = Mark.open(layout.signer.mark, 'tally.example/log');
+  return mark.checkpoint.size;
+}
 
 async function issueOn(system: RealSystem): Promise<Answer> {
   const key = `order-${acknowledged.length}-${Date.now()}`;
@@ -78,6 +87,10 @@ async function hasAll(system: RealSystem): Promise<boolean> {
 }
 
 describe('a server that follows', () => {
+  it('has a signer that knows what is published: it would sign another beginning otherwise', () => {
+    expect(markAtFirst).toBeGreaterThan(1);
+  });
+
   it('answers reads as far as they are published, and names the server that writes to whoever would change', async () => {
     expect((await issueOn(one)).status).toBe(201);
     const id = acknowledged.at(-1)?.id;
