@@ -17,6 +17,7 @@ let database: PostgresServer;
 let balancer: WriterProxy;
 let one: RealSystem;
 let two: RealSystem;
+let cosigners: Record<string, string>;
 let markAtFirst: number;
 const acknowledged: { id: string; key: string }[] = [];
 
@@ -37,9 +38,9 @@ beforeAll(async () => {
   }));
   await one.up();
   await one.ready();
-  const { cosigners } = JSON.parse(readFileSync(join(one.layout.run, 'server.json'), 'utf8')) as {
+  ({ cosigners } = JSON.parse(readFileSync(join(one.layout.run, 'server.json'), 'utf8')) as {
     cosigners: Record<string, string>;
-  };
+  });
   await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
 });
 
@@ -155,5 +156,29 @@ describe('the log afterwards', () => {
     const signers = [one, two].map(({ layout }) => join(layout.root, 'signer'));
     const audit = await operator.tally('audit', 'signer', '--all', '--json', '--signer', ...signers);
     expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, incidents: [] });
+  });
+});
+
+describe('a server that takes over and may not write', () => {
+  it('leaves the log to another one, and says why', async () => {
+    await two.down();
+    {
+      using mark = Mark.open(two.layout.signer.mark, 'tally.example/log');
+      const { origin, size, root } = mark.checkpoint;
+      mark.advance({ origin, size: size + 1_000_000, root }, mark.journal);
+    }
+    await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
+    await takesOver(one);
+    const stopped = one.pid('server');
+    process.kill(stopped, 'SIGSTOP');
+    try {
+      await eventually('the second server to take over', async () => {
+        const { json } = await two.ops('/readyz');
+        return JSON.stringify(json).includes('log_behind');
+      });
+    } finally {
+      process.kill(stopped, 'SIGCONT');
+    }
+    expect(await takesOver(one)).toBeLessThan(2 * takeOverMsMax);
   });
 });
