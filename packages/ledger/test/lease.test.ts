@@ -1,6 +1,6 @@
 /** Who writes, as servers tell it each other: on a real database, with clocks that the test sets. */
 import { setTimeout as after } from 'node:timers/promises';
-import { HeldLease, LeaseWatch, PostgresStore } from '@tallystick/ledger';
+import { HeldLease, LeaseWatch, PostgresStore, StoreLocked } from '@tallystick/ledger';
 import { PostgresServer } from '@tallystick/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -85,5 +85,18 @@ describe('a server that has the lease', () => {
     await until(() => lease.isHeld);
     await takeOver();
     await until(() => !lease.isHeld);
+  });
+});
+
+describe('a lease that nobody has', () => {
+  it('is not taken beside a server that shares its log with nobody and is running', async () => {
+    const { epoch } = await new LeaseWatch({ url }, times, clock.monotonic).look();
+    await lease[Symbol.asyncDispose]();
+    ended = [store];
+    const taking = { url, holder: 'two', address: 'http://two', takeOver: { epoch, isLeft: true } };
+    await expect(PostgresStore.open(taking)).rejects.toThrow(StoreLocked);
+    await store.saveSigned({ size: 1, note: 'still writes' });
+    await store[Symbol.asyncDispose]();
+    ended = [await PostgresStore.open(taking)];
   });
 });

@@ -135,8 +135,8 @@ export class SharedHost implements Host {
   }
 
   /** False where another server was faster, or the database does not let anybody write. */
-  async #takeOver({ epoch }: LeaseState): Promise<boolean> {
-    const held = await this.#hold(epoch);
+  async #takeOver(state: LeaseState): Promise<boolean> {
+    const held = await this.#hold(state);
     if (held === null) return false;
     const standby = this.#host instanceof StandbyHost ? this.#host : null;
     try {
@@ -169,7 +169,7 @@ export class SharedHost implements Host {
     return true;
   }
 
-  async #hold(epoch: number): Promise<{
+  async #hold({ epoch, isLeft }: LeaseState): Promise<{
     store: PostgresStore;
     lease: HeldLease;
     onTrouble: (listener: (trouble: PostgresTrouble | null) => void) => void;
@@ -181,7 +181,7 @@ export class SharedHost implements Host {
       const store = await holdPostgres(this.#config, {
         limits: this.#config.databaseTimes,
         holder: name,
-        takeOver: { epoch },
+        takeOver: { epoch, isLeft },
         address: this.#config.shared?.address ?? hostname(),
         onTrouble: (trouble) => listener(trouble),
       });

@@ -36,6 +36,8 @@ export interface LeaseState {
   epoch: number;
   /** True where nobody writes: it was left, or no beat has come for as long as `leaseMs`. */
   isFree: boolean;
+  /** True where nobody has it. */
+  isLeft: boolean;
 }
 
 /** A connection that is made anew when it is needed. Statements give up before the lease does. */
@@ -182,7 +184,8 @@ export class LeaseWatch implements AsyncDisposable {
       const now = this.#monotonic();
       if (this.#seen?.beats !== beats) this.#seen = { beats, since: now };
       const isSilent = now - this.#seen.since >= this.#times.leaseMs;
-      return { address, epoch, isFree: holder === '' || isSilent };
+      const isLeft = holder === '';
+      return { address, epoch, isFree: isLeft || isSilent, isLeft };
     } catch (error) {
       // While the database was away nobody could beat: whoever did before gets as long again.
       this.#seen = null;
