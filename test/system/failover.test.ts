@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { Mark } from '@tallystick/signer';
 import { PostgresServer, WriterProxy } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Operator } from './support/operator.ts';
@@ -16,6 +17,8 @@ let database: PostgresServer;
 let balancer: WriterProxy;
 let one: RealSystem;
 let two: RealSystem;
+let cosigners: Record<string, string>;
+let markAtFirst: number;
 const acknowledged: { id: string; key: string }[] = [];
 
 beforeAll(async () => {
@@ -28,15 +31,16 @@ beforeAll(async () => {
   await one.down();
   balancer = await WriterProxy.start();
   two = await one.standby(balancer.url);
+  markAtFirst = markOf(two);
   balancer.servers = [one, two].map((system) => ({
     opsUrl: () => (system.isUp ? system.supervisor.urls.ops : null),
     port: () => Number(new URL(system.supervisor.urls.public).port),
   }));
   await one.up();
   await one.ready();
-  const { cosigners } = JSON.parse(readFileSync(join(one.layout.run, 'server.json'), 'utf8')) as {
+  ({ cosigners } = JSON.parse(readFileSync(join(one.layout.run, 'server.json'), 'utf8')) as {
     cosigners: Record<string, string>;
-  };
+  });
   await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
 });
 
@@ -46,6 +50,12 @@ afterAll(async () => {
   await balancer?.[Symbol.asyncDispose]();
   await database?.[Symbol.asyncDispose]();
 });
+
+/** Of a system that does not run. */
+function markOf({ layout }: RealSystem): number {
+  using mark = Mark.open(layout.signer.mark, 'tally.example/log');
+  return mark.checkpoint.size;
+}
 
 async function issueOn(system: RealSystem): Promise<Answer> {
   const key = `order-${acknowledged.length}-${Date.now()}`;
@@ -78,6 +88,10 @@ async function hasAll(system: RealSystem): Promise<boolean> {
 }
 
 describe('a server that follows', () => {
+  it('has a signer that knows what is published: it would sign another beginning otherwise', () => {
+    expect(markAtFirst).toBeGreaterThan(1);
+  });
+
   it('answers reads as far as they are published, and names the server that writes to whoever would change', async () => {
     expect((await issueOn(one)).status).toBe(201);
     const id = acknowledged.at(-1)?.id;
@@ -142,5 +156,29 @@ describe('the log afterwards', () => {
     const signers = [one, two].map(({ layout }) => join(layout.root, 'signer'));
     const audit = await operator.tally('audit', 'signer', '--all', '--json', '--signer', ...signers);
     expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, incidents: [] });
+  });
+});
+
+describe('a server that takes over and may not write', () => {
+  it('leaves the log to another one, and says why', async () => {
+    await two.down();
+    {
+      using mark = Mark.open(two.layout.signer.mark, 'tally.example/log');
+      const { origin, size, root } = mark.checkpoint;
+      mark.advance({ origin, size: size + 1_000_000, root }, mark.journal);
+    }
+    await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
+    await takesOver(one);
+    const stopped = one.pid('server');
+    process.kill(stopped, 'SIGSTOP');
+    try {
+      await eventually('the second server to take over', async () => {
+        const { json } = await two.ops('/readyz');
+        return JSON.stringify(json).includes('log_behind');
+      });
+    } finally {
+      process.kill(stopped, 'SIGCONT');
+    }
+    expect(await takesOver(one)).toBeLessThan(2 * takeOverMsMax);
   });
 });

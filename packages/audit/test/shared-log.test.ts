@@ -1,4 +1,5 @@
 /** The journals of two signers that signed one log in turn. */
+import { createHash } from 'node:crypto';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -93,7 +94,31 @@ describe('a log that two signers signed in turn', () => {
     const report = await audit(followed, files[1]);
     expect(report.incidents).toEqual([]);
     expect(report.counts.abandoned).toBe(1);
+    expect(report.abandoned).toMatchObject([{ cause: 'overtaken', count: 1 }]);
     expect(report.others).toMatchObject([{ file: files[1] }]);
+  });
+
+  it('does not explain what a thief of the server that follows has signed and keeps', async () => {
+    const { mark, signer, directory, journal } = system.world;
+    const log = new LogTree();
+    for (const { leaf } of await store.leaves(0, 1000)) log.append(leaf);
+    const { size } = mark.checkpoint;
+    for (let count = 0; count < 4; count++) {
+      const leaves = createHash('sha256').update(`kept ${count}`).digest();
+      const publishBy = new Date(system.world.now()).toISOString();
+      await journal.batch({ index: size + count, leaves, keyids: [], publishBy });
+    }
+    const ledger = second.ledger;
+    if (ledger === null) throw new Error('nobody writes');
+    for (let count = 0; count < 3; count++) await issueOn(ledger);
+    const grown = new LogTree();
+    for (const { leaf } of await store.leaves(0, 1000)) grown.append(leaf);
+    await signer.follow(utf8(signed?.note ?? ''), grown.consistencyProof(size, signed?.size));
+    const [kept, two] = [join(directory, 'copy-kept'), join(directory, 'copy-then')];
+    copyFileSync(join(directory, 'journal'), kept);
+    copyFileSync(second.journalFile, two);
+    const { incidents } = await audit(kept, two);
+    expect(incidents).toMatchObject([{ kind: 'unlogged', journal: kept }]);
   });
 
   it('is not explained by one of them alone', async () => {

@@ -332,7 +332,7 @@ export class Ledger {
   }
 
   #createPublisher({ state, published }: Opened): Publisher {
-    const { store, signer, cosigners, mark, signed, saveSigned, now, times, onEvent } = this.#parts;
+    const { store, signer, cosigners, mark, saveSigned, now, times, onEvent } = this.#parts;
     return new Publisher(
       {
         store,
@@ -342,7 +342,7 @@ export class Ledger {
         cosigners,
         trust: this.#trust,
         // A signer that went on from what another one signed stands further than it said.
-        mark: { size: signed === undefined ? mark.size : null },
+        mark: { size: saveSigned === undefined ? mark.size : null },
         saveSigned: saveSigned ?? (async () => {}),
         now,
         settle: () => this.#catchUp(),

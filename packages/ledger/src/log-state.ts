@@ -74,6 +74,15 @@ export class LogState {
     }
   }
 
+  /** The root of the tree with these rows behind it. They are not taken in. */
+  rootWith(rows: readonly Pick<StoredEntry, 'leaf'>[]): Uint8Array {
+    const { size } = this.tree;
+    for (const { leaf } of rows) this.tree.append(leaf);
+    const root = this.tree.root();
+    this.tree.truncate(size);
+    return root;
+  }
+
   /** Number of entries. */
   get size(): number {
     return this.tree.size;

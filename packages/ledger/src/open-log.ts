@@ -45,14 +45,15 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   const saved = await store.checkpoint();
   const identity = { genesis: first.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
   const onProgress = (done: number): void => parts.onProgress?.({ step: 'log', done });
-  const state = parts.state ?? (await LogState.load(store, identity, onProgress));
+  const { followed, lost } = await stillThere(store, parts.state);
+  const state = followed ?? (await LogState.load(store, identity, onProgress));
   await state.readOn(store);
   state.advanceMap();
   const trust = TrustHistory.find(chain, state);
   const reader = new RevisionReader(store, state);
   const feeder = new ProjectionFeeder({ store, state, projections, writer, indexKey });
-  const mark = await newestMark(parts, state);
-  let closed = markProblem(mark, state);
+  const mark = lost === null ? await newestMark(parts, state, saved) : parts.mark;
+  let closed = lost ?? markProblem(mark, state);
   let published: Published | null = null;
   try {
     published = saved === undefined ? null : await openCheckpoint(saved.note, state, trust);
@@ -87,17 +88,46 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   };
 }
 
-/** The mark of a signer that shares its log goes on to what another one signed last, before anything is asked of it. */
+/** Whether the store still holds what was followed and published: what is in memory must not stand in for what is gone. */
+async function stillThere(
+  store: Store,
+  followed: LogState | undefined,
+): Promise<{ followed: LogState | null; lost: LedgerError | null }> {
+  if (followed === undefined) return { followed: null, lost: null };
+  const { size, tree } = followed;
+  const [last] = await store.leaves(size - 1, 1);
+  if (last !== undefined && equalBytes(last.leaf, tree.leaf(size - 1))) return { followed, lost: null };
+  const lost =
+    last === undefined
+      ? new LedgerError(
+          'log_behind',
+          `${size} entries of this log were published and seen here, and the database has ${await store.size()}: it is a ` +
+            'copy that is behind. Go on with the database that holds them; nothing is changed until then',
+        )
+      : new LedgerError('integrity', `the first ${size} entries are not the ones that were published`);
+  return { followed: null, lost };
+}
+
+/**
+ * The mark of a signer that shares its log goes on to what another one signed last, before anything is asked of it. What
+ * is published is signed, too, wherever what was signed last got lost.
+ */
 async function newestMark(
-  { mark, signed, signer }: LedgerParts,
+  { mark, saveSigned, signed, signer }: LedgerParts,
   state: LogState,
+  published: { note: string } | undefined,
 ): Promise<LedgerParts['mark']> {
-  if (signed === undefined) return mark;
-  const { size, root } = parseSignedCheckpoint(utf8(signed.note));
+  if (saveSigned === undefined) return mark;
+  const [newest] = [signed, published]
+    .flatMap((known) => known ?? [])
+    .map(({ note }) => ({ ...parseSignedCheckpoint(utf8(note)), note }))
+    .sort((a, b) => b.size - a.size);
+  if (newest === undefined) return mark;
+  const { note, size, root } = newest;
   // Where the log does not even reach so far, comparing says so.
   if (size > state.size) return { size, root };
   if (size <= mark.size) return mark;
-  await signer.follow(signed.note, state.tree.consistencyProof(mark.size, size));
+  await signer.follow(note, state.tree.consistencyProof(mark.size, size));
   return { size, root };
 }
 

@@ -8,7 +8,9 @@ import {
   type Ledger,
   MemoryStore,
   Projections,
+  type StoredCheckpoint,
   type StoredEntry,
+  StoreUnavailable,
 } from '@tallystick/ledger';
 import { SecondServer, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +21,12 @@ class SharedStore extends MemoryStore {
   signed: { size: number; note: string } | undefined;
   /** Shows an entry as somebody altered it. */
   altered: { index: number; entry: Uint8Array } | null = null;
+  /** What somebody who writes rows has put in the newest checkpoint's place. */
+  forged: StoredCheckpoint | null = null;
+
+  override async checkpoint(size?: number): Promise<StoredCheckpoint | undefined> {
+    return this.forged ?? super.checkpoint(size);
+  }
 
   override async entry(index: number): Promise<StoredEntry | undefined> {
     const stored = await super.entry(index);
@@ -119,6 +127,63 @@ describe('a log that is followed', () => {
     expect((await follower.read.current(id))?.document.id).toBe(id);
   });
 
+  const claims: [string, (size: number) => Partial<StoredCheckpoint>][] = [
+    ['reach far beyond the log', (size) => ({ size: size + 1000 })],
+    ['are of another size than they say', (size) => ({ size })],
+  ];
+  it.each(claims)('is not shown further by checkpoints that %s', async (_case, claim) => {
+    // Of an earlier size: both its signatures and its name for the log are right.
+    const { note = '', at = '' } = (await store.checkpoint()) ?? {};
+    const before = await issue();
+    await system.ledger.whenPublished(before.index + 1, 5000);
+    follower = await Follower.open(parts());
+    for (const cosigner of system.world.cosigners.witnesses) cosigner.isDown = true;
+    const { id, index } = await issue();
+    store.forged = { size: index + 1, note, at, ...claim(index + 1) };
+    await until(() => follower?.trouble !== null || follower.size > index);
+    expect(follower.size).toBeLessThanOrEqual(index);
+    await expect(follower.read.current(id)).rejects.toMatchObject({ problem: 'integrity' });
+  });
+
+  it('says when the database has fallen behind what was seen of it', async () => {
+    const old = await store.checkpoint();
+    const { index } = await issue();
+    await system.ledger.whenPublished(index + 1, 5000);
+    follower = await Follower.open(parts());
+    store.forged = old ?? null;
+    await until(() => follower?.trouble !== null);
+    expect(follower.trouble).toMatchObject({ problem: 'log_behind' });
+    store.forged = null;
+    await until(() => follower?.trouble === null);
+  });
+
+  it('brings a new version of its trust root along that could not be read at first', async () => {
+    const failing = new Set<number>();
+    const { size } = (await store.checkpoint()) ?? { size: 0 };
+    const flaky = new Proxy(store, {
+      get: (target, name: keyof SharedStore): unknown => {
+        const member: unknown = target[name];
+        if (name !== 'entry') return member instanceof Function ? (member.bind(target) as unknown) : member;
+        return async (index: number): Promise<StoredEntry | undefined> => {
+          if (index < size || failing.has(index)) return target.entry(index);
+          failing.add(index);
+          throw new StoreUnavailable('PostgreSQL does not answer', false);
+        };
+      },
+    });
+    follower = await Follower.open(parts({ store: flaky }));
+    const { trust, identity } = system.world;
+    const second = await nextTrustRoot(system, trust, identity.keys.root, {
+      expires: '2041-01-01T00:00:00.000Z',
+    });
+    await system.ledger.publishTrust([trust, second]);
+    await until(() => follower?.trust.current.version === 2);
+    expect(failing.size).toBeGreaterThan(0);
+    const { index } = await issue();
+    await until(() => (follower?.size ?? 0) > index);
+    expect(saved.at(-1)?.length).toBe(2);
+  });
+
   it('brings new versions of its trust root along, while it is followed and to who comes later', async () => {
     follower = await Follower.open(parts());
     const { trust, identity } = system.world;
@@ -160,8 +225,7 @@ describe('taking a log over', () => {
     if (follower === null) throw new Error('nobody follows');
     const second = await SecondServer.prepare(system.world, { isShared });
     ended.push(() => second[Symbol.asyncDispose]());
-    const { state, trust } = await follower.stop();
-    return second.takeOver({ ...signer, state, trust, signed: store.signed });
+    return second.takeOver({ ...signer, ...(await follower.stop()), signed: store.signed });
   }
 
   it('goes on where the other server ended, with what was durable there, published or not', async () => {
@@ -188,6 +252,37 @@ describe('taking a log over', () => {
     for (const id of [published.id, durable.id, sold.changes[0]?.change.subject.id ?? ''])
       expect(await versionOf(await ledger.bundle(id))).toBe(1);
     await checkLog(store);
+  });
+
+  it('is refused on a database that lost what was seen of it, and says so', async () => {
+    const { index } = await issue();
+    await system.ledger.whenPublished(index + 1, 5000);
+    follower = await Follower.open(parts());
+    await system.ledger[Symbol.asyncDispose]();
+    const { size } = follower;
+    const [leaves, entry, checkpoint] = [
+      store.leaves.bind(store),
+      store.entry.bind(store),
+      store.checkpoint.bind(store),
+    ];
+    store.size = async () => index;
+    store.leaves = async (from, limit) => leaves(from, Math.max(0, Math.min(limit, index - from)));
+    store.entry = async (at) => (at < index ? entry(at) : undefined);
+    store.checkpoint = async () => checkpoint(index);
+    store.signed = undefined;
+    const ledger = await takeOver();
+    expect(size).toBeGreaterThan(index);
+    expect(ledger.mutations).toMatchObject({ problem: 'log_behind' });
+  });
+
+  it('needs nothing but what is published where the last signed checkpoint was not kept', async () => {
+    const { index } = await issue();
+    await system.ledger.whenPublished(index + 1, 5000);
+    follower = await Follower.open(parts());
+    await system.ledger[Symbol.asyncDispose]();
+    store.signed = undefined;
+    const ledger = await takeOver();
+    await until(() => ledger.mutations === null);
   });
 
   it('is refused to a signer that is not set up for it: a mark that is behind is an alarm there', async () => {

@@ -80,6 +80,12 @@ export interface SignerOptions {
   isShared?: boolean;
 }
 
+/**
+ * Milliseconds for which a confirmed mark is taken to be the newest where others sign as well: longer than a server that
+ * writes goes without fresh cosignatures.
+ */
+const sharedConfirmationMs = 120_000;
+
 export class Signer {
   #keys: readonly KeystoreKey[] = [];
   /** Those that sign records: in memory, so that a batch does not wait for a token. */
@@ -277,6 +283,7 @@ export class Signer {
     const { size } = this.#mark.checkpoint;
     if (index < size)
       throw new SignerRefusal('rollback', `the log has ${size} entries: none is to come at ${index}`);
+    this.#witnesses.demandOwn(this.#mark.checkpoint);
     const envelopes = this.signRecords(records, index);
     const entries = envelopes.map(encodeEnvelope);
     const { origin } = this.#mark.checkpoint;
@@ -339,7 +346,7 @@ export class Signer {
     }
     this.#demandSameHistory(mark, checkpoint, proof);
     if (checkpoint.size > mark.size) {
-      this.#witnesses.demandConfirmed(mark);
+      this.#witnesses.demandConfirmed(mark, this.#isShared ? sharedConfirmationMs : undefined);
       this.#witnesses.demandClock();
       this.#mark.advance(checkpoint, this.#journal.position);
     }

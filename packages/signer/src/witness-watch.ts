@@ -60,6 +60,10 @@ export class WitnessWatch {
   #unconfirmedSince: number;
   #signed: { checkpoint: Checkpoint; at: number } | null = null;
   #isConfirmed: boolean;
+  /** When a quorum confirmed it last, by what it said itself. */
+  #confirmedAt: number;
+  /** True while the mark stands at what another signer signed and nobody confirmed since. */
+  #isFollowing = false;
   #compared: Comparison | null = null;
   #contradiction: string | null = null;
 
@@ -79,6 +83,7 @@ export class WitnessWatch {
     this.#clock = clock;
     this.#report = report;
     this.#unconfirmedSince = clock.monotonic();
+    this.#confirmedAt = this.#isConfirmed ? clock.monotonic() : Number.NEGATIVE_INFINITY;
   }
 
   /** Takes note of a checkpoint that is being signed, anew or again: cosigners are asked behind each time. */
@@ -89,6 +94,7 @@ export class WitnessWatch {
   /** The mark moved to what another signer signed: only who has it cosigned from now on confirms it. */
   moved(): void {
     this.#isConfirmed = false;
+    this.#isFollowing = true;
     this.#unconfirmedSince = this.#clock.monotonic();
   }
 
@@ -97,13 +103,18 @@ export class WitnessWatch {
     if (this.#contradiction !== null) throw new SignerRefusal('mark_behind', this.#contradiction);
   }
 
-  /** Throws SignerRefusal until a quorum has cosigned the mark since the start: only then is it the newest there is. */
-  demandConfirmed(mark: Checkpoint): void {
-    if (this.#isConfirmed) return;
-    throw new SignerRefusal(
-      'unconfirmed',
-      `nothing after entry ${mark.size} is signed before a quorum of cosigners has confirmed, since this start, that it knows nothing newer`,
-    );
+  /**
+   * Throws SignerRefusal until a quorum has cosigned the mark since the start: only then is it the newest there is. Where
+   * others sign as well it does not stay so: then the quorum must have said it within the last `withinMs`.
+   */
+  demandConfirmed(mark: Checkpoint, withinMs: number = Number.POSITIVE_INFINITY): void {
+    const isRecent = mark.size === 0 || this.#clock.monotonic() - this.#confirmedAt <= withinMs;
+    if (!this.#isConfirmed || !isRecent) throw unconfirmed(mark);
+  }
+
+  /** Throws SignerRefusal while the mark stands at what another signer signed: it is that one's turn. */
+  demandOwn(mark: Checkpoint): void {
+    if (this.#isFollowing) throw unconfirmed(mark);
   }
 
   /** How the clocks differ too much, or that nobody knows yet; null where they do not. */
@@ -154,7 +165,10 @@ export class WitnessWatch {
     this.#memory.hear(version);
     if (isFresh) this.#compareClocks(checkpoint, median(times));
     // No allowance for clocks: where this one is ahead, cosigners are asked until theirs has come as far.
-    if (isSame && (asOf + 1) * secondMs > this.#wallTime(this.#unconfirmedSince)) this.#isConfirmed = true;
+    if (!isSame || (asOf + 1) * secondMs <= this.#wallTime(this.#unconfirmedSince)) return;
+    this.#isConfirmed = true;
+    this.#isFollowing = false;
+    this.#confirmedAt = Math.max(this.#confirmedAt, (asOf + 1) * secondMs - this.#wallAhead);
   }
 
   /**
@@ -206,6 +220,13 @@ export class WitnessWatch {
   #wallTime(monotonic: number): number {
     return this.#wallAhead + monotonic;
   }
+}
+
+function unconfirmed({ size }: Checkpoint): SignerRefusal {
+  return new SignerRefusal(
+    'unconfirmed',
+    `nothing after entry ${size} is signed before a quorum of cosigners has confirmed, since this start, that it knows nothing newer`,
+  );
 }
 
 function median(values: readonly number[]): number {

@@ -90,6 +90,34 @@ describe('a signer that goes on from what another one signed', () => {
     });
   });
 
+  it('signs no records either before that: who follows a log has none to sign', async () => {
+    const [first, second] = [begin(), begin()];
+    const batch = { records: [licenseToSign()], index: 12, publishBy: at };
+    await second.signer.follow(utf8(await sign(first.signer, log.checkpoint(12), 0)), log.proof(0, 12));
+    await expect(second.signer.signBatch(batch)).rejects.toMatchObject({ reason: 'unconfirmed' });
+    time += 2000;
+    const again = await sign(second.signer, log.checkpoint(12), 12);
+    await second.signer.witnessed(await cosigned(again, log.checkpoint(12)), true);
+    expect((await second.signer.signBatch(batch)).entries).toHaveLength(1);
+  });
+
+  it('signs no growth on a confirmation that is minutes old: the other one may have gone on', async () => {
+    const [first, second] = [begin(), begin()];
+    const confirmed = await cosigned(await sign(first.signer, log.checkpoint(12), 0), log.checkpoint(12));
+    await first.signer.witnessed(confirmed, true);
+    await second.signer.follow(confirmed, log.proof(0, 12));
+    time += 122_000;
+    await expect(first.signer.signCheckpoint(other.checkpoint(20), [])).rejects.toMatchObject({
+      reason: 'fork',
+    });
+    await expect(first.signer.signCheckpoint(log.checkpoint(20), log.proof(12, 20))).rejects.toMatchObject({
+      reason: 'unconfirmed',
+    });
+    const again = await sign(first.signer, log.checkpoint(12), 12);
+    await first.signer.witnessed(await cosigned(again, log.checkpoint(12)), true);
+    await sign(first.signer, log.checkpoint(20), 12);
+  });
+
   it('signs nothing below it any more', async () => {
     const [first, second] = [begin(), begin()];
     const note = await sign(first.signer, log.checkpoint(12), 0);

@@ -49,6 +49,11 @@ export class SecondServer implements AsyncDisposable {
     return opened.ledger;
   }
 
+  /** What it took over; null before. */
+  get ledger(): Ledger | null {
+    return this.#ledger;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#ledger?.[Symbol.asyncDispose]();
     await this.journal[Symbol.asyncDispose]();

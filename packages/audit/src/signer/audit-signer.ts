@@ -163,6 +163,8 @@ class Run {
   /** Whatever was signed is in the log, abandoned, overtaken by another signer, or in flight. */
   checkSignatures(scan: JournalScan): void {
     const pending: SignedBatch[] = [];
+    /** Batches by the line that says that another signer went on. */
+    const overtaken = new Map<number, number>();
     for (const batch of scan.live.values()) {
       const missing = leavesOf(batch.leaves).flatMap(
         (leaf, nth) => this.#place(leaf, batch.index + nth) ?? [],
@@ -174,13 +176,24 @@ class Run {
         this.#counts.pending += missing.length;
         continue;
       }
+      const followed = scan.overtakenAt(batch);
+      const nth = (followed && overtaken.get(followed)) ?? 0;
+      if (followed !== null && nth < batchesInFlightMax) {
+        overtaken.set(followed, nth + 1);
+        scan.abandoned.push({ ...batch, cause: 'overtaken' });
+        this.#counts.abandoned += missing.length;
+        continue;
+      }
       // The commit before it failed in a way that a disk took back later: then that one stands here, and this one nowhere.
-      if (scan.isOvertaken(batch) || missing.every((index) => this.#isDoubtful(index))) {
+      if (missing.every((index) => this.#isDoubtful(index))) {
         this.#counts.abandoned += missing.length;
         continue;
       }
       const { line, at } = batch;
-      const message = `${missing.length} of the records that it signed for this index and on are not in the log`;
+      const message =
+        followed === null
+          ? `${missing.length} of the records that it signed for this index and on are not in the log`
+          : 'more was signed than a server has in flight when another one takes the log over';
       this.#incidents.add('unlogged', message, { journal: scan.file, line, index: first, at });
     }
     this.#checkInFlight(pending, scan.file);
@@ -339,6 +352,7 @@ class Run {
       counts: this.#counts,
       abandoned: this.scans
         .flatMap(({ abandoned }) => abandoned)
+        .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
         .slice(-listedMax)
         .map(({ at, cause, index, leaves }) => ({ at, cause, index, count: leaves.length / hashLength })),
       refusals: this.scans.flatMap(({ refusals }) => [...refusals.values()]),

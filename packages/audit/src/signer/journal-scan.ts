@@ -24,7 +24,7 @@ export interface SignedBatch {
 }
 
 export interface Abandoned extends SignedBatch {
-  cause: AbandonCause | 'not_said';
+  cause: AbandonCause | 'not_said' | 'overtaken';
 }
 
 interface Placed<Event> {
@@ -93,12 +93,13 @@ export class JournalScan {
   }
 
   /**
-   * Whether another signer took the log over while a batch was under way: it was seen to have signed beyond it, before
-   * this one signed anything else.
+   * The line by which another signer had taken the log over while a batch was under way: it was seen to have signed beyond
+   * it, before this one signed anything else. Null where there is none.
    */
-  isOvertaken({ line, index }: SignedBatch): boolean {
+  overtakenAt({ line, index }: SignedBatch): number | null {
     const next = this.followed.find((each) => each.line > line);
-    return next !== undefined && next.size > index && !this.#signedBetween(line, next.line);
+    if (next === undefined || next.size <= index || this.#signedBetween(line, next.line)) return null;
+    return next.line;
   }
 
   /** Batches that were signed at once are overtaken together. */

@@ -64,7 +64,8 @@ export interface AuditCounts {
 /** Signatures that the log will never hold, and why. */
 export interface AbandonedBatch {
   at: string;
-  cause: AbandonCause | 'not_said';
+  /** `overtaken`: another signer took the log over while it was under way. */
+  cause: AbandonCause | 'not_said' | 'overtaken';
   index: number;
   count: number;
 }

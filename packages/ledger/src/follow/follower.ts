@@ -7,16 +7,12 @@
 import {
   type BrakeDocument,
   equalBytes,
-  isMapRoot,
   type NamespaceDocument,
   type PublicKey,
   parseMapRoot,
-  parseTrustRoot,
   type TrustRoot,
-  verifyTrustStep,
 } from '@tallystick/core';
 import { asIntegrityProblem, checkMapRoot, openCheckpoint, publicDocument } from '../check-published.ts';
-import { checkEntry } from '../content.ts';
 import { asError, IntegrityAlarm, LedgerError } from '../errors.ts';
 import { Governing } from '../governing.ts';
 import { LogState } from '../log-state.ts';
@@ -29,6 +25,7 @@ import { LedgerReader } from '../read/ledger-reader.ts';
 import { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCheckpoint } from '../store/store.ts';
 import { TrustHistory } from '../trust-history.ts';
+import { readContinuation, takeLearned, trustAmong } from './continuation.ts';
 
 export interface FollowerParts {
   /** Only read from. */
@@ -50,7 +47,8 @@ export interface FollowerParts {
   onProgress?: (progress: { step: 'log' | 'projections'; done: number }) => void;
 }
 
-const rowsPerRead = 1000;
+/** What lies further back is caught up with by checkpoints in between. */
+const entriesPerStep = 20_000;
 
 /** The log in memory. */
 interface Followed {
@@ -75,6 +73,8 @@ export class Follower implements AsyncDisposable {
   #unsound: LedgerError | null = null;
   #trouble: Error | null = null;
   #areProjectionsBehind = true;
+  #areGoverningBehind = false;
+  #isTrustSaved = true;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -146,13 +146,13 @@ export class Follower implements AsyncDisposable {
     return text;
   }
 
-  /** Ends following. What is in memory is good to go on with: see `LedgerParts.state`. */
-  async stop(): Promise<{ state: LogState; trust: readonly TrustRoot[] }> {
+  /** Ends following. What is in memory is good to go on with, where it is handed over: see `LedgerParts.state`. */
+  async stop(): Promise<{ state?: LogState; trust: readonly TrustRoot[] }> {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running;
-    const { versions, unlogged } = this.#trust;
-    return { state: this.#state, trust: [...versions, ...unlogged] };
+    // What was not what was signed must not be gone on from: whoever takes over reads anew.
+    return { ...(this.#unsound === null && { state: this.#state }), trust: this.#chain };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -179,7 +179,8 @@ export class Follower implements AsyncDisposable {
   async #look(): Promise<void> {
     try {
       const saved = await this.#parts.store.checkpoint();
-      if (saved !== undefined && saved.note !== this.#published.note) await this.#follow(saved);
+      if (saved?.note !== this.#published.note) await this.#follow(saved);
+      await this.#keepUp();
       await this.#project();
       this.#note(null);
     } catch (error) {
@@ -187,26 +188,62 @@ export class Follower implements AsyncDisposable {
     }
   }
 
-  async #follow(saved: StoredCheckpoint): Promise<void> {
-    const { store } = this.#parts;
-    const from = this.#state.size;
-    // A copy of the database that is behind: it was seen further before.
-    if (saved.size < from) return;
-    await this.#state.readOn(store, saved.size);
-    if (this.#state.size < saved.size) return;
+  async #follow(newest: StoredCheckpoint | undefined): Promise<void> {
+    this.#demandSound();
+    const { size } = this.#state;
+    if (newest === undefined || newest.size < size) {
+      throw new LedgerError(
+        'log_behind',
+        `the database ends at ${newest?.size ?? 0} entries, of which ${size} were seen here: it is a copy that is behind`,
+      );
+    }
+    const near = await this.#parts.store.checkpoint(size + entriesPerStep);
     try {
-      await learnTrust(this.#parts, this.#state, this.#trust, from);
-      const published = await openCheckpoint(saved.note, this.#state, this.#trust);
-      this.#state.advanceMap();
-      await checkMapRoot(store, this.#state, published.size, this.#trust);
-      for (const id of ['namespace', 'brake'])
-        this.#governing.committed((await publicDocument(this.#reader, id)).document);
-      this.#published = published;
+      await this.#step(near === undefined || near.size <= size ? newest : near);
     } catch (error) {
       this.#unsound = asIntegrityProblem(error);
       throw this.#unsound;
     }
     this.#parts.onPublished(this.#published);
+  }
+
+  /** Nothing is taken in before it is verified, and then all of it in one turn: readers see it as a whole. */
+  async #step(saved: StoredCheckpoint): Promise<void> {
+    const { store } = this.#parts;
+    const { rows, learned, published, mapRoot } = await readContinuation(
+      store,
+      this.#state,
+      this.#trust,
+      saved,
+    );
+    for (const row of rows) this.#state.append(row);
+    if (!equalBytes(this.#state.advanceMap(), mapRoot)) {
+      this.#unsound = new IntegrityAlarm(
+        saved.size - 1,
+        'the map over the entries before it has another root',
+      );
+      throw this.#unsound;
+    }
+    takeLearned(this.#trust, learned);
+    this.#isTrustSaved &&= learned.length === 0;
+    this.#published = published;
+    this.#areGoverningBehind = true;
+  }
+
+  /** What follows from what was taken in, tried again until it is done. */
+  async #keepUp(): Promise<void> {
+    if (!this.#isTrustSaved) {
+      await this.#parts.saveTrust(this.#chain);
+      this.#isTrustSaved = true;
+    }
+    if (!this.#areGoverningBehind) return;
+    for (const id of ['namespace', 'brake'])
+      this.#governing.committed((await publicDocument(this.#reader, id)).document);
+    this.#areGoverningBehind = false;
+  }
+
+  get #chain(): TrustRoot[] {
+    return [...this.#trust.versions, ...this.#trust.unlogged];
   }
 
   /** Projections that another run left further than what is published wait until that has come as far. */
@@ -237,9 +274,14 @@ async function followed(parts: FollowerParts): Promise<Followed> {
   const state = await LogState.load(store, identity, (done) => onProgress?.({ step: 'log', done }));
   const trust = TrustHistory.find(chain, state);
   try {
-    if (!(await isUnder(store, to, trust))) await learnTrust(parts, state, trust, 0);
+    const isKnown = await isUnder(store, to, trust);
+    if (!isKnown) await learnTrust(store, state, trust);
     const published = await openCheckpoint(note, state, trust);
-    await checkMapRoot(store, state, published.size, trust);
+    if (published.size !== to)
+      throw new IntegrityAlarm(to - 1, `the checkpoint of size ${to} is of size ${published.size}`);
+    await checkMapRoot(store, state, to, trust);
+    // Only now: until then nobody but whoever writes rows said so.
+    if (!isKnown) await parts.saveTrust([...trust.versions, ...trust.unlogged]);
     const reader = new RevisionReader(store, state);
     const namespace = (await publicDocument(reader, 'namespace')).document as NamespaceDocument;
     const brake = (await publicDocument(reader, 'brake')).document as BrakeDocument;
@@ -256,31 +298,12 @@ async function isUnder(store: Store, size: number, { current }: TrustHistory): P
   return equalBytes(parseMapRoot(last.entry).trust, current.hash);
 }
 
-/**
- * Takes in newer versions of the trust root that stand among the entries from `from` on. Throws IntegrityError where one
- * does not follow from what is known.
- */
-async function learnTrust(
-  { store, saveTrust }: FollowerParts,
-  state: LogState,
-  trust: TrustHistory,
-  from: number,
-): Promise<void> {
-  for (let at = from; at < state.size; ) {
-    const rows = await store.leaves(at, Math.min(rowsPerRead, state.size - at));
-    if (rows.length === 0) return;
-    at += rows.length;
-    for (const { index, subject } of rows) {
-      const stored = subject === null ? await store.entry(index) : undefined;
-      if (stored === undefined || isMapRoot(stored.entry)) continue;
-      checkEntry(stored, state.tree.leaf(index));
-      const next = parseTrustRoot(stored.entry);
-      if (next.version <= trust.current.version) continue;
-      await verifyTrustStep(trust.current, next);
-      trust.kept([next]);
-      trust.logged(next, stored.entry, index);
-      await saveTrust(trust.versions);
-    }
+/** Takes in newer versions of the trust root that stand in the log. Throws IntegrityError where one does not follow. */
+async function learnTrust(store: Store, state: LogState, trust: TrustHistory): Promise<void> {
+  for (let at = 0; at < state.size; at += entriesPerStep) {
+    const rows = await store.leaves(at, Math.min(entriesPerStep, state.size - at));
+    const logged = rows.map((row) => ({ ...row, leaf: state.tree.leaf(row.index) }));
+    takeLearned(trust, await trustAmong(store, logged, trust.current));
   }
 }
 

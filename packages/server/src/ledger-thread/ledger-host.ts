@@ -7,6 +7,7 @@ import {
   type HeldLease,
   Ledger,
   LedgerError,
+  type LedgerEvent,
   type LedgerParts,
   type PostgresTrouble,
   type Store,
@@ -123,6 +124,8 @@ export class LedgerHost implements Host {
         reporter.report(event);
         // A database comes back, and a start finds out what is in it.
         if (event.type === 'halted' && event.error.cause instanceof StoreUnavailable) die(event.error);
+        // Another server may be able to write it.
+        if (isOver(event)) lease?.offer();
       },
       onProgress: (progress) => post({ progress }),
       ...known,
@@ -198,6 +201,14 @@ export class LedgerHost implements Host {
     await clearFoundation(foundation);
     await store[Symbol.asyncDispose]();
   }
+}
+
+/** Whether this server will take no change any more, whatever comes back. */
+function isOver(event: LedgerEvent): boolean {
+  if (event.type === 'halted') return true;
+  return (
+    event.type === 'trouble' && event.error instanceof LedgerError && event.error.problem === 'log_behind'
+  );
 }
 
 /** Ends the thread, and with it the server, once callers have been answered. */

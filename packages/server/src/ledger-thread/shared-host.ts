@@ -25,7 +25,7 @@ import type { FromLedger, LedgerStatus } from './messages.ts';
 import type { LedgerService } from './service.ts';
 import { StandbyHost } from './standby-host.ts';
 
-const monotonic = (): number => performance.now();
+const clock = { monotonic: () => performance.now(), now: () => Date.now() };
 
 type LeaseState = Awaited<ReturnType<LeaseWatch['look']>>;
 
@@ -45,7 +45,7 @@ export class SharedHost implements Host {
   private constructor(config: ServerConfig, foundation: Foundation, post: (message: FromLedger) => void) {
     this.#config = config;
     this.#foundation = foundation;
-    this.#watch = new LeaseWatch(postgresOptions(config), leaseTimes, monotonic);
+    this.#watch = new LeaseWatch(postgresOptions(config), leaseTimes, clock.monotonic);
     this.#post = post;
   }
 
@@ -92,13 +92,17 @@ export class SharedHost implements Host {
     return this.#host;
   }
 
+  /** Follows before it writes: while a long log is read and hashed nobody beats, and the next one would take it over. */
   async #begin(): Promise<void> {
     while (this.#host === null) {
       const state = await this.#watch.look();
       this.#writer = state.address;
+      const unsound = await this.#follow();
+      if (this.#host !== null) return;
+      // Whoever writes a log that is not sound serves what can be served of it, and says why.
       if (state.isFree && (await this.#takeOver(state))) return;
-      await this.#follow();
-      if (this.#host === null) await after(leaseTimes.beatMs);
+      if (unsound !== null) throw unsound;
+      await after(leaseTimes.beatMs);
     }
   }
 
@@ -113,21 +117,26 @@ export class SharedHost implements Host {
     }
   }
 
-  /** Where nothing is published yet there is nothing to follow: whoever writes is waited for. */
-  async #follow(): Promise<void> {
+  /**
+   * Where nothing is published yet there is nothing to follow: whoever writes is waited for. Returns what keeps a log from
+   * being followed that is not sound.
+   */
+  async #follow(): Promise<LedgerError | null> {
     const store = await PostgresStore.read(postgresOptions(this.#config));
     try {
       const writer = (): string => this.#writer || 'another server';
       this.#host = await StandbyHost.open(this.#config, this.#foundation, { store, writer }, this.#post);
+      return null;
     } catch (error) {
       await store[Symbol.asyncDispose]();
-      if (!(error instanceof LedgerError && error.problem === 'not_published_yet')) throw error;
+      if (!(error instanceof LedgerError)) throw error;
+      return error.problem === 'not_published_yet' ? null : error;
     }
   }
 
   /** False where another server was faster, or the database does not let anybody write. */
-  async #takeOver({ epoch }: LeaseState): Promise<boolean> {
-    const held = await this.#hold(epoch);
+  async #takeOver(state: LeaseState): Promise<boolean> {
+    const held = await this.#hold(state);
     if (held === null) return false;
     const standby = this.#host instanceof StandbyHost ? this.#host : null;
     try {
@@ -160,7 +169,7 @@ export class SharedHost implements Host {
     return true;
   }
 
-  async #hold(epoch: number): Promise<{
+  async #hold({ epoch, isLeft }: LeaseState): Promise<{
     store: PostgresStore;
     lease: HeldLease;
     onTrouble: (listener: (trouble: PostgresTrouble | null) => void) => void;
@@ -172,11 +181,11 @@ export class SharedHost implements Host {
       const store = await holdPostgres(this.#config, {
         limits: this.#config.databaseTimes,
         holder: name,
-        takeOver: { epoch },
+        takeOver: { epoch, isLeft },
         address: this.#config.shared?.address ?? hostname(),
         onTrouble: (trouble) => listener(trouble),
       });
-      const lease = new HeldLease({ ...postgresOptions(this.#config), holder: name }, leaseTimes, monotonic);
+      const lease = new HeldLease({ ...postgresOptions(this.#config), holder: name }, leaseTimes, clock);
       const onTrouble = (heard: typeof listener): void => {
         listener = heard;
       };

@@ -1,10 +1,20 @@
 /**
- * Makes the data folder of a second server for a log in a database: the same keys and secrets, and a signer that has seen
- * nothing of the log but its beginning and goes on from what is signed when its server takes over.
+ * Makes the data folder of a second server for a log in a database: the same keys and secrets, and a signer that has signed
+ * nothing of the log and goes on from what is signed when its server takes over.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isPublicSubject, LogTree, parseTrustRootFile, verifyTrustChain } from '@tallystick/core';
+import {
+  type Checkpoint,
+  isPublicSubject,
+  LogTree,
+  parseSignedCheckpoint,
+  parseTrustRootFile,
+  type TrustRoot,
+  utf8,
+  verifyLogSignatures,
+  verifyTrustChain,
+} from '@tallystick/core';
 import { isPostgresUrl, type Store } from '@tallystick/ledger';
 import { createMark, Journal, type LoggedDocument, Mark } from '@tallystick/signer';
 import { writeWhole } from '../write-whole.ts';
@@ -64,12 +74,13 @@ export async function createStandby(options: CreateStandbyOptions): Promise<Layo
   const client = JSON.parse(readFileSync(here.client, 'utf8')) as ClientDescription;
   const told = { ...client, adminUrl: there, trustRootFile: final.trustRoot };
   writeSecret(layout.client, `${JSON.stringify(told, null, 2)}\n`);
-  mkdirSync(dirname(final.root), { recursive: true });
-  if (existsSync(final.root)) rmSync(final.root, { recursive: true });
-  renameSync(layout.root, final.root);
+  // First, so that there is never a second server beside one that does not share its log.
   const { logUrl } = options;
   const shared = { ...system.shared, address: options.address.here, ...(logUrl !== undefined && { logUrl }) };
   writeWhole(here.system, `${JSON.stringify({ ...system, shared }, null, 2)}\n`);
+  mkdirSync(dirname(final.root), { recursive: true });
+  if (existsSync(final.root)) rmSync(final.root, { recursive: true });
+  renameSync(layout.root, final.root);
   return final;
 }
 
@@ -88,14 +99,17 @@ function copyKeys(from: Layout, to: Layout): void {
   for (const [source, target] of files) if (existsSync(source)) copyFileSync(source, target);
 }
 
+/** Its mark stands at what is published: a signer that knows nothing of a log would sign another beginning of it. */
 async function beginSigner(
   layout: Layout,
   { origin }: SystemDescription,
   store: Store,
   now: number,
 ): Promise<void> {
-  const [first] = await verifyTrustChain(parseTrustRootFile(readFileSync(layout.trustRoot, 'utf8')));
+  const chain = await verifyTrustChain(parseTrustRootFile(readFileSync(layout.trustRoot, 'utf8')));
+  const [first] = chain;
   if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
+  const published = await publishedCheckpoint(store, chain.at(-1) ?? first);
   const entries = await store.entries(0, beginning);
   const governing = entries.filter(({ content, rev }) => isPublicSubject(content?.id ?? '') && rev === 0);
   const documents = governing.map(({ entry, content }): LoggedDocument => {
@@ -109,4 +123,15 @@ async function beginSigner(
   for (const { leaf } of entries.slice(0, (last ?? 0) + 1)) tree.append(leaf);
   const begin = { origin, size: tree.size, root: tree.root() };
   Journal.create(layout.signer.journal, begin, mark, () => now);
+  mark.advance({ origin, size: published.size, root: published.root }, mark.journal);
+}
+
+/** Throws where nothing is published, or the log did not sign it. */
+async function publishedCheckpoint(store: Store, trust: TrustRoot): Promise<Checkpoint> {
+  const saved = await store.checkpoint();
+  if (saved === undefined)
+    throw new Error('nothing of this log is published yet: start the system once, and try again');
+  const checkpoint = parseSignedCheckpoint(utf8(saved.note));
+  await verifyLogSignatures(checkpoint, trust.log.vkeys);
+  return checkpoint;
 }

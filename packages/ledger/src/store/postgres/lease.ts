@@ -22,6 +22,12 @@ export const leaseTimes: LeaseTimes = { leaseMs: 2000, beatMs: 300 };
 /** Milliseconds that only run. */
 type Monotonic = () => number;
 
+export interface LeaseClock {
+  monotonic: Monotonic;
+  /** Milliseconds of the day's time: it goes on while a machine sleeps. */
+  now: () => number;
+}
+
 /** What a look at the lease found. */
 export interface LeaseState {
   /** Address of the server that writes; '' where none said. */
@@ -30,6 +36,8 @@ export interface LeaseState {
   epoch: number;
   /** True where nobody writes: it was left, or no beat has come for as long as `leaseMs`. */
   isFree: boolean;
+  /** True where nobody has it. */
+  isLeft: boolean;
 }
 
 /** A connection that is made anew when it is needed. Statements give up before the lease does. */
@@ -81,26 +89,35 @@ export class HeldLease implements AsyncDisposable {
   readonly #line: Line;
   readonly #holder: string;
   readonly #times: LeaseTimes;
-  readonly #monotonic: Monotonic;
-  /** When the newest beat that arrived was sent. */
-  #beatAt: number;
+  readonly #clock: LeaseClock;
+  /** When the newest beat that arrived was sent; null once another server has the lease. */
+  #beatAt: { monotonic: number; now: number } | null;
+  #isOffered = false;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   /** @param holder of the store that was just opened, and took the lease */
-  constructor(options: PostgresOptions & { holder: string }, times: LeaseTimes, monotonic: Monotonic) {
+  constructor(options: PostgresOptions & { holder: string }, times: LeaseTimes, clock: LeaseClock) {
     this.#line = new Line(options, times);
     this.#holder = options.holder;
     this.#times = times;
-    this.#monotonic = monotonic;
-    this.#beatAt = monotonic();
+    this.#clock = clock;
+    this.#beatAt = this.#readClock();
     this.#schedule();
   }
 
   /** False once others may have taken over: what this server then knows may not be the newest. */
   get isHeld(): boolean {
-    return this.#monotonic() - this.#beatAt < this.#times.leaseMs;
+    if (this.#beatAt === null) return false;
+    const { leaseMs } = this.#times;
+    const { monotonic, now } = this.#readClock();
+    return monotonic - this.#beatAt.monotonic < leaseMs && now - this.#beatAt.now < leaseMs;
+  }
+
+  /** Beats no more, so that another server may take over; goes on looking whether one did, and keeps it until then. */
+  offer(): void {
+    this.#isOffered = true;
   }
 
   /** Leaves it, so that another server takes over at once. */
@@ -120,13 +137,23 @@ export class HeldLease implements AsyncDisposable {
   }
 
   async #beat(): Promise<void> {
-    const sentAt = this.#monotonic();
+    const sentAt = this.#readClock();
     try {
-      const beaten = await this.#line.query(this.#line.statements.beat, [this.#holder]);
-      if (beaten.length > 0) this.#beatAt = sentAt;
+      this.#beatAt = (await this.#isOurs()) ? sentAt : null;
     } catch {
       // Until the next one. Where none arrives any more, `isHeld` says so.
     }
+  }
+
+  async #isOurs(): Promise<boolean> {
+    const { beat, lease } = this.#line.statements;
+    if (!this.#isOffered) return (await this.#line.query(beat, [this.#holder])).length > 0;
+    const [row] = await this.#line.query(lease);
+    return row?.writer === this.#holder;
+  }
+
+  #readClock(): { monotonic: number; now: number } {
+    return { monotonic: this.#clock.monotonic(), now: this.#clock.now() };
   }
 }
 
@@ -157,7 +184,8 @@ export class LeaseWatch implements AsyncDisposable {
       const now = this.#monotonic();
       if (this.#seen?.beats !== beats) this.#seen = { beats, since: now };
       const isSilent = now - this.#seen.since >= this.#times.leaseMs;
-      return { address, epoch, isFree: holder === '' || isSilent };
+      const isLeft = holder === '';
+      return { address, epoch, isFree: isLeft || isSilent, isLeft };
     } catch (error) {
       // While the database was away nobody could beat: whoever did before gets as long again.
       this.#seen = null;

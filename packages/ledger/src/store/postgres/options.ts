@@ -18,9 +18,10 @@ export interface PostgresWriterOptions extends PostgresOptions {
   holder: string;
   /**
    * Fences whoever has the store open, instead of refusing to open it; with an epoch, only who holds it under that one, and
-   * otherwise throws StoreLocked.
+   * otherwise throws StoreLocked. Where the lease is left, whoever has the store open all the same shares it with nobody, or
+   * is about to close it: then StoreLocked as well.
    */
-  takeOver?: boolean | { epoch: number };
+  takeOver?: boolean | { epoch: number; isLeft: boolean };
   /** Takes the lease, so that servers which watch it (see `Lease`) know that this one lives, and where it is. */
   address?: string;
   /** Told when nothing can be written any more and, with null, when it can again. */

@@ -107,7 +107,7 @@ export class PostgresStore implements Store {
     const from = typeof takeOver === 'object' ? takeOver.epoch : null;
     const fence = new Fence({ target, statements, holder, from, address });
     const guard = new Guard(target, statements);
-    if (takeOver === false) await guard.take();
+    if (takeOver === false || (takeOver !== true && takeOver.isLeft)) await guard.take();
     try {
       const store = new PostgresStore(options, target, { fence, guard }, await fence.barrier());
       guard.keep();
