@@ -5,6 +5,7 @@ import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerCosigners } from './cosigners.ts';
 import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
 import { registerInit } from './init.ts';
@@ -17,6 +18,7 @@ import { registerPolicy } from './policy.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSigner } from './signer.ts';
+import { registerStandby } from './standby.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
@@ -42,6 +44,8 @@ export const registrations: readonly Registration[] = [
   registerAudit,
   registerRebuild,
   registerMigrate,
+  registerStandby,
+  registerCosigners,
   registerSigner,
   registerRoot,
   registerPolicy,
