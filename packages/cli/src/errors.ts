@@ -82,9 +82,9 @@ export function problemError(problem: Problem, remedy: string | null): CliError 
   });
 }
 
-/** Where the server says which one writes. It is not followed by itself: the token goes nowhere that nobody named. */
+/** An answer is not followed by itself: the token goes nowhere that nobody named. */
 const atTheWriter =
-  'Nothing was changed. Name that server, or the load balancer in front of both, with --url; tally status says who writes.';
+  'Nothing was changed. Name that server, or the load balancer in front of both, with --url and --token-file.';
 
 function sentence(text: string): string {
   const trimmed = text.trim();

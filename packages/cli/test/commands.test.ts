@@ -197,6 +197,7 @@ describe('exit codes', () => {
       'outcome_unknown',
       'store_unavailable',
       'publication_stalled',
+      'standby',
       'signer_unavailable',
       'clock_differs',
       'not_published_yet',

@@ -15,6 +15,7 @@ export {
   type SystemDescription,
   type SystemPorts,
 } from './setup/create-system.ts';
+export { freePort } from './setup/free-port.ts';
 export {
   bootstrapIdentity,
   createIdentity,
