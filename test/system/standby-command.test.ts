@@ -1,5 +1,5 @@
 /** A second server as an operator makes it: the commands of docs/operating/high-availability.md, and two `tally up`. */
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, layoutOf, type SystemDescription } from '@tallystick/server';
 import { PostgresServer, WriterProxy } from '@tallystick/testkit';
@@ -59,23 +59,19 @@ async function writes(operator: Operator): Promise<boolean> {
 }
 
 describe('a second server', () => {
-  it('is made beside a system whose cosigners were moved out, with keys that nobody else can read', async () => {
+  it('is made beside a system whose cosigners were moved out, with keys that nobody else can read, or not at all', async () => {
     const addresses = Object.entries(moved.addresses).map(([name, address]) => `${name}=${address}`);
     await operators.one.must('cosigners', 'set', ...addresses);
     const flags = Object.entries(ports.two).flatMap(([zone, port]) => [`--${zone}-port`, String(port)]);
     const [address, here] = [at(ports.two.admin), at(ports.one.admin)];
-    const made = await operators.one.tally(
-      'standby',
-      'create',
-      two.layout.root,
-      '--address',
-      address,
-      '--here',
-      here,
-      '--log-url',
-      balancer.url,
-      ...flags,
-    );
+    const create = ['standby', 'create', two.layout.root, '--address', address, '--here', here];
+    const command = [...create, '--log-url', balancer.url, ...flags];
+    const { client } = one.layout;
+    renameSync(client, `${client}.away`);
+    expect((await operators.one.tally(...command)).code).toBe(3);
+    expect(readdirSync(one.directory).filter((name) => name.startsWith('two'))).toEqual([]);
+    renameSync(`${client}.away`, client);
+    const made = await operators.one.tally(...command);
     expect([made.code, made.stderr]).toEqual([0, '']);
     expect(made.stdout).toMatch(/Start this system anew, before the new one[\s\S]*all keys of the signer/);
     const description = JSON.parse(readFileSync(two.layout.system, 'utf8')) as SystemDescription;
@@ -85,8 +81,8 @@ describe('a second server', () => {
       cosigners: [],
       cosignerUrls: moved.addresses,
     });
-    const { keys, secrets, client } = two.layout;
-    for (const file of [keys.online, secrets.onlinePassphrase, client])
+    const { keys, secrets } = two.layout;
+    for (const file of [keys.online, secrets.onlinePassphrase, two.layout.client])
       expect(statSync(file).mode & 0o077).toBe(0);
     expect(() => statSync(keys.offline)).toThrow('ENOENT');
   });
