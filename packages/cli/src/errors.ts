@@ -75,12 +75,16 @@ export function problemError(problem: Problem, remedy: string | null): CliError 
     exitCode: exitCodeOfProblem(code),
     code,
     what: isRemedy ? sentence(title) : sentence(detail),
-    todo: isRemedy ? sentence(detail) : sentence(remedy),
+    todo: code === 'standby' ? atTheWriter : isRemedy ? sentence(detail) : sentence(remedy),
     ...(path === undefined ? {} : { path }),
     ...(details === undefined ? {} : { details }),
     requestId,
   });
 }
+
+/** An answer is not followed by itself: the token goes nowhere that nobody named. */
+const atTheWriter =
+  'Nothing was changed. Name that server, or the load balancer in front of both, with --url and --token-file.';
 
 function sentence(text: string): string {
   const trimmed = text.trim();

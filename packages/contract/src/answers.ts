@@ -165,6 +165,8 @@ export interface LogStatus {
   /** What waits for its checkpoint; `publishBy` is what the oldest promise says, `trouble` why publishing fails now. */
   pending: { count: number; oldestAt: Instant | null; publishBy: Instant | null; trouble: string | null };
   quorum: QuorumMember[];
+  /** False where another server writes this log, or none does yet; `mutations` then says which one. */
+  writes: boolean;
   /** Whether changes are taken, and why not. */
   mutations: Readiness;
   /** `mark` is the largest tree that the signer has signed for. */

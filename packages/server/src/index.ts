@@ -2,7 +2,12 @@ export { type ListenerConfig, readServerConfig, type ServerConfig } from './conf
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { type RunningServer, startServer } from './server.ts';
-export { type CreateStandbyOptions, createStandby } from './setup/create-standby.ts';
+export {
+  type CosignerAddress,
+  cosignerAddresses,
+  setCosignerAddresses,
+} from './setup/cosigner-addresses.ts';
+export { createStandby, planStandby } from './setup/create-standby.ts';
 export {
   type ClientDescription,
   type CreateSystemOptions,

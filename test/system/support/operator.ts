@@ -22,9 +22,9 @@ export interface Opening {
 }
 
 export class Operator {
-  readonly #system: RealSystem;
+  readonly #system: Pick<RealSystem, 'layout' | 'directory'>;
 
-  constructor(system: RealSystem) {
+  constructor(system: Pick<RealSystem, 'layout' | 'directory'>) {
     this.#system = system;
   }
 

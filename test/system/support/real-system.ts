@@ -12,6 +12,7 @@ import {
   Supervisor,
   type SupervisorOptions,
   type SystemAlgorithms,
+  type SystemDescription,
   type TokenOptions,
 } from '@tallystick/server';
 
@@ -27,6 +28,8 @@ export interface RealSystemOptions {
   cloud?: CloudLogKey;
   /** Where its log is; a file where it is left out. */
   store?: StorePlace;
+  /** Free ones at each start, where they are left out. */
+  ports?: SystemDescription['ports'];
   /** Both, where it is left out. */
   algorithms?: SystemAlgorithms;
 }
@@ -61,7 +64,7 @@ export class RealSystem {
       mode: 'test',
       support: { name: null, email: null, url: null },
       origin: 'tally.example/log',
-      ports: freePorts,
+      ports: options.ports ?? freePorts,
       offlineMax: 'P90D',
       now: Date.now(),
       ...(options.algorithms && { algorithms: options.algorithms }),

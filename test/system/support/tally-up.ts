@@ -27,7 +27,7 @@ export class TallyUp {
   }
 
   /** Starts it and does not wait for anything. */
-  static begin(system: RealSystem): TallyUp {
+  static begin(system: Pick<RealSystem, 'layout'>): TallyUp {
     const args = [
       '--disable-warning=ExperimentalWarning',
       main,
@@ -40,7 +40,7 @@ export class TallyUp {
   }
 
   /** Starts it and resolves when it says that changes are taken. */
-  static async start(system: RealSystem): Promise<TallyUp> {
+  static async start(system: Pick<RealSystem, 'layout'>): Promise<TallyUp> {
     const up = TallyUp.begin(system);
     await up.ready();
     return up;

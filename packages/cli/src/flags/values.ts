@@ -46,6 +46,26 @@ export function asPostgresUrl(value: string): string {
   }
 }
 
+/** An http or https address without credentials and query. Returns it without its final slash. */
+export function asAddress(value: string): string {
+  const url = URL.parse(value);
+  const isPlain =
+    url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  if (isPlain && url.search === '' && url.hash === '') return value.replace(/\/+$/, '');
+  throw new InvalidArgumentError('Give an address such as https://tally.example:8444.');
+}
+
+/** `name=address`; may be repeated. */
+export function asNamedAddress(
+  value: string,
+  known: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const [name, address] = split(value, '=', 'name=address');
+  if (known !== undefined && Object.hasOwn(known, name))
+    throw new InvalidArgumentError(`${name} has two addresses.`);
+  return { ...known, [name]: asAddress(address) };
+}
+
 /** `key`, or `key@index` for a key that ends at a log index. */
 export function asKeyCut(value: string): KeyCut {
   const [key = '', index, ...rest] = value.split('@');

@@ -5,6 +5,7 @@ import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerCosigners } from './cosigners.ts';
 import { registerEvidence } from './evidence.ts';
 import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
@@ -20,6 +21,7 @@ import { registerRebuild } from './rebuild.ts';
 import { registerRepair } from './repair.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSigner } from './signer.ts';
+import { registerStandby } from './standby.ts';
 import { registerStatus } from './status.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
@@ -48,6 +50,8 @@ export const registrations: readonly Registration[] = [
   registerRebuild,
   registerMigrate,
   registerRepair,
+  registerStandby,
+  registerCosigners,
   registerSigner,
   registerRoot,
   registerPolicy,

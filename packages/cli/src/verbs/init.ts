@@ -5,6 +5,7 @@ import {
   type Layout,
   type StorePlace,
   type SystemAlgorithms,
+  type SystemPorts,
   systemAlgorithms,
   type TokenOptions,
 } from '@tallystick/server';
@@ -15,16 +16,13 @@ import { asAlgorithms, asPostgresUrl } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 
-export interface InitFlags {
+export interface InitFlags extends PortFlags {
   namespace: string;
   name: string;
   origin: string;
   live: boolean;
   supportEmail?: string;
   supportUrl?: string;
-  publicPort: number;
-  adminPort: number;
-  opsPort: number;
   offlineMax: string;
   algorithms: SystemAlgorithms;
   perpetualAlgorithms: SystemAlgorithms;
@@ -56,16 +54,15 @@ const defaultPorts = { public: 7311, admin: 7312, ops: 7313 } as const;
 
 /** Flags that `init` and a first `up` share. */
 export function addInitFlags(command: Command): Command {
-  return command
-    .option('--namespace <name>', 'namespace of your licenses: [a-z][a-z0-9-]{0,30}', 'acme')
-    .option('--name <text>', 'name of your company, for people', 'Acme')
-    .option('--origin <name>', 'name of the log: an address of yours without a scheme', 'localhost/tally')
-    .option('--live', 'a system for real customers; without it the namespace says "test"', false)
-    .option('--support-email <address>', 'where customers turn to; travels in every license file')
-    .option('--support-url <url>', 'where customers turn to; travels in every license file')
-    .option('--public-port <n>', 'listener for clients', toPort, defaultPorts.public)
-    .option('--admin-port <n>', 'listener for administrators', toPort, defaultPorts.admin)
-    .option('--ops-port <n>', 'listener for metrics and health', toPort, defaultPorts.ops)
+  return addPortFlags(
+    command
+      .option('--namespace <name>', 'namespace of your licenses: [a-z][a-z0-9-]{0,30}', 'acme')
+      .option('--name <text>', 'name of your company, for people', 'Acme')
+      .option('--origin <name>', 'name of the log: an address of yours without a scheme', 'localhost/tally')
+      .option('--live', 'a system for real customers; without it the namespace says "test"', false)
+      .option('--support-email <address>', 'where customers turn to; travels in every license file')
+      .option('--support-url <url>', 'where customers turn to; travels in every license file'),
+  )
     .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D')
     .option(
       '--algorithms <list>',
@@ -99,6 +96,23 @@ export function addInitFlags(command: Command): Command {
       '--store-password-file <path>',
       'file with the password of the database, mode 0600; without it PGPASSWORD and ~/.pgpass count',
     );
+}
+
+export interface PortFlags {
+  publicPort: number;
+  adminPort: number;
+  opsPort: number;
+}
+
+export function addPortFlags(command: Command): Command {
+  return command
+    .option('--public-port <n>', 'listener for clients', toPort, defaultPorts.public)
+    .option('--admin-port <n>', 'listener for administrators', toPort, defaultPorts.admin)
+    .option('--ops-port <n>', 'listener for metrics and health', toPort, defaultPorts.ops);
+}
+
+export function portsOf({ publicPort, adminPort, opsPort }: PortFlags): SystemPorts {
+  return { public: publicPort, admin: adminPort, ops: opsPort };
 }
 
 function toPort(text: string): number {
@@ -137,7 +151,7 @@ export async function runInit(
     mode: flags.live ? 'live' : 'test',
     support: { name: flags.name, email: flags.supportEmail ?? null, url: flags.supportUrl ?? null },
     origin: flags.origin,
-    ports: { public: flags.publicPort, admin: flags.adminPort, ops: flags.opsPort },
+    ports: portsOf(flags),
     offlineMax: flags.offlineMax,
     algorithms: flags.algorithms,
     perpetual: flags.perpetualAlgorithms,

@@ -12,7 +12,7 @@ export function registerStatus(program: Command, context: Context): void {
     .command('status')
     .summary('show the state of the log, its quorum and its signer')
     .description(
-      'Show the state of the log, its quorum and its signer. The exit code is 4 when changes are refused, the signer is away, or the log is late.',
+      'Show the state of the log, its quorum and its signer. The exit code is 4 when changes are refused, as by a server that follows a log which another one writes, the signer is away, or the log is late.',
     );
   command.action(async () => {
     const session = new Session(context, command);
@@ -32,7 +32,7 @@ function isWell({ signer, pending, mutations }: LogStatus, nowMs: number): boole
 }
 
 function describeStatus(status: LogStatus, print: Printer, nowMs: number): string[] {
-  const { namespace, origin, size, published, pending, signer, quorum } = status;
+  const { namespace, origin, size, published, pending, signer, quorum, mutations } = status;
   const isLate = pending.publishBy !== null && Date.parse(pending.publishBy) < nowMs;
   const lines = properties([
     ['log', origin],
@@ -43,7 +43,8 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
       published === null ? 'nothing yet' : `${published.size} entries, current as of ${published.asOf}`,
     ],
     ['root', published?.root ?? null],
-    ['changes', status.mutations.ready ? 'taken' : `refused: ${status.mutations.reasons[0]?.detail ?? ''}`],
+    ['server', serverText(status)],
+    ['changes', mutations.ready ? 'taken' : `refused: ${mutations.reasons[0]?.detail ?? ''}`],
     ['pending', pendingText(pending, isLate)],
     ['publishing', pending.trouble === null ? null : `fails: ${pending.trouble}`],
     [
@@ -59,6 +60,13 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     { title: 'ERROR', value: ({ lastError }) => lastError },
   ]);
   return [...lines, '', ...members];
+}
+
+/** The address of another server that writes is in the reason for which this one takes no changes. */
+function serverText({ writes, mutations }: LogStatus): string {
+  if (writes) return 'writes this log';
+  const follows = mutations.reasons[0]?.code === 'standby';
+  return follows ? 'follows this log, which another one writes' : 'does not write this log at the moment';
 }
 
 function pendingText({ count, oldestAt, publishBy }: LogStatus['pending'], isLate: boolean): string {

@@ -1,6 +1,6 @@
 /** `tally up`: runs a system in the foreground, making one first where there is none. */
-import { existsSync } from 'node:fs';
-import { layoutOf, Supervisor } from '@tallystick/server';
+import { existsSync, readFileSync } from 'node:fs';
+import { layoutOf, Supervisor, type SystemDescription } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, messageOf } from '../errors.ts';
@@ -15,7 +15,7 @@ export function registerUp(program: Command, context: Context): void {
       .command('up')
       .summary('run the system of the data folder, and make one first where there is none')
       .description(
-        'Run the system of the data folder in the foreground: server, signer, two witnesses and a replayer. The options below count only where a system has to be made first.',
+        'Run the system of the data folder in the foreground: server, signer, and the cosigners that are in it: two witnesses and a replayer at first. The options below count only where a system has to be made first.',
       ),
   );
   command.action(async () => {
@@ -31,8 +31,10 @@ async function runUp(data: string, flags: InitFlags, context: Context, printer: 
   if (isNew) await runInit(data, flags, context, printer);
   const supervisor = await start(data, printer);
   try {
-    await untilReady(supervisor.urls.ops, context, printer);
-    printer.answer({ data: layout.root, ...supervisor.urls }, () => nextSteps(supervisor, isNew));
+    const writes = await untilReady(supervisor.urls.ops, context, printer);
+    printer.answer({ data: layout.root, ...supervisor.urls, writes }, () =>
+      nextSteps(supervisor, { isNew, writes }),
+    );
     await aborted(context.signal);
   } finally {
     printer.say('Stopping: finishing what is under way.');
@@ -61,17 +63,21 @@ async function start(data: string, printer: Printer): Promise<Supervisor> {
   }
 }
 
-/** Waits for the first checkpoint; says once why it takes long. */
-async function untilReady(opsUrl: string, context: Context, printer: Printer): Promise<void> {
+/** Waits for the first checkpoint; says once why it takes long. False where another server writes the log. */
+async function untilReady(opsUrl: string, context: Context, printer: Printer): Promise<boolean> {
   for (let tries = 0; !context.signal.aborted; tries++) {
     const answer = await fetch(`${opsUrl}/readyz`, { signal: AbortSignal.timeout(5000) }).catch(() => null);
-    if (answer?.status === 200) return;
+    if (answer?.status === 200) return true;
     const report = (await answer?.json().catch(() => null)) as {
-      mutations?: { reasons: { detail: string }[] };
+      mutations?: { reasons: { code: string; detail: string }[] };
     } | null;
-    const reason = report?.mutations?.reasons[0]?.detail;
+    const { code, detail: reason } = report?.mutations?.reasons[0] ?? {};
+    if (code === 'standby') {
+      printer.say(`It follows the log: ${reason}.`);
+      return false;
+    }
     if (tries === 40) printer.say(`Not ready for changes yet: ${reason ?? 'the server does not answer'}`);
-    if (tries > 40 && report !== null && reason?.includes('missing') === true) return;
+    if (tries > 40 && report !== null && reason?.includes('missing') === true) return true;
     await context.sleep(100, context.signal);
   }
   throw interrupted();
@@ -84,16 +90,26 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function nextSteps({ urls, layout }: Supervisor, isNew: boolean): string[] {
+function nextSteps(
+  { urls, layout }: Supervisor,
+  { isNew, writes }: { isNew: boolean; writes: boolean },
+): string[] {
+  const { cosigners } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
   const running = [
-    'Tallystick is running.',
+    writes
+      ? 'Tallystick is running.'
+      : 'Tallystick is running, and follows a log that another server writes.',
     '',
     `  clients          ${urls.public}`,
     `  administrators   ${urls.admin}`,
     `  operators        ${urls.ops}/metrics`,
     '',
-    'Two witnesses and a replayer run on this machine: they prove growth, and nothing about independence.',
-    '',
+    ...(cosigners.length === 0
+      ? []
+      : [
+          `Cosigners run on this machine, too (${cosigners.length}): they prove growth, and nothing about independence.`,
+          '',
+        ]),
   ];
   if (!isNew) return running;
   const here = layout.root === layoutOf('data').root ? '' : ` --data ${layout.root}`;

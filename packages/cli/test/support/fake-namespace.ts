@@ -123,6 +123,7 @@ export class FakeNamespace implements View {
           lastError: null,
         },
       ],
+      writes: true,
       mutations: { ready: true, reasons: [] },
       signer: { connected: true, mark: null },
       namespace: { ns: 'acme', mode: 'test', epoch: 0, lock: this.lock, minEpoch: 0 },

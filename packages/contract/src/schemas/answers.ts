@@ -206,6 +206,7 @@ export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
     trouble: described(sentence.nullable(), 'Why publishing fails at the moment'),
   }),
   quorum: z.array(quorumMember),
+  writes: described(boolean, 'Whether this server writes the log'),
   mutations: readiness,
   signer: open<LogStatus['signer']>({
     connected: boolean,

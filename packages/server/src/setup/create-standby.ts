@@ -18,9 +18,10 @@ import {
 import { isPostgresUrl, type Store } from '@tallystick/ledger';
 import { createMark, Journal, type LoggedDocument, Mark } from '@tallystick/signer';
 import { writeWhole } from '../write-whole.ts';
+import { cosignerAddresses, unknownCosigner } from './cosigner-addresses.ts';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
-import { readStore } from './store-place.ts';
+import { readStore, type StorePlace } from './store-place.ts';
 import { writeSecret } from './system-keys.ts';
 
 export interface CreateStandbyOptions {
@@ -32,22 +33,39 @@ export interface CreateStandbyOptions {
   address: { there: string; here: string };
   /** Where cosigners find whichever server writes; the existing one alone where left out. */
   logUrl?: string;
-  /** Addresses of all cosigners by name, as the new server reaches them. */
+  /** Addresses by name of cosigners that the new server does not find where the existing one or the trust root says. */
   cosigners: Record<string, string>;
   ports: SystemPorts;
   /** Milliseconds. */
   now: number;
 }
 
+/** What a second server would be made of. */
+export interface StandbyPlan {
+  here: Layout;
+  final: Layout;
+  system: SystemDescription;
+  place: StorePlace;
+  /** Addresses by name of all cosigners, as the new server reaches them. */
+  cosignerUrls: Record<string, string>;
+  /** Names of cosigners that the new server would not find: it would not start. */
+  unreachable: string[];
+}
+
 /** Entries of a log's beginning, among which its namespace and brake are. */
 const beginning = 16;
 
-/** Changes the existing system, too: from its next start it shares its log. Returns the layout of the new one. */
-export async function createStandby(options: CreateStandbyOptions): Promise<Layout> {
+/** Changes nothing. Throws Error with a sentence for the operator where no second server can be made. */
+export async function planStandby(
+  options: Pick<CreateStandbyOptions, 'from' | 'directory' | 'address' | 'cosigners'>,
+): Promise<StandbyPlan> {
+  const { address, cosigners: given } = options;
   const here = layoutOf(options.from);
   const final = layoutOf(options.directory);
   if (existsSync(final.root) && readdirSync(final.root).length > 0)
     throw new Error(`${final.root} is not empty: choose another folder`);
+  if (address.there === address.here)
+    throw new Error(`both servers would be at ${address.here}: give each an address of its own`);
   const system = JSON.parse(readFileSync(here.system, 'utf8')) as SystemDescription;
   const { store: place } = system;
   if (place === undefined || !isPostgresUrl(place.store)) {
@@ -55,25 +73,32 @@ export async function createStandby(options: CreateStandbyOptions): Promise<Layo
       'the log of this system is in a file, which one server alone can write: move it with tally migrate first',
     );
   }
+  const members = await cosignerAddresses(here);
+  const names = members.map(({ name }) => name);
+  const stranger = Object.keys(given).find((name) => !names.includes(name));
+  if (stranger !== undefined) throw new Error(unknownCosigner(stranger, names));
+  const cosignerUrls = { ...system.cosignerUrls, ...given };
+  const unreachable = members
+    .filter(({ name, source }) => !Object.hasOwn(cosignerUrls, name) && source !== 'trust root')
+    .map(({ name }) => name);
+  return { here, final, system, place, cosignerUrls, unreachable };
+}
+
+/**
+ * Changes the existing system, too: from its next start it shares its log. Returns the layout of the new one. Throws as
+ * `planStandby`, and StoreUnavailable; nothing is changed then.
+ */
+export async function createStandby(options: CreateStandbyOptions): Promise<Layout> {
+  const plan = await planStandby(options);
+  const { here, final, system } = plan;
   const layout = layoutOf(`${final.root}.partial`);
   rmSync(layout.root, { recursive: true, force: true });
-  for (const folder of ['keys', 'secrets', 'ledger', 'signer', 'run'])
-    mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
-  await using store = await readStore(place);
-  copyKeys(here, layout);
-  await beginSigner(layout, system, store, options.now);
-  const { there } = options.address;
-  const described: SystemDescription = {
-    ...system,
-    ports: options.ports,
-    shared: { address: there },
-    cosigners: [],
-    cosignerUrls: options.cosigners,
-  };
-  writeWhole(layout.system, `${JSON.stringify(described, null, 2)}\n`);
-  const client = JSON.parse(readFileSync(here.client, 'utf8')) as ClientDescription;
-  const told = { ...client, adminUrl: there, trustRootFile: final.trustRoot };
-  writeSecret(layout.client, `${JSON.stringify(told, null, 2)}\n`);
+  try {
+    await fillFolder(layout, plan, options);
+  } catch (error) {
+    rmSync(layout.root, { recursive: true, force: true });
+    throw error;
+  }
   // First, so that there is never a second server beside one that does not share its log.
   const { logUrl } = options;
   const shared = { ...system.shared, address: options.address.here, ...(logUrl !== undefined && { logUrl }) };
@@ -82,6 +107,29 @@ export async function createStandby(options: CreateStandbyOptions): Promise<Layo
   if (existsSync(final.root)) rmSync(final.root, { recursive: true });
   renameSync(layout.root, final.root);
   return final;
+}
+
+async function fillFolder(
+  layout: Layout,
+  { here, final, system, place, cosignerUrls }: StandbyPlan,
+  { address, ports, now }: CreateStandbyOptions,
+): Promise<void> {
+  await using store = await readStore(place);
+  for (const folder of ['keys', 'secrets', 'ledger', 'signer', 'run'])
+    mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
+  copyKeys(here, layout);
+  await beginSigner(layout, system, store, now);
+  const described: SystemDescription = {
+    ...system,
+    ports,
+    shared: { address: address.there },
+    cosigners: [],
+    cosignerUrls,
+  };
+  writeWhole(layout.system, `${JSON.stringify(described, null, 2)}\n`);
+  const client = JSON.parse(readFileSync(here.client, 'utf8')) as ClientDescription;
+  const told = { ...client, adminUrl: address.there, trustRootFile: final.trustRoot };
+  writeSecret(layout.client, `${JSON.stringify(told, null, 2)}\n`);
 }
 
 /** What a server and its signer need; the offline keys stay where they are. */
