@@ -84,9 +84,11 @@ describe('a server that follows', () => {
     await eventually('the second server to have it', async () => {
       return (await two.admin('GET', `/v1/licenses/${id}`)).status === 200;
     });
-    expect((await two.admin('GET', `/v1/licenses/${id}/bundle`)).status).toBe(200);
+    expect((await one.admin('GET', `/v1/licenses/${id}`)).headers.get('tally-follows')).toBeNull();
+    const read = await two.admin('GET', `/v1/licenses/${id}/bundle`);
+    expect([read.status, read.headers.get('tally-follows')]).toEqual([200, 'http://one.example']);
     const refused = await issueOn(two);
-    expect(refused.status).toBe(503);
+    expect([refused.status, refused.headers.get('tally-follows')]).toEqual([503, 'http://one.example']);
     expect(refused.json).toMatchObject({
       code: 'standby',
       detail: expect.stringContaining('http://one.example'),

@@ -159,6 +159,7 @@ export class LedgerHost implements Host {
     return {
       origin: trust.current.log.origin,
       writes: this.isCurrent,
+      follows: null,
       size,
       published: published && {
         size: published.size,

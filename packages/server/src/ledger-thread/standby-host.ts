@@ -28,6 +28,7 @@ export class StandbyHost implements Host {
   readonly #reporter: EventReporter;
   readonly #follower: Follower;
   readonly #log: FollowedLog;
+  readonly #writer: () => string;
   readonly #timer: NodeJS.Timeout;
 
   private constructor(
@@ -40,6 +41,7 @@ export class StandbyHost implements Host {
     this.#store = store;
     this.#follower = follower;
     this.#reporter = reporter;
+    this.#writer = writer;
     this.#log = new FollowedLog(follower, writer);
     this.service = new LedgerService(
       this.#log,
@@ -91,6 +93,7 @@ export class StandbyHost implements Host {
     return {
       origin: trust.current.log.origin,
       writes: false,
+      follows: this.#writer(),
       size,
       published: {
         size: published.size,
