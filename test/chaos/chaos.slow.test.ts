@@ -77,6 +77,8 @@ function taken(faults: Fault[], random: SeededRandom): Fault[] {
 
 async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<void> {
   const scene = { arena, random, ...(await arena.whole()) };
+  const name = faults.map(({ kind }) => kind).join(' + ');
+  say(`chaos: ${name}`);
   const begun = performance.now();
   await Promise.all(faults.map((fault) => fault.run(scene)));
   await eventually(
@@ -91,10 +93,7 @@ async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<v
     return answer?.status === 200;
   });
   const silence = clients.silence(begun);
-  const name = faults.map(({ kind }) => kind).join(' + ');
-  say(
-    `chaos: ${name}: ${silence.toFixed(0)} ms of silence, whole after ${(performance.now() - begun).toFixed(0)} ms`,
-  );
+  say(`chaos:   ${silence.toFixed(0)} ms of silence, whole after ${(performance.now() - begun).toFixed(0)} ms`);
   if (faults.length === 1) recovery.note(name, silence);
 }
 
@@ -111,6 +110,10 @@ describe('a history that clients see while', () => {
         expect([...(await judge.problems(clients.seen)), ...clients.oddities]).toEqual([]);
         await new Promise((resolve) => setTimeout(resolve, calmMs));
       }
+    } catch (error) {
+      // Before the end of what it may take long to end.
+      say(`chaos: ${String(error)}`);
+      throw error;
     } finally {
       await clients.stop();
       const { length } = clients.acknowledgedAt;

@@ -13,6 +13,7 @@ import { type Seen, textOf } from './history.ts';
 
 const answerMsMax = 1500;
 const patienceMs = 60_000;
+const againMs = 40;
 const thinkMs = { least: 30, most: 120 };
 /** Of those that are known, the newest ones are changed: they are contended for. */
 const contended = 12;
@@ -63,8 +64,7 @@ export class Clients {
 
   /** Issues a license and resolves with its id once a published checkpoint covers it. */
   async issuePublished(): Promise<string> {
-    const random = new SeededRandom(this.seen.length);
-    const id = await this.#change(random, this.#arena.parties[0], '/v1/licenses?wait=published', order);
+    const id = await this.#change(null, this.#arena.parties[0], '/v1/licenses?wait=published', order);
     if (id === null) throw new Error(`no license was issued\n${this.#arena.lastLines()}`);
     return id;
   }
@@ -94,9 +94,13 @@ export class Clients {
     }
   }
 
-  /** Asks for a change until it is known how it ended; the id of the license where it was made. */
+  /**
+   * Asks for a change until it is known how it ended; the id of the license where it was made.
+   *
+   * @param random says where to leave it at that; null never does
+   */
   async #change(
-    random: SeededRandom,
+    random: SeededRandom | null,
     preferred: Party,
     path: string,
     body: object,
@@ -120,10 +124,10 @@ export class Clients {
       if (ending === 'refused') return left(isOpen ? 'unknown' : 'not_done');
       if (ending === 'odd') this.oddities.push(`${path}: ${answer?.status} ${JSON.stringify(answer?.json)}`);
       if (ending === 'odd') return left('unknown');
-      if (ending === 'unchanged' && code !== 'standby' && !isOpen && random.below(3) === 0)
+      if (ending === 'unchanged' && code !== 'standby' && !isOpen && random?.below(3) === 0)
         return left('not_done');
       party = this.#arena.other(party);
-      await sleep(20 + random.below(60));
+      await sleep(againMs);
     }
     this.oddities.push(`${path}: no answer within ${patienceMs} ms`);
     return left('unknown');

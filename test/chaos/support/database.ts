@@ -138,11 +138,13 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const nodes = this.nodes.splice(0);
-    for (const { postgres } of nodes) await postgres[Symbol.asyncDispose]();
-    for (const { replication } of nodes) await replication[Symbol.asyncDispose]();
-    for (const link of this.#addresses.splice(0)) await link[Symbol.asyncDispose]();
-    for (const { disk } of nodes) disk?.[Symbol.dispose]();
+    // Links first: who leads nowhere any more is not asked where to.
+    for (const { replication } of this.nodes) await replication[Symbol.asyncDispose]();
+    for (const link of this.#addresses) await link[Symbol.asyncDispose]();
+    for (const { postgres, disk } of this.nodes.splice(0)) {
+      await postgres[Symbol.asyncDispose]();
+      disk?.[Symbol.dispose]();
+    }
   }
 
   #nodeAt(nth: number): Node {

@@ -228,7 +228,7 @@ const databaseFaults: Fault[] = [
     },
   },
   {
-    kind: 'promote a standby while the primary stands still, and wake it',
+    kind: 'promote a standby beside a primary that wakes',
     on: 'database',
     count: 1,
     run: async ({ arena: { database }, writer, follower, random }) => {

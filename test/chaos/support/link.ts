@@ -59,13 +59,14 @@ export class Link implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const wasListening = this.#server.listening;
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
     this.#server.close();
     for (const { client, server } of this.#pairs) {
       client.destroy();
       server.destroy();
     }
-    if (wasListening) await once(this.#server, 'close');
+    await closed;
   }
 
   #join(client: Socket, target: number | null): void {
@@ -80,10 +81,13 @@ export class Link implements AsyncDisposable {
     server.on('error', () => server.destroy());
     client.on('data', (part: Buffer) => server.write(part));
     server.on('data', (part: Buffer) => client.write(part));
-    client.on('close', () => server.end());
+    client.on('close', () => {
+      if (server.destroyed) this.#pairs.delete(pair);
+      else server.end();
+    });
     server.on('close', () => {
-      this.#pairs.delete(pair);
-      client.end();
+      if (client.destroyed) this.#pairs.delete(pair);
+      else client.end();
     });
     if (this.#mode === 'held') {
       client.pause();
