@@ -145,4 +145,14 @@ describe('the log afterwards', () => {
     const audit = await operator.tally('audit', 'signer', '--all', '--json', '--signer', ...signers);
     expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, incidents: [] });
   });
+
+  it('is known to the signer of the server that follows, which went on as well', async () => {
+    const journals = [one, two].map(({ layout }) => layout.signer.journal);
+    const follows = (journal: string): boolean =>
+      readFileSync(journal, 'latin1').lastIndexOf('"op":"followed"') >
+      readFileSync(journal, 'latin1').lastIndexOf('"op":"batch"');
+    await issueOn(one);
+    await issueOn(two);
+    await eventually('the journal to say so', () => journals.some(follows));
+  });
 });
