@@ -98,9 +98,11 @@ describe('a server that follows', () => {
     await eventually('the second server to have it', async () => {
       return (await two.admin('GET', `/v1/licenses/${id}`)).status === 200;
     });
-    expect((await two.admin('GET', `/v1/licenses/${id}/bundle`)).status).toBe(200);
+    expect((await one.admin('GET', `/v1/licenses/${id}`)).headers.get('tally-follows')).toBeNull();
+    const read = await two.admin('GET', `/v1/licenses/${id}/bundle`);
+    expect([read.status, read.headers.get('tally-follows')]).toEqual([200, 'http://one.example']);
     const refused = await issueOn(two);
-    expect(refused.status).toBe(503);
+    expect([refused.status, refused.headers.get('tally-follows')]).toEqual([503, 'http://one.example']);
     expect(refused.json).toMatchObject({
       code: 'standby',
       detail: expect.stringContaining('http://one.example'),
@@ -156,6 +158,16 @@ describe('the log afterwards', () => {
     const signers = [one, two].map(({ layout }) => join(layout.root, 'signer'));
     const audit = await operator.tally('audit', 'signer', '--all', '--json', '--signer', ...signers);
     expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, incidents: [] });
+  });
+
+  it('is known to the signer of the server that follows, which went on as well', async () => {
+    const journals = [one, two].map(({ layout }) => layout.signer.journal);
+    const follows = (journal: string): boolean =>
+      readFileSync(journal, 'latin1').lastIndexOf('"op":"followed"') >
+      readFileSync(journal, 'latin1').lastIndexOf('"op":"batch"');
+    await issueOn(one);
+    await issueOn(two);
+    await eventually('the journal to say so', () => journals.some(follows));
   });
 });
 

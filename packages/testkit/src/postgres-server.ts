@@ -92,12 +92,19 @@ export class PostgresServer {
     }
   }
 
-  /** Makes and starts a primary and standbys that follow it, each waiting for one of the others. */
-  static async cluster(count: number): Promise<PostgresServer[]> {
-    const first = await PostgresServer.#make();
+  /**
+   * Makes and starts a primary and standbys that follow it, each waiting for one of the others.
+   *
+   * @param parents where the folder of each is made, in place of the folder for temporary files
+   */
+  static async cluster(
+    count: number,
+    parents: readonly (string | undefined)[] = [],
+  ): Promise<PostgresServer[]> {
+    const first = await PostgresServer.#make(parents[0]);
     const servers = [first];
     for (let nth = 1; nth < count; nth++) {
-      const folder = newFolder();
+      const folder = newFolder(parents[nth]);
       execFileSync('cp', ['-a', first.data, folder], user);
       servers.push(new PostgresServer(first.#bin, folder, await freePort()));
     }
@@ -119,9 +126,9 @@ export class PostgresServer {
     }
   }
 
-  static async #make(): Promise<PostgresServer> {
+  static async #make(parent?: string): Promise<PostgresServer> {
     const bin = binaries();
-    const folder = newFolder();
+    const folder = newFolder(parent);
     const data = join(folder, 'data');
     const options = ['-U', 'tally', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-D', data];
     execFileSync(join(bin, 'initdb'), options, { ...user, stdio: 'ignore', env: { LC_ALL: 'C' } });
@@ -168,8 +175,30 @@ export class PostgresServer {
     appendFileSync(join(this.data, 'postgresql.conf'), `\n${lines}\n`);
   }
 
-  /** Makes it a standby of another one at its next start. */
-  follow(primary: PostgresServer): void {
+  /** Replaces all that it holds, while it does not run, by what a running one holds. */
+  async copy(other: PostgresServer): Promise<void> {
+    const client = new Client({ host: '127.0.0.1', port: other.port, user: 'tally', database: 'postgres' });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      await client.query("SELECT pg_backup_start('copy', true)");
+      rmSync(this.data, { recursive: true, force: true });
+      // Files that go away meanwhile are no loss, and the only thing that it complains of.
+      const copying = spawn('cp', ['-a', other.data, this.folder], { ...user, stdio: 'ignore' });
+      await once(copying, 'exit');
+      const { rows } = await client.query<{ labelfile: string }>(
+        'SELECT labelfile FROM pg_backup_stop(false)',
+      );
+      writeFileSync(join(this.data, 'backup_label'), rows[0]?.labelfile ?? '', { mode: 0o600 });
+      chown(join(this.data, 'backup_label'));
+      rmSync(join(this.data, 'postmaster.pid'), { force: true });
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Makes it a standby of another one, or of what leads to one, at its next start. */
+  follow(primary: Pick<PostgresServer, 'port'>): void {
     this.configure(
       `primary_conninfo = 'host=127.0.0.1 port=${primary.port} user=tally'\nrecovery_target_timeline = latest`,
     );
@@ -200,10 +229,15 @@ export class PostgresServer {
   async end(signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
     const running = this.#process;
     this.#process = null;
-    if (running === null || running.exitCode !== null) return;
+    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
     const ended = once(running, 'exit');
     running.kill(signal);
     await ended;
+  }
+
+  /** False once it was ended, or gave up by itself. */
+  get isRunning(): boolean {
+    return this.#process !== null && this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
   /** Stops it where it stands, or lets it go on; its children not. */
@@ -266,8 +300,8 @@ export class PostgresServer {
   }
 }
 
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tally-postgres-'));
+function newFolder(parent: string = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'tally-postgres-'));
   chown(folder);
   return folder;
 }

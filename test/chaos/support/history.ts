@@ -17,16 +17,21 @@ export interface SeenChange extends Timed {
   id: string;
   /**
    * `done` with its place in the log; `not_done` where the server said that nothing was changed, and it was not asked
-   * again; `unknown` where nobody said.
+   * again; `unknown` where nobody said. `document` is what the answer showed of the license.
    */
-  outcome: { done: { index: number; rev: number } } | 'not_done' | 'unknown';
+  outcome: { done: { index: number; rev: number; document: string } } | 'not_done' | 'unknown';
 }
 
-/** What a server that writes said of a license. */
+/** What a server said of a license. */
 export interface SeenState extends Timed {
   kind: 'read';
   id: string;
+  /** -1 where it said that there is none. */
   rev: number;
+  /** What it showed; '' where there is none. */
+  document: string;
+  /** Name of a server that followed the log; null where it was one that wrote. */
+  follower: string | null;
 }
 
 export type Seen = SeenChange | SeenState;
@@ -38,6 +43,8 @@ export interface LoggedRecord {
   rev: number;
   /** Idempotency key of its command; null where it had none. */
   key: string | null;
+  /** The license as the record says it. */
+  document: string;
 }
 
 /** What is wrong, one sentence each; nothing where a sequential log explains everything that was seen. */
@@ -49,7 +56,11 @@ export function problemsOf(seen: readonly Seen[], log: readonly LoggedRecord[]):
     ...acknowledgedAndMissing(changes, log),
     ...deniedAndThere(changes, log),
     ...outOfOrder(changes),
-    ...staleReads(reads, changes),
+    ...staleReads(
+      reads.filter(({ follower }) => follower === null),
+      changes,
+    ),
+    ...followers(reads).flatMap((own) => staleReads(own, [])),
     ...inventedReads(reads, log),
   ];
 }
@@ -74,9 +85,10 @@ function acknowledgedAndMissing(changes: readonly SeenChange[], log: readonly Lo
   const byIndex = new Map(log.map((record) => [record.index, record]));
   return changes.flatMap(({ key, id, outcome }) => {
     if (typeof outcome !== 'object') return [];
-    const { index, rev } = outcome.done;
+    const { index, rev, document } = outcome.done;
     const found = byIndex.get(index);
-    if (found?.id === id && found.rev === rev && found.key === key) return [];
+    if (found?.id === id && found.rev === rev && found.key === key)
+      return found.document === document ? [] : [`${id} rev ${rev} was acknowledged with another document`];
     return [`${id} rev ${rev} was acknowledged at ${index}, where the log has ${describe(found)}`];
   });
 }
@@ -107,6 +119,13 @@ function outOfOrder(changes: readonly SeenChange[]): string[] {
   return problems;
 }
 
+/** A server that follows may be behind, and goes no further back: what each of them said. */
+function followers(reads: readonly SeenState[]): SeenState[][] {
+  const byName = Map.groupBy(reads, ({ follower }) => follower);
+  byName.delete(null);
+  return [...byName.values()];
+}
+
 /** A read covers what was acknowledged, or read, before it began. */
 function staleReads(reads: readonly SeenState[], changes: readonly SeenChange[]): string[] {
   const known = [
@@ -128,10 +147,23 @@ function staleReads(reads: readonly SeenState[], changes: readonly SeenChange[])
 }
 
 function inventedReads(reads: readonly SeenState[], log: readonly LoggedRecord[]): string[] {
-  const revisions = new Set(log.map(({ id, rev }) => `${id} ${rev}`));
-  return reads.flatMap(({ id, rev }) =>
-    revisions.has(`${id} ${rev}`) ? [] : [`${id} was read at rev ${rev}, which the log does not have`],
-  );
+  const revisions = new Map(log.map(({ id, rev, document }) => [`${id} ${rev}`, document]));
+  return reads.flatMap(({ id, rev, document }) => {
+    if (rev === -1) return [];
+    const found = revisions.get(`${id} ${rev}`);
+    if (found === undefined) return [`${id} was read at rev ${rev}, which the log does not have`];
+    return found === document ? [] : [`${id} was read at rev ${rev} with another document`];
+  });
+}
+
+/** The same text for the same document, however its members are ordered. */
+export function textOf(document: unknown): string {
+  return JSON.stringify(document, (_, value: unknown) => {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject
+      ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  });
 }
 
 function describe(record: LoggedRecord | undefined): string {

@@ -146,6 +146,11 @@ export class Follower implements AsyncDisposable {
     return text;
   }
 
+  /** Proves that what is published continues the first `from` entries, which must not be more. */
+  publishedProof(from: number): Uint8Array[] {
+    return this.#state.tree.consistencyProof(from, this.#published.size);
+  }
+
   /** Ends following. What is in memory is good to go on with, where it is handed over: see `LedgerParts.state`. */
   async stop(): Promise<{ state?: LogState; trust: readonly TrustRoot[] }> {
     this.#isStopped = true;

@@ -107,7 +107,7 @@ const reads = {
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
     const now = JSON.parse(await ledger.call('status', null)) as LedgerStatus;
-    const { mutations, quorum, ...status } = now;
+    const { mutations, quorum, follows: _follows, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const members = quorum.map(({ lastSeenAt, ...member }) => ({
       ...member,

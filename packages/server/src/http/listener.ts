@@ -105,6 +105,9 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       parts.metrics.request(zone, name, reply.statusCode, reply.elapsedTime / 1000);
     },
     handler: async (request, reply) => {
+      // Asked before the call: what is sent to a server that writes by then is answered by one that does.
+      const { follows } = parts.ledger.status;
+      if (follows !== null) reply.header('tally-follows', encodeURI(follows));
       const caller = callerOf(request.headers.authorization, parts.config);
       const refused = authProblem(route.auth, caller);
       if (refused !== undefined) throw new ServiceProblem(refused);

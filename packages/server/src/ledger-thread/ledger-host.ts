@@ -162,6 +162,7 @@ export class LedgerHost implements Host {
     return {
       origin: trust.current.log.origin,
       writes: this.isCurrent,
+      follows: null,
       size,
       published: published && {
         size: published.size,

@@ -31,6 +31,8 @@ export interface LedgerStatus {
   origin: string;
   /** False where another server writes the log, or may. */
   writes: boolean;
+  /** Address of the server that writes, where this one follows it; null where this one writes the log, or did. */
+  follows: string | null;
   size: number;
   published: { size: number; root: string; asOf: string; at: string } | null;
   pending: { count: number; oldestAt: string | null; publishBy: string | null; trouble: string | null };

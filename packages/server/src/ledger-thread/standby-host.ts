@@ -2,6 +2,7 @@
 import { notes, type ProblemCode } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
 import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';
+import { SignerRefused } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
@@ -12,6 +13,7 @@ import { FollowedLog } from './served-log.ts';
 import { LedgerService } from './service.ts';
 
 const statusIntervalMs = 250;
+const signerIntervalMs = 1000;
 
 export interface StandbyParts {
   /** For reading; closed with the host. */
@@ -28,7 +30,10 @@ export class StandbyHost implements Host {
   readonly #reporter: EventReporter;
   readonly #follower: Follower;
   readonly #log: FollowedLog;
+  readonly #writer: () => string;
   readonly #timer: NodeJS.Timeout;
+  readonly #signerTimer: NodeJS.Timeout;
+  #telling: Promise<void> | null = null;
 
   private constructor(
     foundation: Foundation,
@@ -40,6 +45,7 @@ export class StandbyHost implements Host {
     this.#store = store;
     this.#follower = follower;
     this.#reporter = reporter;
+    this.#writer = writer;
     this.#log = new FollowedLog(follower, writer);
     this.service = new LedgerService(
       this.#log,
@@ -48,6 +54,11 @@ export class StandbyHost implements Host {
       () => this.status(),
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
+    this.#signerTimer = setInterval(() => {
+      this.#telling ??= this.#tellSigner().finally(() => {
+        this.#telling = null;
+      });
+    }, signerIntervalMs);
   }
 
   /** Rejects with LedgerError where nothing is published yet, or what is there is not sound. */
@@ -91,6 +102,7 @@ export class StandbyHost implements Host {
     return {
       origin: trust.current.log.origin,
       writes: false,
+      follows: this.#writer(),
       size,
       published: {
         size: published.size,
@@ -121,13 +133,34 @@ export class StandbyHost implements Host {
   }
 
   /** Ends following, and hands over what is in memory; goes on answering from it. */
-  stopFollowing(): ReturnType<Follower['stop']> {
+  async stopFollowing(): ReturnType<Follower['stop']> {
+    clearInterval(this.#signerTimer);
+    // Whoever takes over asks for the mark, which must not move meanwhile.
+    await this.#telling;
     return this.#follower.stop();
+  }
+
+  /**
+   * Takes the mark of this server's signer along. Its journal says with that that another signer went on: what it signed
+   * last before its server died, and the log does not hold, is explained then, and not only once it writes again.
+   */
+  async #tellSigner(): Promise<void> {
+    const { signer } = this.#foundation;
+    try {
+      const { mark } = await signer.hello();
+      const { size, note } = this.#follower.published;
+      if (size > mark.size) await signer.follow(note, this.#follower.publishedProof(mark.size));
+    } catch (error) {
+      // One that is away is told later, and a server that follows can do without it until it writes.
+      if (error instanceof SignerRefused) this.#reporter.alarm('signer_refused', error.message);
+    }
   }
 
   /** The foundation stays: it is somebody else's, too. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#signerTimer);
+    await this.#telling;
     await this.#follower[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
   }
