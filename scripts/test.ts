@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { providePeers } from '../test/interop/support/peers.ts';
 import { run } from './lib/run.ts';
 import { type Summary, summaryLine } from './lib/summary.ts';
@@ -109,6 +109,8 @@ function readJson(path: string): unknown {
   }
 }
 
+// Most tests start processes of ours, which read and compile the same modules: that is half of what a start costs.
+process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules/.cache/compile');
 const given = process.argv.slice(2);
 const wanted = chosenProjects(given);
 const missing = await provideSystemPackages(wanted);
