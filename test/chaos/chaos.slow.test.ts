@@ -48,8 +48,9 @@ afterAll(async () => {
 });
 
 /** The faults of this run, in their order. */
-function drawn(random: SeededRandom): Fault[] {
-  const all = faultsFor(arena);
+async function drawn(random: SeededRandom): Promise<Fault[]> {
+  const { faults: all, skipped } = await faultsFor(arena);
+  for (const reason of skipped) say(`chaos: skipped, ${reason}`);
   if (!/^\d+$/.test(wanted)) {
     return wanted.split(',').map((kind) => {
       const found = all.find((fault) => fault.kind === kind.trim());
@@ -102,7 +103,7 @@ async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<v
 describe('a history that clients see while', () => {
   it('everything fails, again and again, is explained by one sequential log', async () => {
     const random = new SeededRandom(seed);
-    const faults = drawn(random);
+    const faults = await drawn(random);
     const kinds = new Set(faults.map(({ kind }) => kind)).size;
     const count = faults.length;
     clients.start(clientCount, seed);

@@ -79,7 +79,7 @@ export class Clients {
   }
 
   async #client(random: SeededRandom): Promise<void> {
-    let preferred: Party = random.pick(this.#arena.parties as [Party, Party]);
+    let preferred: Party = random.pick(this.#arena.parties);
     while (!this.#isStopping) {
       const id = this.#licenses.at(
         -1 - random.below(Math.min(contended, Math.max(1, this.#licenses.length))),

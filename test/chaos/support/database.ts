@@ -12,6 +12,7 @@ import { signalAll, treeOf } from './processes.ts';
 
 const count = 3;
 const diskMegabytes = 400;
+const pollMs = 20;
 /** Small enough for the disks. */
 const sizes = `
   wal_keep_size = 64MB
@@ -130,9 +131,10 @@ export class Database implements AsyncDisposable {
   async writerInSyncWait(ms: number): Promise<number | null> {
     const waiting = `SELECT pid FROM pg_stat_activity
                       WHERE application_name = 'tallystick-write' AND wait_event = 'SyncRep'`;
-    for (const deadline = performance.now() + ms; performance.now() < deadline; await after(20)) {
+    for (const deadline = performance.now() + ms; performance.now() < deadline; ) {
       const [row] = await this.primary.postgres.sql<{ pid: number }>(waiting);
       if (row !== undefined) return row.pid;
+      await after(pollMs);
     }
     return null;
   }
