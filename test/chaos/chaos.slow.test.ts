@@ -17,7 +17,7 @@ import { Judge } from './support/judge.ts';
 import { runs, treeOf } from './support/processes.ts';
 import { Recovery } from './support/recovery.ts';
 
-const defaultFaults = 52;
+const defaultFaults = 50;
 const clientCount = 6;
 /** One of so many comes together with another one. */
 const pairedOf = 5;
@@ -77,11 +77,13 @@ function taken(faults: Fault[], random: SeededRandom): Fault[] {
 }
 
 async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<void> {
-  const scene = { arena, random, ...(await arena.whole()) };
+  const whole = await arena.whole();
+  // One of its own for each, or two at once would share theirs as it happens.
+  const scenes = faults.map(() => ({ arena, random: new SeededRandom(random.below(2 ** 31)), ...whole }));
   const name = faults.map(({ kind }) => kind).join(' + ');
   say(`chaos: ${name}`);
   const begun = performance.now();
-  await Promise.all(faults.map((fault) => fault.run(scene)));
+  await Promise.all(scenes.map((scene, nth) => faults[nth]?.run(scene)));
   await eventually(
     'something to be acknowledged',
     () => (clients.acknowledgedAt.at(-1) ?? 0) > begun,
