@@ -8,7 +8,7 @@ import { PostgresServer } from '@tallystick/testkit';
 import { SmallDisk } from '../../system/support/faulty-disk.ts';
 import { eventually } from '../../system/support/waiting.ts';
 import { Link } from './link.ts';
-import { signalAll, treeOf } from './processes.ts';
+import { runs, signalAll, treeOf } from './processes.ts';
 
 const count = 3;
 const diskMegabytes = 400;
@@ -80,8 +80,10 @@ export class Database implements AsyncDisposable {
   /** Ends a node as a power cut does. */
   async kill(node: Node): Promise<void> {
     // Children that outlive their parent by a moment would still acknowledge something.
-    signalAll(this.freeze(node), 'SIGKILL');
+    const pids = this.freeze(node);
+    signalAll(pids, 'SIGKILL');
     await node.postgres.end('SIGKILL');
+    await eventually('all of it to end', () => !pids.some(runs));
   }
 
   /**
