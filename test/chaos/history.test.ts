@@ -119,6 +119,38 @@ describe('a history', () => {
     ],
     ['a read shows what never was', [read('a', 2, 0, 1)], log, /does not have/],
   ];
+  const state = (index: number, rev: number, name: string): LoggedRecord => ({
+    index,
+    id: 'a',
+    rev,
+    key: `k${index}`,
+    document: JSON.stringify({ status: { state: name } }),
+  });
+  const states = [state(1, 0, 'active'), state(2, 1, 'suspended'), state(3, 2, 'active')];
+  const made = states.map(({ index, rev, document }): Seen => {
+    const outcome = { done: { index, rev, document } };
+    return { kind: 'change', key: `k${index}`, id: 'a', begun: index * 10, ended: index * 10 + 2, outcome };
+  });
+  const refused = (begun: number, ended: number): Seen[] => [
+    ...made,
+    { kind: 'change', key: 'r', id: 'a', begun, ended, outcome: { refused: 'suspend' } },
+  ];
+
+  it('explains a refusal by a state that may have been the newest meanwhile', () => {
+    expect(problemsOf(refused(23, 29), states)).toEqual([]);
+    expect(problemsOf(refused(15, 21), states)).toEqual([]);
+    expect(problemsOf(refused(31, 40), states)).toEqual([]);
+  });
+
+  it.each([
+    [13, 19],
+    [33, 40],
+  ])('does not explain one from %d to %d, while it was allowed', (begun, ended) => {
+    expect(problemsOf(refused(begun, ended), states)).toEqual([
+      expect.stringMatching(/no state that forbids/),
+    ]);
+  });
+
   it.each(broken)('is not explained where %s', (_case, seen, records, problem) => {
     expect(problemsOf(seen, records)).toEqual([expect.stringMatching(problem)]);
   });

@@ -55,8 +55,8 @@ export class Arena implements AsyncDisposable {
     const balancer = await WriterProxy.start();
     const second = await system.standby(balancer.url);
     const parties = [
-      await party('one', system, system, database),
-      await party('two', second, system, database),
+      await newParty('one', system, system, database),
+      await newParty('two', second, system, database),
     ] as const;
     balancer.servers = parties.map((each) => ({
       opsUrl: () => (each.system.isUp ? each.system.supervisor.urls.ops : null),
@@ -146,7 +146,7 @@ export class Arena implements AsyncDisposable {
   }
 }
 
-async function party(
+async function newParty(
   name: Party['name'],
   system: RealSystem,
   first: RealSystem,

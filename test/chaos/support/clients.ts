@@ -9,7 +9,7 @@ import { isProblemCode, problems } from '@tallystick/contract';
 import { SeededRandom } from '../../system/support/seeded-random.ts';
 import { sleep } from '../../system/support/waiting.ts';
 import type { Arena, Party } from './arena.ts';
-import { type Seen, textOf } from './history.ts';
+import { type Seen, type SeenChange, textOf } from './history.ts';
 
 const answerMsMax = 1500;
 const patienceMs = 60_000;
@@ -79,7 +79,7 @@ export class Clients {
   }
 
   async #client(random: SeededRandom): Promise<void> {
-    let preferred: Party = random.pick(this.#arena.parties as [Party, Party]);
+    let preferred: Party = random.pick(this.#arena.parties);
     while (!this.#isStopping) {
       const id = this.#licenses.at(
         -1 - random.below(Math.min(contended, Math.max(1, this.#licenses.length))),
@@ -108,7 +108,7 @@ export class Clients {
   ): Promise<string | null> {
     const key = randomUUID();
     const begun = performance.now();
-    const left = (outcome: 'not_done' | 'unknown', id = of ?? ''): null => {
+    const left = (outcome: SeenChange['outcome'], id = of ?? ''): null => {
       this.seen.push({ kind: 'change', key, id, begun, ended: performance.now(), outcome });
       return null;
     };
@@ -121,7 +121,7 @@ export class Clients {
       const ending = endingOf(answer);
       if (ending === 'open') isOpen = true;
       // What was under way when the answer came may still arrive, and be carried out.
-      if (ending === 'refused') return left(isOpen ? 'unknown' : 'not_done');
+      if (ending === 'refused') return left(isOpen ? 'unknown' : { refused: path.split('/').at(-1) ?? '' });
       if (ending === 'odd') this.oddities.push(`${path}: ${answer?.status} ${JSON.stringify(answer?.json)}`);
       if (ending === 'odd') return left('unknown');
       if (ending === 'unchanged' && code !== 'standby' && !isOpen && random?.below(3) === 0)

@@ -8,10 +8,11 @@ import { PostgresServer } from '@tallystick/testkit';
 import { SmallDisk } from '../../system/support/faulty-disk.ts';
 import { eventually } from '../../system/support/waiting.ts';
 import { Link } from './link.ts';
-import { signalAll, treeOf } from './processes.ts';
+import { runs, signalAll, treeOf } from './processes.ts';
 
 const count = 3;
 const diskMegabytes = 400;
+const pollMs = 20;
 /** Small enough for the disks. */
 const sizes = `
   wal_keep_size = 64MB
@@ -79,8 +80,10 @@ export class Database implements AsyncDisposable {
   /** Ends a node as a power cut does. */
   async kill(node: Node): Promise<void> {
     // Children that outlive their parent by a moment would still acknowledge something.
-    signalAll(this.freeze(node), 'SIGKILL');
+    const pids = this.freeze(node);
+    signalAll(pids, 'SIGKILL');
     await node.postgres.end('SIGKILL');
+    await eventually('all of it to end', () => !pids.some(runs));
   }
 
   /**
@@ -130,9 +133,10 @@ export class Database implements AsyncDisposable {
   async writerInSyncWait(ms: number): Promise<number | null> {
     const waiting = `SELECT pid FROM pg_stat_activity
                       WHERE application_name = 'tallystick-write' AND wait_event = 'SyncRep'`;
-    for (const deadline = performance.now() + ms; performance.now() < deadline; await after(20)) {
+    for (const deadline = performance.now() + ms; performance.now() < deadline; ) {
       const [row] = await this.primary.postgres.sql<{ pid: number }>(waiting);
       if (row !== undefined) return row.pid;
+      await after(pollMs);
     }
     return null;
   }

@@ -1,4 +1,5 @@
 /** What goes wrong: each fault is brought about, left for a while, and mended. */
+import { FailingSync } from '../../system/support/faulty-disk.ts';
 import type { SeededRandom } from '../../system/support/seeded-random.ts';
 import { eventually, sleep } from '../../system/support/waiting.ts';
 import type { Arena, CosignerName, Party } from './arena.ts';
@@ -25,6 +26,8 @@ export interface Fault {
 /** Longer than a lease, so that another server takes over. */
 const pastLeaseMs = 2600;
 const syncWaitMs = 2000;
+const slowDisk = 'slow the disk of the primary';
+const fullDisk = 'fill the disk of the primary';
 
 const both = ({ writer, follower }: Scene): Party[] => [writer, follower];
 const someTime = (random: SeededRandom, least: number, most: number): Promise<void> =>
@@ -246,6 +249,22 @@ const databaseFaults: Fault[] = [
     },
   },
   {
+    // What the old one shows by then, none of the others ever has.
+    kind: 'cancel a write that no standby has and promote one',
+    on: 'database',
+    count: 2,
+    run: async ({ arena: { database }, random }) => {
+      const old = database.primary;
+      for (const { replication } of database.standbys) replication.hold();
+      const pid = await database.writerInSyncWait(syncWaitMs);
+      if (pid !== null) await old.postgres.sql(`SELECT pg_cancel_backend(${pid})`);
+      await someTime(random, 50, 300);
+      await database.kill(old);
+      await database.promote();
+      await database.rebuild(old);
+    },
+  },
+  {
     kind: 'kill the primary and start it again',
     on: 'database',
     count: 2,
@@ -311,7 +330,7 @@ const databaseFaults: Fault[] = [
     },
   },
   {
-    kind: 'slow the disk of the primary',
+    kind: slowDisk,
     on: 'database',
     count: 2,
     run: async ({ arena: { database }, random }) => {
@@ -321,7 +340,7 @@ const databaseFaults: Fault[] = [
     },
   },
   {
-    kind: 'fill the disk of the primary',
+    kind: fullDisk,
     on: 'database',
     count: 2,
     run: async ({ arena: { database }, random }) => {
@@ -336,10 +355,15 @@ const databaseFaults: Fault[] = [
   },
 ];
 
-/** Those that can be brought about here. */
-export function faultsFor(arena: Arena): Fault[] {
-  const hasDisks = arena.database.nodes.every(({ disk }) => disk !== null);
-  return [...serverFaults, ...cosignerFaults, ...connectionFaults, ...databaseFaults].filter(
-    ({ kind }) => hasDisks || !kind.startsWith('fill the disk'),
-  );
+/** Those that can be brought about here; names of the others, with the reason, in `skipped`. */
+export async function faultsFor(arena: Arena): Promise<{ faults: Fault[]; skipped: string[] }> {
+  const isMounted = arena.database.nodes.every(({ disk }) => disk !== null);
+  const reasons: Record<string, string | null> = {
+    [fullDisk]: isMounted ? null : 'no file system can be mounted',
+    [slowDisk]: await FailingSync.whyImpossible(),
+  };
+  const all = [...serverFaults, ...cosignerFaults, ...connectionFaults, ...databaseFaults];
+  const isPossible = ({ kind }: Fault): boolean => (reasons[kind] ?? null) === null;
+  const skipped = all.filter((fault) => !isPossible(fault)).map(({ kind }) => `${kind}: ${reasons[kind]}`);
+  return { faults: all.filter(isPossible), skipped };
 }

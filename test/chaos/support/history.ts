@@ -17,9 +17,14 @@ export interface SeenChange extends Timed {
   id: string;
   /**
    * `done` with its place in the log; `not_done` where the server said that nothing was changed, and it was not asked
-   * again; `unknown` where nobody said. `document` is what the answer showed of the license.
+   * again; `refused` where it said that the license does not allow this verb as it stands; `unknown` where nobody said.
+   * `document` is what the answer showed of the license.
    */
-  outcome: { done: { index: number; rev: number; document: string } } | 'not_done' | 'unknown';
+  outcome:
+    | { done: { index: number; rev: number; document: string } }
+    | { refused: string }
+    | 'not_done'
+    | 'unknown';
 }
 
 /** What a server said of a license. */
@@ -56,6 +61,7 @@ export function problemsOf(seen: readonly Seen[], log: readonly LoggedRecord[]):
     ...acknowledgedAndMissing(changes, log),
     ...deniedAndThere(changes, log),
     ...outOfOrder(changes),
+    ...refusedWithoutReason(changes, log),
     ...staleReads(
       reads.filter(({ follower }) => follower === null),
       changes,
@@ -84,7 +90,7 @@ function doubled(log: readonly LoggedRecord[]): string[] {
 function acknowledgedAndMissing(changes: readonly SeenChange[], log: readonly LoggedRecord[]): string[] {
   const byIndex = new Map(log.map((record) => [record.index, record]));
   return changes.flatMap(({ key, id, outcome }) => {
-    if (typeof outcome !== 'object') return [];
+    if (!isDone(outcome)) return [];
     const { index, rev, document } = outcome.done;
     const found = byIndex.get(index);
     if (found?.id === id && found.rev === rev && found.key === key)
@@ -96,15 +102,50 @@ function acknowledgedAndMissing(changes: readonly SeenChange[], log: readonly Lo
 function deniedAndThere(changes: readonly SeenChange[], log: readonly LoggedRecord[]): string[] {
   const byKey = new Map(log.map((record) => [record.key, record]));
   return changes.flatMap(({ key, outcome }) => {
-    const found = outcome === 'not_done' ? byKey.get(key) : undefined;
+    const found = outcome === 'unknown' || isDone(outcome) ? undefined : byKey.get(key);
     return found === undefined ? [] : [`key ${key} was denied, and stands at ${found.index}`];
   });
+}
+
+function isDone(outcome: SeenChange['outcome']): outcome is Extract<SeenChange['outcome'], { done: object }> {
+  return typeof outcome === 'object' && 'done' in outcome;
+}
+
+/** States of a license in which a verb is allowed. */
+const allowedIn: Record<string, readonly string[]> = {
+  suspend: ['active'],
+  reinstate: ['suspended'],
+  revoke: ['active', 'suspended'],
+};
+
+/** At some time while it was asked for, the license may have been in a state that forbids it. */
+function refusedWithoutReason(changes: readonly SeenChange[], log: readonly LoggedRecord[]): string[] {
+  const byId = Map.groupBy(log, ({ id }) => id);
+  const times = new Map(
+    changes.flatMap(({ id, outcome, begun, ended }) =>
+      isDone(outcome) ? [[`${id} ${outcome.done.rev}`, { begun, ended }] as const] : [],
+    ),
+  );
+  return changes.flatMap(({ id, key, outcome, begun, ended }) => {
+    if (typeof outcome !== 'object' || isDone(outcome)) return [];
+    const possible = (byId.get(id) ?? []).filter(({ rev }) => {
+      const [own, next] = [times.get(`${id} ${rev}`), times.get(`${id} ${rev + 1}`)];
+      return (own?.begun ?? 0) <= ended && (next?.ended ?? Number.POSITIVE_INFINITY) >= begun;
+    });
+    const allowed = allowedIn[outcome.refused] ?? [];
+    if (possible.some(({ document }) => !allowed.includes(stateOf(document)))) return [];
+    return [`key ${key} was refused, and ${id} was in no state that forbids it`];
+  });
+}
+
+function stateOf(document: string): string {
+  return (JSON.parse(document) as { status: { state: string } }).status.state;
 }
 
 /** What ended before another began stands before it. */
 function outOfOrder(changes: readonly SeenChange[]): string[] {
   const done = changes.flatMap(({ begun, ended, outcome }) =>
-    typeof outcome === 'object' ? [{ begun, ended, index: outcome.done.index }] : [],
+    isDone(outcome) ? [{ begun, ended, index: outcome.done.index }] : [],
   );
   const byBegin = done.toSorted((a, b) => a.begun - b.begun);
   const byEnd = done.toSorted((a, b) => a.ended - b.ended);
@@ -131,7 +172,7 @@ function staleReads(reads: readonly SeenState[], changes: readonly SeenChange[])
   const known = [
     ...reads.map(({ id, rev, ended }) => ({ id, rev, ended })),
     ...changes.flatMap(({ id, ended, outcome }) =>
-      typeof outcome === 'object' ? [{ id, rev: outcome.done.rev, ended }] : [],
+      isDone(outcome) ? [{ id, rev: outcome.done.rev, ended }] : [],
     ),
   ].toSorted((a, b) => a.ended - b.ended);
   const newest = new Map<string, number>();

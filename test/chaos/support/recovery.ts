@@ -14,7 +14,8 @@ export class Recovery {
   get table(): string {
     const rows = [...this.#byKind].map(([kind, times]) => {
       const sorted = times.toSorted((a, b) => a - b);
-      const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+      const at = (nth: number): number => sorted[Math.floor(nth)] ?? 0;
+      const median = (at((sorted.length - 1) / 2) + at(sorted.length / 2)) / 2;
       return { kind, count: sorted.length, median, max: sorted.at(-1) ?? 0 };
     });
     const lines = rows
