@@ -145,6 +145,9 @@ describe('the operator of the log', () => {
     expect((await type(publish)).stdout).toContain('governs the log from now on');
     await system.published();
     expect((await type(status)).stdout).toMatch(/witness\.example\.com\/w1 +witnesses +ok +\d{4}/);
+    expect((await type('tally cosigners list')).stdout).toMatch(
+      /witness\.example\.com\/w1 +http:\/\/127\.0\.0\.1:\d+\/w1 +trust root/,
+    );
     const { text } = await system.public('GET', '/log/checkpoint');
     const names = parseNote(utf8(text)).signatures.map(({ name }) => name);
     expect(names.filter((name) => name === 'witness.example.com/w1')).toHaveLength(2);
