@@ -145,6 +145,16 @@ describe('a log that is followed', () => {
     await expect(follower.read.current(id)).rejects.toMatchObject({ problem: 'integrity' });
   });
 
+  it('hands out no license file that lacks the public key of a signature in it', async () => {
+    const { id, index } = await issue();
+    await system.ledger.whenPublished(index + 1, 5000);
+    follower = await Follower.open(parts({ keys: { all: [] } }));
+    await expect(follower.bundle(id)).rejects.toMatchObject({
+      problem: 'overloaded',
+      message: expect.stringContaining('public key') as string,
+    });
+  });
+
   it('raises no alarm over what was erased and waits for its checkpoint', async () => {
     const created = await system.run({ type: 'customer.create', reference: 'erika', name: 'Erika' });
     const [change] = created.changes;
