@@ -120,6 +120,11 @@ export class Follower implements AsyncDisposable {
     return this.#published;
   }
 
+  /** The consistency proof from a smaller size to what is published. */
+  proofFrom(size: number): Uint8Array[] {
+    return this.#state.tree.consistencyProof(size, this.#published.size);
+  }
+
   get trust(): TrustHistory {
     return this.#trust;
   }

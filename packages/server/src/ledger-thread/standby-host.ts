@@ -5,6 +5,7 @@ import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledg
 import type { ServerConfig } from '../config.ts';
 import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
+import { FollowingSigner } from './following-signer.ts';
 import type { Foundation } from './foundation.ts';
 import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
@@ -27,6 +28,7 @@ export class StandbyHost implements Host {
   readonly #store: Store;
   readonly #reporter: EventReporter;
   readonly #follower: Follower;
+  readonly #signer: FollowingSigner;
   readonly #log: FollowedLog;
   readonly #timer: NodeJS.Timeout;
 
@@ -40,6 +42,12 @@ export class StandbyHost implements Host {
     this.#store = store;
     this.#follower = follower;
     this.#reporter = reporter;
+    this.#signer = new FollowingSigner(foundation.signer, follower, (error) => {
+      reporter.alarm(
+        error.name === 'SignerUnavailable' ? 'signer_unavailable' : 'signer_refused',
+        error.message,
+      );
+    });
     this.#log = new FollowedLog(follower, writer);
     this.service = new LedgerService(
       this.#log,
@@ -100,7 +108,7 @@ export class StandbyHost implements Host {
       },
       pending: { count: 0, oldestAt: null, publishBy: null, trouble: null },
       quorum: this.#foundation.quorum.status,
-      signer: { connected: true, mark: null },
+      signer: this.#signer.status,
       namespace: {
         ns: namespace.ns,
         mode: namespace.mode,
@@ -121,13 +129,15 @@ export class StandbyHost implements Host {
   }
 
   /** Ends following, and hands over what is in memory; goes on answering from it. */
-  stopFollowing(): ReturnType<Follower['stop']> {
+  async stopFollowing(): ReturnType<Follower['stop']> {
+    await this.#signer[Symbol.asyncDispose]();
     return this.#follower.stop();
   }
 
   /** The foundation stays: it is somebody else's, too. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    await this.#signer[Symbol.asyncDispose]();
     await this.#follower[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
   }
