@@ -83,7 +83,7 @@ async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<v
   const name = faults.map(({ kind }) => kind).join(' + ');
   say(`chaos: ${name}`);
   const begun = performance.now();
-  await Promise.all(scenes.map((scene, nth) => faults[nth]?.run(scene)));
+  await Promise.all(scenes.map(async (scene, nth) => faults[nth]?.run(scene)));
   await eventually(
     'something to be acknowledged',
     () => (clients.acknowledgedAt.at(-1) ?? 0) > begun,

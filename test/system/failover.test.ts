@@ -114,6 +114,18 @@ describe('a server that follows', () => {
   });
 });
 
+describe('its signer', () => {
+  it('follows as well: its journal says that the other one went on, and its mark is no older', async () => {
+    await eventually('its mark to move', async () => {
+      const { signer, published } = (await two.admin('GET', '/v1/log')).json as {
+        signer: { mark: { size: number } | null };
+        published: { size: number };
+      };
+      return (signer.mark?.size ?? 0) > markAtFirst && signer.mark?.size === published.size;
+    });
+  });
+});
+
 describe('a server whose', () => {
   it('process is killed is replaced, and nothing acknowledged is missing', async () => {
     one.kill('server');

@@ -145,6 +145,34 @@ describe('a log that is followed', () => {
     await expect(follower.read.current(id)).rejects.toMatchObject({ problem: 'integrity' });
   });
 
+  it('hands out no license file that lacks the public key of a signature in it', async () => {
+    const { id, index } = await issue();
+    await system.ledger.whenPublished(index + 1, 5000);
+    follower = await Follower.open(parts({ keys: { all: [] } }));
+    await expect(follower.bundle(id)).rejects.toMatchObject({
+      problem: 'overloaded',
+      message: expect.stringContaining('public key') as string,
+    });
+  });
+
+  it('raises no alarm over what was erased and waits for its checkpoint', async () => {
+    const created = await system.run({ type: 'customer.create', reference: 'erika', name: 'Erika' });
+    const [change] = created.changes;
+    const customer = change?.change.subject.id ?? '';
+    await system.ledger.whenPublished((change?.index ?? 0) + 1, 5000);
+    follower = await Follower.open(parts());
+    const page = { before: '\u{10ffff}', limit: 10 };
+    for (const cosigner of system.world.cosigners.witnesses) cosigner.isDown = true;
+    await system.run({ type: 'customer.erase', customer });
+    while ((await store.entry(change?.index ?? 0))?.content?.document !== null) await after(2);
+    const waiting = { problem: 'not_published_yet' };
+    await expect(follower.read.revision(customer)).rejects.toMatchObject(waiting);
+    await expect(follower.read.customers({}, page)).rejects.toMatchObject(waiting);
+    for (const cosigner of system.world.cosigners.witnesses) cosigner.isDown = false;
+    await until(() => (follower?.size ?? 0) > (change?.index ?? 0) + 2);
+    expect((await follower.read.customers({}, page)).length).toBe(1);
+  });
+
   it('says when the database has fallen behind what was seen of it', async () => {
     const old = await store.checkpoint();
     const { index } = await issue();

@@ -97,8 +97,8 @@ export class JournalScan {
    * it, before this one signed anything else. Null where there is none.
    */
   overtakenAt({ line, index }: SignedBatch): number | null {
-    const next = this.followed.find((each) => each.line > line);
-    if (next === undefined || next.size <= index || this.#signedBetween(line, next.line)) return null;
+    const next = this.followed.find((each) => each.line > line && each.size > index);
+    if (next === undefined || this.#signedBetween(line, next.line)) return null;
     return next.line;
   }
 

@@ -120,6 +120,11 @@ export class Follower implements AsyncDisposable {
     return this.#published;
   }
 
+  /** The consistency proof from a smaller size to what is published. */
+  proofFrom(size: number): Uint8Array[] {
+    return this.#state.tree.consistencyProof(size, this.#published.size);
+  }
+
   get trust(): TrustHistory {
     return this.#trust;
   }
@@ -144,11 +149,6 @@ export class Follower implements AsyncDisposable {
     const text = await this.#bundles.make(licenseId, { published, isIssued, trustVersion });
     if (text === null) throw new LedgerError('not_published_yet', 'the license waits for its checkpoint');
     return text;
-  }
-
-  /** Proves that what is published continues the first `from` entries, which must not be more. */
-  publishedProof(from: number): Uint8Array[] {
-    return this.#state.tree.consistencyProof(from, this.#published.size);
   }
 
   /** Ends following. What is in memory is good to go on with, where it is handed over: see `LedgerParts.state`. */

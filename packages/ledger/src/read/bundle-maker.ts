@@ -15,7 +15,7 @@ import {
   verifyQuorum,
 } from '@tallystick/core';
 import { checkEntry } from '../content.ts';
-import { asError, IntegrityAlarm } from '../errors.ts';
+import { asError, IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Published } from '../publish/publisher.ts';
 import type { Store, StoredCheckpoint } from '../store/store.ts';
@@ -83,9 +83,22 @@ export class BundleMaker {
     return encodeBundle({
       trust: await this.#trustSteps(trustVersion, published),
       anchor: shared.anchor,
-      keys: this.#parts.keys.all.filter((key) => keyids.has(keyIdOf(key))),
+      keys: this.#keysOf(keyids),
       subjects: [...shared.singletons.map(({ subject }) => subject), license.subject],
     });
+  }
+
+  /** Throws LedgerError where one is missing: without it clients take a license that is genuine for a forged one. */
+  #keysOf(keyids: ReadonlySet<string>): PublicKey[] {
+    const keys = this.#parts.keys.all.filter((key) => keyids.has(keyIdOf(key)));
+    const known = new Set(keys.map(keyIdOf));
+    const missing = [...keyids].filter((id) => !known.has(id));
+    if (missing.length === 0) return keys;
+    throw new LedgerError(
+      'overloaded',
+      `this server does not know the public key ${missing.join(', ')}: give its signer the online keys of the server ` +
+        'that has them, and start it anew',
+    );
   }
 
   async #trustSteps(trustVersion: number, { size }: Published): Promise<TrustStep[]> {

@@ -2,12 +2,14 @@
 import { equalBytes } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
 import { type CheckedRevision, checkRevision } from '../content.ts';
-import { IntegrityAlarm } from '../errors.ts';
+import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import type { Store } from '../store/store.ts';
 import { RecentMap } from './recent-map.ts';
 
 const cachedMax = 20_000;
+/** More entries than this are not looked through for what waits for a checkpoint. */
+const unpublishedMax = 100_000;
 /** There is a revision, and it is not in memory. */
 export const unread: unique symbol = Symbol('unread');
 
@@ -43,7 +45,7 @@ export class RevisionReader {
     return current;
   }
 
-  /** The revision of a subject at a log index, checked; throws IntegrityAlarm. */
+  /** The revision of a subject at a log index, checked; throws IntegrityAlarm, and LedgerError as below. */
   async revision(id: string, index: number): Promise<CheckedRevision> {
     const stored = await this.#store.entry(index);
     if (stored === undefined) throw new IntegrityAlarm(index, 'the entry is missing');
@@ -51,7 +53,20 @@ export class RevisionReader {
     const isAboutIt = equalBytes(revision.record.record.subject, this.#state.keyOf(id));
     if (revision.content.id !== id || !isAboutIt)
       throw new IntegrityAlarm(index, `the entry is not about ${id}`);
+    if (revision.current === null) await this.#demandNewest(id, index);
     return revision;
+  }
+
+  /**
+   * What was erased is gone before that is published: whoever follows a log meanwhile finds the newest revision that it
+   * knows without its document. Throws LedgerError where that is so.
+   */
+  async #demandNewest(id: string, index: number): Promise<void> {
+    const key = this.#state.keyOf(id);
+    if (this.#state.head(key)?.index !== index) return;
+    const newer = await this.#store.leaves(this.#state.size, unpublishedMax);
+    if (newer.some(({ subject }) => subject !== null && equalBytes(subject, key)))
+      throw new LedgerError('not_published_yet', `${id} was erased, which waits for its checkpoint`);
   }
 
   /** Keeps a revision that was just committed at hand. */

@@ -2,10 +2,10 @@
 import { notes, type ProblemCode } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
 import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';
-import { SignerRefused } from '@tallystick/signer';
 import type { ServerConfig } from '../config.ts';
 import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
+import { FollowingSigner } from './following-signer.ts';
 import type { Foundation } from './foundation.ts';
 import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
@@ -13,7 +13,6 @@ import { FollowedLog } from './served-log.ts';
 import { LedgerService } from './service.ts';
 
 const statusIntervalMs = 250;
-const signerIntervalMs = 1000;
 
 export interface StandbyParts {
   /** For reading; closed with the host. */
@@ -29,11 +28,10 @@ export class StandbyHost implements Host {
   readonly #store: Store;
   readonly #reporter: EventReporter;
   readonly #follower: Follower;
+  readonly #signer: FollowingSigner;
   readonly #log: FollowedLog;
   readonly #writer: () => string;
   readonly #timer: NodeJS.Timeout;
-  readonly #signerTimer: NodeJS.Timeout;
-  #telling: Promise<void> | null = null;
 
   private constructor(
     foundation: Foundation,
@@ -46,6 +44,12 @@ export class StandbyHost implements Host {
     this.#follower = follower;
     this.#reporter = reporter;
     this.#writer = writer;
+    this.#signer = new FollowingSigner(foundation.signer, follower, (error) => {
+      reporter.alarm(
+        error.name === 'SignerUnavailable' ? 'signer_unavailable' : 'signer_refused',
+        error.message,
+      );
+    });
     this.#log = new FollowedLog(follower, writer);
     this.service = new LedgerService(
       this.#log,
@@ -54,11 +58,6 @@ export class StandbyHost implements Host {
       () => this.status(),
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
-    this.#signerTimer = setInterval(() => {
-      this.#telling ??= this.#tellSigner().finally(() => {
-        this.#telling = null;
-      });
-    }, signerIntervalMs);
   }
 
   /** Rejects with LedgerError where nothing is published yet, or what is there is not sound. */
@@ -112,7 +111,7 @@ export class StandbyHost implements Host {
       },
       pending: { count: 0, oldestAt: null, publishBy: null, trouble: null },
       quorum: this.#foundation.quorum.status,
-      signer: { connected: true, mark: null },
+      signer: this.#signer.status,
       namespace: {
         ns: namespace.ns,
         mode: namespace.mode,
@@ -134,33 +133,14 @@ export class StandbyHost implements Host {
 
   /** Ends following, and hands over what is in memory; goes on answering from it. */
   async stopFollowing(): ReturnType<Follower['stop']> {
-    clearInterval(this.#signerTimer);
-    // Whoever takes over asks for the mark, which must not move meanwhile.
-    await this.#telling;
+    await this.#signer[Symbol.asyncDispose]();
     return this.#follower.stop();
-  }
-
-  /**
-   * Takes the mark of this server's signer along. Its journal says with that that another signer went on: what it signed
-   * last before its server died, and the log does not hold, is explained then, and not only once it writes again.
-   */
-  async #tellSigner(): Promise<void> {
-    const { signer } = this.#foundation;
-    try {
-      const { mark } = await signer.hello();
-      const { size, note } = this.#follower.published;
-      if (size > mark.size) await signer.follow(note, this.#follower.publishedProof(mark.size));
-    } catch (error) {
-      // One that is away is told later, and a server that follows can do without it until it writes.
-      if (error instanceof SignerRefused) this.#reporter.alarm('signer_refused', error.message);
-    }
   }
 
   /** The foundation stays: it is somebody else's, too. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    clearInterval(this.#signerTimer);
-    await this.#telling;
+    await this.#signer[Symbol.asyncDispose]();
     await this.#follower[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
   }
