@@ -29,6 +29,9 @@ import { StoreTrouble, WatchedStore } from './watched-store.ts';
 const statusIntervalMs = 250;
 const rotationIntervalMs = 60_000;
 const lastAnswersMs = 250;
+const signerLookMs = 2000;
+/** Its supervisor starts a signer again in less. */
+const signerGoneMs = 10_000;
 
 /** The log in a store that is held for writing, and what is known of it already. */
 export interface HeldLog {
@@ -59,6 +62,8 @@ export class LedgerHost implements Host {
   readonly #parts: HostParts;
   readonly #timer: NodeJS.Timeout;
   readonly #rotating: NodeJS.Timeout;
+  readonly #looking: NodeJS.Timeout;
+  #signerSeenAt = performance.now();
 
   private constructor(parts: HostParts, config: ServerConfig, post: (message: FromLedger) => void) {
     const { foundation, ledger, reporter } = parts;
@@ -77,6 +82,7 @@ export class LedgerHost implements Host {
       (message) => reporter.alarm('in_use', message),
     );
     this.#rotating = setInterval(() => void rotation.check(), rotationIntervalMs);
+    this.#looking = setInterval(() => void this.#lookForSigner(), signerLookMs);
   }
 
   /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
@@ -192,9 +198,23 @@ export class LedgerHost implements Host {
     };
   }
 
+  /** Without a signer nothing is written here, and perhaps by another server. */
+  async #lookForSigner(): Promise<void> {
+    const { foundation, lease } = this.#parts;
+    if (lease === null) return;
+    try {
+      await foundation.signer.hello();
+      this.#signerSeenAt = performance.now();
+    } catch {
+      // Whoever asks it for something is told why.
+      if (performance.now() - this.#signerSeenAt > signerGoneMs) lease.offer();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { foundation, lease, ledger, store } = this.#parts;
     clearInterval(this.#timer);
+    clearInterval(this.#looking);
     clearInterval(this.#rotating);
     await ledger[Symbol.asyncDispose]();
     // Only now: whoever takes over may begin at once.

@@ -134,8 +134,10 @@ export class SharedHost implements Host {
     }
   }
 
-  /** False where another server was faster, or the database does not let anybody write. */
+  /** False where another server was faster, the signer is away, or the database does not let anybody write. */
   async #takeOver(state: LeaseState): Promise<boolean> {
+    // Before anything is taken: without its signer this server could but keep others from writing, and end.
+    if (!(await this.#hasSigner())) return false;
     const held = await this.#hold(state);
     if (held === null) return false;
     const standby = this.#host instanceof StandbyHost ? this.#host : null;
@@ -167,6 +169,13 @@ export class SharedHost implements Host {
     }
     await standby?.[Symbol.asyncDispose]();
     return true;
+  }
+
+  async #hasSigner(): Promise<boolean> {
+    return this.#foundation.signer.hello().then(
+      () => true,
+      () => false,
+    );
   }
 
   async #hold({ epoch, isLeft }: LeaseState): Promise<{
