@@ -78,12 +78,14 @@ function taken(faults: Fault[], random: SeededRandom): Fault[] {
 
 async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<void> {
   const whole = await arena.whole();
-  // One of its own for each, or two at once would share theirs as it happens.
-  const scenes = faults.map(() => ({ arena, random: new SeededRandom(random.below(2 ** 31)), ...whole }));
   const name = faults.map(({ kind }) => kind).join(' + ');
   say(`chaos: ${name}`);
   const begun = performance.now();
-  await Promise.all(scenes.map(async (scene, nth) => faults[nth]?.run(scene)));
+  const running = faults.map((fault) => {
+    // One of its own for each, or two at once would share theirs as it happens.
+    return fault.run({ arena, random: new SeededRandom(random.below(2 ** 31)), ...whole });
+  });
+  await Promise.all(running);
   await eventually(
     'something to be acknowledged',
     () => (clients.acknowledgedAt.at(-1) ?? 0) > begun,

@@ -2,12 +2,13 @@
  * PostgreSQL for tests: a server of its own in a folder of its own, on a free port of the loopback, and clusters of
  * them that replicate. Binaries are npm's, or the system's.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
   chownSync,
+  existsSync,
   globSync,
   mkdtempSync,
   readFileSync,
@@ -182,6 +183,7 @@ export class PostgresServer {
     await client.connect();
     try {
       await client.query("SELECT pg_backup_start('copy', true)");
+      dropSharedMemory(this.data);
       rmSync(this.data, { recursive: true, force: true });
       // Files that go away meanwhile are no loss, and the only thing that it complains of.
       const copying = spawn('cp', ['-a', other.data, this.folder], { ...user, stdio: 'ignore' });
@@ -298,6 +300,14 @@ export class PostgresServer {
       return false;
     }
   }
+}
+
+/** A server that was killed leaves a block to the next one that starts in its folder; where that goes, nobody else would. */
+function dropSharedMemory(data: string): void {
+  const file = join(data, 'postmaster.pid');
+  if (!existsSync(file)) return;
+  const [, id] = readFileSync(file, 'utf8').split('\n')[6]?.trim().split(/\s+/) ?? [];
+  if (id !== undefined) spawnSync('ipcrm', ['-m', id]);
 }
 
 function newFolder(parent: string = tmpdir()): string {
