@@ -14,6 +14,7 @@ import {
   verifyLogSignatures,
   verifyQuorum,
 } from '@tallystick/core';
+import { messageOf } from '../errors.ts';
 import { fetchBytes, type HttpSource } from '../replayer/http-source.ts';
 import { Unavailable } from '../replayer/violation.ts';
 import type { StateFile } from '../state/state-file.ts';
@@ -83,11 +84,16 @@ export class PublishedWatch {
     if (bytes === null || source.signal.aborted) return;
     const size = await this.#published(bytes);
     if (size === null || source.signal.aborted) return;
-    file.database
-      .prepare(
-        'INSERT INTO facts (log, name, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
-      )
-      .run(log, factName, bytes);
+    const sql =
+      'INSERT INTO facts (log, name, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value';
+    try {
+      file.database.prepare(sql).run(log, factName, bytes);
+    } catch (error) {
+      // A disk that fails is told of where cosigning needs it, and this can wait until it does not.
+      throw new Unavailable(`the published checkpoint could not be kept (${messageOf(error)})`, {
+        cause: error,
+      });
+    }
     this.#size = size;
   }
 
@@ -112,7 +118,7 @@ export class PublishedWatch {
   }
 }
 
-/** The log's server may be away: this looks again. */
+/** The log's server may be away, or the disk fail: this looks again. */
 function ignoreUnavailable(error: unknown): void {
   if (!(error instanceof Unavailable)) throw error;
 }
