@@ -35,6 +35,10 @@ beforeAll(async () => {
   }));
   const store = { store: database.url({ durability: 'single-node', schema: 'acme' }) };
   one = await RealSystem.create({ store, ports: ports.one, algorithms: ['ed25519'] });
+  // A second signer begins at what is published.
+  await one.up();
+  await one.ready();
+  await one.down();
   moved = await MovedCosigners.move(one, balancer.url);
   two = { directory: one.directory, layout: layoutOf(join(one.directory, 'two')) };
   operators = { one: new Operator(one), two: new Operator(two) };
