@@ -12,15 +12,19 @@ export class AlteringProxy {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  /** Flips a bit in the middle of what `url` has below `path`. */
-  static async start(url: string, path: string): Promise<AlteringProxy> {
+  /** Flips a bit of what `url` has below `path`: in the middle, or where `place` says. */
+  static async start(
+    url: string,
+    path: string,
+    place: (body: Buffer) => number = ({ length }) => length >> 1,
+  ): Promise<AlteringProxy> {
     const server = createServer((request, response) => {
       const { authorization = '' } = request.headers;
       const forward = async (): Promise<void> => {
         const answer = await fetch(`${url}${request.url}`, { headers: { authorization } });
         const body = Buffer.from(await answer.arrayBuffer());
-        const middle = body.length >> 1;
-        if (request.url?.startsWith(path)) body.writeUInt8(body.readUInt8(middle) ^ 1, middle);
+        const at = place(body);
+        if (request.url?.startsWith(path)) body.writeUInt8(body.readUInt8(at) ^ 1, at);
         response.writeHead(answer.status).end(body);
       };
       forward().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
