@@ -15,7 +15,7 @@ export async function measureBaseline(
   round: number,
   postgres?: string,
 ): Promise<LoadResult> {
-  const token = randomBytes(32).toString('base64url');
+  const token = randomBytes(32).toString('hex');
   const directory = join(context.directory, `baseline-${randomBytes(4).toString('hex')}`);
   await using server = await startServer(
     new URL('../baseline/server.ts', import.meta.url),
