@@ -16,7 +16,9 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/tallystick-bench'
 /** Bytes of an entry of ours. */
 const leafLength = 750;
 /** Each waits for its entry to be in the log, which takes a while: with as few as ours has it would do next to nothing. */
-const writers = 1024;
+const writers = 512;
+/** Of a round: its generator takes a second to get going. */
+const entries = 20_000;
 
 interface Programs {
   /** Tessera's POSIX log over HTTP. */
@@ -130,8 +132,7 @@ async function run(context: BenchContext): Promise<string[]> {
   const tessera = await TesseraLog.start(directory);
   const { seconds } = context;
   try {
-    const warm = await tessera.measure(4000);
-    const entries = Math.round(warm * seconds);
+    await tessera.measure(4000);
     const results = await interleave(context.rounds, {
       tessera: () => tessera.measure(entries),
       ours: async () => (await measureOurs(context, ours, true)).ratePerSecond,
@@ -141,7 +142,8 @@ async function run(context: BenchContext): Promise<string[]> {
       `Appending over HTTP: Tessera ${version} with its POSIX driver, without looking for duplicates, driven by its own load ` +
         `generator with ${writers} writers and entries of ${leafLength} bytes; and ours, driven as in the table of issuing, ` +
         'where an append is a license that is decided, signed, committed with its document and promised. Both on the ' +
-        `same cores as their generators, cosigners paused, ${context.rounds} interleaved rounds of about ${seconds} s; medians.`,
+        `same cores as their generators, cosigners paused, ${context.rounds} interleaved rounds, ` +
+        `of ${formatNumber(entries)} entries and of ${seconds} s; medians.`,
       markdownTable(
         ['log', 'appends/s', 'ratio (range)'],
         [
