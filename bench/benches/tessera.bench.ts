@@ -18,7 +18,7 @@ const leafLength = 750;
 /** Each waits for its entry to be in the log, which takes a while: with as few as ours has it would do next to nothing. */
 const writers = 512;
 /** Of a round: its generator takes a second to get going. */
-const entries = 20_000;
+const entriesPerRound = 20_000;
 
 interface Programs {
   /** Tessera's POSIX log over HTTP. */
@@ -134,7 +134,7 @@ async function run(context: BenchContext): Promise<string[]> {
   try {
     await tessera.measure(4000);
     const results = await interleave(context.rounds, {
-      tessera: () => tessera.measure(entries),
+      tessera: () => tessera.measure(entriesPerRound),
       ours: async () => (await measureOurs(context, ours, true)).ratePerSecond,
     });
     const ratios = pairRatios(results.ours, results.tessera);
@@ -143,7 +143,7 @@ async function run(context: BenchContext): Promise<string[]> {
         `generator with ${writers} writers and entries of ${leafLength} bytes; and ours, driven as in the table of issuing, ` +
         'where an append is a license that is decided, signed, committed with its document and promised. Both on the ' +
         `same cores as their generators, cosigners paused, ${context.rounds} interleaved rounds, ` +
-        `of ${formatNumber(entries)} entries and of ${seconds} s; medians.`,
+        `of ${formatNumber(entriesPerRound)} entries and of ${seconds} s; medians.`,
       markdownTable(
         ['log', 'appends/s', 'ratio (range)'],
         [
