@@ -106,6 +106,9 @@ when {
 const rules: Record<string, string> = {
   'admin-zone': `forbid(principal, action, resource)
 unless { context.zone == Zone::"admin" || action in Action::"mirror" };`,
+  'mirrors-mirror': `forbid(principal, action, resource)
+when { principal.kind == Kind::"mirror" }
+unless { action in Action::"mirror" };`,
   'people-give-a-reason': `forbid(principal, action in Action::"change", resource)
 when { ${isPerson} && !context.reason };`,
   'people-step-up': `forbid(principal, action in Action::"sensitive", resource)
