@@ -1,11 +1,6 @@
 export { actionNames, actions } from './policy/actions.ts';
 export type { Decision, Lack } from './policy/decision.ts';
-export {
-  type ApprovalRule,
-  type ApprovalThreshold,
-  defaultPolicyDocument,
-  type PolicyMembers,
-} from './policy/defaults/document.ts';
+export { defaultPolicyDocument } from './policy/defaults/document.ts';
 export { defaultRoles, internalRoles } from './policy/defaults/roles.ts';
 export { PolicyEngine } from './policy/engine.ts';
 export {

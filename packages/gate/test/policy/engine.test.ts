@@ -1,8 +1,9 @@
 /** Each way in which bare Cedar fails open, shown first, and the engine beside it. */
 import { isAuthorized, policySetTextToParts, type StaticPolicySet } from '@cedar-policy/cedar-wasm/nodejs';
+import { type PolicyContent, parseCommand } from '@tallystick/license';
 import { describe, expect, test } from 'vitest';
 import { checkCandidate } from '../../src/policy/check-candidate.ts';
-import { defaultPolicyDocument, type PolicyMembers } from '../../src/policy/defaults/document.ts';
+import { defaultPolicyDocument } from '../../src/policy/defaults/document.ts';
 import { PolicyEngine } from '../../src/policy/engine.ts';
 import type { DecisionInput } from '../../src/policy/input.ts';
 import { PolicyError, type PolicySource, policySetHash, schemaHash } from '../../src/policy/policy-source.ts';
@@ -174,14 +175,19 @@ describe('a policy set', () => {
 });
 
 describe('a candidate for publication', () => {
-  const change = (edit: (document: PolicyMembers) => void): PolicyMembers => {
+  const change = (edit: (document: PolicyContent) => void): PolicyContent => {
     const document = defaultPolicyDocument();
     edit(document);
     return document;
   };
 
   test('that comes with Tallystick is fit to be published', () => {
-    expect(checkCandidate(defaultPolicyDocument()).roles).toContain('administrator');
+    const document = defaultPolicyDocument();
+    expect(parseCommand({ type: 'policy.publish', ...document })).toEqual({
+      type: 'policy.publish',
+      ...document,
+    });
+    expect(checkCandidate(document).roles).toContain('administrator');
   });
 
   test('under which nobody could publish another one is refused', () => {
