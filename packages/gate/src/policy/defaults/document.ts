@@ -1,10 +1,10 @@
 /** The policy that is in force while the log has none. */
 
-import type { PolicyContent } from '@tallystick/license';
+import type { ApprovalRule, PolicyContent } from '@tallystick/license';
 import { defaultPolicies } from './policies.ts';
 import { defaultSchema } from './schema.ts';
 
-const approvals: PolicyContent['approvals'] = [
+const approvals: readonly ApprovalRule[] = [
   {
     actions: ['policy.publish', 'principal.assign', 'principal.grant'],
     above: null,
@@ -26,7 +26,7 @@ const approvals: PolicyContent['approvals'] = [
 ];
 
 /** What leaves the house, or shows personal data or who may do what. */
-const durable: PolicyContent['durable'] = [
+const durable: readonly string[] = [
   'license.bundle',
   'license.custody',
   'license.get',
@@ -48,8 +48,8 @@ export function defaultPolicyDocument(): PolicyContent {
   return structuredClone({
     schema: [...defaultSchema],
     policies: [...defaultPolicies],
-    approvals,
-    durable,
+    approvals: [...approvals],
+    durable: [...durable],
     sessions: { idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' },
   });
 }
