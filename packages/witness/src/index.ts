@@ -54,6 +54,13 @@ export {
 } from './start-cosigner.ts';
 export { type CosignerKind, type InitStateOptions, initState, StateFile } from './state/state-file.ts';
 export {
+  type ClientTls,
+  type ClientTlsPaths,
+  readAuthorities,
+  readCertificate,
+  readClientTls,
+} from './tls-files.ts';
+export {
   createWitness,
   type FollowedLogs,
   Witness,

@@ -15,6 +15,7 @@ import {
   utf8,
   type VerifierKey,
 } from '@tallystick/core';
+import type { ClientTls } from '@tallystick/witness';
 
 export type CosignerState = 'ok' | 'behind' | 'unreachable' | 'refusing' | 'unknown';
 
@@ -64,6 +65,7 @@ export class CosignerClient {
   /**
    * @param vkeys all keys that it signs with, at that one address
    * @param now milliseconds
+   * @param tls for https: whom to believe, and what to show
    */
   constructor(
     name: string,
@@ -71,14 +73,16 @@ export class CosignerClient {
     url: string,
     timeoutMs: number,
     now: () => number,
+    tls: ClientTls = {},
   ) {
     this.name = name;
     this.#vkeys = vkeys;
     this.#url = new URL(`${url.replace(/\/$/, '')}/add-checkpoint`);
     this.#timeoutMs = timeoutMs;
     this.#now = now;
-    const Agent = this.#url.protocol === 'https:' ? HttpsAgent : HttpAgent;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 2 });
+    const options = { keepAlive: true, maxSockets: 2 };
+    this.#agent =
+      this.#url.protocol === 'https:' ? new HttpsAgent({ ...options, ...tls }) : new HttpAgent(options);
   }
 
   get status(): CosignerStatus {
