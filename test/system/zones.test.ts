@@ -20,7 +20,12 @@ afterAll(() => system[Symbol.asyncDispose]());
 const all = routeNames.map((name) => routes[name] as unknown as Route);
 const methodsOf = ({ method }: Route): string[] => [method, 'HEAD', 'OPTIONS'];
 
-async function ask(zone: Zone, method: string, path: string, init: RequestInit = {}): Promise<Answer> {
+interface Asking {
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+async function ask(zone: Zone, method: string, path: string, init: Asking = {}): Promise<Answer> {
   const headers = { authorization: `Bearer ${system.client.token}`, ...init.headers };
   const signal = AbortSignal.timeout(5000);
   const response = await fetch(`${system.supervisor.urls[zone]}${path}`, {
