@@ -20,7 +20,14 @@ import {
   utf8,
 } from '@tallystick/core';
 import { TestAuthority, type TestCertificate } from '@tallystick/testkit';
-import { fetchBytes, initCosignerState, parseConfig, startCosigner } from '@tallystick/witness';
+import {
+  ClientTlsAgent,
+  type ClientTlsPaths,
+  fetchBytes,
+  initCosignerState,
+  parseConfig,
+  startCosigner,
+} from '@tallystick/witness';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { ListenerTls } from '../src/config.ts';
 import { createZoneServer, followTls } from '../src/http/listener-tls.ts';
@@ -50,6 +57,14 @@ function write(text: string, mode = 0o600): string {
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
+}
+
+function filesOf({ ca, cert, key }: { ca?: string; cert?: string; key?: string }): ClientTlsPaths {
+  return {
+    ...(ca !== undefined && { caFile: write(ca) }),
+    ...(cert !== undefined && { certFile: write(cert) }),
+    ...(key !== undefined && { keyFile: write(key) }),
+  };
 }
 
 function tlsOf(changes: Partial<ListenerTls> = {}): ListenerTls {
@@ -190,6 +205,22 @@ describe('a listener with TLS', () => {
   });
 });
 
+describe('a certificate that is renewed', () => {
+  it('is shown on the next connection, and the one of before ends with its certificate', async () => {
+    const { port } = await listen(tlsOf({ clientCert: 'required' }));
+    const brief = authority.issue({ uris: ['spiffe://tally.example/before'], notAfter: Date.now() + 2000 });
+    const files = filesOf({ ca: authority.cert, ...brief });
+    const agent = new ClientTlsAgent(files);
+    const options = { agent, ca: undefined };
+    expect(await ask(port, options)).toContain('before');
+    const renewed = authority.reissue(brief, { uris: ['spiffe://tally.example/after'] });
+    writeFileSync(files.certFile ?? '', renewed.cert);
+    expect(await ask(port, options)).toContain('before');
+    await expect.poll(() => ask(port, options), { timeout: 5000, interval: 200 }).toContain('after');
+    agent.destroy();
+  });
+});
+
 describe('what a replayer fetches', () => {
   it('comes over mutual TLS, and is not asked of who cannot be proven', async () => {
     const { port } = await listen(tlsOf({ clientCert: 'required' }));
@@ -198,8 +229,10 @@ describe('what a replayer fetches', () => {
       timeoutMs: 2000,
       signal: new AbortController().signal,
     };
-    const fetched = (tls: object) =>
-      fetchBytes({ ...source, tls }, 'checkpoint', 1000).then((bytes) => String(Buffer.from(bytes ?? [])));
+    const fetched = (tls: { ca?: string; cert?: string; key?: string }) =>
+      fetchBytes({ ...source, agent: new ClientTlsAgent(filesOf(tls)) }, 'checkpoint', 1000).then((bytes) =>
+        String(Buffer.from(bytes ?? [])),
+      );
     expect(await fetched({ ca: authority.cert, ...monitor })).toContain('spiffe://tally.example/monitor');
     await expect(fetched({ ca: authority.cert })).rejects.toThrow('checkpoint');
     await expect(fetched({ ca: stranger.cert, ...monitor })).rejects.toThrow('certificate');
@@ -240,7 +273,7 @@ describe('a cosigner that knows its logs by their certificates', () => {
     const now = () => Math.floor(Date.now() / 1000);
     await using running = await startCosigner(config, { now, report: () => {} });
     const cosign = async (shown: object): Promise<unknown> => {
-      const tls = { ca: authority.cert, ...shown };
+      const tls = filesOf({ ca: authority.cert, ...shown });
       const keys = vkeys.map(parseVerifierKey);
       const client = new CosignerClient('w1', keys, running.url, 2000, () => Date.now(), tls);
       return client.cosign(note, 1, () => []).finally(() => client.close());

@@ -28,7 +28,7 @@ import { ConfigError, messageOf } from './errors.ts';
 import { isSpiffeId } from './peer-identity.ts';
 import type { ReplayerLog } from './replayer/replayer.ts';
 import type { CosignerKind } from './state/state-file.ts';
-import { type ClientTls, type ClientTlsPaths, readClientTls } from './tls-files.ts';
+import type { ClientTlsPaths } from './tls-files.ts';
 
 export interface ListenConfig {
   host: string;
@@ -203,13 +203,13 @@ function parseReplayedLog(value: unknown, where: string, folder: string): Replay
   };
 }
 
-function parseClientTls(value: unknown, where: string, folder: string): ClientTls {
+function parseClientTls(value: unknown, where: string, folder: string): ClientTlsPaths {
   const names = ['caFile', 'certFile', 'keyFile'] as const;
   const json = new Members(value, where, names);
   const given = names
     .filter((name) => json.has(name))
     .map((name) => [name, resolve(folder, json.text(name))]);
-  return readClientTls(Object.fromEntries(given) as ClientTlsPaths);
+  return Object.fromEntries(given) as ClientTlsPaths;
 }
 
 function readLog(json: Members): { origin: string; vkeys: VerifierKey[] } {

@@ -38,6 +38,23 @@ export function spiffeIdOf(socket: unknown, now: number): string | null {
   return uris.length === 1 && isSpiffeId(id) ? id : null;
 }
 
+/** The longest time that a timer takes, in milliseconds. */
+const timerMsMax = 2 ** 31 - 1;
+
+/**
+ * Ends a connection together with the certificate that its peer showed: who has a newer one connects again with that.
+ *
+ * @param now milliseconds
+ */
+export function endWithCertificate(socket: TLSSocket, now: number): void {
+  const certificate = socket.getPeerX509Certificate();
+  const leftMs = (certificate?.validToDate.getTime() ?? Number.POSITIVE_INFINITY) - now;
+  if (leftMs > timerMsMax) return;
+  const timer = setTimeout(() => socket.destroy(), Math.max(0, leftMs));
+  timer.unref();
+  socket.once('close', () => clearTimeout(timer));
+}
+
 function isInForce({ validFromDate, validToDate }: X509Certificate, now: number): boolean {
   return validFromDate.getTime() <= now && now <= validToDate.getTime();
 }

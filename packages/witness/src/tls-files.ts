@@ -1,6 +1,9 @@
 /** Files for TLS, of a server or a client, checked together before anything uses them. All of them are PEM. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { Agent, type AgentOptions } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
 import { ConfigError, messageOf } from './errors.ts';
 
 export interface TlsFiles {
@@ -49,6 +52,28 @@ export function readAuthorities(file: string): string {
   }
   if (blocks.length === 0) throw new ConfigError(`${file} holds no whole certificate in PEM`);
   return text;
+}
+
+/**
+ * Connections to others. The files are read for each new one, so that a renewed certificate needs no restart. Throws
+ * ConfigError where they cannot be used now; later that is the error of a connection.
+ */
+export class ClientTlsAgent extends Agent {
+  readonly #paths: ClientTlsPaths;
+
+  constructor(paths: ClientTlsPaths, options: AgentOptions = {}) {
+    readClientTls(paths);
+    // A session that is resumed would show the certificate of then.
+    super({ keepAlive: true, maxCachedSessions: 0, ...options });
+    this.#paths = paths;
+  }
+
+  override createConnection(
+    options: ConnectionOptions,
+    onCreated?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    return super.createConnection({ ...options, ...readClientTls(this.#paths) }, onCreated);
+  }
 }
 
 /** Throws ConfigError. */

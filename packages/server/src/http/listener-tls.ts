@@ -3,7 +3,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
-import { readAuthorities, readCertificate } from '@tallystick/witness';
+import { endWithCertificate, readAuthorities, readCertificate } from '@tallystick/witness';
 import type { ListenerTls } from '../config.ts';
 
 /** Milliseconds between two looks at the files. */
@@ -36,6 +36,7 @@ export function createZoneServer(
   // Before HTTP looks at it: a certificate that nobody vouches for must never look like one that was not shown.
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (!socket.authorized && socket.getPeerX509Certificate() !== undefined) socket.destroy();
+    else endWithCertificate(socket, Date.now());
   });
   return server;
 }

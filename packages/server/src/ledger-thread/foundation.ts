@@ -11,7 +11,6 @@ import {
   ThreadedProjectionWriter,
 } from '@tallystick/ledger';
 import { SignerClient } from '@tallystick/signer';
-import { readClientTls } from '@tallystick/witness';
 import type { ServerConfig } from '../config.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { readTrustRootFile } from '../trust-root-file.ts';
@@ -48,7 +47,7 @@ export async function layFoundation(config: ServerConfig): Promise<Foundation> {
       urls: config.cosigners,
       timeoutMs: config.cosignerTimeoutMs,
       now: () => Date.now(),
-      tls: readClientTls(config.cosignerTls),
+      tls: config.cosignerTls,
     }),
     projectionWriter,
     projections: new Projections(config.projections, { readOnly: true }),

@@ -4,7 +4,7 @@
  * Its answers are a stranger's: sizes, times and signatures are bounded and checked before they count.
  */
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest } from 'node:https';
 import {
   base64,
   checkCosignature,
@@ -15,7 +15,7 @@ import {
   utf8,
   type VerifierKey,
 } from '@tallystick/core';
-import type { ClientTls } from '@tallystick/witness';
+import { ClientTlsAgent, type ClientTlsPaths } from '@tallystick/witness';
 
 export type CosignerState = 'ok' | 'behind' | 'unreachable' | 'refusing' | 'unknown';
 
@@ -53,7 +53,7 @@ export class CosignerClient {
   readonly #url: URL;
   readonly #timeoutMs: number;
   readonly #now: () => number;
-  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #agent: HttpAgent;
   /** The size that it cosigned last, as far as we know. */
   #size = 0;
   #status: Pick<CosignerStatus, 'state' | 'lastSeenAt' | 'lastError'> = {
@@ -73,7 +73,7 @@ export class CosignerClient {
     url: string,
     timeoutMs: number,
     now: () => number,
-    tls: ClientTls = {},
+    tls: ClientTlsPaths = {},
   ) {
     this.name = name;
     this.#vkeys = vkeys;
@@ -81,8 +81,7 @@ export class CosignerClient {
     this.#timeoutMs = timeoutMs;
     this.#now = now;
     const options = { keepAlive: true, maxSockets: 2 };
-    this.#agent =
-      this.#url.protocol === 'https:' ? new HttpsAgent({ ...options, ...tls }) : new HttpAgent(options);
+    this.#agent = this.#url.protocol === 'https:' ? new ClientTlsAgent(tls, options) : new HttpAgent(options);
   }
 
   get status(): CosignerStatus {

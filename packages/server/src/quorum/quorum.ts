@@ -1,7 +1,7 @@
 /** Gathers quorums: all cosigners are asked at once, and enough answers end the wait. */
 import { base64, isQuorum, type NoteSignature, type Policy, type PolicyWitness } from '@tallystick/core';
 import { type Cosigners, LedgerError } from '@tallystick/ledger';
-import type { ClientTls } from '@tallystick/witness';
+import type { ClientTlsPaths } from '@tallystick/witness';
 import { CosignerAhead, CosignerClient, type CosignerStatus } from './cosigner-client.ts';
 
 export interface QuorumOptions {
@@ -11,7 +11,7 @@ export interface QuorumOptions {
   urls: Readonly<Record<string, string>>;
   timeoutMs: number;
   /** For https: whom to believe, and what to show. */
-  tls?: ClientTls;
+  tls?: ClientTlsPaths;
   /** Milliseconds. */
   now: () => number;
 }

@@ -12,7 +12,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { Clock, Cosigner } from '../cosigner.ts';
 import { ConfigError, messageOf, Refusal } from '../errors.ts';
-import { spiffeIdOf } from '../peer-identity.ts';
+import { endWithCertificate, spiffeIdOf } from '../peer-identity.ts';
 import { PerSecond } from '../per-second.ts';
 import type { TlsFiles } from '../tls-files.ts';
 import { bodyLengthMax } from './add-checkpoint-request.ts';
@@ -106,7 +106,7 @@ const serverOptions = {
 } as const;
 
 function makeServer(
-  { tls }: ServerOptions,
+  { tls, now }: ServerOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): { server: Server; renewTls: (files: ServerTls) => void } {
   if (tls === undefined) {
@@ -119,6 +119,7 @@ function makeServer(
   // Whoever reads what is public shows no certificate; who asks for a cosignature is looked at when it does.
   const asking = { requestCert: tls.clientCa !== undefined, rejectUnauthorized: false };
   const server = withCertificate(() => createTlsServer({ ...options, ...asking }, handle));
+  server.on('secureConnection', (socket) => endWithCertificate(socket, now() * 1000));
   return {
     server,
     renewTls: (files) => withCertificate(() => server.setSecureContext(contextOf(files))),

@@ -1,8 +1,8 @@
 /** Where a replayer gets its material: bounded, timed requests to the log's server. */
 import { get as httpGet, type IncomingMessage } from 'node:http';
-import { Agent, get as httpsGet } from 'node:https';
+import { get as httpsGet } from 'node:https';
 import { messageOf } from '../errors.ts';
-import type { ClientTls } from '../tls-files.ts';
+import type { ClientTlsAgent } from '../tls-files.ts';
 import { Unavailable } from './violation.ts';
 
 export interface HttpSource {
@@ -11,7 +11,7 @@ export interface HttpSource {
   /** Sent as a bearer token. */
   token?: string | undefined;
   /** For https: whom to believe, and what to show. */
-  tls?: ClientTls | undefined;
+  agent?: ClientTlsAgent | undefined;
   /** Limit for one whole request. */
   timeoutMs: number;
   /** Ends every request under way. */
@@ -40,22 +40,13 @@ export async function fetchBytes(
   }
 }
 
-/** Connections are kept for each identity that is shown. */
-const agents = new WeakMap<ClientTls, Agent>();
-
-function agentOf(tls: ClientTls): Agent {
-  const agent = agents.get(tls) ?? new Agent({ ...tls, keepAlive: true });
-  agents.set(tls, agent);
-  return agent;
-}
-
 function ask(url: URL, source: HttpSource, isRetry = false): Promise<IncomingMessage> {
-  const { token, tls } = source;
+  const { token, agent } = source;
   const isSecure = url.protocol === 'https:';
   const options = {
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     signal: AbortSignal.any([source.signal, AbortSignal.timeout(source.timeoutMs)]),
-    ...(isSecure && tls !== undefined && { agent: agentOf(tls) }),
+    ...(isSecure && agent !== undefined && { agent }),
   };
   return new Promise((resolve, reject) => {
     const request = (isSecure ? httpsGet : httpGet)(url, options, resolve);
