@@ -1,10 +1,18 @@
 /** The policy that is in force while the log has none. */
 
+<<<<<<< HEAD
 import type { ApprovalRule, PolicyContent } from '@tallystick/license';
 import { defaultPolicies } from './policies.ts';
 import { defaultSchema } from './schema.ts';
 
 const approvals: readonly ApprovalRule[] = [
+=======
+import type { PolicyContent } from '@tallystick/license';
+import { defaultPolicies } from './policies.ts';
+import { defaultSchema } from './schema.ts';
+
+const approvals: PolicyContent['approvals'] = [
+>>>>>>> main
   {
     actions: ['policy.publish', 'principal.assign', 'principal.grant'],
     above: null,
