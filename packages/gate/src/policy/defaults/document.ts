@@ -1,18 +1,10 @@
 /** The policy that is in force while the log has none. */
 
-<<<<<<< HEAD
-import type { ApprovalRule, PolicyContent } from '@tallystick/license';
-import { defaultPolicies } from './policies.ts';
-import { defaultSchema } from './schema.ts';
-
-const approvals: readonly ApprovalRule[] = [
-=======
 import type { PolicyContent } from '@tallystick/license';
 import { defaultPolicies } from './policies.ts';
 import { defaultSchema } from './schema.ts';
 
 const approvals: PolicyContent['approvals'] = [
->>>>>>> main
   {
     actions: ['policy.publish', 'principal.assign', 'principal.grant'],
     above: null,
@@ -34,7 +26,7 @@ const approvals: PolicyContent['approvals'] = [
 ];
 
 /** What leaves the house, or shows personal data or who may do what. */
-const durable: readonly string[] = [
+const durable: PolicyContent['durable'] = [
   'license.bundle',
   'license.custody',
   'license.get',
@@ -56,8 +48,8 @@ export function defaultPolicyDocument(): PolicyContent {
   return structuredClone({
     schema: [...defaultSchema],
     policies: [...defaultPolicies],
-    approvals: [...approvals],
-    durable: [...durable],
+    approvals,
+    durable,
     sessions: { idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' },
   });
 }
