@@ -1,30 +1,11 @@
 /** What authentication asks of the directory: the verified principals and credentials of the log. */
+import type { CredentialDocument, CredentialKind, PrincipalDocument } from '@tallystick/license';
 
-export type CredentialKind =
-  | 'api_key'
-  | 'passkey'
-  | 'password'
-  | 'totp'
-  | 'oidc'
-  | 'spiffe'
-  | 'http_signature';
-
-export interface KnownPrincipal {
-  id: string;
-  kind: 'person' | 'service' | 'partner';
-  state: 'active' | 'disabled';
-}
-
-export interface KnownCredential {
-  id: string;
-  principal: string;
-  kind: CredentialKind;
-  state: 'active' | 'revoked';
-  /** Instant; null for one that does not end by itself. */
-  notAfter: string | null;
-  scope: { networks: readonly string[] | null };
-  material: Readonly<Record<string, string>>;
-}
+export type KnownPrincipal = Pick<PrincipalDocument, 'id' | 'kind' | 'state'>;
+export type KnownCredential = Pick<
+  CredentialDocument,
+  'id' | 'principal' | 'kind' | 'state' | 'notAfter' | 'scope' | 'material'
+>;
 
 export interface DirectoryView {
   principal(id: string): KnownPrincipal | undefined;
