@@ -21,6 +21,7 @@ describe('ranges', () => {
     ['fe80::/10', 'fe80::1%eth0', true],
     ['::/0', '10.1.2.3', false],
     ['10.0.0.0/8', 'localhost', false],
+    ['999.1/8', '10.1.2.3', false],
   ])('%s and %s: %s', (range, address, expected) => {
     expect(isInRanges(address, [range])).toBe(expected);
   });

@@ -1,6 +1,13 @@
 /** Where a request comes from: the address of the peer, or what a proxy that is trusted says of it. */
 import type { KeyObject } from 'node:crypto';
-import { type AddressRange, canonicalAddress, isInRange, parseAddress, parseRange } from './address.ts';
+import {
+  AddressError,
+  type AddressRange,
+  canonicalAddress,
+  isInRange,
+  parseAddress,
+  parseRange,
+} from './address.ts';
 
 export interface NetworkSettings {
   /** Ranges by name, for policies: `{"office": ["192.0.2.0/24"]}`. */
@@ -57,9 +64,18 @@ export class Networks {
   }
 }
 
-/** True where an address is in one of the ranges, in CIDR notation. Throws AddressError for a range that is none. */
+/** True where an address is in one of the ranges, in CIDR notation; in one that cannot be read nobody is. */
 export function isInRanges(address: string, ranges: readonly string[]): boolean {
-  return isInAny(address, ranges.map(parseRange));
+  return isInAny(address, ranges.flatMap(readableRange));
+}
+
+function readableRange(text: string): AddressRange[] {
+  try {
+    return [parseRange(text)];
+  } catch (error) {
+    if (error instanceof AddressError) return [];
+    throw error;
+  }
 }
 
 function isInAny(address: string, ranges: readonly AddressRange[]): boolean {
