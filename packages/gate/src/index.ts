@@ -8,11 +8,7 @@ export * from './authenticate/secret-token.ts';
 export * from './authenticate/secrets.ts';
 export * from './authenticate/spiffe.ts';
 export type { Caller } from './caller.ts';
-export * from './http-signature/content-digest.ts';
-export * from './http-signature/evidence.ts';
-export * from './http-signature/sign.ts';
-export * from './http-signature/signature-base.ts';
-export * from './http-signature/verify.ts';
+export * from './http-signature/index.ts';
 export { actionNames, actions } from './policy/actions.ts';
 export type { Decision, Lack } from './policy/decision.ts';
 export {

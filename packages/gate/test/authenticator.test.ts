@@ -177,11 +177,12 @@ describe('a signed request', () => {
     expect(refusal(await sendSigned(signedNow()))).toBe('unauthorized');
     world.people.change('crd_signing', { material: { ...material, alg: 'hmac-sha256' } });
     expect(refusal(await sendSigned(signedNow()))).toBe('unauthorized');
-    // Somebody else's key under this key's name.
-    const { publicKey } = newSigningKey();
-    const other = Buffer.from(publicKey.key).toString('base64');
-    world.people.change('crd_signing', { material: { alg: 'ed25519', key: other } });
-    expect(refusal(await sendSigned(signedNow()))).toBe('unauthorized');
+    // Another key under this key's name, which signs under that name as well.
+    const other = newSigningKey();
+    const raw = Buffer.from(other.publicKey.key).toString('base64');
+    world.people.change('crd_signing', { material: { alg: 'ed25519', key: raw } });
+    const named = { ...other, publicKey: key.publicKey };
+    expect(refusal(await sendSigned(signedNow({}, named)))).toBe('unauthorized');
   });
 
   test('is seen through a proxy that ends TLS as its sender saw it', async () => {

@@ -204,10 +204,14 @@ describe('the file', () => {
     expect(world.sessions.rejected).toBe(0);
   });
 
-  test('the same row under another id is no second session', () => {
-    begin();
-    world = alter(world, `INSERT INTO session SELECT 'ses_copy', lookup, content, mac FROM session`);
-    expect(world.sessions.list()).toHaveLength(1);
+  test('an older row, put beside the newest one of its session, is none', async () => {
+    const { token, session } = begin();
+    world = alter(world, 'CREATE TABLE kept AS SELECT * FROM session');
+    const stepped = { at: instant(), credential: 'crd_passkey', strength: 3 } as const;
+    const after = world.sessions.stepUp(session.id, stepped);
+    world = alter(world, `INSERT INTO session SELECT 'ses_copy', lookup, content, mac FROM kept`);
+    expect([await isIn(token), await isIn(after.token)]).toEqual([false, true]);
+    expect(world.sessions.rejected).toBe(1);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Signs a request, for clients. */
-import { type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { keyFingerprintText, type PublicKey } from '@tallystick/core';
 import { type InnerList, type Item, serializeInnerList } from 'structured-headers';
 import { contentDigest } from './content-digest.ts';
@@ -10,6 +10,18 @@ export interface RequestSigningKey {
   /** Of Ed25519 or P-256. */
   privateKey: KeyObject;
   publicKey: PublicKey;
+}
+
+/** Throws Error for a private key of any other kind. */
+export function requestSigningKey(privateKey: KeyObject): RequestSigningKey {
+  const { crv, x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
+  const coordinate = (text: string): Buffer => Buffer.from(text, 'base64url');
+  if (crv === 'Ed25519') {
+    return { privateKey, publicKey: { alg: 'ed25519', key: new Uint8Array(coordinate(x)) } };
+  }
+  if (crv !== 'P-256') throw new Error('the key is neither of Ed25519 nor of P-256');
+  const point = Buffer.concat([Buffer.of(4), coordinate(x), coordinate(y)]);
+  return { privateKey, publicKey: { alg: 'ecdsa-p256-sha256', key: new Uint8Array(point) } };
 }
 
 /**

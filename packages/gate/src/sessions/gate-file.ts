@@ -58,15 +58,16 @@ export class GateFile {
       content: string;
       mac: Uint8Array;
     }[];
-    const isOurs = ({ lookup, content, mac }: (typeof rows)[number]): boolean =>
-      mac.length === 32 && timingSafeEqual(this.#macOf(lookup, content), mac);
-    const sessions = rows
-      .filter(isOurs)
-      .map(({ lookup, content }) => ({ lookup, session: JSON.parse(content) as Session }))
-      .filter(({ session }, at, all) => all.findIndex((each) => each.session.id === session.id) === at);
-    const kept = new Set(sessions.map(({ lookup }) => lookup));
-    const rejected = rows.filter(({ lookup }) => !kept.has(lookup));
-    for (const { id } of rejected) this.#deleteSession.run(id);
+    const sessions: StoredSession[] = [];
+    const rejected: string[] = [];
+    for (const { id, lookup, content, mac } of rows) {
+      const isOurs = mac.length === 32 && timingSafeEqual(this.#macOf(lookup, content), mac);
+      const session = isOurs ? (JSON.parse(content) as Session) : null;
+      // Under another id an older row would stand beside the newest one of its session.
+      if (session?.id === id) sessions.push({ lookup, session });
+      else rejected.push(id);
+    }
+    if (rejected.length > 0) this.delete(rejected);
     const uses = this.#database
       .prepare('SELECT credential, at, address FROM credential_use')
       .all() as unknown as ({

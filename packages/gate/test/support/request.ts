@@ -1,16 +1,13 @@
 /** Signed requests for tests, made with real keys. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { type HttpMessage, type RequestSigningKey, signRequest } from '../../src/index.ts';
+import { type HttpMessage, type RequestSigningKey, requestSigningKey, signRequest } from '../../src/index.ts';
 
 export const nowMs: number = Date.UTC(2026, 10, 26, 12);
 
 export function newSigningKey(alg: 'ed25519' | 'ecdsa-p256-sha256' = 'ed25519'): RequestSigningKey {
-  const { privateKey, publicKey } =
+  const { privateKey } =
     alg === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  const part = (text: string): Buffer => Buffer.from(text, 'base64url');
-  const key = alg === 'ed25519' ? part(x) : Buffer.concat([Buffer.of(4), part(x), part(y)]);
-  return { privateKey, publicKey: { alg, key: new Uint8Array(key) } };
+  return requestSigningKey(privateKey);
 }
 
 export const body: Uint8Array = Buffer.from('{"plan":"pln_x","customer":"cus_y"}');
