@@ -1,22 +1,37 @@
-export * from './authenticate/address.ts';
-export * from './authenticate/authenticator.ts';
-export * from './authenticate/directory-view.ts';
-export * from './authenticate/networks.ts';
+export { AddressError, parseRange } from './authenticate/address.ts';
+export {
+  type Authentication,
+  Authenticator,
+  type AuthenticatorParts,
+  publicKeyOf,
+  type Refusal,
+} from './authenticate/authenticator.ts';
+export { isInRanges, type NetworkSettings, Networks, type TrustedProxy } from './authenticate/networks.ts';
 export type { RequestParts } from './authenticate/origin.ts';
-export * from './authenticate/posture.ts';
-export * from './authenticate/secret-token.ts';
-export * from './authenticate/secrets.ts';
-export * from './authenticate/spiffe.ts';
-export type { Caller } from './caller.ts';
-export * from './http-signature/index.ts';
+export {
+  deviceOfClaims,
+  deviceOfHeader,
+  devicePostureText,
+  type PostureClaims,
+} from './authenticate/posture.ts';
+export {
+  newSecretToken,
+  type SecretTokenKind,
+  secretTokenKind,
+  secretTokenKinds,
+  secretTokenLookup,
+  secretTokenPattern,
+} from './authenticate/secret-token.ts';
+export { deriveGateSecrets, type GateSecrets } from './authenticate/secrets.ts';
+export { isSpiffeId, spiffeIdOf } from './authenticate/spiffe.ts';
+export type { Asked, Caller, Device, SignedRequest } from './caller.ts';
+export { Directory, isUsable } from './directory/directory.ts';
+export { type Circumstances, describe, type Identity, rolesFor } from './judgment/describe.ts';
+export { type Effect, effectOf, noEffect } from './judgment/effect.ts';
+export { bareResource, type Resource, resourceOf } from './judgment/resource.ts';
 export { actionNames, actions } from './policy/actions.ts';
 export type { Decision, Lack } from './policy/decision.ts';
-export {
-  type ApprovalRule,
-  type ApprovalThreshold,
-  defaultPolicyDocument,
-  type PolicyMembers,
-} from './policy/defaults/document.ts';
+export { defaultPolicyDocument } from './policy/defaults/document.ts';
 export { defaultRoles, internalRoles } from './policy/defaults/roles.ts';
 export { PolicyEngine } from './policy/engine.ts';
 export {
@@ -27,7 +42,12 @@ export {
   type ResourceType,
 } from './policy/input.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
-export * from './sessions/cookies.ts';
-export * from './sessions/gate-file.ts';
-export * from './sessions/session.ts';
-export * from './sessions/sessions.ts';
+export {
+  csrfTokenOf,
+  endedSessionCookies,
+  readSessionCookie,
+  sessionCookies,
+} from './sessions/cookies.ts';
+export { type CredentialUse, GateFile } from './sessions/gate-file.ts';
+export { agentClass, type Session, type SessionLimits, type SessionStart } from './sessions/session.ts';
+export { type BegunSession, Sessions } from './sessions/sessions.ts';

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Authentication, devicePostureText, type HttpMessage, type RequestParts } from '../src/index.ts';
+import type { HttpMessage } from '../src/http-signature/index.ts';
+import { type Authentication, devicePostureText, type RequestParts } from '../src/index.ts';
 import { certificate } from './support/certificates.ts';
 import { newWorld, requestOf, type World } from './support/people.ts';
 import { body, newSigningKey, nowMs, signed } from './support/request.ts';
@@ -73,11 +74,8 @@ describe('an API key', () => {
     ],
     ['is for another network', () => scopeTo('203.0.113.0/24')],
     ['is for a network that is none', () => scopeTo('999/8')],
-    [
-      'has a disabled owner',
-      () => world.people.principals.set('prn_service', { ...service, state: 'disabled' }),
-    ],
-    ['has no owner', () => world.people.principals.delete('prn_service')],
+    ['has a disabled owner', () => world.people.disable('prn_service')],
+    ['goes to an owner who is not there', () => world.people.change('crd_key', { principal: 'prn_gone' })],
   ])('that %s is answered like one that never was', async (_, change) => {
     expect((await withToken(apiKey)).ok).toBe(true);
     change();
@@ -89,7 +87,6 @@ describe('an API key', () => {
     expect(shown(ended)).toEqual(shown(unknown));
   });
 
-  const service = { id: 'prn_service', kind: 'service' } as const;
   const scopeTo = (range: string): void =>
     world.people.change('crd_key', { scope: { actions: null, products: null, networks: [range] } });
 
@@ -172,7 +169,7 @@ describe('a signed request', () => {
   });
 
   test('a key of one algorithm is none of another, whatever the credential says of it', async () => {
-    const { material } = world.people.credential('crd_signing') ?? { material: {} };
+    const { material } = world.people.directory.credential('crd_signing') ?? { material: {} };
     world.people.change('crd_signing', { material: { ...material, alg: 'ecdsa-p256-sha256' } });
     expect(refusal(await sendSigned(signedNow()))).toBe('unauthorized');
     world.people.change('crd_signing', { material: { ...material, alg: 'hmac-sha256' } });

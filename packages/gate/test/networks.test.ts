@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AddressError, canonicalAddress, isInRanges, Networks, parseRange } from '../src/index.ts';
+import { canonicalAddress } from '../src/authenticate/address.ts';
+import { AddressError, isInRanges, Networks, parseRange } from '../src/index.ts';
 
 const proxy = (addresses: string[]) => ({ addresses, spiffeId: null, secret: null });
 

@@ -99,23 +99,20 @@ describe('a session', () => {
     ['its credential is revoked', () => world.people.change('crd_password', { state: 'revoked' })],
     ['its credential expires', () => world.people.change('crd_password', { notAfter: instant() })],
     ['its step-up is revoked', () => world.people.change('crd_passkey', { state: 'revoked' })],
-    ['its owner is disabled', () => disable('prn_person')],
+    ['its owner is disabled', () => world.people.disable('prn_person')],
     ['its credential goes to another', () => world.people.change('crd_password', { principal: 'prn_other' })],
   ])('ends at once when %s, and for good', async (_, change) => {
     const { session } = begin();
     const stepped = { at: instant(), credential: 'crd_passkey', strength: 3 } as const;
     const { token } = world.sessions.stepUp(session.id, stepped);
     expect(await isIn(token)).toBe(true);
-    const before = structuredClone([...world.people.credentials]);
     change();
     expect(await isIn(token)).toBe(false);
-    for (const [id, credential] of before) world.people.credentials.set(id, credential);
-    world.people.principals.set('prn_person', { id: 'prn_person', kind: 'person', state: 'active' });
+    world.people.enable('prn_person');
+    const whole = { state: 'active', notAfter: null, principal: 'prn_person' } as const;
+    for (const id of ['crd_password', 'crd_passkey']) world.people.change(id, whole);
     expect(await isIn(token)).toBe(false);
   });
-
-  const disable = (id: string): unknown =>
-    world.people.principals.set(id, { id, kind: 'person', state: 'disabled' });
 
   test('ends when it turns up in another browser', async () => {
     const { token } = begin();

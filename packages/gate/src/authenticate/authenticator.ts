@@ -5,19 +5,21 @@
 import {
   checkPublicKey,
   decodeBase64,
+  formatInstant,
   IntegrityError,
   isKeyAlgorithm,
   keyFingerprintText,
   type PublicKey,
 } from '@tallystick/core';
+import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import type { Caller } from '../caller.ts';
+import { type Directory, isUsable } from '../directory/directory.ts';
 import { signatureTag } from '../http-signature/profile.ts';
 import { ReplayGuard } from '../http-signature/replay-guard.ts';
 import type { HttpMessage } from '../http-signature/signature-base.ts';
 import { checkSignedRequest } from '../http-signature/verify.ts';
 import { csrfHeader, isOwnPage, readSessionCookie } from '../sessions/cookies.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import { type DirectoryView, type UsableCredential, usableCredential } from './directory-view.ts';
 import { isInRanges, type Networks } from './networks.ts';
 import { headerOf, originOf, type RequestOrigin, type RequestParts } from './origin.ts';
 import { secretTokenKind, secretTokenLookup } from './secret-token.ts';
@@ -34,8 +36,8 @@ export interface Refusal {
 export type Authentication = { ok: true; caller: Caller | null } | { ok: false; refusal: Refusal };
 
 export interface AuthenticatorParts {
-  /** As of now. */
-  directory: () => DirectoryView;
+  /** Followed change by change: who was let in a moment ago may be a stranger now. */
+  directory: Directory;
   networks: Networks;
   secrets: Pick<GateSecrets, 'apiKeys' | 'sessions'>;
   sessions: Sessions;
@@ -45,6 +47,12 @@ export interface AuthenticatorParts {
   systemToken: (token: string) => 'bootstrap' | 'mirror' | null;
   /** Milliseconds since 1970. */
   now: () => number;
+}
+
+/** A credential that counts, with its owner. */
+interface Usable {
+  credential: CredentialDocument;
+  principal: PrincipalDocument;
 }
 
 type Shown = 'bearer' | 'cookie' | 'signature' | 'certificate';
@@ -128,7 +136,7 @@ export class Authenticator {
 
   #byApiKey(token: string, request: RequestParts, origin: RequestOrigin, nowMs: number): Authentication {
     const lookup = secretTokenLookup(this.#parts.secrets.apiKeys, token);
-    const credential = this.#parts.directory().credentialByLookup('api_key', lookup);
+    const credential = this.#parts.directory.credentialBy('api_key', lookup);
     const usable = this.#usable(credential, origin, nowMs);
     if (typeof usable === 'string') return unauthorized(usable);
     if ((usable.principal.kind === 'partner') !== token.startsWith('tally_partner_')) {
@@ -161,10 +169,10 @@ export class Authenticator {
     const { sessions, directory } = this.#parts;
     const session = sessions.find(token, headerOf(request, 'user-agent') ?? '');
     if (session === null) return unauthorized('no such session');
-    const usable = this.#usable(directory().credential(session.credential), origin, nowMs);
+    const usable = this.#usable(directory.credential(session.credential), origin, nowMs);
     const stepUp = session.stepUpCredential;
     const isStepUpGone =
-      stepUp !== null && typeof this.#usable(directory().credential(stepUp), origin, nowMs) === 'string';
+      stepUp !== null && typeof this.#usable(directory.credential(stepUp), origin, nowMs) === 'string';
     if (typeof usable === 'string' || usable.principal.id !== session.principal || isStepUpGone) {
       sessions.end(session.id);
       return unauthorized('the credential of the session has ended');
@@ -187,9 +195,9 @@ export class Authenticator {
       target,
       headers,
     };
-    const directory = this.#parts.directory();
-    const find = (keyid: string): UsableCredential | string =>
-      this.#usable(directory.credentialByLookup('http_signature', keyid), origin, nowMs);
+    const directory = this.#parts.directory;
+    const find = (keyid: string): Usable | string =>
+      this.#usable(directory.credentialBy('http_signature', keyid), origin, nowMs);
     const keyOf = (keyid: string): PublicKey | undefined => {
       const usable = find(keyid);
       const key = typeof usable === 'string' ? undefined : publicKeyOf(usable.credential.material);
@@ -209,7 +217,7 @@ export class Authenticator {
     }
     const refusal = this.#refusalOfReplay(usable.credential.id, checked.parameters, nowMs);
     if (refusal !== null) return refusal;
-    const authenticatedAt = new Date(nowMs).toISOString();
+    const authenticatedAt = formatInstant(nowMs);
     const proof = { session: null, strength: 2, authenticatedAt, steppedUpAt: null } as const;
     return this.#callerOf(usable, origin, { ...proof, device: origin.device, signed: checked.signed });
   }
@@ -236,7 +244,7 @@ export class Authenticator {
   }
 
   #byCertificate(origin: RequestOrigin, nowMs: number): Authentication {
-    const credential = this.#parts.directory().credentialByLookup('spiffe', origin.spiffeId ?? '');
+    const credential = this.#parts.directory.credentialBy('spiffe', origin.spiffeId ?? '');
     const usable = this.#usable(credential, origin, nowMs);
     if (typeof usable === 'string') return unauthorized(usable);
     const proof = { ...bearerProof(nowMs), strength: 2 } as const;
@@ -244,31 +252,22 @@ export class Authenticator {
   }
 
   #ownerOfCertificate({ spiffeId }: RequestOrigin): string | undefined {
-    return spiffeId === null
-      ? undefined
-      : this.#parts.directory().credentialByLookup('spiffe', spiffeId)?.principal;
+    return spiffeId === null ? undefined : this.#parts.directory.credentialBy('spiffe', spiffeId)?.principal;
   }
 
   /** A text says why it is not. */
-  #usable(
-    known: Parameters<typeof usableCredential>[1],
-    { address }: RequestOrigin,
-    nowMs: number,
-  ): UsableCredential | string {
+  #usable(known: CredentialDocument | undefined, { address }: RequestOrigin, nowMs: number): Usable | string {
     if (known === undefined) return 'no such credential';
-    const usable = usableCredential(this.#parts.directory(), known, new Date(nowMs).toISOString());
-    if (usable === null) return `${known.id} has ended, or its owner is disabled`;
+    const principal = this.#parts.directory.principal(known.principal);
+    if (!isUsable(known, formatInstant(nowMs))) return `${known.id} has ended`;
+    if (principal?.state !== 'active') return `${known.principal} is disabled`;
     const { networks } = known.scope;
     if (networks !== null && !isInRanges(address, networks))
       return `${known.id} does not count at ${address}`;
-    return usable;
+    return { credential: known, principal };
   }
 
-  #callerOf(
-    { principal, credential }: UsableCredential,
-    origin: RequestOrigin,
-    proof: Proof,
-  ): Authentication {
+  #callerOf({ principal, credential }: Usable, origin: RequestOrigin, proof: Proof): Authentication {
     const { address, networks } = origin;
     const who = { principal: principal.id, kind: principal.kind, credential: credential.id };
     return { ok: true, caller: { ...who, ...proof, address, networks, purpose: null } };
@@ -280,7 +279,7 @@ export class Authenticator {
 }
 
 function bearerProof(nowMs: number): Omit<Proof, 'device'> {
-  const authenticatedAt = new Date(nowMs).toISOString();
+  const authenticatedAt = formatInstant(nowMs);
   return { session: null, strength: 1, authenticatedAt, steppedUpAt: null, signed: null };
 }
 

@@ -9,9 +9,7 @@
  */
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Dictionary, parseDictionary } from 'structured-headers';
-import type { Caller } from '../caller.ts';
-
-export type Device = NonNullable<Caller['device']>;
+import type { Device } from '../caller.ts';
 
 export const deviceHeader = 'tally-device';
 const ageSecondsMax = 60;

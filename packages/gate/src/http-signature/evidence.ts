@@ -4,9 +4,9 @@
  */
 import { decodeBase64, isSignedBy, type PublicKey, utf8 } from '@tallystick/core';
 import { type InnerList, parseList, serializeInnerList } from 'structured-headers';
+import type { SignedRequest } from '../caller.ts';
 import { isDigestOf } from './content-digest.ts';
 import { signatureTag } from './profile.ts';
-import type { SignedRequest } from './verify.ts';
 
 /** What the signer's key stands for. */
 export interface SignedStatement {
@@ -24,15 +24,21 @@ export interface SignedStatement {
   created: number;
   expires: number;
   nonce: string;
+  /** null for none. */
+  body: Uint8Array | null;
 }
 
 const paramsPrefix = '"@signature-params": ';
 
-/** What the request says; null where it is not signed by this key, or is none. */
+/**
+ * What the request says, its body included; null where it is not signed by this key, is none, or has another body than the
+ * one that was signed for.
+ */
 export async function readEvidence(signed: SignedRequest, key: PublicKey): Promise<SignedStatement | null> {
-  const { base, signature, alg } = signed;
-  if (alg !== key.alg || !isCanonicalBase64(signature)) return null;
-  if (!(await isSignedBy(key, utf8(base), decodeBase64(signature)))) return null;
+  const { base, alg } = signed;
+  const [signature, body] = [bytesOf(signed.signature), signed.body === null ? null : bytesOf(signed.body)];
+  if (alg !== key.alg || signature === null || (body === null && signed.body !== null)) return null;
+  if (!(await isSignedBy(key, utf8(base), signature))) return null;
   const lines = base.split('\n');
   const last = lines.pop() ?? '';
   if (!last.startsWith(paramsPrefix)) return null;
@@ -46,27 +52,32 @@ export async function readEvidence(signed: SignedRequest, key: PublicKey): Promi
   if (tag !== signatureTag || keyid !== signed.keyid) return null;
   if (method == null || authority == null || path == null || query == null) return null;
   if (typeof created !== 'number' || typeof expires !== 'number' || typeof nonce !== 'string') return null;
+  const contentDigest = text('content-digest');
+  const isWhole =
+    contentDigest === null ? body === null : isDigestOf(contentDigest, body ?? new Uint8Array());
+  if (!isWhole) return null;
   return {
     method,
     authority,
     path,
     query,
-    contentDigest: text('content-digest'),
+    contentDigest,
     idempotencyKey: text('idempotency-key'),
     reason: text('tally-reason'),
     created,
     expires,
     nonce,
+    body,
   };
 }
 
-/** Whether these bytes are the body that was signed for. */
-export function isBodyOf({ contentDigest }: SignedStatement, body: Uint8Array): boolean {
-  return contentDigest === null ? body.length === 0 : isDigestOf(contentDigest, body);
-}
-
-function isCanonicalBase64(text: string): boolean {
-  return Buffer.from(text, 'base64').toString('base64') === text;
+function bytesOf(text: string): Uint8Array | null {
+  try {
+    return decodeBase64(text);
+  } catch {
+    // The text of an attacker, or of a damaged file, is no signature and no body.
+    return null;
+  }
 }
 
 function readLine(line: string): [string, string] {

@@ -1,19 +1,9 @@
 /** Checks a signed request, as it came, against the key of the credential that it names. */
 import { base64, isSignedBy, type PublicKey, utf8 } from '@tallystick/core';
+import type { SignedRequest } from '../caller.ts';
 import { isDigestOf } from './content-digest.ts';
 import { createdAheadSecondsMax, readSignature, type SignatureParameters } from './profile.ts';
 import { type HttpMessage, signatureBase } from './signature-base.ts';
-
-/** A request as it was signed: evidence that needs nobody's word. */
-export interface SignedRequest {
-  /** The signature base. */
-  base: string;
-  /** Base64. */
-  signature: string;
-  keyid: string;
-  /** The algorithm of the key, whatever the signature says of it. */
-  alg: string;
-}
 
 export type SignatureCheck =
   | { ok: true; signed: SignedRequest; parameters: SignatureParameters }
@@ -47,7 +37,11 @@ export async function checkSignedRequest(
     problemOfTime(parameters, nowMs / 1000) ?? problemOfDigest(message.headers['content-digest'], body);
   if (problem !== null) return { ok: false, kind: 'refused', why: problem, detail: problem };
   const { keyid } = parameters;
-  return { ok: true, parameters, signed: { base, signature: base64(signature), keyid, alg: key.alg } };
+  return {
+    ok: true,
+    parameters,
+    signed: { base, signature: base64(signature), keyid, alg: key.alg, body: body && base64(body) },
+  };
 }
 
 function statedSignature(headers: HttpMessage['headers']): ReturnType<typeof readSignature> {

@@ -4,20 +4,18 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyFingerprintText } from '@tallystick/core';
+import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
+import type { HttpMessage, RequestSigningKey } from '../../src/http-signature/index.ts';
 import {
   Authenticator,
   type AuthenticatorParts,
-  type DirectoryView,
+  Directory,
   deriveGateSecrets,
   GateFile,
   type GateSecrets,
-  type HttpMessage,
-  type KnownCredential,
-  type KnownPrincipal,
   Networks,
   newSecretToken,
   type RequestParts,
-  type RequestSigningKey,
   type SecretTokenKind,
   type SessionLimits,
   Sessions,
@@ -29,36 +27,39 @@ export const rootSecret: AuthenticatorParts['secrets']['apiKeys'] = createSecret
 export const secrets: GateSecrets = deriveGateSecrets(rootSecret, 'acme');
 export const limits: SessionLimits = { idleMs: 30 * 60_000, maxMs: 12 * 3_600_000 };
 
-/** What the log would say. */
-export class People implements DirectoryView {
-  readonly principals: Map<string, KnownPrincipal> = new Map();
-  readonly credentials: Map<string, KnownCredential & { lookup: string }> = new Map();
+/** What the log says: documents that follow each other, in the directory that every thread has. */
+export class People {
+  readonly directory: Directory = new Directory();
 
-  principal(id: string): KnownPrincipal | undefined {
-    return this.principals.get(id);
+  addPrincipal(id: string, kind: PrincipalDocument['kind']): void {
+    const head = { v: 1, type: 'principal', ns: 'acme', id, rev: 0, crit: [] } as const;
+    const rest = { name: id, email: null, state: 'active', roles: [], metadata: {} } as const;
+    this.directory.apply({ ...head, ...rest, kind, crit: [], roles: [] });
   }
 
-  credential(id: string): KnownCredential | undefined {
-    return this.credentials.get(id);
+  disable(id: string): void {
+    this.#setState(id, 'disabled');
   }
 
-  credentialByLookup(kind: KnownCredential['kind'], lookup: string): KnownCredential | undefined {
-    return [...this.credentials.values()].find((each) => each.kind === kind && each.lookup === lookup);
+  enable(id: string): void {
+    this.#setState(id, 'active');
   }
 
-  addPrincipal(id: string, kind: KnownPrincipal['kind']): void {
-    this.principals.set(id, { id, kind, state: 'active' });
+  #setState(id: string, state: PrincipalDocument['state']): void {
+    const known = this.directory.principal(id);
+    if (known !== undefined) this.directory.apply({ ...known, rev: known.rev + 1, state });
   }
 
-  add(id: string, principal: string, given: Partial<KnownCredential> & { lookup: string }): void {
+  add(id: string, principal: string, given: Partial<CredentialDocument> & { lookup: string }): void {
+    const head = { v: 1, type: 'credential', ns: 'acme', id, rev: 0, crit: [] as never[] } as const;
     const scope = { actions: null, products: null, networks: null };
-    const rest = { kind: 'api_key', state: 'active', notAfter: null, scope, material: {} } as const;
-    this.credentials.set(id, { id, principal, ...rest, ...given });
+    const rest = { kind: 'api_key', name: id, state: 'active', notAfter: null, replaces: null } as const;
+    this.directory.apply({ ...head, principal, ...rest, scope, material: {}, ...given });
   }
 
-  change(id: string, given: Partial<KnownCredential>): void {
-    const known = this.credentials.get(id);
-    if (known !== undefined) this.credentials.set(id, { ...known, ...given });
+  change(id: string, given: Partial<CredentialDocument>): void {
+    const known = this.directory.credential(id);
+    if (known !== undefined) this.directory.apply({ ...known, ...given, rev: known.rev + 1 });
   }
 
   /** Returns the key. */
@@ -105,7 +106,7 @@ export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World
     newId: () => `ses_${clock.ms}_${++count}`,
   });
   const authenticator = new Authenticator({
-    directory: () => people,
+    directory: people.directory,
     networks: new Networks({
       networks: { office: ['192.0.2.0/24'] },
       trustedProxies: [

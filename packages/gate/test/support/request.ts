@@ -1,6 +1,11 @@
 /** Signed requests for tests, made with real keys. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { type HttpMessage, type RequestSigningKey, requestSigningKey, signRequest } from '../../src/index.ts';
+import {
+  type HttpMessage,
+  type RequestSigningKey,
+  requestSigningKey,
+  signRequest,
+} from '../../src/http-signature/index.ts';
 
 export const nowMs: number = Date.UTC(2026, 10, 26, 12);
 
