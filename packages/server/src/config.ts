@@ -107,7 +107,7 @@ function isLoopback(host: string): boolean {
 /** A credential's are what a server on a small machine can do; they keep a runaway program from everybody's share. */
 const defaultLimits: Record<Zone, ZoneLimits> = {
   public: { strangersPerMinute: 600, credentialPerMinute: 120_000, bodyBytesMax: 65_536 },
-  admin: { strangersPerMinute: 300, credentialPerMinute: 120_000, bodyBytesMax: 1_048_576 },
+  admin: { strangersPerMinute: 300, credentialPerMinute: 3_000_000, bodyBytesMax: 1_048_576 },
   ops: { strangersPerMinute: 3_000, credentialPerMinute: 3_000, bodyBytesMax: 1_024 },
 };
 
