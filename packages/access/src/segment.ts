@@ -52,7 +52,7 @@ export function packLines(lines: readonly string[]): Uint8Array {
 }
 
 /** Throws MALFORMED. */
-export function unpackLines(bytes: Uint8Array): string[] {
+function unpackLines(bytes: Uint8Array): string[] {
   let text: string;
   try {
     text = decodeUtf8(gunzipSync(bytes, { maxOutputLength: openedLengthMax }));
@@ -63,7 +63,7 @@ export function unpackLines(bytes: Uint8Array): string[] {
   return text.slice(0, -1).split('\n');
 }
 
-export function segmentCommitment(salt: Uint8Array, bytes: Uint8Array): Uint8Array {
+function segmentCommitment(salt: Uint8Array, bytes: Uint8Array): Uint8Array {
   return domainHash(segmentDomain, salt, bytes);
 }
 

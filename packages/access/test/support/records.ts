@@ -1,7 +1,7 @@
 /** Records as a server makes them. */
 import type { AccessRecord } from '../../src/record.ts';
 
-export const at = '2026-11-26T10:00:00.000Z';
+const at = '2026-11-26T10:00:00.000Z';
 
 export function record(changes: Partial<AccessRecord> = {}): AccessRecord {
   return {

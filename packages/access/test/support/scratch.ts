@@ -12,7 +12,7 @@ afterAll(() => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 });
 
-export function scratchFile(): string {
+function scratchFile(): string {
   const directory = mkdtempSync(join(tmpdir(), 'tally-access-'));
   directories.push(directory);
   return join(directory, 'access.db');
