@@ -104,6 +104,11 @@ export class AccessLog implements AsyncDisposable {
     });
   }
 
+  /** Resolves when everything that was taken in so far is durable; rejects where it cannot be. */
+  flush(): Promise<void> {
+    return this.#flush(false);
+  }
+
   get status(): AccessLogStatus {
     return {
       trouble: this.#trouble?.message ?? null,

@@ -11,7 +11,7 @@ import {
 } from '@tallystick/core';
 
 /** What a key is for that signs the access log. */
-export const accessUsage = 'access';
+export const accessUsage = 'access' as const;
 
 /** The name of the access log of a log; `suffix` tells several of them apart. */
 export function accessOrigin(origin: string, suffix: string | null = null): string {
