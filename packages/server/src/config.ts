@@ -48,6 +48,8 @@ export interface ServerConfig {
   /** Milliseconds; see the limits of the store on PostgreSQL. */
   databaseTimes: Partial<PostgresLimits>;
   projections: string;
+  /** The log of requests, by its file and its name; `intervalMs` passes between two of its checkpoints. */
+  accessLog?: { file: string; origin: string; intervalMs: number };
   signerSocket: string;
   /** The trust root file that clients pin. */
   trustRoot: string;
@@ -138,6 +140,9 @@ const schema: z.ZodType<ServerConfig> = z
       })
       .default({}),
     projections: text,
+    accessLog: z
+      .strictObject({ file: text, origin: text, intervalMs: z.int().min(10).default(1000) })
+      .exactOptional(),
     signerSocket: text,
     trustRoot: text,
     licenseKeySecret: text,
