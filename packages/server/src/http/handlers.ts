@@ -103,6 +103,7 @@ const reads = {
     ledger.ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
   'license.bundle': ({ params, query }, { ledger }) =>
     ledger.call('bundle', { id: params.id, trustVersion: query.trustVersion }),
+  'license.custody': ({ params, query }, { ledger }) => ledger.call('custody', { id: params.id, ...query }),
   'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
   'log.status': async (_, { ledger }) => {
