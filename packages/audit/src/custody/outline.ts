@@ -84,7 +84,9 @@ function causeRows(cause: CauseStatement | null): OutlineRow[] {
   if (cause === null) return [['who', 'not held any more']];
   const { who, why, command, n, request, at } = cause;
   const device =
-    who.device === null ? [] : Object.entries(who.device).map(([name, value]) => `${name} ${value}`);
+    who.device === null
+      ? []
+      : Object.entries(who.device).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   const details = [
     who.credential === null ? null : `with credential ${who.credential}`,
     who.session === null ? null : `session ${who.session}`,

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../encoding/json.ts';
 import { IntegrityError } from '../errors.ts';
 import { signersOf } from '../record/dsse.ts';
-import { type RecordEntry, subjectTypeOf } from '../record/record.ts';
+import { type RecordEntry, subjectTypeOf, usageFor } from '../record/record.ts';
 import type { PublicKey } from './key.ts';
 import { type BrakeDocument, entitledKey, type NamespaceDocument, type NamespaceKey } from './namespace.ts';
 import { isPerpetual } from './perpetual.ts';
@@ -36,7 +36,7 @@ export interface SignerRules {
 /** The entitled keys that signed a record, one per required algorithm at least; throws KEY_NOT_VALID. */
 export async function signersOfRecord(record: PlacedRecord, rules: SignerRules): Promise<EntitledSigner[]> {
   const { id, index, entry, json } = record;
-  const usage = subjectTypeOf(entry.record.type);
+  const usage = usageFor(subjectTypeOf(entry.record.type));
   const entitled = rules.keys.flatMap((key) => {
     const listed = entitledKey(rules.namespace, rules.brake, key, usage, index);
     return listed === undefined ? [] : [{ key, listed }];

@@ -331,7 +331,8 @@ export class LedgerService {
   ): Promise<CheckedRevision[]> {
     if (type === 'license') return this.#ledger.read.licenses(filter, page);
     if (type === 'customer') return this.#ledger.read.customers(filter, page);
-    return this.#ledger.read.catalog(type, filter, page);
+    const { product, ...rest } = filter;
+    return this.#ledger.read.listed(type, product === undefined ? rest : { ...rest, of: product }, page);
   }
 
   async #resolve(type: SubjectKind, name: string): Promise<string | undefined> {
