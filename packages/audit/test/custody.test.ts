@@ -1,12 +1,11 @@
 import { inflateSync } from 'node:zlib';
-import { custodyLimits, utf8 } from '@tallystick/core';
-import { openPin, type Pin, type ProvenCustody, verifyCustody } from '@tallystick/sdk';
+import { custodyLimits, type TrustRoot, utf8, verifyTrustChain } from '@tallystick/core';
 import { TestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { custodyLines, custodyPdf } from '../src/index.ts';
+import { custodyLines, custodyPdf, type ProvenCustody, verifyCustody } from '../src/index.ts';
 
 let system: TestSystem;
-let pin: Pin;
+let pin: TrustRoot[];
 let report: Uint8Array;
 let proven: ProvenCustody;
 
@@ -22,7 +21,7 @@ const hostile = {
 beforeAll(async () => {
   system = await TestSystem.start();
   await system.sellPro();
-  pin = await openPin([system.world.identity.trustRoot]);
+  pin = await verifyTrustChain([system.world.identity.trustRoot]);
   const { changes } = await system.run({
     type: 'license.issue',
     plan: 'pro-yearly',
@@ -42,7 +41,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 
 async function reportOn(id: string): Promise<[Uint8Array, ProvenCustody]> {
   const bytes = utf8(await system.ledger.custody(id));
-  const verification = await verifyCustody(bytes, { trustRoot: pin });
+  const verification = await verifyCustody(bytes, pin);
   expect(verification.findings).toEqual([]);
   return [bytes, verification.proven!];
 }

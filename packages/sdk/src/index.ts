@@ -1,7 +1,4 @@
 export * from './client.ts';
-export type { CustodyCode, CustodyFinding } from './custody/findings.ts';
-export type * from './custody/proven.ts';
-export { type CustodyVerification, verifyCustody } from './custody/verify-report.ts';
 export * from './errors.ts';
 export * from './fetch-bundle.ts';
 export * from './import-bundle.ts';

@@ -1,6 +1,6 @@
 /** A proven custody report as people read it: titles, and names with values. Terminal and PDF show the same. */
 import { type CauseStatement, formatInstant, gapMeanings, type JsonObject } from '@tallystick/core';
-import type { ProvenCustody, ProvenRevision, ProvenSigner } from '@tallystick/sdk';
+import type { ProvenCustody, ProvenRevision, ProvenSigner } from './verify/proven.ts';
 
 export type OutlineRow = readonly [name: string, value: string];
 

@@ -1,8 +1,8 @@
 /** A proven custody report as a PDF: the same bytes for the same report, wherever and whenever it is made. */
 import { createHash } from 'node:crypto';
-import type { ProvenCustody } from '@tallystick/sdk';
 import type PDFDocument from 'pdfkit';
 import { outlineOf } from './outline.ts';
+import type { ProvenCustody } from './verify/proven.ts';
 import { visibleInPdf } from './visible.ts';
 
 const margin = 50;

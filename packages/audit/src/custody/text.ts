@@ -1,7 +1,7 @@
 /** A proven custody report as lines for a terminal. */
 import { createHash } from 'node:crypto';
-import type { ProvenCustody } from '@tallystick/sdk';
 import { outlineOf } from './outline.ts';
+import type { ProvenCustody } from './verify/proven.ts';
 import { visible } from './visible.ts';
 
 /** Lines without a line break at the end. @param report the bytes that `proven` was verified from */

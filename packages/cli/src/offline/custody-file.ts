@@ -1,8 +1,13 @@
 /** A custody report as it is handed out, and what can be said about it without the network. */
 import { createHash } from 'node:crypto';
-import { custodyLines, custodyPdf } from '@tallystick/audit';
+import {
+  type CustodyVerification,
+  custodyLines,
+  custodyPdf,
+  type ProvenCustody,
+  verifyCustody,
+} from '@tallystick/audit';
 import { gapMeanings } from '@tallystick/core';
-import { type CustodyVerification, type ProvenCustody, verifyCustody } from '@tallystick/sdk';
 import { CliError, usageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Printer } from '../output/printer.ts';
@@ -25,7 +30,7 @@ export async function checkReport(
   const file = findTrustFile(flags, dataFolder);
   if (file === undefined)
     throw usageError('Nothing is trusted yet.', 'Name the trust root with --trust-root.');
-  const verification = await verifyCustody(bytes, { trustRoot: await openTrustFile(file) });
+  const verification = await verifyCustody(bytes, (await openTrustFile(file)).versions);
   return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), verification };
 }
 

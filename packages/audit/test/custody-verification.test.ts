@@ -5,14 +5,16 @@ import {
   encodeCustodyReport,
   parseCustodyReport,
   readCauseStatement,
+  type TrustRoot,
   utf8,
+  verifyTrustChain,
 } from '@tallystick/core';
 import { TestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CustodyCode, openPin, type Pin, type ProvenCustody, verifyCustody } from '../src/index.ts';
+import { type CustodyCode, type ProvenCustody, verifyCustody } from '../src/index.ts';
 
 let system: TestSystem;
-let pin: Pin;
+let pin: TrustRoot[];
 let licenseId: string;
 let otherId: string;
 /** The honest report, as the ledger makes it. */
@@ -24,7 +26,7 @@ let suspendedAfter: string;
 beforeAll(async () => {
   system = await TestSystem.start();
   await system.sellPro();
-  pin = await openPin([system.world.identity.trustRoot]);
+  pin = await verifyTrustChain([system.world.identity.trustRoot]);
   const issue = async () =>
     (await system.run({ type: 'license.issue', plan: 'pro-yearly' })).changes[0]!.change.subject.id;
   licenseId = await issue();
@@ -40,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => system[Symbol.asyncDispose]());
 
 const verify = (report: CustodyReport | string) =>
-  verifyCustody(utf8(typeof report === 'string' ? report : encodeCustodyReport(report)), { trustRoot: pin });
+  verifyCustody(utf8(typeof report === 'string' ? report : encodeCustodyReport(report)), pin);
 
 async function codesOf(report: CustodyReport): Promise<[CustodyCode, number | null][]> {
   return (await verify(report)).findings.map(({ code, index }) => [code, index]);
@@ -249,9 +251,10 @@ describe('what is hidden or altered is named', () => {
 
   it('a trust root of somebody else', async () => {
     await using stranger = await TestSystem.start();
-    const { findings, proven } = await verifyCustody(utf8(encodeCustodyReport(honest)), {
-      trustRoot: await openPin([stranger.world.identity.trustRoot]),
-    });
+    const { findings, proven } = await verifyCustody(
+      utf8(encodeCustodyReport(honest)),
+      await verifyTrustChain([stranger.world.identity.trustRoot]),
+    );
     expect(findings.map(({ code }) => code)).toEqual(['TRUST_OUTDATED']);
     expect(proven).toBeNull();
   });
@@ -278,7 +281,7 @@ describe('no change of any byte gives another meaning', () => {
       const flip = [0x01, 0x02, 0x20, 0x80][(at / step) % 4] as number;
       const changed = bytes.slice();
       changed[at] = (changed[at] as number) ^ flip;
-      const verification = await verifyCustody(changed, { trustRoot: pin });
+      const verification = await verifyCustody(changed, pin);
       expect(verification.proven === null).toBe(verification.findings.length > 0);
       if (verification.proven === null) continue;
       const [found, left] = meaning(verification.proven);

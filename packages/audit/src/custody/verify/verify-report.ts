@@ -31,7 +31,6 @@ import {
   verifyTrust,
 } from '@tallystick/core';
 import { checkAfter, isRecordType, type LicenseDocument, parseDocument } from '@tallystick/license';
-import { Pin } from '../pin.ts';
 import { checkChains, kindOf } from './chains.ts';
 import { type CustodyFinding, Findings } from './findings.ts';
 import { altered, type PlacedEntry, placeEntries } from './placed-entries.ts';
@@ -54,18 +53,16 @@ interface Anchored {
 }
 
 /**
- * Verifies a custody report without network or clock. Whatever the bytes are, this resolves; a trust root that does not
- * hold together rejects with IntegrityError.
+ * Verifies a custody report without network or clock. Whatever the bytes are, this resolves.
  *
- * @param trustRoot a pin, or the text of a trust-root file
+ * @param pin the pinned trust roots, version 1 first, as `verifyTrustChain` returned them
  */
 export async function verifyCustody(
   bytes: Uint8Array,
-  { trustRoot }: { trustRoot: Pin | string },
+  pin: readonly TrustRoot[],
 ): Promise<CustodyVerification> {
-  const pin = trustRoot instanceof Pin ? trustRoot : await Pin.open(trustRoot);
   const findings = new Findings();
-  const anchored = await findings.check(null, () => openAnchored(bytes, pin.versions));
+  const anchored = await findings.check(null, () => openAnchored(bytes, pin));
   const proven = anchored === undefined ? null : await prove(anchored, findings);
   return { findings: findings.all, proven: findings.isClean ? proven : null };
 }
