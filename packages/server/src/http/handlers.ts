@@ -1,6 +1,7 @@
 /** One handler per route of the contract: what it asks of the ledger, and nothing else. */
 import { hash } from 'node:crypto';
 import {
+  type Listed,
   openApiDocument,
   type Readiness,
   type RequestOf,
@@ -29,7 +30,6 @@ export type Handler<N extends RouteName> = (
 
 export type Handlers = { readonly [N in Exclude<RouteName, 'event.stream'>]: Handler<N> };
 
-type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
 type MutationName = Extract<RouteName, Command['type']>;
 
 interface MutationRequest {
@@ -41,7 +41,7 @@ interface MutationRequest {
 
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
-  const kind = name.slice(0, name.indexOf('.')) as SubjectKind;
+  const kind = name.slice(0, name.indexOf('.'));
   return (request, { ledger, caller }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
@@ -58,7 +58,7 @@ function mutation<N extends MutationName>(name: N): Handler<N> {
 }
 
 function get(
-  type: SubjectKind,
+  type: Listed,
 ): (request: { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
   return ({ params }, { ledger }) => ledger.call('get', { type, id: params.id });
 }
@@ -67,7 +67,7 @@ interface ListRequest {
   query: { limit: number; cursor?: string };
 }
 
-function list(type: SubjectKind): (request: ListRequest, context: HandlerContext) => Promise<Answer> {
+function list(type: Listed): (request: ListRequest, context: HandlerContext) => Promise<Answer> {
   return ({ query }, { ledger }) => {
     const { limit, cursor, ...filter } = query;
     return ledger.call('list', { type, filter, cursor: cursor ?? null, limit });
@@ -75,7 +75,7 @@ function list(type: SubjectKind): (request: ListRequest, context: HandlerContext
 }
 
 function history(
-  type: SubjectKind,
+  type: Listed,
 ): (request: ListRequest & { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
   return ({ params, query }, { ledger }) => {
     const { limit, cursor } = query;
@@ -115,6 +115,11 @@ const reads = {
     }));
     return JSON.stringify({ ...status, quorum: members, mutations: readinessOf(mutations) });
   },
+  'policy.get': (_, { ledger }) => ledger.call('policyInForce', null),
+  'policy.history': ({ query }, { ledger }) => {
+    const { limit, cursor } = query;
+    return ledger.call('policyHistory', { cursor: cursor ?? null, limit });
+  },
   'openapi.get': async () => openApi,
   'metrics.get': (_, { metrics }) => metrics.text(),
   'health.get': async () => JSON.stringify({ alive: true }),
@@ -140,7 +145,7 @@ function readinessOf(problem: LedgerStatus['mutations']): Readiness {
   return { ready: false, reasons: [{ code, detail: problem.message }] };
 }
 
-function subjectReads<T extends SubjectKind>(
+function subjectReads<T extends Listed>(
   type: T,
 ): {
   [N in `${T}.get` | `${T}.list` | `${T}.history`]: never;
@@ -163,5 +168,8 @@ export const handlers: Handlers = {
   ...subjectReads('plan'),
   ...subjectReads('customer'),
   ...subjectReads('license'),
+  ...subjectReads('principal'),
+  ...subjectReads('credential'),
+  ...subjectReads('approval'),
   ...mutationHandlers(),
 };
