@@ -50,7 +50,13 @@ export {
 } from './policy/input.ts';
 export { Memo } from './policy/memo.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
-export { failuresOf, outcomeOf, readTable, type TableFailure } from './policy/policy-table.ts';
+export {
+  failuresOf,
+  outcomeOf,
+  readTable,
+  type TableCase,
+  type TableFailure,
+} from './policy/policy-table.ts';
 export {
   csrfTokenOf,
   endedSessionCookies,
