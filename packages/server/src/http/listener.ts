@@ -25,13 +25,15 @@ import fastify, {
   LogController,
 } from 'fastify';
 import type { ServerConfig } from '../config.ts';
+import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Authenticator } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
+import { keepRawBody } from './raw-body.ts';
 import { RequestContext } from './request-context.ts';
 import { tokenOf } from './tokens.ts';
 
@@ -40,7 +42,7 @@ export interface ListenerParts {
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
-  authenticator: Authenticator;
+  gate: Gate;
   logger: FastifyBaseLogger;
 }
 
@@ -75,7 +77,8 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     });
   }
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    keepRawBody(request, body as Buffer);
     try {
       // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
       done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
@@ -112,7 +115,7 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
+      const asked = route.auth === 'none' ? null : await askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
@@ -129,13 +132,13 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
 }
 
 /** Who asks for what; throws ServiceProblem where nobody is known. */
-function askedBy(
+async function askedBy(
   request: FastifyRequest,
   action: string,
   zone: Zone,
-  { authenticator }: ListenerParts,
-): Asked {
-  const caller = authenticator.authenticate(request);
+  { gate }: ListenerParts,
+): Promise<Asked> {
+  const caller = await authenticate(request, gate.authenticator, gate.directory);
   if (caller === null) throw new ServiceProblem('unauthorized');
   return { caller, action, zone };
 }
