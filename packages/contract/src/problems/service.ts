@@ -78,7 +78,8 @@ export const serviceProblems = {
   approval_required: {
     status: 409,
     title: 'Others have to approve this first',
-    remedy: 'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
+    remedy:
+      'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
     retryable: false,
   },
   rate_limited: {

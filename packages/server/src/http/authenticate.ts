@@ -28,7 +28,8 @@ function problemOf({ code, detail }: Refusal): ServiceProblem {
   return new ServiceProblem(code, detail ?? undefined);
 }
 
-function partsOf(request: FastifyRequest): RequestParts {
+/** The parts of a request that say who is calling; its body is null before it was read. */
+export function partsOf(request: FastifyRequest): RequestParts {
   const { method, headers, raw } = request;
   const { socket } = raw;
   return {
