@@ -48,6 +48,7 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'license.get': admin,
   'license.history': admin,
   'license.bundle': admin,
+  'license.custody': admin,
   'license.amend': admin,
   'license.renew': admin,
   'license.change_plan': admin,
