@@ -18,6 +18,7 @@ export const tags = [
   'plans',
   'customers',
   'licenses',
+  'sessions',
   'service',
 ] as const;
 export type Tag = (typeof tags)[number];

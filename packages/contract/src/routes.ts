@@ -5,8 +5,15 @@ import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
 import { type PublicRoutes, publicRoutes } from './routes/public.ts';
 import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
+import { type SessionRoutes, sessionRoutes } from './routes/sessions.ts';
 
-export interface Routes extends PublicRoutes, GoverningRoutes, CatalogRoutes, LicenseRoutes, ServiceRoutes {}
+export interface Routes
+  extends PublicRoutes,
+    GoverningRoutes,
+    CatalogRoutes,
+    LicenseRoutes,
+    SessionRoutes,
+    ServiceRoutes {}
 
 export type RouteName = keyof Routes;
 
@@ -22,6 +29,7 @@ export const routes: Routes = {
   ...governingRoutes,
   ...catalogRoutes,
   ...licenseRoutes,
+  ...sessionRoutes,
   ...serviceRoutes,
 };
 export const routeNames: readonly RouteName[] = Object.keys(routes) as RouteName[];
