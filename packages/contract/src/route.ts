@@ -19,6 +19,10 @@ export const tags = [
   'customers',
   'licenses',
   'sessions',
+  'principals',
+  'credentials',
+  'policy',
+  'approvals',
   'service',
 ] as const;
 export type Tag = (typeof tags)[number];

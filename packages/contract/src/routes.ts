@@ -1,5 +1,6 @@
 /** The table of routes: the whole HTTP surface. */
 import type { Route, Zone } from './route.ts';
+import { type AccessRoutes, accessRoutes } from './routes/access.ts';
 import { type CatalogRoutes, catalogRoutes } from './routes/catalog.ts';
 import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
@@ -13,6 +14,7 @@ export interface Routes
     CatalogRoutes,
     LicenseRoutes,
     SessionRoutes,
+    AccessRoutes,
     ServiceRoutes {}
 
 export type RouteName = keyof Routes;
@@ -30,6 +32,7 @@ export const routes: Routes = {
   ...catalogRoutes,
   ...licenseRoutes,
   ...sessionRoutes,
+  ...accessRoutes,
   ...serviceRoutes,
 };
 export const routeNames: readonly RouteName[] = Object.keys(routes) as RouteName[];
