@@ -138,7 +138,8 @@ function isAdministrator({ kind, state, roles }: PrincipalDocument): boolean {
 function rolesOf(view: View, inputs: readonly RoleInput[], path: string): RoleGrant[] {
   return inputs.map(({ role, products = null, until = null }, at) => ({
     role,
-    products: products?.map((product, nth) => productId(view, product, `${path}[${at}].products[${nth}]`)),
+    products:
+      products?.map((product, nth) => productId(view, product, `${path}[${at}].products[${nth}]`)) ?? null,
     until,
   }));
 }

@@ -14,6 +14,7 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
+import type { Asked } from '@tallystick/gate';
 import fastify, {
   type ConnectionError,
   type FastifyBaseLogger,
@@ -26,18 +27,20 @@ import type { ServerConfig } from '../config.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Authenticator } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
-import { authProblem, type Caller, callerOf } from './tokens.ts';
-import { limitRequests } from './zone-limits.ts';
+import { RequestContext } from './request-context.ts';
+import { ZoneLimiter } from './zone-limits.ts';
 
 export interface ListenerParts {
   config: ServerConfig;
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
+  authenticator: Authenticator;
   logger: FastifyBaseLogger;
 }
 
@@ -65,12 +68,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
-  await limitRequests(
-    app,
-    limits[zone],
-    ({ headers }) => callerOf(headers.authorization, parts.config)?.id ?? null,
-    ({ ip }) => ip,
-  );
+  const limiter = await ZoneLimiter.create(app, limits[zone], ({ ip }) => ip);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
@@ -80,9 +78,11 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
-  for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
+  for (const route of routesOf(zone)) addRoute(app, zone, route, parts, limiter);
   const allowed = allowedMethods(zone);
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
+  const preHandler = (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
+    limiter.stranger(request, reply);
+  app.setNotFoundHandler({ preHandler }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
     return sendProblem(
@@ -95,7 +95,13 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   return app;
 }
 
-function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
+function addRoute(
+  app: FastifyInstance,
+  zone: Zone,
+  route: Route,
+  parts: ListenerParts,
+  limiter: ZoneLimiter,
+): void {
   const name = route.name as RouteName;
   const { bodyBytesMax } = parts.config.limits[zone];
   const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
@@ -110,22 +116,57 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const caller = callerOf(request.headers.authorization, parts.config);
-      const refused = authProblem(route.auth, caller);
-      if (refused !== undefined) throw new ServiceProblem(refused);
+      const asked = await askedWithin(limiter, route, request, reply, () =>
+        askedBy(request, name, zone, parts),
+      );
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
-      if (name === 'event.stream') return openStream(request, reply, parts.streams);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
+      const context = new RequestContext(parts.ledger, parts.metrics, asked);
+      if (name === 'event.stream') {
+        await context.call('describe', null);
+        return openStream(request, reply, parts.streams);
+      }
       const handler = handlers[name] as unknown as Handler<'log.status'>;
-      return sendAnswer(reply, mediaType, await handler(read.value, contextOf(parts, caller)));
+      return sendAnswer(reply, mediaType, await handler(read.value, context));
     },
   });
 }
 
-function contextOf({ ledger, metrics }: ListenerParts, caller: Caller): Parameters<Handler<'log.status'>>[1] {
-  return { ledger, metrics, caller };
+/** Who asks for what, as often as the zone allows; null where nobody has to be known. */
+async function askedWithin(
+  limiter: ZoneLimiter,
+  { auth }: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  find: () => Asked | Promise<Asked>,
+): Promise<Asked | null> {
+  const isOpen = auth === 'none';
+  if (isOpen && request.headers.authorization === undefined) {
+    await limiter.stranger(request, reply);
+    return null;
+  }
+  try {
+    const asked = await limiter.caller(request, reply, find, ({ caller }) => caller.credential);
+    return isOpen ? null : asked;
+  } catch (error) {
+    // What is open to everybody is open to who shows something wrong, as one of everybody.
+    if (isOpen && error instanceof ServiceProblem && error.code !== 'rate_limited') return null;
+    throw error;
+  }
+}
+
+/** Who asks for what; throws ServiceProblem where nobody is known. */
+function askedBy(
+  request: FastifyRequest,
+  action: string,
+  zone: Zone,
+  { authenticator }: ListenerParts,
+): Asked {
+  const caller = authenticator.authenticate(request);
+  if (caller === null) throw new ServiceProblem('unauthorized');
+  return { caller, action, zone };
 }
 
 function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): FastifyReply {
@@ -148,7 +189,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   // Whoever had too many requests was told for how long.
   if (status === 503 || (status === 429 && !reply.hasHeader('retry-after')))
     reply.header('retry-after', retryAfterSeconds);
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 401) reply.header('www-authenticate', challengeOf(code));
   const occurrence = {
     requestId: request.id,
     ...(detail === undefined ? {} : { detail }),
@@ -157,6 +198,12 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   };
   const body = JSON.stringify(problemOf(code, occurrence));
   return reply.code(status).type(problemMediaType).send(body);
+}
+
+/** RFC 6750, and RFC 9470 for proof that has become too old. */
+function challengeOf(code: ProblemCode): string {
+  if (code !== 'insufficient_user_authentication') return 'Bearer';
+  return 'Bearer error="insufficient_user_authentication", max_age=300';
 }
 
 const codeOfFastify: Record<string, ProblemCode> = {

@@ -87,6 +87,10 @@ const own: Record<string, string> = {
 when { resource.own };`,
   'own-credentials': `permit(principal, action in Action::"credential", resource)
 when { resource.own };`,
+  'a-role-for-now': `permit(principal, action == Action::"principal.grant", resource)
+when {
+  ${isPerson} && resource.own && context.approved
+};`,
   'own-requests': `permit(principal, action in Action::"ask", resource)
 when { resource.own };`,
   approvers: `permit(
@@ -133,7 +137,8 @@ when { context.strength < 2 }
 unless { principal.kind == Kind::"bootstrap" };`,
   'administrator-does-not-sell': `forbid(principal in Role::"administrator", action in Action::"entitle", resource);`,
   'nobody-changes-own-roles': `forbid(principal, action in Action::"assign", resource)
-when { resource.own && !context.rolesChanged.isEmpty() };`,
+when { resource.own && !context.rolesChanged.isEmpty() }
+unless { action == Action::"principal.grant" && context.approved };`,
   'nobody-assigns-to-oneself': `forbid(principal, action in [Action::"principal.assign", Action::"principal.enable"], resource)
 when { resource.own };`,
   'internal-roles-stay-internal': `forbid(principal, action in Action::"assign", resource)
