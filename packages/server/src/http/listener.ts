@@ -14,7 +14,7 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
-import type { Asked } from '@tallystick/gate';
+import { type Asked, actions } from '@tallystick/gate';
 import fastify, {
   type ConnectionError,
   type FastifyBaseLogger,
@@ -166,6 +166,9 @@ function askedBy(
 ): Asked {
   const caller = authenticator.authenticate(request);
   if (caller === null) throw new ServiceProblem('unauthorized');
+  // Known from the table alone, and so said before anything of the request is read.
+  if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)
+    throw new ServiceProblem('forbidden', 'the token of a mirror reads the log, and nothing else');
   return { caller, action, zone };
 }
 
