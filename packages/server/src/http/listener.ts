@@ -33,7 +33,8 @@ import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
 import { RequestContext } from './request-context.ts';
-import { ZoneLimiter } from './zone-limits.ts';
+import { tokenOf } from './tokens.ts';
+import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
   config: ServerConfig;
@@ -68,7 +69,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
-  const limiter = await ZoneLimiter.create(app, limits[zone], ({ ip }) => ip);
+  await limitRequests(
+    app,
+    limits[zone],
+    ({ headers }) => tokenOf(headers.authorization, parts.config),
+    ({ ip }) => ip,
+  );
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
@@ -78,11 +84,9 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
-  for (const route of routesOf(zone)) addRoute(app, zone, route, parts, limiter);
+  for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
   const allowed = allowedMethods(zone);
-  const preHandler = (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
-    limiter.stranger(request, reply);
-  app.setNotFoundHandler({ preHandler }, (request, reply) => {
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
     return sendProblem(
@@ -95,13 +99,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   return app;
 }
 
-function addRoute(
-  app: FastifyInstance,
-  zone: Zone,
-  route: Route,
-  parts: ListenerParts,
-  limiter: ZoneLimiter,
-): void {
+function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
   const name = route.name as RouteName;
   const { bodyBytesMax } = parts.config.limits[zone];
   const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
@@ -116,9 +114,7 @@ function addRoute(
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = await askedWithin(limiter, route, request, reply, () =>
-        askedBy(request, name, zone, parts),
-      );
+      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
@@ -132,29 +128,6 @@ function addRoute(
       return sendAnswer(reply, mediaType, await handler(read.value, context));
     },
   });
-}
-
-/** Who asks for what, as often as the zone allows; null where nobody has to be known. */
-async function askedWithin(
-  limiter: ZoneLimiter,
-  { auth }: Route,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  find: () => Asked | Promise<Asked>,
-): Promise<Asked | null> {
-  const isOpen = auth === 'none';
-  if (isOpen && request.headers.authorization === undefined) {
-    await limiter.stranger(request, reply);
-    return null;
-  }
-  try {
-    const asked = await limiter.caller(request, reply, find, ({ caller }) => caller.credential);
-    return isOpen ? null : asked;
-  } catch (error) {
-    // What is open to everybody is open to who shows something wrong, as one of everybody.
-    if (isOpen && error instanceof ServiceProblem && error.code !== 'rate_limited') return null;
-    throw error;
-  }
 }
 
 /** Who asks for what; throws ServiceProblem where nobody is known. */
