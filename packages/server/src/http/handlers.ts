@@ -11,6 +11,7 @@ import {
 import type { Command } from '@tallystick/license';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import type { RequestContext } from './request-context.ts';
+import { sessionHandlers } from './session-handlers.ts';
 
 /** A body, or with a status other than 200. */
 export type Answer = string | Uint8Array | { status: number; body: string };
@@ -164,6 +165,7 @@ function mutationHandlers(): { [N in MutationName]: Handler<N> } {
 
 export const handlers: Handlers = {
   ...reads,
+  ...sessionHandlers,
   ...subjectReads('product'),
   ...subjectReads('plan'),
   ...subjectReads('customer'),
