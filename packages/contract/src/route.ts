@@ -77,6 +77,7 @@ export const commonProblems: readonly ProblemCode[] = [
   'rate_limited',
   'overloaded',
   'store_unavailable',
+  'access_log_unavailable',
   'internal',
 ];
 

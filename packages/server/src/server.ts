@@ -1,9 +1,12 @@
 /** The server: three listeners in front of one ledger. */
 
 import type { AddressInfo } from 'node:net';
-import { zones } from '@tallystick/contract';
+import { encodeEvent, zones } from '@tallystick/contract';
+import { formatInstant } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import { pino } from 'pino';
+import { AccessClient } from './access/access-client.ts';
+import { registerAccessMetrics } from './access/access-metrics.ts';
 import type { ServerConfig } from './config.ts';
 import { Authenticator } from './http/authenticate.ts';
 import { EventStreams } from './http/event-streams.ts';
@@ -54,9 +57,12 @@ export async function startServer(
     },
   );
   streams.attach(ledger);
+  const access = await startAccessLog(config, { metrics, streams, onDeath: on.onDeath });
   const authenticator = new Authenticator({ hashes: config, directory, now: () => Date.now() });
   const apps = await Promise.all(
-    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, authenticator, logger })),
+    zones.map((zone) =>
+      createListener(zone, { config, ledger, metrics, streams, authenticator, access, logger }),
+    ),
   );
   const urls: Record<string, string> = {};
   for (const [at, zone] of zones.entries()) {
@@ -70,7 +76,37 @@ export async function startServer(
     async [Symbol.asyncDispose]() {
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
+      await access?.[Symbol.asyncDispose]();
       await ledger.stop();
     },
   };
+}
+
+/** null where none is kept. */
+async function startAccessLog(
+  { accessLog, ...config }: ServerConfig,
+  {
+    metrics,
+    streams,
+    onDeath,
+  }: { metrics: Metrics; streams: EventStreams; onDeath: ServerEvents['onDeath'] },
+): Promise<AccessClient | null> {
+  if (accessLog === undefined) return null;
+  const { signerSocket, trustRoot, cosigners, cosignerTimeoutMs } = config;
+  const code = 'access_log_unavailable';
+  const access = await AccessClient.start(
+    { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs },
+    {
+      onTrouble: (detail) => {
+        if (detail === null) return;
+        const at = formatInstant(Date.now());
+        process.stderr.write(`${JSON.stringify({ alarm: code, detail, at })}\n`);
+        metrics.alarm(code);
+        streams.send({ type: 'alarm', data: encodeEvent('alarm', { at, code, detail }) });
+      },
+      onDeath,
+    },
+  );
+  registerAccessMetrics(metrics, () => access.status);
+  return access;
 }

@@ -78,7 +78,8 @@ export const serviceProblems = {
   approval_required: {
     status: 409,
     title: 'Others have to approve this first',
-    remedy: 'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
+    remedy:
+      'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
     retryable: false,
   },
   rate_limited: {
@@ -126,6 +127,13 @@ export const serviceProblems = {
     status: 503,
     title: 'The database of the log does not answer',
     remedy: 'Nothing was read and nothing was changed. Send the request again once the database is back.',
+    retryable: true,
+  },
+  access_log_unavailable: {
+    status: 503,
+    title: 'What is asked cannot be recorded',
+    remedy:
+      'Nothing was changed and nothing was handed out. Make room for the access log or mend its disk, then send the request again.',
     retryable: true,
   },
   publication_stalled: {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { catalogStates, customerStates, licenseStates } from '../documents.ts';
 import type {
+  AccessListQuery,
   BundleQuery,
   BundleRequestBody,
   CustomerQuery,
@@ -133,6 +134,15 @@ export const bundleQuery: z.ZodType<BundleQuery> = closed<BundleQuery>({
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,
   trustVersion: described(integer(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+});
+
+export const accessListQuery: z.ZodType<AccessListQuery> = closed<AccessListQuery>({
+  from: described(instant, 'Not before'),
+  to: described(instant, 'Before'),
+  principal: described(text, 'Id of who asked').exactOptional(),
+  resource: described(text, 'Id of what was asked for').exactOptional(),
+  request: described(text, 'Id of the request').exactOptional(),
+  ...page,
 });
 
 export const eventHeaders: z.ZodType<EventHeaders> = open<EventHeaders>({

@@ -36,7 +36,7 @@ export class AccessClient implements AsyncDisposable {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #isStopping = false;
-  #publication: AccessPublication = { size: 0, published: 0, trouble: null };
+  #publication: AccessPublication = { size: 0, published: 0, trouble: null, contradiction: null };
 
   private constructor(worker: Worker, listener: AccessListener) {
     this.#worker = worker;
@@ -74,7 +74,7 @@ export class AccessClient implements AsyncDisposable {
 
   /** Why nothing may be changed: what is asked cannot be recorded. null where it can. */
   get blocked(): string | null {
-    return this.#log.status.trouble;
+    return this.#publication.contradiction ?? this.#log.status.trouble;
   }
 
   /** As `AccessLog.record`. */
