@@ -21,7 +21,7 @@ let disk: SmallDisk | null;
 let yesterday: { file: string; mark: string };
 
 beforeAll(async () => {
-  system = await RealSystem.create();
+  system = await RealSystem.create({ algorithms: ['ed25519'] });
   disk = SmallDisk.mount(3);
   if (disk !== null) {
     rmSync(dirname(system.layout.access), { recursive: true });
