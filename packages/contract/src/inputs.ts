@@ -1,5 +1,6 @@
 /** What requests carry besides a body, after it was read: numbers are numbers and defaults are filled in. */
 import type { CatalogState, CustomerState, Instant, LicenseState, PlanDocument } from './documents.ts';
+import type { ApprovalState, CredentialState, PrincipalState } from './gate-documents.ts';
 
 /** A path, query or header without anything that the contract knows. */
 export type Nothing = Record<never, never>;
@@ -69,9 +70,32 @@ export interface LicenseQuery extends PageQuery {
   expiresBefore?: Instant;
 }
 
+export interface PrincipalQuery extends PageQuery {
+  state?: PrincipalState;
+}
+
+export interface CredentialQuery extends PageQuery {
+  /** Id of the principal whose it is. */
+  principal?: string;
+  state?: CredentialState;
+}
+
+export interface ApprovalQuery extends PageQuery {
+  /** Id of the principal who asked. */
+  author?: string;
+  state?: ApprovalState;
+}
+
 export interface BundleQuery {
   /** The newest trust root that the client has pinned; the bundle brings those after it. */
   trustVersion?: number;
+}
+
+export interface CustodyQuery extends BundleQuery {
+  /** Revisions from then on are shown in full; left out: from the first. */
+  from?: Instant;
+  /** Revisions before then are shown in full; left out: up to the newest. */
+  to?: Instant;
 }
 
 export interface BundleRequestBody extends BundleQuery {

@@ -1,16 +1,15 @@
 /** The server: three listeners in front of one ledger. */
 
 import type { AddressInfo } from 'node:net';
-import { encodeEvent, zones } from '@tallystick/contract';
-import { formatInstant } from '@tallystick/core';
+import { zones } from '@tallystick/contract';
 import { Directory } from '@tallystick/gate';
 import { pino } from 'pino';
-import { AccessClient } from './access/access-client.ts';
-import { registerAccessMetrics } from './access/access-metrics.ts';
+import { startAccessLog } from './access/start-access-log.ts';
 import type { ServerConfig } from './config.ts';
 import { Authenticator } from './http/authenticate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
+import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { Metrics } from './metrics.ts';
 
@@ -65,15 +64,22 @@ export async function startServer(
     ),
   );
   const urls: Record<string, string> = {};
+  const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];
     if (app === undefined) continue;
-    await app.listen({ ...config.listeners[zone], backlog: 4096 });
-    urls[zone] = `http://${config.listeners[zone].host}:${(app.server.address() as AddressInfo).port}`;
+    const { host, port, tls } = config.listeners[zone];
+    await app.listen({ host, port, backlog: 4096 });
+    urls[zone] = urlOf(tls !== undefined, host, (app.server.address() as AddressInfo).port);
+    if (tls === undefined) continue;
+    following.use(
+      followTls(app.server, tls, (outcome) => logger.warn({ zone, ...outcome }, 'TLS files changed')),
+    );
   }
   return {
     urls: urls as RunningServer['urls'],
     async [Symbol.asyncDispose]() {
+      following.dispose();
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
       await access?.[Symbol.asyncDispose]();
@@ -82,31 +88,6 @@ export async function startServer(
   };
 }
 
-/** null where none is kept. */
-async function startAccessLog(
-  { accessLog, ...config }: ServerConfig,
-  {
-    metrics,
-    streams,
-    onDeath,
-  }: { metrics: Metrics; streams: EventStreams; onDeath: ServerEvents['onDeath'] },
-): Promise<AccessClient | null> {
-  if (accessLog === undefined) return null;
-  const { signerSocket, trustRoot, cosigners, cosignerTimeoutMs } = config;
-  const code = 'access_log_unavailable';
-  const access = await AccessClient.start(
-    { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs },
-    {
-      onTrouble: (detail) => {
-        if (detail === null) return;
-        const at = formatInstant(Date.now());
-        process.stderr.write(`${JSON.stringify({ alarm: code, detail, at })}\n`);
-        metrics.alarm(code);
-        streams.send({ type: 'alarm', data: encodeEvent('alarm', { at, code, detail }) });
-      },
-      onDeath,
-    },
-  );
-  registerAccessMetrics(metrics, () => access.status);
-  return access;
+function urlOf(isSecure: boolean, host: string, port: number): string {
+  return `${isSecure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,10 +1,14 @@
 /** Schemas of path parameters, queries and headers. They arrive as text and are read strictly. */
 import { z } from 'zod';
 import { catalogStates, customerStates, licenseStates } from '../documents.ts';
+import { approvalStates, credentialStates, principalStates } from '../gate-documents.ts';
 import type {
   AccessListQuery,
+  ApprovalQuery,
   BundleQuery,
   BundleRequestBody,
+  CredentialQuery,
+  CustodyQuery,
   CustomerQuery,
   DryRunQuery,
   EventHeaders,
@@ -15,6 +19,7 @@ import type {
   Nothing,
   PageQuery,
   PlanQuery,
+  PrincipalQuery,
   ProductQuery,
 } from '../inputs.ts';
 import { cursor, PAGE_LENGTH_MAX } from './answers.ts';
@@ -127,9 +132,29 @@ export const licenseQuery: z.ZodType<LicenseQuery> = closed<LicenseQuery>({
   expiresBefore: described(instant, 'Licenses whose term ends earlier').exactOptional(),
 });
 
+export const principalQuery: z.ZodType<PrincipalQuery> = closed<PrincipalQuery>({
+  ...page,
+  state: oneOf(principalStates).exactOptional(),
+});
+export const credentialQuery: z.ZodType<CredentialQuery> = closed<CredentialQuery>({
+  ...page,
+  principal: described(text, 'Id of the principal whose it is').exactOptional(),
+  state: oneOf(credentialStates).exactOptional(),
+});
+export const approvalQuery: z.ZodType<ApprovalQuery> = closed<ApprovalQuery>({
+  ...page,
+  author: described(text, 'Id of the principal who asked').exactOptional(),
+  state: oneOf(approvalStates).exactOptional(),
+});
+
 const pinned = 'The newest trust root version that the client has pinned; left out: the one in force';
 export const bundleQuery: z.ZodType<BundleQuery> = closed<BundleQuery>({
   trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+});
+export const custodyQuery: z.ZodType<CustodyQuery> = closed<CustodyQuery>({
+  trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+  from: described(instant, 'Revisions from then on are shown in full').exactOptional(),
+  to: described(instant, 'Revisions before then are shown in full').exactOptional(),
 });
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,

@@ -1,6 +1,7 @@
 /** One handler per route of the contract: what it asks of the ledger, and nothing else. */
 import { hash } from 'node:crypto';
 import {
+  type Listed,
   openApiDocument,
   type Readiness,
   type RequestOf,
@@ -22,7 +23,6 @@ export type Handler<N extends RouteName> = (
 
 export type Handlers = { readonly [N in Exclude<RouteName, 'event.stream'>]: Handler<N> };
 
-type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
 type MutationName = Extract<RouteName, Command['type']>;
 
 interface MutationRequest {
@@ -34,7 +34,7 @@ interface MutationRequest {
 
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
-  const kind = name.slice(0, name.indexOf('.')) as SubjectKind;
+  const kind = name.slice(0, name.indexOf('.'));
   return (request, { ask, caller }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
@@ -56,7 +56,7 @@ function askedFor(command: Command, caller: RequestContext['caller']): string {
 }
 
 function get(
-  type: SubjectKind,
+  type: Listed,
 ): (request: { params: { id: string } }, context: RequestContext) => Promise<Answer> {
   return ({ params }, { call }) => call('get', { type, id: params.id });
 }
@@ -65,7 +65,7 @@ interface ListRequest {
   query: { limit: number; cursor?: string };
 }
 
-function list(type: SubjectKind): (request: ListRequest, context: RequestContext) => Promise<Answer> {
+function list(type: Listed): (request: ListRequest, context: RequestContext) => Promise<Answer> {
   return ({ query }, { call }) => {
     const { limit, cursor, ...filter } = query;
     return call('list', { type, filter, cursor: cursor ?? null, limit });
@@ -73,7 +73,7 @@ function list(type: SubjectKind): (request: ListRequest, context: RequestContext
 }
 
 function history(
-  type: SubjectKind,
+  type: Listed,
 ): (request: ListRequest & { params: { id: string } }, context: RequestContext) => Promise<Answer> {
   return ({ params, query }, { call }) => {
     const { limit, cursor } = query;
@@ -100,6 +100,7 @@ const reads = {
     ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),
+  'license.custody': ({ params, query }, { call }) => call('custody', { id: params.id, ...query }),
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
   'log.status': async (_, { call, access }) => {
@@ -115,6 +116,11 @@ const reads = {
   'access.list': async ({ query }, { call, access }) => {
     await call('describe', null);
     return listAccess(query, access);
+  },
+  'policy.get': (_, { call }) => call('policyInForce', null),
+  'policy.history': ({ query }, { call }) => {
+    const { limit, cursor } = query;
+    return call('policyHistory', { cursor: cursor ?? null, limit });
   },
   'openapi.get': async (_, { call }) => {
     await call('describe', null);
@@ -154,7 +160,7 @@ function readinessOf(problem: LedgerStatus['mutations']): Readiness {
   return { ready: false, reasons: [{ code, detail: problem.message }] };
 }
 
-function subjectReads<T extends SubjectKind>(
+function subjectReads<T extends Listed>(
   type: T,
 ): {
   [N in `${T}.get` | `${T}.list` | `${T}.history`]: never;
@@ -177,5 +183,8 @@ export const handlers: Handlers = {
   ...subjectReads('plan'),
   ...subjectReads('customer'),
   ...subjectReads('license'),
+  ...subjectReads('principal'),
+  ...subjectReads('credential'),
+  ...subjectReads('approval'),
   ...mutationHandlers(),
 };
