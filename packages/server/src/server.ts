@@ -56,7 +56,7 @@ export async function startServer(
     },
   );
   streams.attach(ledger);
-  const access = await startAccessLog(config, { metrics, streams, onDeath: on.onDeath });
+  const access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
   const authenticator = new Authenticator({ hashes: config, directory, now: () => Date.now() });
   const apps = await Promise.all(
     zones.map((zone) =>

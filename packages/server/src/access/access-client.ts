@@ -17,6 +17,8 @@ export interface AccessListener {
   onTrouble: (trouble: string | null) => void;
   /** The thread ended by itself: nothing can be written any more. */
   onDeath: (error: Error) => void;
+  /** Whether the policy wants the record of an action on disk before it is answered. */
+  isDurable: (action: string) => boolean;
 }
 
 export type AccessStatus = AccessLogStatus & AccessPublication;
@@ -77,6 +79,11 @@ export class AccessClient implements AsyncDisposable {
     return this.#publication.contradiction ?? this.#log.status.trouble;
   }
 
+  /** As `AccessListener.isDurable`. */
+  isDurable(action: string): boolean {
+    return this.#listener.isDurable(action);
+  }
+
   /** As `AccessLog.record`. */
   record(record: AccessRecord, options: { durable: boolean }): Promise<void> {
     return this.#log.record(record, options);
@@ -124,7 +131,7 @@ export class AccessClient implements AsyncDisposable {
   #die(error: Error): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
     this.#listener.onDeath(error);
   }

@@ -59,7 +59,8 @@ export class AccessRecorder {
     if (access === null || (route !== null && accessRecordings[route] === 'none')) return null;
     // What a caller may not know of is denied as if it were not there.
     const isDenied = noted.context?.verdict?.effect === 'deny';
-    const durable = isDenied || isRecordedFirst(route, status);
+    const isAsked = route !== null && access.isDurable(route);
+    const durable = isDenied || isAsked || isRecordedFirst(route, status);
     try {
       await access.record(this.#recordOf(request, route ?? '-', status, noted), { durable });
       return null;

@@ -1,6 +1,7 @@
 /** Starts the access log beside the ledger, and has everybody told where it fails. */
 import { encodeEvent } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
+import type { Directory } from '@tallystick/gate';
 import type { ServerConfig } from '../config.ts';
 import type { EventStreams } from '../http/event-streams.ts';
 import type { Metrics } from '../metrics.ts';
@@ -10,12 +11,13 @@ import { registerAccessMetrics } from './access-metrics.ts';
 interface Told extends Pick<AccessListener, 'onDeath'> {
   metrics: Metrics;
   streams: EventStreams;
+  directory: Directory;
 }
 
 /** null where none is kept. */
 export async function startAccessLog(
   { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs }: ServerConfig,
-  { metrics, streams, onDeath }: Told,
+  { metrics, streams, directory, onDeath }: Told,
 ): Promise<AccessClient | null> {
   if (accessLog === undefined) return null;
   const code = 'access_log_unavailable';
@@ -30,6 +32,7 @@ export async function startAccessLog(
         streams.send({ type: 'alarm', data: encodeEvent('alarm', { at, code, detail }) });
       },
       onDeath,
+      isDurable: (action) => directory.policy?.durable.includes(action) === true,
     },
   );
   registerAccessMetrics(metrics, () => access.status);
