@@ -91,6 +91,7 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'log.status': admin,
   'log.entry': admin,
   'event.stream': admin,
+  'access.list': admin,
   'openapi.get': admin,
 };
 
