@@ -3,6 +3,7 @@ import {
   equalBytes,
   headValue,
   isPublicSubject,
+  policiesId,
   subjectKey,
   subjectTypeOf,
   verifyMapProof,
@@ -71,9 +72,15 @@ function isOf(id: string, recordType: string, rev: number): boolean {
   return subjectTypeOf(recordType) === kindOf(id);
 }
 
-const kinds: Readonly<Record<string, string>> = { lic: 'license' };
+const kinds: Readonly<Record<string, string>> = {
+  lic: 'license',
+  prn: 'principal',
+  crd: 'credential',
+  apr: 'approval',
+};
 
 /** The subject type of an id; undefined for a kind that no report has. */
 export function kindOf(id: string): string | undefined {
-  return isPublicSubject(id) ? id : kinds[id.slice(0, id.indexOf('_'))];
+  if (isPublicSubject(id)) return id;
+  return id === policiesId ? 'policy' : kinds[id.slice(0, id.indexOf('_'))];
 }
