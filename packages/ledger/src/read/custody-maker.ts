@@ -152,14 +152,18 @@ class CustodyWriting {
     await this.draft.addCause(revision);
   }
 
-  /** A subject with the documents that were in force when something happened. One that has no entry is left out. */
+  /** A subject with the documents that were in force when something happened, or the proof that there is none. */
   async #addInForce(
     id: string,
     explained: readonly Explained[],
     mayShow: (revision: CheckedRevision) => boolean,
   ): Promise<void> {
+    const { state, bundles } = this.#parts;
     const head = this.#head(id);
-    if (head === null) return;
+    if (head === null) {
+      this.draft.addSubject({ id, map: bundles.mapUnder(this.#size).prove(state.keyOf(id)) });
+      return;
+    }
     const times = explained.filter(({ statement }) => concerns(id, statement)).map(({ index }) => index);
     this.draft.addSubject(head);
     let held: CheckedRevision | null = null;

@@ -117,11 +117,14 @@ export class LedgerService {
       request: request && { key: request.key, hash: Buffer.from(request.hash, 'base64') },
       dryRun,
     });
-    if ('changes' in result && !result.repeated && !dryRun) judgment.committed(result.changes[0]?.index ?? 0);
     if ('refused' in result) {
       const { code, message, path, details } = result.refused;
       throw new ServiceProblem(code, message, path, details);
     }
+    const [main] = result.changes;
+    if (main === undefined) throw new Error('a command without changes');
+    if (result.repeated) judgment.repeat(await this.#resource(main.current.document), why);
+    else if (main.index !== null) judgment.committed(main.index);
     return this.#mutationAnswer(input, result);
   }
 

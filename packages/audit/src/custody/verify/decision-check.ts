@@ -1,14 +1,12 @@
 /** Decisions of a report, made again: by the policy that the log had in force, on the input that was committed to. */
-import { type CauseStatement, type DecisionStatement, type JsonObject, policiesId } from '@tallystick/core';
-import type { DecisionInput, PolicyEngine } from '@tallystick/gate';
+import { type CauseStatement, type DecisionStatement, policiesId } from '@tallystick/core';
+import { type DecisionInput, defaultPolicyDocument, PolicyEngine } from '@tallystick/gate';
 import type { PolicyContent } from '@tallystick/license';
+import { inputProblem } from '../../decisions/input-problem.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
 import type { ProvenDecision } from './proven.ts';
 import { documentOf, type ReportWorld } from './report-world.ts';
-
-/** Brings Cedar along, which nothing has to wait for that decides nothing. */
-type Gate = typeof import('@tallystick/gate');
 
 interface Rules {
   /** null for the policy that comes with the software. */
@@ -20,7 +18,6 @@ interface Rules {
 export class DecisionCheck {
   readonly #world: ReportWorld;
   readonly #findings: Findings;
-  #gate: Promise<Gate> | null = null;
   readonly #rules = new Map<number | null, Promise<Rules | null>>();
 
   constructor(world: ReportWorld, findings: Findings) {
@@ -32,9 +29,9 @@ export class DecisionCheck {
   async check(entry: PlacedEntry, statement: CauseStatement): Promise<ProvenDecision | null> {
     const whole = this.#whole(entry, statement);
     if (whole === null) return null;
-    const gate = await this.#loadGate();
-    const input = whole.decision.input as unknown as DecisionInput & JsonObject;
-    const wrong = this.#contradiction(gate, statement, whole.decision);
+    const input = whole.decision.input as unknown as DecisionInput;
+    const { entities } = whole.decision;
+    const wrong = inputProblem({ input, entities }, statement) ?? actionProblem(input, statement);
     if (wrong !== null) return this.#refuse(entry, wrong);
     const rules = await this.rules(entry.index);
     if (rules === null) return null;
@@ -52,6 +49,10 @@ export class DecisionCheck {
 
   /** The policy in force before a log index; null where its document is not shown. */
   rules(index: number): Promise<Rules | null> {
+    if (this.#world.chain(policiesId) === undefined) {
+      this.#findings.add('CHAIN_BROKEN', index, 'nothing proves which policy was in force');
+      return Promise.resolve(null);
+    }
     const inForce = this.#world.inForce(policiesId, index);
     const key = inForce?.index ?? null;
     const known = this.#rules.get(key);
@@ -62,17 +63,16 @@ export class DecisionCheck {
   }
 
   async #open(inForce: PlacedEntry | undefined, index: number): Promise<Rules | null> {
-    const gate = await this.#loadGate();
     if (inForce === undefined) {
-      const content = gate.defaultPolicyDocument();
-      return { rev: null, content, engine: new gate.PolicyEngine(content) };
+      const content = defaultPolicyDocument();
+      return { rev: null, content, engine: new PolicyEngine(content) };
     }
     const content = await this.#findings.check(inForce.index, () => documentOf('policy', inForce));
     if (content == null) {
       if (content === null) this.#findings.add('DECISION_ALTERED', index, 'the policy in force is not shown');
       return null;
     }
-    const engine = await this.#findings.check(inForce.index, () => new gate.PolicyEngine(content));
+    const engine = await this.#findings.check(inForce.index, () => new PolicyEngine(content));
     return engine === undefined ? null : { rev: content.rev, content, engine };
   }
 
@@ -89,33 +89,14 @@ export class DecisionCheck {
     return this.#refuse(entry, `the decision that it stands on is not at entry ${decision.same}`);
   }
 
-  #contradiction(
-    gate: Gate,
-    { who, command, approvals }: CauseStatement,
-    { input, entities }: DecisionStatement,
-  ): string | null {
-    const read = input as unknown as DecisionInput;
-    let canonical: string;
-    try {
-      canonical = gate.canonicalInput(read);
-    } catch {
-      return 'what was decided on is not complete';
-    }
-    if (JSON.stringify(input) !== canonical || gate.inputHash(canonical) !== entities)
-      return 'what was decided on is not what its hash says';
-    if (read.principal.id !== who.id || read.principal.kind !== who.kind)
-      return 'it is a decision about somebody else';
-    const isOfCommand = read.action === command || approvals !== null;
-    return isOfCommand ? null : `it is a decision about ${read.action}, not about ${command}`;
-  }
-
   #refuse(entry: PlacedEntry, message: string): null {
     this.#findings.add('DECISION_ALTERED', entry.index, message);
     return null;
   }
+}
 
-  #loadGate(): Promise<Gate> {
-    this.#gate ??= import('@tallystick/gate');
-    return this.#gate;
-  }
+/** A command that was approved is carried out by another one. */
+function actionProblem({ action }: DecisionInput, { command, approvals }: CauseStatement): string | null {
+  const isOfCommand = action === command || approvals !== null;
+  return isOfCommand ? null : `it was decided on ${action}, and ${command} was carried out`;
 }
