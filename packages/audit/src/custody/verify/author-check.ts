@@ -1,13 +1,7 @@
 /** Who asked, in a report: that the log knew the principal and its credential, and let both in at that moment. */
-import {
-  type CauseStatement,
-  decodeBase64,
-  isKeyAlgorithm,
-  isSignedBy,
-  keyFingerprintText,
-  type PublicKey,
-  utf8,
-} from '@tallystick/core';
+import { type CauseStatement, keyFingerprintText } from '@tallystick/core';
+import { publicKeyOf } from '@tallystick/gate';
+import { readEvidence, type SignedStatement } from '@tallystick/gate/http-signature';
 import { type CredentialDocument, compareInstants, type PrincipalDocument } from '@tallystick/license';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
@@ -36,12 +30,12 @@ export class AuthorCheck {
     }
     const principal = await this.#principal(entry, statement, decision);
     const credential = await this.#credential(entry, statement);
-    const isSigned = signed !== null && (await this.#checkSigned(entry, signed, credential));
+    const request = signed === null ? null : await this.#readSigned(entry, signed, credential);
     return {
       name: principal?.name ?? null,
       credentialKind: credential?.kind ?? null,
       credentialName: credential?.name ?? null,
-      isSigned,
+      signed: request && { method: request.method, authority: request.authority, path: request.path },
     };
   }
 
@@ -78,29 +72,16 @@ export class AuthorCheck {
     return document;
   }
 
-  /** The request as it was signed is signed by the key of the credential. */
-  async #checkSigned(
+  /** What the request says that was signed by the key of the credential. */
+  async #readSigned(
     entry: PlacedEntry,
-    { base, signature, keyid, alg }: NonNullable<CauseStatement['signed']>,
+    signed: NonNullable<CauseStatement['signed']>,
     credential: CredentialDocument | null,
-  ): Promise<boolean> {
-    const key = credential === null ? null : publicKeyOf(credential);
-    const isRight =
-      key !== null &&
-      key.alg === alg &&
-      keyFingerprintText(key) === keyid &&
-      (await this.#isSigned(key, base, signature));
-    if (!isRight) this.#refuse(entry, 'the request is not signed by the key of its credential');
-    return isRight;
-  }
-
-  async #isSigned(key: PublicKey, base: string, signature: string): Promise<boolean> {
-    try {
-      return await isSignedBy(key, utf8(base), decodeBase64(signature));
-    } catch {
-      // What is no base64 is no signature.
-      return false;
-    }
+  ): Promise<SignedStatement | null> {
+    const key = credential?.kind === 'http_signature' ? publicKeyOf(credential.material) : undefined;
+    const isKey = key !== undefined && keyFingerprintText(key) === signed.keyid;
+    const statement = isKey ? await readEvidence(signed, key) : null;
+    return statement ?? this.#refuse(entry, 'the request is not signed by the key of its credential');
   }
 
   #refuse(entry: PlacedEntry, message: string): null {
@@ -112,10 +93,4 @@ export class AuthorCheck {
 function rolesOf(decision: ProvenDecision | null): string[] {
   const { roles } = (decision?.input.principal ?? {}) as { roles?: string[] };
   return roles ?? [];
-}
-
-function publicKeyOf({ kind, material }: CredentialDocument): PublicKey | null {
-  const { alg = '', key = '' } = material;
-  if (kind !== 'http_signature' || !isKeyAlgorithm(alg)) return null;
-  return { alg, key: new Uint8Array(Buffer.from(key, 'base64')) };
 }

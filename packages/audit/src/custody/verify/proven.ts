@@ -38,8 +38,8 @@ export interface ProvenAuthor {
   /** null where its document stays with the vendor, since somebody could guess from it. */
   credentialKind: string | null;
   credentialName: string | null;
-  /** Whether the request was signed by the credential's key. */
-  isSigned: boolean;
+  /** What the credential's key signed; null for a request that was not signed. */
+  signed: { method: string; authority: string; path: string } | null;
 }
 
 /** A decision that was made again with the same result. */
