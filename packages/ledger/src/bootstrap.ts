@@ -73,7 +73,7 @@ async function firstRecord(
   const { ns, at, random } = bootstrap;
   const subject = { type: document.type, id: document.id };
   const sealed = sealChange({ type, subject, rev: 0, document, companion: null }, index, random);
-  const cause = sealCause({ v: 1, command: type, n: 1, request: null, at, ...bootstrap.cause }, random);
+  const cause = sealCause({ command: type, n: 1, request: null, at, ...bootstrap.cause }, random);
   const record: LogRecord = {
     ns,
     type,

@@ -77,10 +77,33 @@ export interface CauseInput {
   who: { kind: string; id: string };
   /** Why, in the caller's words. */
   why: string | null;
+  /** What a gate says besides; left out where the system itself acts. */
+  gate?: GateCause;
 }
 
-export interface CauseDocument extends CauseInput {
-  v: 1;
+/** What let a change through. Every member is in the document, in this order. */
+export interface GateCause {
+  /** What the caller showed, and from where. */
+  credential: string;
+  session: string | null;
+  device: { id: string | null; managed: boolean; encrypted: boolean; attested: boolean } | null;
+  address: string | null;
+  decision: CauseDecision;
+  /** The request that others approved, and who did. */
+  approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
+  /** The request as it was signed. */
+  signed: { base: string; signature: string; keyid: string; alg: string } | null;
+}
+
+/**
+ * A decision as whoever makes it again needs it. Where the very same one, of the same input under the same policy, is in
+ * an earlier cause, the log index of that cause's first record stands for it.
+ */
+export type CauseDecision =
+  | { same: number }
+  | { policy: string; schema: string; reasons: string[]; entities: string; input: object };
+
+interface CauseHead {
   /** The command's type, `license.issue`. */
   command: string;
   /** Number of records that the command made. */
@@ -88,7 +111,18 @@ export interface CauseDocument extends CauseInput {
   /** The caller's idempotency key and base64 of a hash over what was asked under it. */
   request: { key: string; hash: string } | null;
   at: string;
+  why: string | null;
 }
+
+/** Version 1 is what the system itself causes, and what was caused before there was a gate. */
+export type CauseDocument = CauseHead &
+  (
+    | { v: 1; who: { kind: string; id: string } }
+    | ({
+        v: 2;
+        who: { kind: string; id: string } & Pick<GateCause, 'credential' | 'session' | 'device' | 'address'>;
+      } & Pick<GateCause, 'decision' | 'approvals' | 'signed'>)
+  );
 
 export interface SealedCause {
   commitment: Uint8Array;
@@ -96,12 +130,26 @@ export interface SealedCause {
   document: Uint8Array;
 }
 
-export function sealCause(cause: CauseDocument, random: RandomPool): SealedCause {
-  const { v, command, n, who, why, request, at } = cause;
-  const { kind, id } = who;
-  const document = utf8(JSON.stringify({ v, command, n, who: { kind, id }, why, request, at }));
+export function sealCause(cause: CauseInput & Omit<CauseHead, 'why'>, random: RandomPool): SealedCause {
+  const document = utf8(JSON.stringify(causeDocument(cause)));
   const salt = random.take(32);
   return { commitment: causeCommitment(salt, document), salt, document };
+}
+
+/** Members in the order of the bytes. */
+function causeDocument({
+  command,
+  n,
+  who: { kind, id },
+  why,
+  request,
+  gate,
+  at,
+}: CauseInput & Omit<CauseHead, 'why'>): CauseDocument {
+  if (gate === undefined) return { v: 1, command, n, who: { kind, id }, why, request, at };
+  const { credential, session, device, address, decision, approvals, signed } = gate;
+  const who = { kind, id, credential, session, device, address };
+  return { v: 2, command, n, who, why, request, decision, approvals, signed, at };
 }
 
 /** A stored record whose every part was checked against what the log commits to. */

@@ -1,5 +1,12 @@
 export { type Bootstrap, bootstrapLog, type SignMessage } from './bootstrap.ts';
-export { type CauseDocument, type CauseInput, type CheckedRevision, requestKeyOf } from './content.ts';
+export {
+  type CauseDecision,
+  type CauseDocument,
+  type CauseInput,
+  type CheckedRevision,
+  type GateCause,
+  requestKeyOf,
+} from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';
 export { Follower, type FollowerParts } from './follow/follower.ts';
 export { Ledger } from './ledger.ts';
@@ -12,6 +19,7 @@ export type { SignedRevision } from './place-revision.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
 export {
   type LicenseFilter,
+  type ListedType,
   type Page,
   Projections,
   revisionRows,
@@ -22,7 +30,7 @@ export { type Cosigners, PublicationTimeout, type Published } from './publish/pu
 export { RandomPool } from './random-pool.ts';
 export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
 export { RecentMap } from './read/recent-map.ts';
-export type { AppliedChange, Submission } from './sequence/batch.ts';
+export type { AppliedChange, Judge, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
 export type { PostgresLimits } from './store/postgres/connection.ts';
 export { HeldLease, type LeaseTimes, LeaseWatch, leaseTimes } from './store/postgres/lease.ts';

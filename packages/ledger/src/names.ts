@@ -2,7 +2,7 @@
  * Unique names: what a subject can be found by besides its id. Computed from a subject's state, so that
  * what is taken and what is free follows from the log alone.
  */
-import type { Current, LicenseCompanion, TallyDocument } from '@tallystick/license';
+import type { CredentialKind, Current, LicenseCompanion, TallyDocument } from '@tallystick/license';
 
 /** Turns a license key into what the index may know of it: an HMAC, never the key. */
 export type IndexLicenseKey = (licenseKey: string) => string;
@@ -19,6 +19,10 @@ export function licenseKeyName(licenseKey: string, indexKey: IndexLicenseKey): s
   return `license-key:${indexKey(licenseKey)}`;
 }
 
+export function credentialName(kind: CredentialKind, lookup: string): string {
+  return `credential:${kind}:${lookup}`;
+}
+
 /** All names of a subject in this state. */
 function namesOf(
   document: TallyDocument,
@@ -33,6 +37,8 @@ function namesOf(
       return document.reference === null ? [] : [referenceName(document.reference)];
     case 'license':
       return companion === null || companion.key === null ? [] : [licenseKeyName(companion.key, indexKey)];
+    case 'credential':
+      return document.state === 'active' ? [credentialName(document.kind, document.lookup)] : [];
     default:
       return [];
   }

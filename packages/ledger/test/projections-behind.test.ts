@@ -73,7 +73,7 @@ describe('projections that lack what was changed last', () => {
     const { read } = system.ledger;
     await expect(read.licenses({}, page)).rejects.toMatchObject(behind);
     await expect(read.customers({}, page)).rejects.toMatchObject(behind);
-    await expect(read.catalog('plan', {}, page)).rejects.toMatchObject(behind);
+    await expect(read.listed('plan', {}, page)).rejects.toMatchObject(behind);
     await expect(read.history(license, 99, 10)).rejects.toMatchObject(behind);
   });
 

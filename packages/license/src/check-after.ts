@@ -7,6 +7,7 @@ import type {
   ProductDocument,
   TallyDocument,
 } from './documents.ts';
+import { checkGateDocument } from './gate-records.ts';
 import { isFirstRecord, type RecordType, subjectTypeOf } from './records.ts';
 import type { RefusalCode } from './refusals.ts';
 import { compareInstants } from './time.ts';
@@ -65,6 +66,8 @@ function checkDocument(type: RecordType, after: TallyDocument): RecordProblem | 
       return checkCustomerState(type, after) ?? checkCustomer(after);
     case 'license':
       return checkLicenseState(type, after) ?? checkLicense(after);
+    default:
+      return checkGateDocument(type, after);
   }
 }
 

@@ -7,7 +7,8 @@ import type {
   NamespaceDocument,
   TallyDocument,
 } from './documents.ts';
-import { isFirstRecord, type RecordType } from './records.ts';
+import { checkGateStep, GATE_MAY_CHANGE } from './gate-records.ts';
+import { isFirstRecord, isGateSubject, type RecordType } from './records.ts';
 import { sameJson } from './same-json.ts';
 
 /** Lock levels from loose to tight. */
@@ -71,6 +72,7 @@ const MAY_CHANGE: { [T in RecordType]: readonly string[] } = {
   'license.transferred': ['customer', 'licensee', 'generation'],
   'license.rekeyed': [],
   'license.reissued': [],
+  ...GATE_MAY_CHANGE,
 };
 
 const ALWAYS: ReadonlySet<string> = new Set(['rev', 'crit', 'private']);
@@ -133,6 +135,7 @@ function checkSteps(type: RecordType, before: TallyDocument, after: TallyDocumen
   if (after.type === 'namespace') return checkNamespaceStep(before as NamespaceDocument, after);
   if (after.type === 'brake') return checkBrakeStep(before as BrakeDocument, after);
   if (after.type === 'customer') return checkCustomerStep(type, before as CustomerDocument);
+  if (isGateSubject(after.type)) return checkGateStep(before, after);
   // Products and plans: what is retired stays retired, so no record may follow it.
   return 'state' in before && before.state === 'retired'
     ? { code: 'state_forbids', path: '$.state', message: `the ${after.type} is retired, which is final` }

@@ -15,6 +15,7 @@ import type {
   SeatModel,
   SuspensionReason,
 } from './documents.ts';
+import type { GateCommand } from './gate-commands.ts';
 
 /**
  * The commands: what a caller may ask for. Plain JSON, closed: a member that is not listed here is refused.
@@ -319,7 +320,8 @@ export type Command =
   | LicenseReplace
   | LicenseTransfer
   | LicenseRekey
-  | LicenseReissue;
+  | LicenseReissue
+  | GateCommand;
 
 export type CommandType = Command['type'];
 export type CommandOf<T extends CommandType> = Extract<Command, { type: T }>;

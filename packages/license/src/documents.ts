@@ -6,6 +6,13 @@
  * plans, where calendar units (`P1M`, `P1Y`) are allowed because plans never reach a verifier.
  */
 
+import type {
+  ApprovalDocument,
+  CredentialDocument,
+  PolicyDocument,
+  PrincipalDocument,
+} from './gate-documents.ts';
+
 /** `2026-11-23T10:15:30.123Z` */
 export type Instant = string;
 /** `P<n>D`, `PT<n>H`, `PT<n>M` or `PT<n>S` */
@@ -17,7 +24,15 @@ export type Code = string;
 /** 32 bytes, base64 */
 export type Base64 = string;
 
-export type SubjectType = 'namespace' | 'brake' | 'product' | 'plan' | 'customer' | 'license';
+export type GateSubjectType = 'principal' | 'credential' | 'policy' | 'approval';
+export type SubjectType =
+  | 'namespace'
+  | 'brake'
+  | 'product'
+  | 'plan'
+  | 'customer'
+  | 'license'
+  | GateSubjectType;
 
 /** What every document begins with. */
 export interface DocumentHead<T extends SubjectType> {
@@ -33,7 +48,7 @@ export interface DocumentHead<T extends SubjectType> {
 export type Metadata = Record<string, string>;
 export type Purpose = 'production' | 'trial' | 'development' | 'internal' | 'education';
 export type LockLevel = 'open' | 'heightened' | 'read-only' | 'frozen' | 'sealed';
-export type KeyUsage = 'product' | 'plan' | 'customer' | 'license' | 'brake' | 'lease';
+export type KeyUsage = 'product' | 'plan' | 'customer' | 'license' | 'gate' | 'brake' | 'lease';
 export type KeyAlgorithm = 'ed25519' | 'ml-dsa-44' | 'ecdsa-p256-sha256';
 
 export interface KeyLimits {
@@ -198,7 +213,11 @@ export type TallyDocument =
   | ProductDocument
   | PlanDocument
   | CustomerDocument
-  | LicenseDocument;
+  | LicenseDocument
+  | PrincipalDocument
+  | CredentialDocument
+  | PolicyDocument
+  | ApprovalDocument;
 
 export interface DocumentOf {
   namespace: NamespaceDocument;
@@ -207,6 +226,10 @@ export interface DocumentOf {
   plan: PlanDocument;
   customer: CustomerDocument;
   license: LicenseDocument;
+  principal: PrincipalDocument;
+  credential: CredentialDocument;
+  policy: PolicyDocument;
+  approval: ApprovalDocument;
 }
 
 /** Vendor-only companion of a license: committed to, never bundled. */

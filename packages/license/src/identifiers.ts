@@ -1,10 +1,10 @@
 /**
  * Identifiers. Subjects that are sold or bought are named by a TypeID (https://github.com/jetify-com/typeid):
- * a prefix and a UUIDv7 in 26 characters of lower-case Crockford base32. The singletons `namespace` and
- * `brake` are their own id.
+ * a prefix and a UUIDv7 in 26 characters of lower-case Crockford base32. The singletons `namespace`,
+ * `brake` and `policies` are their own id.
  */
 
-export type IdPrefix = 'prd' | 'pln' | 'cus' | 'lic';
+export type IdPrefix = 'prd' | 'pln' | 'cus' | 'lic' | 'prn' | 'crd' | 'apr';
 
 const SUFFIX = '[0-7][0-9a-hjkmnp-tv-z]{25}';
 const IDS: Record<IdPrefix, RegExp> = {
@@ -12,8 +12,11 @@ const IDS: Record<IdPrefix, RegExp> = {
   pln: new RegExp(`^pln_${SUFFIX}$`),
   cus: new RegExp(`^cus_${SUFFIX}$`),
   lic: new RegExp(`^lic_${SUFFIX}$`),
+  prn: new RegExp(`^prn_${SUFFIX}$`),
+  crd: new RegExp(`^crd_${SUFFIX}$`),
+  apr: new RegExp(`^apr_${SUFFIX}$`),
 };
-const ANY_ID = new RegExp(`^(?:prd|pln|cus|lic)_${SUFFIX}$`);
+const ANY_ID = new RegExp(`^(?:prd|pln|cus|lic|prn|crd|apr)_${SUFFIX}$`);
 const NAMESPACE = /^[a-z][a-z0-9-]{0,30}$/;
 // The last character of 32 bytes carries four bits, so its two low bits are zero.
 const BASE64_OF_32_BYTES = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;

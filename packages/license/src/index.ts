@@ -3,11 +3,16 @@ export * from './change.ts';
 export * from './check-after.ts';
 export * from './check-transition.ts';
 export * from './commands.ts';
+export { approversFor, bindingOf } from './decide/approvals.ts';
 export { decide } from './decide/decide.ts';
-export type { Decision, Environment, View } from './decide/decision.ts';
+export type { Decision, Environment, GateEnvironment, View } from './decide/decision.ts';
 export { RECORDS_MAX } from './decide/endings-of-customers.ts';
+export { rolesAt } from './decide/principals.ts';
 export * from './documents.ts';
 export * from './errors.ts';
+export * from './gate-commands.ts';
+export * from './gate-documents.ts';
+export { hasEnoughApprovals } from './gate-records.ts';
 export * from './identifiers.ts';
 export { COMMAND_TYPES, parseCommand } from './parse/command.ts';
 export {

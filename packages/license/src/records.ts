@@ -1,4 +1,4 @@
-import type { KeyUsage, SubjectType } from './documents.ts';
+import type { GateSubjectType, KeyUsage, SubjectType } from './documents.ts';
 
 /** The closed list of record types: `<subject type>.<past participle>`. */
 export const RECORD_TYPES = [
@@ -27,6 +27,21 @@ export const RECORD_TYPES = [
   'license.transferred',
   'license.rekeyed',
   'license.reissued',
+  'principal.created',
+  'principal.updated',
+  'principal.assigned',
+  'principal.disabled',
+  'principal.enabled',
+  'credential.created',
+  'credential.expired',
+  'credential.revoked',
+  'policy.created',
+  'policy.updated',
+  'approval.created',
+  'approval.approved',
+  'approval.rejected',
+  'approval.withdrawn',
+  'approval.executed',
 ] as const;
 
 export type RecordType = (typeof RECORD_TYPES)[number];
@@ -43,6 +58,18 @@ export function subjectTypeOf(type: RecordType): SubjectType {
   return type.slice(0, type.indexOf('.')) as SubjectType;
 }
 
+const GATE_SUBJECTS: ReadonlySet<string> = new Set<GateSubjectType>([
+  'principal',
+  'credential',
+  'policy',
+  'approval',
+]);
+
+/** True for the subjects that say who may use a system. */
+export function isGateSubject(type: SubjectType): type is GateSubjectType {
+  return GATE_SUBJECTS.has(type);
+}
+
 /** True for the types that open a subject's chain at revision 0. */
 export function isFirstRecord(type: RecordType): boolean {
   return type.endsWith('.created') || type === 'license.issued';
@@ -51,5 +78,6 @@ export function isFirstRecord(type: RecordType): boolean {
 /** The usage that a key must be listed for to sign records of this type; namespaces are signed by the authority. */
 export function keyUsageOf(type: RecordType): KeyUsage | 'authority' {
   const subjectType = subjectTypeOf(type);
-  return subjectType === 'namespace' ? 'authority' : subjectType;
+  if (subjectType === 'namespace') return 'authority';
+  return isGateSubject(subjectType) ? 'gate' : subjectType;
 }

@@ -83,6 +83,22 @@ export const REFUSALS = {
   successor_cycle: { raisedBy: 'decide', meaning: 'The successor is itself succeeded by this license.' },
   same_customer: { raisedBy: 'decide', meaning: 'The license belongs to this customer already.' },
 
+  // Who may use the system.
+  principal_unknown: { raisedBy: 'decide', meaning: 'No principal has this id.' },
+  credential_taken: { raisedBy: 'decide', meaning: 'Another credential is found by the same name.' },
+  last_administrator: {
+    raisedBy: 'decide',
+    meaning: 'Nobody would be left who can manage principals.',
+  },
+  approval_not_needed: { raisedBy: 'decide', meaning: 'No rule asks for approvals of this command.' },
+  approval_void: {
+    raisedBy: 'decide',
+    meaning: 'The rules have changed since the request was made, so its approvals no longer count.',
+  },
+  not_an_approver: { raisedBy: 'decide', meaning: 'The request waits for the approval of other roles.' },
+  not_approved: { raisedBy: 'decide', meaning: 'The request does not have the approvals that it needs.' },
+  own_request: { raisedBy: 'decide', meaning: 'Nobody approves what they asked for themselves.' },
+
   // Activations, usage and the journal.
   already_started: { raisedBy: 'reserved', meaning: 'The term of the license has started already.' },
   below_seats_in_use: { raisedBy: 'reserved', meaning: 'More seats are in use than would remain.' },

@@ -4,6 +4,7 @@ import {
   type BrakeDocument,
   type Change,
   type Command,
+  type CredentialKind,
   type Current,
   type Decision,
   decide,
@@ -27,6 +28,7 @@ export class World implements View {
   now = '2026-03-01T12:00:00.000Z';
   lock: Environment['lock'] = 'open';
   epoch = 0;
+  gate: Environment['gate'] = null;
   readonly records: Change[] = [];
   private readonly subjects = new Map<string, Current>();
   private drawn = 0;
@@ -56,6 +58,16 @@ export class World implements View {
     return this.all('plan').flatMap((plan) => (plan.product === id ? [plan.id] : []));
   }
 
+  idByCredential(kind: CredentialKind, lookup: string): string | undefined {
+    return this.all('credential').find(
+      (held) => held.kind === kind && held.lookup === lookup && held.state === 'active',
+    )?.id;
+  }
+
+  principals(): readonly string[] {
+    return this.all('principal').map(({ id }) => id);
+  }
+
   all<T extends SubjectType>(type: T): Current<T>['document'][] {
     return [...this.subjects.values()].flatMap(({ document }) =>
       document.type === type ? [document as Current<T>['document']] : [],
@@ -70,6 +82,7 @@ export class World implements View {
       epoch: this.epoch,
       index: this.records.length,
       signedBrake: null,
+      gate: this.gate,
       newId: (prefix) => `${prefix}_${this.suffix()}`,
       newLicenseKey: () => `KEY-${this.suffix()}`,
     };

@@ -2,8 +2,10 @@
 
 import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
+import { Directory } from '@tallystick/gate';
 import { pino } from 'pino';
 import type { ServerConfig } from './config.ts';
+import { Authenticator } from './http/authenticate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
@@ -20,24 +22,41 @@ export interface ServerEvents {
   onDeath: (error: Error) => void;
 }
 
+export interface ServerOptions {
+  /** Judges nobody, for measuring what that costs: no configuration leads here. */
+  isGateOpen?: boolean;
+}
+
 /** Starts everything, the ledger first; rejects with a sentence for the operator. */
-export async function startServer(config: ServerConfig, on: ServerEvents): Promise<RunningServer> {
+export async function startServer(
+  config: ServerConfig,
+  on: ServerEvents,
+  { isGateOpen = false }: ServerOptions = {},
+): Promise<RunningServer> {
   const logger = pino({ level: 'warn' }, pino.destination(2));
   const streams = new EventStreams();
+  const directory = new Directory();
   let ledger: LedgerClient | null = null;
   const metrics = new Metrics(() => ledger?.status ?? null);
-  ledger = await LedgerClient.start(config, {
-    onEvent: (event) => {
-      if (event.type === 'alarm')
-        metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
-      streams.send(event);
+  ledger = await LedgerClient.start(
+    { config, isGateOpen },
+    {
+      onEvent: (event) => {
+        if (event.type === 'alarm')
+          metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
+        streams.send(event);
+      },
+      onAccess: (documents) => {
+        for (const document of documents) directory.apply(document);
+      },
+      onProgress: on.onProgress,
+      onDeath: on.onDeath,
     },
-    onProgress: on.onProgress,
-    onDeath: on.onDeath,
-  });
+  );
   streams.attach(ledger);
+  const authenticator = new Authenticator({ hashes: config, directory, now: () => Date.now() });
   const apps = await Promise.all(
-    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, logger })),
+    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, authenticator, logger })),
   );
   const urls: Record<string, string> = {};
   for (const [at, zone] of zones.entries()) {

@@ -38,6 +38,7 @@ import {
   subjectTypeOf,
   type TrustRoot,
   tightestBrake,
+  usageFor,
   utf8,
   verifyTrustStep,
   zeroSalt,
@@ -144,7 +145,7 @@ export class Governance {
    */
   required({ record, content }: RecordToSign, index: number): readonly KeyAlgorithm[] {
     const { trust } = this.#governedBy(record.ns);
-    const usage = subjectTypeOf(record.type);
+    const usage = usageFor(subjectTypeOf(record.type));
     const usual = requiredAlgorithms(trust, usage, index, false);
     const perpetual = requiredAlgorithms(trust, usage, index, true);
     if (perpetual === usual || content === null) return perpetual;

@@ -13,6 +13,7 @@ import {
   parseInstant,
   parseJson,
   subjectTypeOf,
+  usageFor,
 } from '@tallystick/core';
 import type { SigningKey } from './keystore/signing-key.ts';
 import { type RecordToSign, SignerRefusal } from './protocol/requests.ts';
@@ -68,7 +69,7 @@ export function rightsFor(
     required: readonly KeyAlgorithm[];
   },
 ): SigningRight[] {
-  const usage = subjectTypeOf(type);
+  const usage = usageFor(subjectTypeOf(type));
   const found = keys.flatMap((key): SigningRight[] => {
     if (key.ns !== ns || !(key.usages as readonly string[]).includes(usage)) return [];
     if (!required.includes(key.publicKey.alg)) return [];

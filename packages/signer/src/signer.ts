@@ -29,6 +29,7 @@ import {
   preAuthEncoding,
   recordMessageMax,
   subjectTypeOf,
+  usageFor,
   verifyConsistency,
   verifyLogSignatures,
 } from '@tallystick/core';
@@ -232,7 +233,7 @@ export class Signer {
     const plans = records.map((item, nth) => {
       const { ns, type, at } = item.record;
       this.#witnesses.demandPast(at);
-      const signing = this.#governance.signing(ns, subjectTypeOf(type), index + nth);
+      const signing = this.#governance.signing(ns, usageFor(subjectTypeOf(type)), index + nth);
       const required = this.#governance.required(item, index + nth);
       const rights = rightsFor(this.#issuingKeys, { ns, type, signing, required });
       for (const { limits } of rights) checkContent(limits, item, this.#now());

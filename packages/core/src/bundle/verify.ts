@@ -15,7 +15,7 @@ import { parseTlogProof, type TlogProof } from '../log/tlog-proof.ts';
 import { type MapRootEntry, parseMapRoot } from '../map/map-root.ts';
 import { verifyMapProof } from '../map/proof.ts';
 import { signersOf } from '../record/dsse.ts';
-import { parseRecordEntry, type RecordEntry, subjectTypeOf } from '../record/record.ts';
+import { parseRecordEntry, type RecordEntry, subjectTypeOf, usageFor } from '../record/record.ts';
 import { documentCommitment, headValue, isPublicSubject, subjectKey, zeroSalt } from '../record/subject.ts';
 import { keyFingerprintText, type PublicKey } from '../trust/key.ts';
 import {
@@ -308,7 +308,7 @@ async function signersOfRecord(
     keys: readonly PublicKey[];
   },
 ): Promise<EntitledSigner[]> {
-  const usage = subjectTypeOf(subject.entry.record.type);
+  const usage = usageFor(subjectTypeOf(subject.entry.record.type));
   const entitled = rules.keys.flatMap((key) => {
     const listed = entitledKey(rules.namespace, rules.brake, key, usage, subject.index);
     return listed === undefined ? [] : [{ key, listed }];

@@ -104,9 +104,17 @@ function checkRecord(record: LogRecord): LogRecord {
   return record;
 }
 
-/** `license` of `license.issued`: the subject type, and with one exception the key usage. */
+/** `license` of `license.issued`. */
 export function subjectTypeOf(recordType: string): string {
   return recordType.slice(0, recordType.indexOf('.'));
+}
+
+/** Subjects that say who may use a system: one usage of keys is for them all. */
+const gateSubjects: ReadonlySet<string> = new Set(['principal', 'credential', 'policy', 'approval']);
+
+/** The usage that a key needs to sign records about subjects of a type, but for namespaces: those take the authority. */
+export function usageFor(subjectType: string): string {
+  return gateSubjects.has(subjectType) ? 'gate' : subjectType;
 }
 
 /** What the log holds at an index that is a record. */

@@ -22,7 +22,7 @@ import { isKeyAlgorithm, type KeyAlgorithm, keyFingerprintText, type PublicKey }
 export const lockLevels = ['open', 'heightened', 'read-only', 'frozen', 'sealed'] as const;
 export type LockLevel = (typeof lockLevels)[number];
 
-export const keyUsages = ['product', 'plan', 'customer', 'license', 'brake', 'lease'] as const;
+export const keyUsages = ['product', 'plan', 'customer', 'license', 'gate', 'brake', 'lease'] as const;
 export type KeyUsage = (typeof keyUsages)[number];
 
 export interface KeyLimits {

@@ -5,7 +5,7 @@
  * Kept in a SQLite file of their own without fsync, because losing them costs a replay and no truth.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { TallyDocument } from '@tallystick/license';
+import type { ApprovalDocument, TallyDocument } from '@tallystick/license';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 
 /** One revision, as the projections take it in. */
@@ -61,9 +61,15 @@ export interface LicenseRow {
   until: string | null;
 }
 
+/** Types of which there are few, and which are listed alike. */
+export type ListedType = 'product' | 'plan' | 'principal' | 'credential' | 'approval';
+
+/** A row of what is listed by its type. */
 export interface CatalogRow {
   id: string;
+  /** Code of a product or plan; kind of a principal or credential; command that waits for approval. */
   code: string;
+  /** What it belongs to: the product of a plan, the principal of a credential, the author of a request. */
   product: string | null;
   state: string;
 }
@@ -177,6 +183,11 @@ export class Projections implements ProjectionWriter {
     return ids(this.#statements.plansOfProduct.all(product));
   }
 
+  /** Of subjects that are listed by their type. */
+  idsOfType(type: ListedType): string[] {
+    return ids(this.#statements.idsOfType.all(type));
+  }
+
   licenses(filter: LicenseFilter, page: Page): LicenseRow[] {
     const conditions = ['id < ?'];
     const values: string[] = [page.before];
@@ -203,9 +214,10 @@ export class Projections implements ProjectionWriter {
     return this.#statements.customers.all(...values) as unknown as CustomerRow[];
   }
 
-  catalog(type: 'product' | 'plan', filter: { product?: string; state?: string }, page: Page): CatalogRow[] {
-    const { product = null, state = null } = filter;
-    const values = [type, page.before, product, product, state, state, page.limit];
+  /** Subjects of a type, newest first. */
+  listed(type: ListedType, filter: { of?: string; state?: string }, page: Page): CatalogRow[] {
+    const { of = null, state = null } = filter;
+    const values = [type, page.before, of, of, state, state, page.limit];
     return this.#statements.catalog.all(...values) as unknown as CatalogRow[];
   }
 
@@ -292,9 +304,19 @@ export function rowFor(document: TallyDocument): LicenseRow | CustomerRow | Cata
       return { id, code: document.code, product: document.product, state: document.state };
     case 'product':
       return { id, code: document.code, product: null, state: document.state };
+    case 'principal':
+      return { id, code: document.kind, product: null, state: document.state };
+    case 'credential':
+      return { id, code: document.kind, product: document.principal, state: document.state };
+    case 'approval':
+      return { id, code: typeOfCommand(document), product: document.author.principal, state: document.state };
     default:
       return null;
   }
+}
+
+function typeOfCommand({ command }: ApprovalDocument): string {
+  return String(command['type']);
 }
 
 /** A subject without its newest document has no row: a list that names it would be an alarm, and no list. */
@@ -322,6 +344,7 @@ type StatementName =
   | 'setCatalog'
   | 'catalog'
   | 'plansOfProduct'
+  | 'idsOfType'
   | 'counts';
 
 const statements: Record<StatementName, string> = {
@@ -347,6 +370,7 @@ const statements: Record<StatementName, string> = {
   setCatalog: 'INSERT OR REPLACE INTO catalog VALUES (?, ?, ?, ?, ?)',
   catalog:
     'SELECT id, code, product, state FROM catalog WHERE type = ? AND id < ? AND (? IS NULL OR product = ?) AND (? IS NULL OR state = ?) ORDER BY id DESC LIMIT ?',
+  idsOfType: 'SELECT id FROM catalog WHERE type = ? ORDER BY id',
   plansOfProduct: "SELECT id FROM catalog WHERE type = 'plan' AND product = ? ORDER BY id",
   counts: `SELECT (SELECT count(*) FROM licenses) AS licenses, (SELECT count(*) FROM customers) AS customers,
                   (SELECT count(*) FROM catalog) AS catalog, (SELECT count(*) FROM names) AS names,

@@ -17,7 +17,13 @@ import { type CauseDocument, type CheckedRevision, checkCause, checkEntry, timeO
 import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
-import { type LicenseFilter, type Page, type Projections, rowFor } from '../projections/projections.ts';
+import {
+  type LicenseFilter,
+  type ListedType,
+  type Page,
+  type Projections,
+  rowFor,
+} from '../projections/projections.ts';
 import type { Store } from '../store/store.ts';
 import { isUnknownSubject } from '../unknown-subject.ts';
 import type { RevisionReader } from './revision-reader.ts';
@@ -153,13 +159,13 @@ export class LedgerReader {
     return this.#checked(this.#parts.projections.customers(filter, page));
   }
 
-  async catalog(
-    type: 'product' | 'plan',
-    filter: { product?: string; state?: string },
+  async listed(
+    type: ListedType,
+    filter: { of?: string; state?: string },
     page: Page,
   ): Promise<CheckedRevision[]> {
     await this.#settleOrThrow();
-    return this.#checked(this.#parts.projections.catalog(type, filter, page));
+    return this.#checked(this.#parts.projections.listed(type, filter, page));
   }
 
   /** The bytes of a tile or entry bundle; undefined where the log has not got it yet. */

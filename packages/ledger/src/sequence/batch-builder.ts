@@ -11,7 +11,7 @@ import {
   decide,
   type Environment,
 } from '@tallystick/license';
-import { sealCause, sealChange } from '../content.ts';
+import { type CauseInput, sealCause, sealChange } from '../content.ts';
 import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import { nameChanges } from '../names.ts';
@@ -59,7 +59,21 @@ export interface BatchBuilderParts {
   settle: () => Promise<void>;
 }
 
-export type DecisionContext = Omit<Environment, 'lock' | 'epoch' | 'signedBrake' | 'index'>;
+export type DecisionContext = Omit<Environment, 'lock' | 'epoch' | 'signedBrake' | 'index' | 'gate'>;
+
+/** A decision, and what its cause says. */
+interface Judged {
+  decision: Decision;
+  cause: CauseInput;
+}
+
+/** What is to become records. */
+interface Decided {
+  changes: readonly Change[];
+  prior: ReadonlyMap<string, Prior>;
+  at: string;
+  cause: CauseInput;
+}
 
 /** The revision that a change continues. */
 interface Prior {
@@ -130,8 +144,9 @@ export class BatchBuilder {
       return true;
     }
     const at = this.#parts.stamp();
-    const decision = await this.#decide(batch, submission, at);
-    if (decision === 'after this batch') return false;
+    const judged = await this.#decide(batch, submission, at);
+    if (judged === 'after this batch') return false;
+    const { decision, cause } = judged;
     if (!decision.ok) {
       this.#parts.requests.forget(submission);
       queued.resolve({ refused: decision.refusal });
@@ -147,20 +162,19 @@ export class BatchBuilder {
     }
     const prior = await this.#priorRevisions(batch, decision.changes);
     if (prior === 'after this batch') return false;
-    this.#addRecords(batch, queued, decision.changes, prior, at);
+    this.#addRecords(batch, queued, { changes: decision.changes, prior, at, cause });
     return true;
   }
 
-  async #decide(batch: Batch, submission: Submission, at: string): Promise<Decision | 'after this batch'> {
+  async #decide(batch: Batch, submission: Submission, at: string): Promise<Judged | 'after this batch'> {
     const { overlay, durableBatch, views, reader, environment, settle } = this.#parts;
     const context = environment(at);
     let view = new SequencingView({ overlay, durableBatch, reader, ...views });
     for (;;) {
       try {
         const index = batch.base + batch.records.length;
-        const governed = this.#governed(view);
-        const decision = decide(view, submission.command, { ...context, ...governed, index });
-        if (decision.ok || !view.isProvisional) return decision;
+        const judged = judge(view, submission, { ...context, ...this.#governed(view), index });
+        if (judged !== null) return judged;
         // No refusal on the strength of a change that may yet fail: it waits until that is certain.
         if (batch.records.length > 0) return 'after this batch';
         await this.#waitForAll(batch);
@@ -223,9 +237,7 @@ export class BatchBuilder {
   #addRecords(
     batch: Batch,
     queued: Queued,
-    changes: readonly Change[],
-    prior: ReadonlyMap<string, Prior>,
-    at: string,
+    { changes, prior, at, cause: { who, why, gate } }: Decided,
   ): void {
     const { submission } = queued;
     const asked = submission.request;
@@ -233,7 +245,7 @@ export class BatchBuilder {
     const first = batch.base + batch.records.length;
     const n = changes.length;
     const cause = sealCause(
-      { v: 1, command: submission.command.type, n, request, at, ...submission.cause },
+      { command: submission.command.type, n, request, at, who, why, ...(gate && { gate }) },
       this.#parts.random,
     );
     // Everything that can fail happens before the first of these records is visible to later decisions.
@@ -286,6 +298,24 @@ export class BatchBuilder {
     const { document, content, commitment } = sealChange(change, first, this.#parts.random);
     const whole: Change = { ...change, document };
     return { change: whole, current: apply(before?.current, whole), content, commitment, before };
+  }
+}
+
+/** Decides a command and judges it; null where that says no on the strength of a change that may yet fail. */
+function judge(
+  view: SequencingView,
+  { command, cause, gate, judge: ask }: Submission,
+  environment: Omit<Environment, 'gate'>,
+): Judged | null {
+  const decision = decide(view, command, { ...environment, gate: gate ?? null });
+  const { now: at, lock, epoch } = environment;
+  try {
+    const changes = decision.ok ? decision.changes : [];
+    const judged = { decision, cause: ask?.(view, changes, { at, lock, epoch }) ?? cause };
+    return decision.ok || !view.isProvisional ? judged : null;
+  } catch (error) {
+    if (error instanceof Missing || !view.isProvisional) throw error;
+    return null;
   }
 }
 

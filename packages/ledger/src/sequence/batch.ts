@@ -10,7 +10,7 @@ import {
   type PromiseStatement,
   payloadTypes,
 } from '@tallystick/core';
-import type { Change, Command, Current } from '@tallystick/license';
+import type { Change, Command, Current, GateEnvironment, LockLevel, View } from '@tallystick/license';
 import type { CauseInput } from '../content.ts';
 import { LedgerError } from '../errors.ts';
 import type { FedRevision } from '../projections/feeder.ts';
@@ -23,10 +23,24 @@ import type { OverlaySubject } from './overlay.ts';
 export interface Submission {
   command: Command;
   cause: CauseInput;
+  /** Who asks, for commands that depend on it; left out where the system itself does. */
+  gate?: GateEnvironment;
+  judge?: Judge;
   /** The caller's idempotency key and a hash over what it asks for. */
   request: { key: string; hash: Uint8Array } | null;
   dryRun: boolean;
 }
+
+/**
+ * Says whether a command may be carried out, on the snapshot that it was decided on, and what its cause is to say of
+ * that. Throws what the caller is to be told. `changes` is empty where the command was refused anyway. May be called
+ * more than once, and lets pass what the view throws.
+ */
+export type Judge = (
+  view: View,
+  changes: readonly Change[],
+  environment: { at: string; lock: LockLevel; epoch: number },
+) => CauseInput;
 
 /** One change as the caller is told of it; index and leaf are null in a dry run. */
 export interface AppliedChange {

@@ -4,8 +4,8 @@
  * `decide` reads synchronously. What is not in memory yet is reported by throwing Missing; the sequencer loads it
  * and decides again.
  */
-import type { Current, DocumentOf, SubjectType, View } from '@tallystick/license';
-import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
+import type { CredentialKind, Current, DocumentOf, SubjectType, View } from '@tallystick/license';
+import { codeName, credentialName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
 import type { Projections } from '../projections/projections.ts';
 import { type RevisionReader, unread } from '../read/revision-reader.ts';
 import type { Overlay } from './overlay.ts';
@@ -77,6 +77,15 @@ export class SequencingView implements View {
   plansOfProduct(id: string): readonly string[] {
     this.#needSettled();
     return this.#sources.projections.plansOfProduct(id);
+  }
+
+  idByCredential(kind: CredentialKind, lookup: string): string | undefined {
+    return this.#idOfName(credentialName(kind, lookup));
+  }
+
+  principals(): readonly string[] {
+    this.#needSettled();
+    return this.#sources.projections.idsOfType('principal');
   }
 
   #current(id: string): Current | undefined {

@@ -4,13 +4,24 @@ import type { LockLevel } from '../documents.ts';
 import { ModelError } from '../errors.ts';
 import { parseCommand } from '../parse/command.ts';
 import { amendLicense } from './amend.ts';
+import { approve, executeRequest, rejectRequest, requestApproval, withdrawRequest } from './approvals.ts';
 import { tightenBrake } from './brake.ts';
 import { changePlan } from './change-plan.ts';
+import { createCredential, expireCredential, revokeCredential } from './credentials.ts';
 import { createCustomer, updateCustomer } from './customers.ts';
 import { type Decision, type Environment, Refused, refuse, type View } from './decision.ts';
 import { eraseCustomer, mergeCustomer } from './endings-of-customers.ts';
 import { issueLicense } from './issue.ts';
 import { createPlan, retirePlan, updatePlan } from './plans.ts';
+import { publishPolicy } from './policies.ts';
+import {
+  assignRoles,
+  createPrincipal,
+  disablePrincipal,
+  enablePrincipal,
+  grantRole,
+  updatePrincipal,
+} from './principals.ts';
 import { createProduct, retireProduct, updateProduct } from './products.ts';
 import { renewLicense } from './renew.ts';
 import { replaceLicense } from './replace.ts';
@@ -42,10 +53,33 @@ const HANDLERS: { [T in CommandType]: Handler<T> } = {
   'license.transfer': transferLicense,
   'license.rekey': rekeyLicense,
   'license.reissue': reissueLicense,
+  'principal.create': createPrincipal,
+  'principal.update': updatePrincipal,
+  'principal.assign': assignRoles,
+  'principal.grant': grantRole,
+  'principal.disable': disablePrincipal,
+  'principal.enable': enablePrincipal,
+  'credential.create': createCredential,
+  'credential.expire': expireCredential,
+  'credential.revoke': revokeCredential,
+  'policy.publish': publishPolicy,
+  'approval.request': requestApproval(changesOf),
+  'approval.approve': approve,
+  'approval.reject': rejectRequest,
+  'approval.withdraw': withdrawRequest,
+  'approval.execute': executeRequest(changesOf),
 };
 
 /** What tightens stays possible while a namespace is read-only. */
-const ALLOWED_WHEN_READ_ONLY: ReadonlySet<CommandType> = new Set(['license.suspend', 'license.revoke']);
+const ALLOWED_WHEN_READ_ONLY: ReadonlySet<CommandType> = new Set([
+  'license.suspend',
+  'license.revoke',
+  'principal.disable',
+  'credential.expire',
+  'credential.revoke',
+  'approval.reject',
+  'approval.withdraw',
+]);
 
 /**
  * Decides what a command changes. Pure: the same view, command and environment give the same decision. The
@@ -53,14 +87,18 @@ const ALLOWED_WHEN_READ_ONLY: ReadonlySet<CommandType> = new Set(['license.suspe
  */
 export function decide(view: View, command: Command, env: Environment): Decision {
   try {
-    const checked = checkInput(command);
-    checkLock(checked.type, env.lock);
-    const handle = HANDLERS[checked.type] as Handler<CommandType>;
-    return { ok: true, changes: handle(view, checked, env) };
+    return { ok: true, changes: changesOf(view, command, env) };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, refusal: error.refusal };
     throw error;
   }
+}
+
+function changesOf(view: View, command: Command, env: Environment): Change[] {
+  const checked = checkInput(command);
+  checkLock(checked.type, env.lock);
+  const handle = HANDLERS[checked.type] as Handler<CommandType>;
+  return handle(view, checked, env);
 }
 
 function checkInput(command: Command): Command {
@@ -76,8 +114,7 @@ function checkLock(type: CommandType, lock: LockLevel): void {
   if (type === 'brake.tighten') return;
   if (lock === 'open' || lock === 'heightened') return;
   if (lock === 'read-only' && ALLOWED_WHEN_READ_ONLY.has(type)) return;
-  const allowed =
-    lock === 'read-only' ? 'only suspending and revoking licenses is possible' : 'nothing may change';
+  const allowed = lock === 'read-only' ? 'only suspending and revoking is possible' : 'nothing may change';
   refuse(
     'namespace_locked',
     `The namespace is locked (${lock}), so ${allowed}. Ask those who hold its authority.`,

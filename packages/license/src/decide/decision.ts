@@ -1,5 +1,6 @@
 import type { Change, Current } from '../change.ts';
 import type { BrakeDocument, Instant, LockLevel, SubjectType } from '../documents.ts';
+import type { ApprovalRule, Asker, CredentialKind } from '../gate-documents.ts';
 import type { IdPrefix } from '../identifiers.ts';
 import type { Refusal, RefusalCode } from '../refusals.ts';
 
@@ -19,6 +20,10 @@ export interface View {
   licensesOfCustomer(id: string): readonly string[];
   /** Every plan of the product, in a stable order, retired ones included. */
   plansOfProduct(id: string): readonly string[];
+  /** The credential of this kind that is found by this, and not revoked. */
+  idByCredential(kind: CredentialKind, lookup: string): string | undefined;
+  /** Every principal, in a stable order, disabled ones included. */
+  principals(): readonly string[];
 }
 
 /** What a decision may use besides the view. Ids and keys are drawn after the last read of the view. */
@@ -36,6 +41,18 @@ export interface Environment {
   index: number;
   /** The newest brake that was ever signed: where its record was never committed, it still binds the signer. */
   signedBrake: BrakeDocument | null;
+  /** null where the system itself acts. */
+  gate: GateEnvironment | null;
+}
+
+/** Who asks for a command, and the rules in force for it. */
+export interface GateEnvironment {
+  actor: Asker;
+  /** In the actor's words. */
+  why: string | null;
+  approvals: readonly ApprovalRule[];
+  /** Hash of the policy that the rules are of. */
+  policy: string;
 }
 
 /** One to 500 changes that become records together or not at all, or the reason why nothing changes. */

@@ -3,9 +3,9 @@ import type {
   CustomerDocument,
   LicenseCompanion,
   LicenseDocument,
-  PlanDocument,
   ProductDocument,
   SubjectType,
+  TallyDocument,
 } from '../documents.ts';
 import { isId, looksLikeId } from '../identifiers.ts';
 import type { RecordType } from '../records.ts';
@@ -121,23 +121,19 @@ export function checkNotId(name: string, path: string): void {
 }
 
 /** The change that opens the chain of a subject. */
-export function firstChange<T extends 'product' | 'plan' | 'customer' | 'license'>(
-  type: RecordType,
-  document: Change<T>['document'],
-  companion: LicenseCompanion | null = null,
-): Change<T> {
+export function firstChange<
+  T extends 'product' | 'plan' | 'customer' | 'license' | 'principal' | 'credential' | 'approval',
+>(type: RecordType, document: Change<T>['document'], companion: LicenseCompanion | null = null): Change<T> {
   return { type, subject: { type: document.type as T, id: document.id }, rev: 0, document, companion };
 }
 
-/** The change that replaces some members of a product, plan or customer; refuses one that changes nothing. */
-export function nextChange<T extends 'product' | 'plan' | 'customer'>(
-  type: RecordType,
-  current: Current<T>,
-  members: Partial<Change<T>['document']>,
-): Change<T> {
+/** The change that replaces some members of a document; refuses one that changes nothing. */
+export function nextChange<
+  T extends 'product' | 'plan' | 'customer' | 'principal' | 'credential' | 'approval',
+>(type: RecordType, current: Current<T>, members: Partial<Change<T>['document']>): Change<T> {
   if (nothingChanges(current.document, members)) refuseNoChange(current.document);
   const rev = current.rev + 1;
-  const before: ProductDocument | PlanDocument | CustomerDocument = current.document;
+  const before: TallyDocument = current.document;
   const commitment = 'private' in before ? { private: null } : {};
   const document = { ...before, ...members, rev, ...commitment } as Change<T>['document'];
   return { type, subject: { type: before.type as T, id: before.id }, rev, document, companion: null };

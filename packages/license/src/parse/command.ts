@@ -12,6 +12,7 @@ import {
   termInput,
   updatesInput,
 } from './command-parts.ts';
+import { GATE_READERS } from './gate-commands.ts';
 import { ADDONS_MAX, natural, purpose } from './grants.ts';
 import {
   boolean,
@@ -202,6 +203,7 @@ const READERS: { [T in CommandType]: Reader<CommandOf<T>> } = {
     license: text,
     expectedRev,
   }),
+  ...GATE_READERS,
 };
 
 export const COMMAND_TYPES: readonly CommandType[] = Object.keys(READERS) as CommandType[];

@@ -9,6 +9,7 @@ import { ModelError } from '../errors.ts';
 import { utf8Length } from '../text.ts';
 import { planDocument, productDocument } from './catalog-documents.ts';
 import { customerDocument } from './customer-document.ts';
+import { approvalDocument, credentialDocument, policyDocument, principalDocument } from './gate-documents.ts';
 import { licenseCompanion, licenseDocument } from './license-document.ts';
 import { orderLicense } from './order-license.ts';
 import { type Reader, readAll } from './reader.ts';
@@ -26,6 +27,10 @@ const READERS: { [T in SubjectType]: Reader<DocumentOf[T]> } = {
   plan: planDocument,
   customer: customerDocument,
   license: licenseDocument,
+  principal: principalDocument,
+  credential: credentialDocument,
+  policy: policyDocument,
+  approval: approvalDocument,
 };
 
 /**

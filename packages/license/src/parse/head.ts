@@ -11,6 +11,10 @@ const SUBJECT_TYPES: ReadonlySet<unknown> = new Set<SubjectType>([
   'plan',
   'customer',
   'license',
+  'principal',
+  'credential',
+  'policy',
+  'approval',
 ]);
 
 /** Version 1; any other positive version is newer than this software. */

@@ -3,6 +3,7 @@ import { isBase64Hash, isId, isLicenseKey, isNamespaceName } from '../identifier
 import {
   isCode,
   isMetadataKey,
+  isName,
   METADATA_ENTRIES_MAX,
   METADATA_VALUE_LENGTH_MAX,
   TEXT_LENGTH_MAX,
@@ -13,7 +14,8 @@ import { malformed, mapOf, type Reader, textThat } from './reader.ts';
 
 /** Readers of the model's scalars, shared by documents and commands. */
 
-function textOf(lengthMin: number, lengthMax: number): Reader<string> {
+/** A text of at least `lengthMin` and at most `lengthMax` characters. */
+export function longText(lengthMin: number, lengthMax: number): Reader<string> {
   return (value) => {
     if (typeof value !== 'string') throw malformed('must be text');
     if (value.length < lengthMin) throw malformed('must not be empty');
@@ -23,8 +25,8 @@ function textOf(lengthMin: number, lengthMax: number): Reader<string> {
   };
 }
 
-export const text: Reader<string> = textOf(1, TEXT_LENGTH_MAX);
-export const emptyOrText: Reader<string> = textOf(0, TEXT_LENGTH_MAX);
+export const text: Reader<string> = longText(1, TEXT_LENGTH_MAX);
+export const emptyOrText: Reader<string> = longText(0, TEXT_LENGTH_MAX);
 export const code: Reader<string> = textThat(
   isCode,
   'a code: a lower-case letter, then up to 63 lower-case letters, digits, dots, underscores and hyphens',
@@ -45,6 +47,14 @@ export const productId: Reader<string> = textThat((value) => isId('prd', value),
 export const planId: Reader<string> = textThat((value) => isId('pln', value), 'the id of a plan');
 export const customerId: Reader<string> = textThat((value) => isId('cus', value), 'the id of a customer');
 export const licenseId: Reader<string> = textThat((value) => isId('lic', value), 'the id of a license');
+export const principalId: Reader<string> = textThat((value) => isId('prn', value), 'the id of a principal');
+export const credentialId: Reader<string> = textThat((value) => isId('crd', value), 'the id of a credential');
+export const approvalId: Reader<string> = textThat((value) => isId('apr', value), 'the id of an approval');
+/** A member name of the signing profile. */
+export const name: Reader<string> = textThat(
+  isName,
+  'a name: a letter, then up to 63 letters, digits and any of _ . : -',
+);
 export const email: Reader<string> = textThat(
   (value) => textProblem(value) === null && /^[^\s@]+@[^\s@]+$/.test(value),
   'an e-mail address',
@@ -60,6 +70,6 @@ export const currency: Reader<string> = textThat(
 
 export const metadata: Reader<Metadata> = mapOf(
   textThat(isMetadataKey, 'a metadata key: a letter, then up to 39 letters, digits and any of _ . : -'),
-  textOf(0, METADATA_VALUE_LENGTH_MAX),
+  longText(0, METADATA_VALUE_LENGTH_MAX),
   METADATA_ENTRIES_MAX,
 );

@@ -40,7 +40,7 @@ const limits: Reader<KeyLimits> = open({
 const key: Reader<NamespaceKey> = open({
   id: hash,
   alg: oneOf('ed25519', 'ml-dsa-44', 'ecdsa-p256-sha256'),
-  usages: listOf(oneOf('product', 'plan', 'customer', 'license', 'brake', 'lease'), USAGES_MAX),
+  usages: listOf(oneOf('product', 'plan', 'customer', 'license', 'gate', 'brake', 'lease'), USAGES_MAX),
   from: natural,
   until: nullable(natural),
   limits,

@@ -15,6 +15,7 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
+import type { Asked } from '@tallystick/gate';
 import fastify, {
   type ConnectionError,
   type FastifyBaseLogger,
@@ -27,16 +28,19 @@ import type { ServerConfig } from '../config.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Authenticator } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
-import { authProblem, type Caller, callerOf } from './tokens.ts';
+import { RequestContext } from './request-context.ts';
+import { tokenOf } from './tokens.ts';
 
 export interface ListenerParts {
   config: ServerConfig;
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
+  authenticator: Authenticator;
   logger: FastifyBaseLogger;
 }
 
@@ -66,7 +70,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       max: parts.config.publicRatePerMinute,
       timeWindow: '1 minute',
       // A replayer reads every tile; it has a token of its own and is not one of the crowd.
-      allowList: (request) => callerOf(request.headers.authorization, parts.config) !== null,
+      allowList: (request) => tokenOf(request.headers.authorization, parts.config) !== null,
       errorResponseBuilder: () => new ServiceProblem('rate_limited'),
     });
   }
@@ -108,22 +112,32 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const caller = callerOf(request.headers.authorization, parts.config);
-      const refused = authProblem(route.auth, caller);
-      if (refused !== undefined) throw new ServiceProblem(refused);
+      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
-      if (name === 'event.stream') return openStream(request, reply, parts.streams);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
+      const context = new RequestContext(parts.ledger, parts.metrics, asked);
+      if (name === 'event.stream') {
+        await context.call('describe', null);
+        return openStream(request, reply, parts.streams);
+      }
       const handler = handlers[name] as unknown as Handler<'log.status'>;
-      return sendAnswer(reply, mediaType, await handler(read.value, contextOf(parts, caller)));
+      return sendAnswer(reply, mediaType, await handler(read.value, context));
     },
   });
 }
 
-function contextOf({ ledger, metrics }: ListenerParts, caller: Caller): Parameters<Handler<'log.status'>>[1] {
-  return { ledger, metrics, caller };
+/** Who asks for what; throws ServiceProblem where nobody is known. */
+function askedBy(
+  request: FastifyRequest,
+  action: string,
+  zone: Zone,
+  { authenticator }: ListenerParts,
+): Asked {
+  const caller = authenticator.authenticate(request);
+  if (caller === null) throw new ServiceProblem('unauthorized');
+  return { caller, action, zone };
 }
 
 function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): FastifyReply {
@@ -144,7 +158,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   const { code, detail, path, details } = problem;
   const { status } = problems[code];
   if (status === 503 || status === 429) reply.header('retry-after', retryAfterSeconds);
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 401) reply.header('www-authenticate', challengeOf(code));
   const occurrence = {
     requestId: request.id,
     ...(detail === undefined ? {} : { detail }),
@@ -153,6 +167,12 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   };
   const body = JSON.stringify(problemOf(code, occurrence));
   return reply.code(status).type(problemMediaType).send(body);
+}
+
+/** RFC 6750, and RFC 9470 for proof that has become too old. */
+function challengeOf(code: ProblemCode): string {
+  if (code !== 'insufficient_user_authentication') return 'Bearer';
+  return 'Bearer error="insufficient_user_authentication", max_age=300';
 }
 
 const codeOfFastify: Record<string, ProblemCode> = {

@@ -6,6 +6,7 @@
 
 import type { NamespaceRevisionBody, NoteCode, TrustPublishBody, TrustPublished } from '@tallystick/contract';
 import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain } from '@tallystick/core';
+import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
 import {
   type CheckedRevision,
   type HistoryItem,
@@ -13,6 +14,7 @@ import {
   type SubmitResult,
 } from '@tallystick/ledger';
 import type { Command, TallyDocument } from '@tallystick/license';
+import type { Judgment } from './gate/judgment.ts';
 import type { LedgerStatus } from './messages.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import type { ServedLog } from './served-log.ts';
@@ -23,7 +25,6 @@ type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
 
 export interface MutateInput {
   command: Command;
-  who: { kind: string; id: string };
   why: string | null;
   /** Idempotency key and base64 of the hash of the request. */
   request: { key: string; hash: string } | null;
@@ -64,6 +65,13 @@ export interface MutationAnswer {
   bundle?: unknown;
 }
 
+const resourceTypes: { readonly [T in SubjectKind]: ResourceType } = {
+  product: 'Product',
+  plan: 'Plan',
+  customer: 'Customer',
+  license: 'License',
+};
+
 /** 202 where it is durable and was not published in time, 201 where making something was asked for, else 200. */
 export function statusOfMutation(command: string, { notes, dryRun }: MutationAnswer): number {
   if (dryRun) return 200;
@@ -97,14 +105,17 @@ export class LedgerService {
     return this.#status();
   }
 
-  async mutate(input: MutateInput): Promise<MutationAnswer> {
-    const { command, who, why, request, dryRun } = input;
+  async mutate(input: MutateInput, judgment: Judgment): Promise<MutationAnswer> {
+    const { command, why, request, dryRun } = input;
     const result = await this.#ledger.submit({
       command,
-      cause: { who, why },
+      cause: { who: { kind: 'nobody', id: 'nobody' }, why },
+      gate: judgment.environment(why),
+      judge: judgment.judge(command, { why }),
       request: request && { key: request.key, hash: Buffer.from(request.hash, 'base64') },
       dryRun,
     });
+    if ('changes' in result && !result.repeated && !dryRun) judgment.committed(result.changes[0]?.index ?? 0);
     if ('refused' in result) {
       const { code, message, path, details } = result.refused;
       throw new ServiceProblem(code, message, path, details);
@@ -119,17 +130,16 @@ export class LedgerService {
     return this.#mutationAnswer(input, result);
   }
 
-  async get({ type, id }: { type: SubjectKind; id: string }): Promise<object> {
-    const revision = await this.#find(type, id);
+  async get({ type, id }: { type: SubjectKind; id: string }, judgment: Judgment): Promise<object> {
+    const revision = await this.#find(type, id, judgment);
     return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
   }
 
-  async list({
-    type,
-    filter,
-    cursor,
-    limit,
-  }: ListInput): Promise<{ items: object[]; nextCursor: string | null }> {
+  async list(
+    { type, filter, cursor, limit }: ListInput,
+    judgment: Judgment,
+  ): Promise<{ items: object[]; nextCursor: string | null }> {
+    await this.#mayList(type, filter, judgment);
     const page = { before: decodeCursor(cursor), limit: limit + 1 };
     const found = await this.#listRevisions(type, await this.#resolvedFilter(filter), page);
     const shown = found.slice(0, limit);
@@ -138,13 +148,16 @@ export class LedgerService {
     return { items: shown.map(item), nextCursor };
   }
 
-  async history(input: {
-    type: SubjectKind;
-    id: string;
-    cursor: string | null;
-    limit: number;
-  }): Promise<object> {
-    const { content } = await this.#find(input.type, input.id);
+  async history(
+    input: {
+      type: SubjectKind;
+      id: string;
+      cursor: string | null;
+      limit: number;
+    },
+    judgment: Judgment,
+  ): Promise<object> {
+    const { content } = await this.#find(input.type, input.id, judgment);
     const beforeRev = input.cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(input.cursor));
     const found = await this.#ledger.read.history(content.id, beforeRev, input.limit + 1);
     const shown = found.slice(0, input.limit);
@@ -156,9 +169,23 @@ export class LedgerService {
     };
   }
 
-  /** The license file as text. */
-  async bundle({ id, trustVersion }: { id: string; trustVersion?: number | undefined }): Promise<string> {
+  /** The license file as text; for an id that was never issued, the proof of that. */
+  async bundle(
+    { id, trustVersion }: { id: string; trustVersion?: number | undefined },
+    judgment: Judgment,
+  ): Promise<string> {
+    const license = (await this.#ledger.read.current(id))?.document;
+    judgment.read(license?.type === 'license' ? await this.#resource(license) : bareResource('License'));
+    return this.#bundle(id, trustVersion);
+  }
+
+  #bundle(id: string, trustVersion: number | undefined): Promise<string> {
     return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
+  }
+
+  /** Says that something may be asked for that is found out elsewhere. */
+  async describe(): Promise<object> {
+    return {};
   }
 
   async bundleOfKey({
@@ -170,7 +197,7 @@ export class LedgerService {
   }): Promise<string> {
     const id = await this.#ledger.read.licenseOfKey(licenseKey);
     if (id === undefined) throw new ServiceProblem('license_key_unknown');
-    return this.bundle({ id, trustVersion });
+    return this.#bundle(id, trustVersion);
   }
 
   /** Takes every version of the trust root, as envelopes in base64. */
@@ -323,7 +350,8 @@ export class LedgerService {
   ): Promise<CheckedRevision[]> {
     if (type === 'license') return this.#ledger.read.licenses(filter, page);
     if (type === 'customer') return this.#ledger.read.customers(filter, page);
-    return this.#ledger.read.catalog(type, filter, page);
+    const { product, ...rest } = filter;
+    return this.#ledger.read.listed(type, product === undefined ? rest : { ...rest, of: product }, page);
   }
 
   async #resolve(type: SubjectKind, name: string): Promise<string | undefined> {
@@ -333,13 +361,34 @@ export class LedgerService {
     return this.#ledger.read.resolve({ type, code: name });
   }
 
-  async #find(type: SubjectKind, name: string): Promise<CheckedRevision> {
+  /** A subject that the caller may ask for; what it may not know of is not there. */
+  async #find(type: SubjectKind, name: string, judgment: Judgment): Promise<CheckedRevision> {
+    const absent = new ServiceProblem('subject_unknown', `there is no ${type} ${name}`);
     const id = await this.#resolve(type, name);
     const revision = id === undefined ? undefined : await this.#ledger.read.revision(id);
-    if (revision?.record.record.type.startsWith(`${type}.`) !== true) {
-      throw new ServiceProblem('subject_unknown', `there is no ${type} ${name}`);
+    const document = revision?.current?.document;
+    if (revision?.record.record.type.startsWith(`${type}.`) !== true || document === undefined) {
+      judgment.read(bareResource(resourceTypes[type]), absent);
+      throw absent;
     }
+    judgment.read(await this.#resource(document), absent);
     return revision;
+  }
+
+  async #resource(document: TallyDocument): Promise<Resource> {
+    if (document.type !== 'plan') return resourceOf(document, () => undefined);
+    const product = (await this.#ledger.read.current(document.product))?.document;
+    return resourceOf(document, () => (product?.type === 'product' ? product.code : undefined));
+  }
+
+  /** Whoever may see one product asks for what is of that one. */
+  async #mayList(type: SubjectKind, filter: ListInput['filter'], judgment: Judgment): Promise<void> {
+    const bare = bareResource(resourceTypes[type]);
+    const id =
+      filter['product'] === undefined ? undefined : await this.#resolve('product', filter['product']);
+    const product = id === undefined ? undefined : (await this.#ledger.read.current(id))?.document;
+    const isOne = product?.type === 'product';
+    judgment.read(isOne ? { ...bare, product: { id: product.id, code: product.code } } : bare);
   }
 
   #needPublished(): void {

@@ -78,7 +78,7 @@ export const systemAlgorithms: SystemAlgorithms = ['ed25519', 'ml-dsa-44'];
 
 /** What a namespace's keys are for, by the name of their kind. */
 export const onlineKeyUsages = {
-  issuing: ['product', 'plan', 'customer', 'license'],
+  issuing: ['product', 'plan', 'customer', 'license', 'gate'],
   brake: ['brake'],
   lease: ['lease'],
 } as const;

@@ -14,6 +14,7 @@ export const signingUsages = [
   'plan',
   'customer',
   'license',
+  'gate',
   'brake',
   'lease',
 ] as const;

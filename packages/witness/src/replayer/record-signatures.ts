@@ -1,5 +1,5 @@
 /** Who signed a record, and whether those were entitled to. */
-import { requiredAlgorithms } from '@tallystick/core';
+import { requiredAlgorithms, usageFor } from '@tallystick/core';
 import type { ReplayState } from './replay-state.ts';
 import { type JudgedRecord, type RuleContext, rememberKeys } from './rule-context.ts';
 import { holds, type SignatureNeed } from './signature-checks.ts';
@@ -73,9 +73,10 @@ async function learnKeys(state: ReplayState, ns: string, source: TrustSource): P
 function signatureNeeds(state: ReplayState, { parsed, type, trust, index }: JudgedRecord): SignatureNeed[] {
   const { envelope, record } = parsed;
   const ring = state.namespaces.get(record.ns)?.ring;
-  return requiredAlgorithms(trust, type, index, false).map((alg) => {
+  const usage = usageFor(type);
+  return requiredAlgorithms(trust, usage, index, false).map((alg) => {
     const candidates = envelope.signatures.flatMap(({ keyid, sig }) =>
-      (ring?.entitled(keyid, type, index) ?? [])
+      (ring?.entitled(keyid, usage, index) ?? [])
         .filter((key) => key.alg === alg)
         .map((key) => ({ key, signature: sig })),
     );

@@ -25,6 +25,21 @@ const recordTypes: ReadonlySet<string> = new Set([
   'license.transferred',
   'license.rekeyed',
   'license.reissued',
+  'principal.created',
+  'principal.updated',
+  'principal.assigned',
+  'principal.disabled',
+  'principal.enabled',
+  'credential.created',
+  'credential.expired',
+  'credential.revoked',
+  'policy.created',
+  'policy.updated',
+  'approval.created',
+  'approval.approved',
+  'approval.rejected',
+  'approval.withdrawn',
+  'approval.executed',
 ]);
 
 export function isRecordType(type: string): boolean {

@@ -25,7 +25,7 @@ export interface RuleContext {
 /** A record whose parts other than signatures and document were judged. */
 export interface JudgedRecord {
   parsed: RecordEntry;
-  /** Type of the subject, and so the usage that the signing key needs. */
+  /** Type of the subject, which the usage that the signing key needs follows from. */
   type: string;
   /** What the governing trust root says of the record's namespace. */
   trust: NamespaceTrust;

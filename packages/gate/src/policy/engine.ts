@@ -1,0 +1,290 @@
+/**
+ * Cedar, with the ways closed in which it would fail open: a schema is always there and requests are validated
+ * against it, policies are validated strictly, and whatever is not a clean allowance is a denial.
+ */
+import {
+  type AuthorizationAnswer,
+  type DetailedError,
+  preparsePolicySet,
+  preparseSchema,
+  type StatefulAuthorizationCall,
+  schemaToJson,
+  statefulIsAuthorized,
+  type ValidationError,
+  validate,
+} from '@cedar-policy/cedar-wasm/nodejs';
+import { utf8 } from '@tallystick/core';
+import type { Decision, Lack } from './decision.ts';
+import { canonicalInput, type DecisionInput, inputHash, readCanonicalInput } from './input.ts';
+import { Memo } from './memo.ts';
+import { checkSource, PolicyError, type PolicySource, policySetHash, schemaHash } from './policy-source.ts';
+
+const REMEMBERED_MAX = 4096;
+
+/** Entities that stand for a class: a decision is about a kind of resource, so that it can be remembered. */
+const RESOURCE_ID = 'this';
+
+/**
+ * A policy set under a schema. Both are parsed once, in the thread that makes the engine; each thread makes its own.
+ *
+ * Nothing that this class answers depends on anything but the source and the input, so an engine is replaced
+ * when policies change, and nothing that it remembered outlives it.
+ */
+export class PolicyEngine {
+  /** base64 hash of the policy set */
+  readonly policy: string;
+  /** base64 hash of the schema */
+  readonly schema: string;
+  /** Roles that the schema knows, sorted. */
+  readonly roles: readonly string[];
+  readonly #memo = new Memo<Decision>(REMEMBERED_MAX);
+
+  /** Throws PolicyError for anything but a policy set that is valid under its schema and says nothing in vain. */
+  constructor(source: PolicySource) {
+    checkSource(source);
+    this.policy = policySetHash(source);
+    this.schema = schemaHash(source);
+    this.roles = readSchema(source);
+    checkPolicies(source);
+    prepare(source, this.policy, this.schema);
+  }
+
+  /** Never throws, and allows nothing that is not a complete and valid input. */
+  decide(input: DecisionInput): Decision {
+    return this.#decide(input, true);
+  }
+
+  /** The same answer, made anew. */
+  decideAnew(input: DecisionInput): Decision {
+    return this.#decide(input, false);
+  }
+
+  #decide(input: DecisionInput, mayRemember: boolean): Decision {
+    const canonical = encode(input);
+    if (canonical === null) return this.#denial('', ['the input is not complete']);
+    const known = mayRemember ? this.#memo.get(canonical) : undefined;
+    if (known !== undefined) return known;
+    const decision = this.#evaluate(canonical);
+    // What went wrong is an alarm each time, and not worth remembering.
+    if (mayRemember && decision.errors.length === 0) this.#memo.set(canonical, decision);
+    return decision;
+  }
+
+  #evaluate(canonical: string): Decision {
+    const input = readCanonicalInput(canonical);
+    if (typeof input === 'string') return this.#denial(canonical, [input]);
+    const { allowed, reasons, errors } = this.#ask(input);
+    const lacks = allowed || errors.length > 0 ? null : this.#findLack(input);
+    return this.#decision(canonical, { allowed, reasons, errors, lacks });
+  }
+
+  /** What alone would help; else what of two or three to begin with. */
+  #findLack(input: DecisionInput): Lack | null {
+    const missing = lacks.filter((lack) => !hasAlready[lack](input));
+    for (const count of [1, 2, 3]) {
+      for (const choice of choose(missing, count)) {
+        const added = choice.reduce((so, lack) => withAdded[lack](so), input);
+        if (this.#ask(added).allowed) return choice[0] ?? null;
+      }
+    }
+    return null;
+  }
+
+  #ask(input: DecisionInput): Verdict {
+    try {
+      return readAnswer(statefulIsAuthorized(callOf(input, this.policy, this.schema)));
+    } catch (error) {
+      return { allowed: false, reasons: [], errors: [messageOf(error)] };
+    }
+  }
+
+  #denial(canonical: string, errors: string[]): Decision {
+    return this.#decision(canonical, { allowed: false, reasons: [], errors, lacks: null });
+  }
+
+  #decision(
+    canonical: string,
+    { allowed, reasons, errors, lacks }: Pick<Decision, 'allowed' | 'reasons' | 'errors' | 'lacks'>,
+  ): Decision {
+    const { policy, schema } = this;
+    Object.freeze(reasons);
+    Object.freeze(errors);
+    return Object.freeze({ allowed, reasons, errors, policy, schema, entities: inputHash(canonical), lacks });
+  }
+}
+
+type Verdict = Pick<Decision, 'allowed' | 'reasons' | 'errors'>;
+
+function encode(input: DecisionInput): string | null {
+  try {
+    return canonicalInput(input);
+  } catch {
+    return null;
+  }
+}
+
+/** In the order in which they are asked for: what costs the caller least comes first among several. */
+const lacks: readonly Lack[] = ['reason', 'step_up', 'signature'];
+
+const hasAlready: Record<Lack, (input: DecisionInput) => boolean> = {
+  reason: ({ context }) => context.reason,
+  step_up: ({ context, principal }) => context.stepUp || principal.kind !== 'person',
+  signature: ({ context }) => context.signed,
+};
+
+const withAdded: Record<Lack, (input: DecisionInput) => DecisionInput> = {
+  reason: (input) => ({ ...input, context: { ...input.context, reason: true } }),
+  step_up: (input) => ({ ...input, context: { ...input.context, stepUp: true, strength: 3 } }),
+  signature: (input) => ({
+    ...input,
+    context: { ...input.context, signed: true, strength: Math.max(input.context.strength, 2) },
+  }),
+};
+
+function choose<T>(items: readonly T[], count: number): T[][] {
+  if (count === 0) return [[]];
+  return items.flatMap((item, at) => choose(items.slice(at + 1), count - 1).map((rest) => [item, ...rest]));
+}
+
+/** Cedar has no null: what is not there is left out, and the schema makes policies ask with `has`. */
+function present(
+  members: Record<string, string | number | boolean | null>,
+): Record<string, string | number | boolean> {
+  const entries = Object.entries(members).filter(([, value]) => value !== null);
+  return Object.fromEntries(entries) as Record<string, string | number | boolean>;
+}
+
+const entity = (type: string, id: string) => ({ type, id });
+
+/** Every entity that a policy may follow from here is in the call, so that nothing is missing when it does. */
+function callOf(input: DecisionInput, policy: string, schema: string): StatefulAuthorizationCall {
+  const { type, product, state, purpose, own } = input.resource;
+  const { zone, lock, device, networks, rolesChanged, stepUp, signed, reason, approved, strength } =
+    input.context;
+  const { weekday, hour, epoch, extendsDays, termDays, seats } = input.context;
+  const principal = entity('Caller', input.principal.id);
+  const resource = entity(type, RESOURCE_ID);
+  return {
+    principal,
+    action: entity('Action', input.action),
+    resource,
+    context: {
+      ...present({ purpose: input.context.purpose, extendsDays, termDays, seats }),
+      stepUp,
+      signed,
+      reason,
+      approved,
+      strength,
+      weekday,
+      hour,
+      epoch,
+      networks,
+      rolesChanged,
+      device: { ...device },
+      zone: { __entity: entity('Zone', zone) },
+      lock: { __entity: entity('Lock', lock) },
+    },
+    entities: [
+      {
+        uid: principal,
+        attrs: { kind: { __entity: entity('Kind', input.principal.kind) } },
+        parents: input.principal.roles.map((role) => entity('Role', role)),
+      },
+      { uid: resource, attrs: { ...present({ product, state, purpose }), own }, parents: [] },
+    ],
+    preparsedPolicySetId: policy,
+    preparsedSchemaName: schema,
+    validateRequest: true,
+  };
+}
+
+function readAnswer(answer: AuthorizationAnswer): Verdict {
+  const warnings = answer.warnings.map(({ message }) => message);
+  if (answer.type === 'failure') {
+    const errors = [...answer.errors.map(({ message }) => message), ...warnings];
+    return { allowed: false, reasons: [], errors: errors.length > 0 ? errors : ['Cedar failed'] };
+  }
+  const { decision, diagnostics } = answer.response;
+  const errors = [
+    ...diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${error.message}`),
+    ...warnings,
+  ];
+  const reasons = [...diagnostics.reason].sort();
+  return { allowed: decision === 'allow' && errors.length === 0 && reasons.length > 0, reasons, errors };
+}
+
+function textsOf({ policies }: PolicySource): Record<string, string> {
+  return Object.fromEntries(policies.map(({ id, lines }) => [id, lines.join('\n')]));
+}
+
+/** Returns the roles of a schema that is valid and has no warnings. */
+function readSchema({ schema }: PolicySource): readonly string[] {
+  const text = schema.join('\n');
+  const answer = guarded(() => schemaToJson(text));
+  const problem = answer.type === 'failure' ? answer.errors[0] : answer.warnings[0];
+  if (answer.type === 'failure' || problem !== undefined) throw located(problem, text, null);
+  const role = answer.json['']?.entityTypes['Role'];
+  if (role === undefined || !('enum' in role))
+    throw new PolicyError('the schema has no enumeration of roles: entity Role enum ["…"];');
+  return [...role.enum].sort();
+}
+
+/** Warnings count as errors: they tell of policies that never apply, and of text that reads as other text. */
+function checkPolicies(source: PolicySource): void {
+  const texts = textsOf(source);
+  const answer = guarded(() =>
+    validate({
+      schema: source.schema.join('\n'),
+      policies: { staticPolicies: texts },
+      validationSettings: { mode: 'strict' },
+    }),
+  );
+  if (answer.type === 'failure') {
+    const [error] = [...answer.errors, ...answer.warnings];
+    const id = /with id `([^`]*)`/.exec(error?.message ?? '')?.[1] ?? null;
+    throw located(error, id === null ? '' : (texts[id] ?? ''), id);
+  }
+  const found: ValidationError[] = [...answer.validationErrors, ...answer.validationWarnings];
+  const first = found[0];
+  if (first !== undefined) throw located(first.error, texts[first.policyId] ?? '', first.policyId);
+  const [other] = answer.otherWarnings;
+  if (other !== undefined) throw located(other, '', null);
+}
+
+/** A name is the hash of what it stands for, so that nothing that another engine prepared can stand in for it. */
+function prepare(source: PolicySource, policy: string, schema: string): void {
+  for (const answer of [
+    guarded(() => preparseSchema(schema, source.schema.join('\n'))),
+    guarded(() => preparsePolicySet(policy, { staticPolicies: textsOf(source) })),
+  ]) {
+    if (answer.type === 'failure') throw located(answer.errors[0], '', null);
+  }
+}
+
+/** Cedar throws where it was called wrongly, or ran out of its stack. */
+function guarded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw new PolicyError(messageOf(error));
+  }
+}
+
+function located(error: DetailedError | undefined, text: string, policy: string | null): PolicyError {
+  const message = [error?.message ?? 'Cedar refuses it', error?.help].filter(Boolean).join('; ');
+  const start = error?.sourceLocations?.[0]?.start;
+  return new PolicyError(message, policy, start === undefined ? null : lineAt(text, start));
+}
+
+/** Cedar counts bytes of UTF-8. */
+function lineAt(text: string, offset: number): number {
+  return (
+    utf8(text)
+      .subarray(0, offset)
+      .filter((byte) => byte === 10).length + 1
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,173 @@
+import { base64, domainHash, hashDomain, utf8 } from '@tallystick/core';
+import type { Change, Current } from '../change.ts';
+import type { Command, CommandType } from '../commands.ts';
+import type {
+  ApprovalApprove,
+  ApprovalExecute,
+  ApprovalReject,
+  ApprovalRequest,
+  ApprovalWithdraw,
+} from '../gate-commands.ts';
+import type { ApprovalDocument, ApprovalRule, Approval as GivenApproval } from '../gate-documents.ts';
+import { hasEnoughApprovals } from '../gate-records.ts';
+import { addDuration, compareDurations, compareInstants } from '../time.ts';
+import { type Environment, type GateEnvironment, refuse, type View } from './decision.ts';
+import { rolesAt } from './principals.ts';
+import { expected, firstChange, nextChange } from './subjects.ts';
+
+/** Four eyes: a command waits until others have approved exactly it, under exactly these rules. */
+
+const bindingDomain = hashDomain('tallystick/approval/v1');
+
+/** Decides the command that waits, as if it had been asked for now. */
+export type DecideInner = (view: View, command: Command, env: Environment) => Change[];
+
+/** What approvals are for: this command under this policy in this epoch of the namespace. */
+export function bindingOf(
+  command: Record<string, unknown>,
+  { policy, epoch }: { policy: string; epoch: number },
+): string {
+  return base64(domainHash(bindingDomain, utf8(`${JSON.stringify(command)}\0${policy}\0${epoch}`)));
+}
+
+/** What the rules ask for before a command is carried out; null where none speaks of it. */
+export function approversFor(
+  rules: readonly ApprovalRule[],
+  action: CommandType,
+): Pick<ApprovalRule, 'approvers' | 'within'> | null {
+  const applicable = rules.filter(({ actions }) => actions.includes(action));
+  const [first, ...others] = applicable;
+  if (first === undefined) return null;
+  const counts = new Map<string, number>();
+  for (const { role, count } of applicable.flatMap(({ approvers }) => approvers))
+    counts.set(role, Math.max(count, counts.get(role) ?? 0));
+  const within = others.reduce(
+    (least, { within: next }) => (compareDurations(next, least) < 0 ? next : least),
+    first.within,
+  );
+  return { approvers: [...counts].map(([role, count]) => ({ role, count })), within };
+}
+
+/** Stores a command that could be carried out now, were it not for the approvals. */
+export function requestApproval(decideInner: DecideInner) {
+  return (view: View, request: ApprovalRequest, env: Environment): Change[] => {
+    const gate = gateOf(env);
+    const command = request.command as unknown as Command;
+    if (command.type.startsWith('approval.'))
+      refuse('input_invalid', 'A request for approval waits for no approval itself.', { path: '$.command' });
+    const rule = approversFor(gate.approvals, command.type);
+    if (rule === null)
+      return refuse('approval_not_needed', `Nobody has to approve ${command.type}. Ask for it directly.`, {
+        path: '$.command.type',
+      });
+    decideInner(view, command, env);
+    const notAfter = addDuration(env.now, rule.within);
+    const { principal, credential, session } = gate.actor;
+    const document: ApprovalDocument = {
+      v: 1,
+      type: 'approval',
+      ns: env.ns,
+      id: env.newId('apr'),
+      rev: 0,
+      crit: [],
+      state: 'pending',
+      author: { principal, credential, session },
+      command: request.command,
+      why: gate.why,
+      binding: bindingOf(request.command, { policy: gate.policy, epoch: env.epoch }),
+      policy: gate.policy,
+      epoch: env.epoch,
+      approvers: rule.approvers,
+      notAfter,
+      approvals: [],
+      rejected: null,
+    };
+    return [firstChange('approval.created', document)];
+  };
+}
+
+export function approve(view: View, command: ApprovalApprove, env: Environment): Change[] {
+  const { actor } = gateOf(env);
+  const current = openRequest(view, command, env);
+  checkBinding(current.document, env);
+  const { author, approvals } = current.document;
+  if (author.principal === actor.principal)
+    refuse('own_request', 'Nobody approves what they asked for themselves. Ask somebody else.');
+  if (approvals.some(({ principal }) => principal === actor.principal))
+    refuse('no_change', 'You have approved this request already. There is nothing to do.');
+  const role = roleThatCounts(view, current.document, env);
+  const { principal, credential, session } = actor;
+  const given: GivenApproval = { principal, credential, session, role, at: env.now };
+  const next = { ...current.document, approvals: [...approvals, given] };
+  const state = hasEnoughApprovals(next) ? 'approved' : 'pending';
+  return [nextChange('approval.approved', current, { state, approvals: next.approvals })];
+}
+
+/** A role of the actor's that is still wanted; its own roles, at this moment, for everything. */
+function roleThatCounts(view: View, request: ApprovalDocument, env: Environment): string {
+  const own = view.subject('principal', gateOf(env).actor.principal)?.document;
+  const roles = own === undefined ? [] : rolesAt(own, env.now);
+  const wanted = request.approvers.filter(
+    ({ role, count }) => request.approvals.filter((each) => each.role === role).length < count,
+  );
+  const found = wanted.find(({ role }) => roles.includes(role));
+  if (found !== undefined) return found.role;
+  const names = wanted.map(({ role }) => role).join(', ') || 'nobody any more';
+  return refuse('not_an_approver', `This request waits for ${names}.`, { path: '$.approval' });
+}
+
+export function rejectRequest(view: View, command: ApprovalReject, env: Environment): Change[] {
+  const { actor } = gateOf(env);
+  const current = openRequest(view, command, env);
+  if (current.document.author.principal === actor.principal)
+    refuse('own_request', 'Withdraw your own request.');
+  roleThatCounts(view, { ...current.document, approvals: [] }, env);
+  const { principal, credential, session } = actor;
+  const rejected = { principal, credential, session, why: command.reason ?? null, at: env.now };
+  return [nextChange('approval.rejected', current, { state: 'rejected', rejected })];
+}
+
+export function withdrawRequest(view: View, command: ApprovalWithdraw, env: Environment): Change[] {
+  const current = openRequest(view, command, env);
+  return [nextChange('approval.withdrawn', current, { state: 'withdrawn' })];
+}
+
+/** The changes of the command that waits, and the record that it was carried out: together or not at all. */
+export function executeRequest(decideInner: DecideInner) {
+  return (view: View, command: ApprovalExecute, env: Environment): Change[] => {
+    const current = openRequest(view, command, env);
+    checkBinding(current.document, env);
+    if (current.document.state !== 'approved')
+      refuse('not_approved', 'Not as many have approved this request as have to.', { path: '$.approval' });
+    const inner = decideInner(view, current.document.command as unknown as Command, env);
+    return [...inner, nextChange('approval.executed', current, { state: 'executed' })];
+  };
+}
+
+/** The request that a command is about, where it still waits. */
+function openRequest(
+  view: View,
+  { approval, expectedRev }: { approval: string; expectedRev?: number },
+  env: Environment,
+): Current<'approval'> {
+  const current = expected(view.subject('approval', approval), 'approval', approval, expectedRev);
+  const { state, notAfter } = current.document;
+  if (state !== 'pending' && state !== 'approved')
+    refuse('state_forbids', `The request is ${state}, which is final. Ask anew.`, { path: '$.approval' });
+  if (compareInstants(env.now, notAfter) >= 0)
+    refuse('state_forbids', `The request waited until ${notAfter}. Ask anew.`, { path: '$.approval' });
+  return current;
+}
+
+function checkBinding({ command, binding }: ApprovalDocument, env: Environment): void {
+  const { policy } = gateOf(env);
+  if (bindingOf(command, { policy, epoch: env.epoch }) === binding) return;
+  refuse('approval_void', 'The policy or the epoch of the namespace has changed since. Ask anew.', {
+    path: '$.approval',
+  });
+}
+
+function gateOf({ gate }: Environment): GateEnvironment {
+  if (gate !== null) return gate;
+  return refuse('state_forbids', 'Only somebody who is known can ask for this.');
+}

@@ -1,0 +1,115 @@
+import type { Change, Current } from '../change.ts';
+import type { CredentialCreate, CredentialExpire, CredentialRevoke } from '../gate-commands.ts';
+import type { CredentialDocument } from '../gate-documents.ts';
+import { addDuration, compareInstants } from '../time.ts';
+import { type Environment, refuse, type View } from './decision.ts';
+import { productId } from './principals.ts';
+import { sortedByName } from './sorted.ts';
+import { expected, firstChange, nextChange } from './subjects.ts';
+
+/** Credentials: what a principal shows to be let in. */
+
+const OVERLAP = 'PT24H';
+
+export function createCredential(view: View, command: CredentialCreate, env: Environment): Change[] {
+  const { kind, lookup } = command;
+  const principal = view.subject('principal', command.principal)?.document;
+  if (principal === undefined)
+    return refuse('principal_unknown', `There is no principal ${command.principal}. Create it first.`, {
+      path: '$.principal',
+    });
+  if (principal.state !== 'active')
+    refuse('state_forbids', `The principal ${principal.id} is disabled. Enable it first.`, {
+      path: '$.principal',
+    });
+  const holder = view.idByCredential(kind, lookup);
+  if (holder !== undefined && holder !== command.replaces)
+    refuse('credential_taken', 'This credential is in use already. Revoke that one first, or use another.', {
+      path: '$.lookup',
+    });
+  const replaced = command.replaces === undefined ? null : replacedBy(view, command, command.replaces);
+  const document: CredentialDocument = {
+    v: 1,
+    type: 'credential',
+    ns: env.ns,
+    id: env.newId('crd'),
+    rev: 0,
+    crit: [],
+    principal: principal.id,
+    kind,
+    name: command.name,
+    state: 'active',
+    notAfter: command.notAfter ?? null,
+    scope: {
+      actions: command.scope?.actions ?? null,
+      products:
+        command.scope?.products?.map((product, at) => productId(view, product, `$.scope.products[${at}]`)) ??
+        null,
+      networks: command.scope?.networks ?? null,
+    },
+    lookup,
+    material: sortedByName(command.material ?? {}),
+    replaces: command.replaces ?? null,
+  };
+  const ended = replaced === null ? [] : endReplaced(replaced, command, holder !== undefined, env);
+  return [...ended, firstChange('credential.created', document)].sort(createdFirst);
+}
+
+/** The first change is what the caller is told of; nothing depends on the order of two subjects. */
+function createdFirst(a: Change, b: Change): number {
+  return Number(b.type === 'credential.created') - Number(a.type === 'credential.created');
+}
+
+function replacedBy(view: View, { principal, kind }: CredentialCreate, id: string): Current<'credential'> {
+  const current = expected(view.subject('credential', id), 'credential', id, undefined, '$.replaces');
+  const before = current.document;
+  if (before.principal !== principal || before.kind !== kind)
+    refuse('input_invalid', 'A credential takes the place of one of the same principal and kind.', {
+      path: '$.replaces',
+    });
+  return active(current, '$.replaces');
+}
+
+/** What is replaced goes on for a while, so that whoever uses it can change over; not where both are found by the same name. */
+function endReplaced(
+  current: Current<'credential'>,
+  { overlap = OVERLAP }: CredentialCreate,
+  isSame: boolean,
+  env: Environment,
+): Change[] {
+  if (isSame) return [nextChange('credential.revoked', current, { state: 'revoked' })];
+  const end = addDuration(env.now, overlap);
+  const { notAfter } = current.document;
+  if (notAfter !== null && compareInstants(notAfter, end) <= 0) return [];
+  return [nextChange('credential.expired', current, { notAfter: end })];
+}
+
+export function expireCredential(view: View, command: CredentialExpire): Change[] {
+  const current = active(targetCredential(view, command), '$.credential');
+  const { notAfter } = current.document;
+  if (notAfter !== null && compareInstants(command.notAfter, notAfter) > 0)
+    refuse('may_only_tighten', `The credential ends at ${notAfter} already, and that only comes nearer.`, {
+      path: '$.notAfter',
+    });
+  return [nextChange('credential.expired', current, { notAfter: command.notAfter })];
+}
+
+export function revokeCredential(view: View, command: CredentialRevoke): Change[] {
+  const current = active(targetCredential(view, command), '$.credential');
+  return [nextChange('credential.revoked', current, { state: 'revoked' })];
+}
+
+function targetCredential(
+  view: View,
+  command: { credential: string; expectedRev?: number },
+): Current<'credential'> {
+  const found = view.subject('credential', command.credential);
+  return expected(found, 'credential', command.credential, command.expectedRev);
+}
+
+function active(current: Current<'credential'>, path: string): Current<'credential'> {
+  if (current.document.state === 'active') return current;
+  return refuse('state_forbids', `The credential ${current.document.id} is revoked, which is final.`, {
+    path,
+  });
+}
