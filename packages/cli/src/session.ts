@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Client } from './client/client.ts';
 import { adminConnection, type ConnectionFlags, dataFolder, publicConnection } from './client/connection.ts';
+import type { Credential } from './client/credential.ts';
 import { briefRetries, type RetryPolicy } from './client/retry.ts';
 import type { Context } from './context.ts';
 import { Printer } from './output/printer.ts';
@@ -32,8 +33,8 @@ export class Session {
 
   /** A client of the administrators' listener. Throws a usage error when it is not known how to get there. */
   admin(retry: RetryPolicy = briefRetries): Client {
-    const { url, token } = adminConnection(this.flags, this.context.env);
-    return this.client(url, token, retry);
+    const { url, credential } = adminConnection(this.flags, this.context.env);
+    return this.client(url, credential, retry);
   }
 
   /** A client of the public listener, without a token. */
@@ -41,8 +42,15 @@ export class Session {
     return this.client(publicConnection(this.flags, this.context.env), null, briefRetries);
   }
 
-  private client(url: URL, token: string | null, retry: RetryPolicy): Client {
+  private client(url: URL, credential: Credential | null, retry: RetryPolicy): Client {
     const { signal, sleep } = this.context;
-    return new Client({ url, token, signal, retry, sleep, onRetry: (message) => this.print.say(message) });
+    return new Client({
+      url,
+      credential,
+      signal,
+      retry,
+      sleep,
+      onRetry: (message) => this.print.say(message),
+    });
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '@tallystick/contract';
 import { interrupted, unreachable, usageError } from '../errors.ts';
 import { readAnswer } from './answer.ts';
+import type { Credential } from './credential.ts';
 import { type Attempt, connectionFailure, type RetryPolicy, retryDelayMs } from './retry.ts';
 import { exchange } from './transport.ts';
 
@@ -35,8 +36,8 @@ export interface Answer<N extends RouteName> {
 
 export interface ClientOptions {
   url: URL;
-  /** null for the public listener. It is sent and never shown. */
-  token: string | null;
+  /** null for the public listener. */
+  credential: Credential | null;
   signal: AbortSignal;
   retry: RetryPolicy;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -85,7 +86,7 @@ export class Client {
   ): Promise<{ ok: true; answer: Answer<N> } | Attempt> {
     const { signal } = this.options;
     try {
-      const reply = await exchange(this.options.url, this.options.token, message, { timeoutMs, signal });
+      const reply = await exchange(this.options.url, this.options.credential, message, { timeoutMs, signal });
       this.hasAnswered = true;
       return readAnswer<N>(name, reply);
     } catch (error) {
