@@ -49,7 +49,10 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByRole('button', { name: 'Make a passkey' }).click();
     await page.waitForURL('**/login/done');
-    expect(rig.credentials).toMatchObject([{ kind: 'passkey', principal: ada.id }]);
+    expect(rig.directory.credentialsOf(ada.id)).toMatchObject([
+      { kind: 'invitation', state: 'revoked' },
+      { kind: 'passkey', state: 'active' },
+    ]);
     await page.goto(`${rig.origin}/login?return=%2Flogin%2Fdone&passkey`);
     await page.getByRole('button', { name: 'Use a passkey' }).click();
     await page.waitForURL('**/login/done');

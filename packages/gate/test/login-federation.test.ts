@@ -17,9 +17,9 @@ beforeAll(async () => {
   const away = { ...foreign.config, issuer: 'https://localhost:9', name: 'Away' };
   rig = await LoginRig.start([
     { ...foreign.config, strengths: defaultStrengths, posture },
-    { ...away, strengths: defaultStrengths, posture: null },
+    { ...away, strengths: defaultStrengths, posture: {} },
   ]);
-  rig.add('oidc', ada.id, `${foreign.issuer} ada`, {});
+  rig.add('oidc', ada.id, `${foreign.issuer} ada`);
 });
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();

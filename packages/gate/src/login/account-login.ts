@@ -1,14 +1,15 @@
 /** Logging in with password and one-time code together: neither tells on its own whether it was right. */
+import type { PrincipalDocument } from '@tallystick/license';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { notLoggedIn } from './login-error.ts';
 import type { LoginSecret } from './login-secret.ts';
 import { openSeed, periodOfCode } from './one-time-codes.ts';
 import type { Passwords } from './passwords.ts';
-import { type Chance, instantOf, type LoginDirectory, type Person, type Proven } from './people.ts';
+import { type Chance, instantOf, type People, type Proven } from './people.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface AccountLoginParts extends Chance {
-  directory: LoginDirectory;
+  people: People;
   secret: LoginSecret;
   passwords: Passwords;
   marks: HighWaterMarks;
@@ -40,33 +41,31 @@ export class AccountLogin {
     return proven;
   }
 
-  #find(account: string): Person | undefined {
-    const { directory } = this.#parts;
+  #find(account: string): PrincipalDocument | undefined {
+    const { people } = this.#parts;
     const name = account.trim();
-    return name.startsWith('prn_') ? directory.person(name) : directory.personByEmail(name);
+    return name.startsWith('prn_') ? people.person(name) : people.personByEmail(name);
   }
 
-  async #check(person: Person | undefined, { password, code }: PasswordAndCode): Promise<Proven | null> {
-    const { directory, passwords, marks, now } = this.#parts;
-    const known = person && directory.credential('password', person.id);
+  async #check(
+    person: PrincipalDocument | undefined,
+    { password, code }: PasswordAndCode,
+  ): Promise<Proven | null> {
+    const { people, passwords, marks, now, secret } = this.#parts;
+    const known = person && people.credential('password', person.id);
     const isRight = await passwords.verify(password, known?.material ?? null);
-    const totp = person && directory.credential('totp', person.id);
-    if (person === undefined || totp === undefined || !isRight) return null;
-    const period = this.#period(totp.material, person.id, code);
+    if (known === undefined || !isRight) return null;
+    const { id, principal, material } = known;
+    const period = periodOfCode(openSeed(material, principal, secret), code, now());
     // Last: a code is used up only by who also has the password.
-    if (period === null || !marks.raise(`totp ${totp.id}`, period)) return null;
+    if (period === null || !marks.raise(`code ${id}`, period)) return null;
     return {
-      principal: person.id,
-      credential: totp.id,
+      principal,
+      credential: id,
       strength: 2,
       authenticatedAt: instantOf(now()),
       steppedUpAt: null,
       device: null,
     };
-  }
-
-  #period(material: Readonly<Record<string, string>>, principal: string, code: string): number | null {
-    const { secret, now } = this.#parts;
-    return periodOfCode(openSeed(material, principal, secret), code, now());
   }
 }

@@ -1,55 +1,56 @@
 /**
- * How a person comes to credentials: by an invitation that an administrator has given to it, once.
+ * How a person comes to a credential: by an invitation that an administrator has given to it, once. The log ends the
+ * invitation together with making the credential.
  *
- * The invitation is used up before anything is made, because two at once must not both succeed. If making the
- * credentials then fails, the person needs another one.
+ * Password and one-time codes are one credential: neither lets anybody in without the other.
  */
+import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
+import { secretTokenKind } from '../authenticate/secret-token.ts';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { LoginError } from './login-error.ts';
 import type { LoginSecret } from './login-secret.ts';
 import { periodOfCode, type ShownSeed, sealSeed, showSeed } from './one-time-codes.ts';
 import type { NewPasskey } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
-import { type Chance, instantOf, type LoginDirectory, type Person, type Proven } from './people.ts';
-
-export const invitationPrefix = 'tally_invite_';
-
-export interface Invitation {
-  /** The credential that it is, `crd_…`. */
-  id: string;
-  principal: string;
-}
+import { type Chance, instantOf, type People, type Proven } from './people.ts';
 
 export interface NewCredential {
-  kind: 'passkey' | 'password' | 'totp';
+  kind: 'passkey' | 'password';
   name: string;
   lookup: string;
   material: Record<string, string>;
+  /** The one that it takes the place of. */
+  replaces: string | null;
+}
+
+/** Who may make a credential, and from where. */
+export interface Enrolling {
+  /** The invitation, `crd_…`. */
+  invitation: string;
+  principal: string;
+  /** IP address. */
+  address: string;
 }
 
 /** Where invitations and credentials are kept: the log. */
 export interface EnrollmentStore {
-  /** The invitation with this secret, where it still holds. */
-  invitation(secret: string): Invitation | undefined;
-  /** Uses it up. False where somebody else has. */
-  redeem(invitation: Invitation): Promise<boolean>;
-  /** Makes a credential of the invited person; earlier ones of the same kind and lookup are replaced. Resolves to its id. */
-  create(invitation: Invitation, credential: NewCredential): Promise<string>;
+  /** What an invitation with this secret is found by. */
+  lookupOf(secret: string): string;
+  /**
+   * Makes a credential of who was invited and ends the invitation, together or not at all. Resolves to the credential's
+   * id; null where the invitation was used meanwhile.
+   */
+  create(enrolling: Enrolling, credential: NewCredential): Promise<string | null>;
 }
 
 export interface EnrollmentParts extends Chance {
-  directory: LoginDirectory;
+  people: People;
   store: EnrollmentStore;
   secret: LoginSecret;
   passwords: Passwords;
   marks: HighWaterMarks;
   /** What authenticator apps show. */
   issuerName: string;
-}
-
-export interface Invited {
-  invitation: Invitation;
-  person: Person;
 }
 
 export class Enrollment {
@@ -59,27 +60,24 @@ export class Enrollment {
     this.#parts = parts;
   }
 
-  /** Throws LoginError where the invitation was used, has ended, or never was. */
-  invited(secret: string): Invited {
-    const { store, directory } = this.#parts;
-    const text = secret.trim();
-    const invitation = text.startsWith(invitationPrefix) ? store.invitation(text) : undefined;
-    const person = invitation && directory.person(invitation.principal);
-    if (invitation === undefined || person === undefined) throw notInvited();
-    return { invitation, person };
+  /** Who was invited. Throws LoginError where the invitation was used, has ended, or never was. */
+  invited(secret: string): PrincipalDocument {
+    return this.#find(secret).person;
   }
 
-  /** The seed to be taken into an authenticator app. */
+  /** The seed to be taken into an authenticator app: the same each time, so that a page may be loaded again. */
   seed(secret: string): ShownSeed {
-    const { person } = this.invited(secret);
-    const account = person.email ?? person.name;
-    return showSeed(this.#seedOf(secret), { issuer: this.#parts.issuerName, account });
+    const { email, name } = this.invited(secret);
+    return showSeed(this.#seedOf(secret), { issuer: this.#parts.issuerName, account: email ?? name });
   }
 
   /** Makes password and one-time codes. Throws LoginError. */
-  async withPassword(secret: string, given: { password: string; code: string }): Promise<Proven> {
-    const { store, secret: key, passwords, marks, now, random } = this.#parts;
-    const { invitation, person } = this.invited(secret);
+  async withPassword(
+    secret: string,
+    given: { password: string; code: string; address: string },
+  ): Promise<Proven> {
+    const { people, secret: key, passwords, marks, now, random } = this.#parts;
+    const { invitation, person } = this.#find(secret);
     const seed = this.#seedOf(secret);
     const period = periodOfCode(seed, given.code, now());
     if (period === null)
@@ -88,38 +86,60 @@ export class Enrollment {
         'the code does not fit: take the one that the app shows now, and check the clock of its device',
       );
     const names = [person.name, person.email?.split('@')[0] ?? ''];
-    const material = await passwords.hash(given.password, names);
-    await this.#redeem(invitation);
-    await store.create(invitation, { kind: 'password', name: 'Password', lookup: person.id, material });
-    const codes = { kind: 'totp', name: 'One-time codes', lookup: person.id } as const;
-    const sealed = sealSeed(seed, person.id, { secret: key, random });
-    const credential = await store.create(invitation, { ...codes, material: sealed });
-    marks.raise(`totp ${credential}`, period);
-    return this.#proven(person, credential, 2);
+    const credential = {
+      kind: 'password',
+      name: 'Password and one-time codes',
+      lookup: person.id,
+      material: {
+        ...(await passwords.hash(given.password, names)),
+        ...sealSeed(seed, person.id, { secret: key, random }),
+      },
+      replaces: people.credential('password', person.id)?.id ?? null,
+    } as const;
+    const id = await this.#create(invitation, person, given.address, credential);
+    marks.raise(`code ${id}`, period);
+    return this.#proven(person, id, 2);
   }
 
   /** Makes a passkey that was registered for this invitation. Throws LoginError. */
-  async withPasskey(secret: string, passkey: NewPasskey): Promise<Proven> {
-    const { invitation, person } = this.invited(secret);
-    if (this.#parts.directory.credential('passkey', passkey.lookup) !== undefined)
+  async withPasskey(secret: string, passkey: NewPasskey, address: string): Promise<Proven> {
+    const { invitation, person } = this.#find(secret);
+    if (this.#parts.people.credential('passkey', passkey.lookup) !== undefined)
       throw new LoginError('input_invalid', 'this passkey is registered already: use another one');
-    await this.#redeem(invitation);
-    const made = { kind: 'passkey', name: 'Passkey', ...passkey } as const;
-    return this.#proven(person, await this.#parts.store.create(invitation, made), 3);
+    const credential = { kind: 'passkey', name: 'Passkey', ...passkey, replaces: null } as const;
+    return this.#proven(person, await this.#create(invitation, person, address, credential), 3);
+  }
+
+  #find(secret: string): { invitation: CredentialDocument; person: PrincipalDocument } {
+    const { store, people } = this.#parts;
+    const text = secret.trim();
+    const isOne = secretTokenKind(text) === 'invite';
+    const invitation = isOne ? people.credential('invitation', store.lookupOf(text)) : undefined;
+    const person = invitation && people.person(invitation.principal);
+    if (invitation === undefined || person === undefined) throw notInvited();
+    return { invitation, person };
+  }
+
+  async #create(
+    invitation: CredentialDocument,
+    person: PrincipalDocument,
+    address: string,
+    credential: NewCredential,
+  ): Promise<string> {
+    const enrolling = { invitation: invitation.id, principal: person.id, address };
+    const id = await this.#parts.store.create(enrolling, credential);
+    if (id === null) throw notInvited();
+    return id;
   }
 
   #seedOf(invitation: string): Uint8Array {
     return this.#parts.secret.seedOf(invitation.trim());
   }
 
-  async #redeem(invitation: Invitation): Promise<void> {
-    if (!(await this.#parts.store.redeem(invitation))) throw notInvited();
-  }
-
   /** Registering proves possession; an assertion, which a step-up asks for, is another ceremony. */
-  #proven(person: Person, credential: string, strength: 2 | 3): Proven {
+  #proven({ id }: PrincipalDocument, credential: string, strength: 2 | 3): Proven {
     const authenticatedAt = instantOf(this.#parts.now());
-    return { principal: person.id, credential, strength, authenticatedAt, steppedUpAt: null, device: null };
+    return { principal: id, credential, strength, authenticatedAt, steppedUpAt: null, device: null };
   }
 }
 

@@ -10,15 +10,9 @@ import {
   type IDToken,
   None,
 } from 'openid-client';
+import { deviceOfClaims, type PostureClaims } from '../authenticate/posture.ts';
 import { LoginError } from './login-error.ts';
-import {
-  type Chance,
-  type DevicePosture,
-  instantOf,
-  type LoginDirectory,
-  newSecret,
-  type Proven,
-} from './people.ts';
+import { type Chance, instantOf, newSecret, type People, type Proven } from './people.ts';
 
 export interface ExternalIssuer {
   /** Its identifier, an https address. */
@@ -30,8 +24,8 @@ export interface ExternalIssuer {
   clientSecret: string | null;
   /** What values of `acr` and `amr` are worth; the best of those in a token counts. */
   strengths: Readonly<Record<string, 1 | 2 | 3>>;
-  /** Claims that speak of the device; without any, nothing is known of it. */
-  posture: Partial<Record<keyof DevicePosture, string>> | null;
+  /** Claims that speak of the device. */
+  posture: PostureClaims;
 }
 
 /** Values of OpenID Connect's EAP profile and RFC 8176 that leave no doubt. */
@@ -52,10 +46,10 @@ const answerSeconds = 10;
 
 export class Federation {
   readonly #issuers: ReadonlyMap<string, ExternalIssuer>;
-  readonly #parts: Chance & { directory: LoginDirectory };
+  readonly #parts: Chance & { people: People };
   readonly #configurations = new Map<string, { until: number; value: Promise<Configuration> }>();
 
-  constructor(issuers: readonly ExternalIssuer[], parts: Chance & { directory: LoginDirectory }) {
+  constructor(issuers: readonly ExternalIssuer[], parts: Chance & { people: People }) {
     this.#issuers = new Map(issuers.map((each) => [each.issuer, each]));
     this.#parts = parts;
   }
@@ -103,7 +97,7 @@ export class Federation {
   }
 
   #proven(claims: IDToken, issuer: string): Proven {
-    const known = this.#parts.directory.credential('oidc', `${issuer} ${claims.sub}`);
+    const known = this.#parts.people.credential('oidc', `${issuer} ${claims.sub}`);
     const config = this.#issuers.get(issuer);
     if (known === undefined || config === undefined)
       throw new LoginError(
@@ -119,7 +113,7 @@ export class Federation {
       authenticatedAt: shownAt ?? instantOf(this.#parts.now()),
       // Without auth_time the passkey may have been shown hours ago.
       steppedUpAt: strength === 3 ? shownAt : null,
-      device: postureOf(claims, config.posture),
+      device: deviceOfClaims(claims, config.posture),
     };
   }
 
@@ -153,21 +147,6 @@ function strengthOf(claims: IDToken, strengths: Readonly<Record<string, 1 | 2 | 
   const names = [acr, ...(Array.isArray(amr) ? amr : [])].filter((name) => typeof name === 'string');
   const found = names.flatMap((name) => (Object.hasOwn(strengths, name) ? [strengths[name] ?? 1] : []));
   return found.includes(3) ? 3 : found.includes(2) ? 2 : 1;
-}
-
-function postureOf(claims: IDToken, posture: ExternalIssuer['posture']): DevicePosture | null {
-  if (posture === null) return null;
-  const claim = (member: keyof DevicePosture): unknown => {
-    const name = posture[member];
-    return name === undefined ? undefined : claims[name];
-  };
-  const id = claim('id');
-  return {
-    id: typeof id === 'string' ? id : null,
-    managed: claim('managed') === true,
-    encrypted: claim('encrypted') === true,
-    attested: claim('attested') === true,
-  };
 }
 
 function refused(cause: unknown): LoginError {

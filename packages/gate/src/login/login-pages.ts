@@ -20,14 +20,14 @@ import {
   messagePage,
 } from './pages/pages.ts';
 import type { Passkeys } from './passkeys.ts';
-import type { Chance, LoginDirectory, Proven, SessionStarter } from './people.ts';
+import type { Chance, People, Proven, SessionStarter } from './people.ts';
 import { cookieOf, json, redirect, type SiteAnswer, type SiteRequest, userAgentOf } from './site-types.ts';
 import { Throttle } from './throttle.ts';
 
 export interface LoginPagesParts extends Chance {
   /** Where browsers find the pages, without a slash at its end. */
   origin: () => string;
-  directory: LoginDirectory;
+  people: People;
   issuer: Issuer;
   accounts: AccountLogin;
   passkeys: Passkeys;
@@ -186,15 +186,15 @@ export class LoginPages {
   }
 
   async #enroll(visit: Visit): Promise<SiteAnswer> {
-    const { form } = visit.request;
-    const given = { password: form.get('password') ?? '', code: form.get('code') ?? '' };
+    const { form, address } = visit.request;
+    const given = { password: form.get('password') ?? '', code: form.get('code') ?? '', address };
     const proven = await this.#parts.enrollment.withPassword(invitationOf(visit), given);
     return follow(await this.#arrive(visit, proven));
   }
 
   async #enrollOptions(visit: Visit): Promise<object> {
-    const { person } = this.#parts.enrollment.invited(invitationOf(visit));
-    const options = await this.#parts.passkeys.registration(person);
+    const { enrollment, passkeys } = this.#parts;
+    const options = await passkeys.registration(enrollment.invited(invitationOf(visit)));
     visit.interaction.challenge = options.challenge;
     return options;
   }
@@ -202,7 +202,10 @@ export class LoginPages {
   async #enrollPasskey(visit: Visit): Promise<Next> {
     const { passkeys, enrollment } = this.#parts;
     const passkey = await passkeys.register(visit.request.json, takeChallenge(visit.interaction));
-    return this.#arrive(visit, await enrollment.withPasskey(invitationOf(visit), passkey));
+    return this.#arrive(
+      visit,
+      await enrollment.withPasskey(invitationOf(visit), passkey, visit.request.address),
+    );
   }
 
   // Logging a terminal in.
@@ -218,7 +221,7 @@ export class LoginPages {
     giveBack();
     wants.userCode = userCode;
     const { csrf } = visit.interaction;
-    const name = this.#parts.directory.person(proven.principal)?.name ?? proven.principal;
+    const name = this.#parts.people.person(proven.principal)?.name ?? proven.principal;
     return page(confirmPage({ csrf, problem: null, device, name, userCode: userCode.toUpperCase() }));
   }
 
@@ -277,7 +280,7 @@ export class LoginPages {
   readonly #enrollPage: Page = (visit, problem) => {
     const { csrf } = visit.interaction;
     const secret = invitationOf(visit);
-    const { name, email, id } = this.#parts.enrollment.invited(secret).person;
+    const { name, email, id } = this.#parts.enrollment.invited(secret);
     const seed = this.#parts.enrollment.seed(secret);
     return enrollPage({ csrf, problem, name, account: email ?? id, seed });
   };

@@ -25,7 +25,7 @@ export function sealSeed(
   principal: string,
   { secret, random }: { secret: LoginSecret; random: (length: number) => Uint8Array },
 ): Record<string, string> {
-  return { sealed: secret.seal(seed, owner(principal), random) };
+  return { seed: secret.seal(seed, owner(principal), random) };
 }
 
 /** The seed again. Throws where it was sealed for another principal. */
@@ -34,7 +34,7 @@ export function openSeed(
   principal: string,
   secret: LoginSecret,
 ): Uint8Array {
-  return secret.open(material['sealed'] ?? '', owner(principal));
+  return secret.open(material['seed'] ?? '', owner(principal));
 }
 
 /** The number of the period that the code belongs to; null where it is of none that counts now. `now` in milliseconds. */

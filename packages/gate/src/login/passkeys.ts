@@ -9,9 +9,10 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import type { PrincipalDocument } from '@tallystick/license';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { LoginError } from './login-error.ts';
-import { type Chance, instantOf, type LoginDirectory, type Person, type Proven } from './people.ts';
+import { type Chance, instantOf, type People, type Proven } from './people.ts';
 
 /** COSE: EdDSA, ES256, RS256. */
 const algorithms = [-8, -7, -257];
@@ -27,7 +28,7 @@ export interface RelyingParty {
 
 export interface PasskeyParts extends Chance {
   rp: () => RelyingParty;
-  directory: LoginDirectory;
+  people: People;
   marks: HighWaterMarks;
 }
 
@@ -59,10 +60,10 @@ export class Passkeys {
 
   /** `challenge` is what `options` drew, and was not used before. Throws LoginError. */
   async verify(response: unknown, challenge: string): Promise<Proven> {
-    const { directory, marks, now } = this.#parts;
+    const { people, marks, now } = this.#parts;
     const answer = response as AuthenticationResponseJSON;
-    const known = typeof answer?.id === 'string' ? directory.credential('passkey', answer.id) : undefined;
-    if (known === undefined || directory.person(known.principal) === undefined) throw refused();
+    const known = typeof answer?.id === 'string' ? people.credential('passkey', answer.id) : undefined;
+    if (known === undefined) throw refused();
     const { id, origin } = this.#parts.rp();
     const { publicKey = '', counter = '0' } = known.material;
     const result = await verifyAuthenticationResponse({
@@ -99,8 +100,8 @@ export class Passkeys {
   }
 
   /** Options for `navigator.credentials.create`. */
-  async registration(person: Person): Promise<PublicKeyCredentialCreationOptionsJSON> {
-    const { directory, random } = this.#parts;
+  async registration(person: PrincipalDocument): Promise<PublicKeyCredentialCreationOptionsJSON> {
+    const { people, random } = this.#parts;
     const rp = this.#parts.rp();
     return generateRegistrationOptions({
       rpName: rp.name,
@@ -112,7 +113,7 @@ export class Passkeys {
       timeout: ceremonyMs,
       attestationType: 'none',
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
-      excludeCredentials: directory.credentialsOf(person.id, 'passkey').map(({ lookup }) => ({ id: lookup })),
+      excludeCredentials: people.credentialsOf(person.id, 'passkey').map(({ lookup }) => ({ id: lookup })),
       supportedAlgorithmIDs: algorithms,
     });
   }

@@ -1,44 +1,55 @@
 /** What logging in needs to know of people and their credentials, and what it says about who has logged in. */
+import type { CredentialDocument, CredentialKind, PrincipalDocument } from '@tallystick/license';
+import type { Caller } from '../caller.ts';
+import { type Directory, isUsable } from '../directory/directory.ts';
+import type { SessionStart } from '../sessions/session.ts';
 
-export interface Person {
-  /** `prn_…` */
-  id: string;
-  name: string;
-  email: string | null;
-}
+export type LoginKind = Extract<CredentialKind, 'passkey' | 'password' | 'oidc' | 'invitation'>;
 
-export type LoginKind = 'passkey' | 'password' | 'totp' | 'oidc';
+/** The people of a directory: those who are active, and their credentials that are neither revoked nor at their end. */
+export class People {
+  readonly #directory: Directory;
+  readonly #now: () => number;
 
-export interface LoginCredential {
-  /** `crd_…` */
-  id: string;
-  principal: string;
-  /** What finds it within its kind: see `lookupOf`. */
-  lookup: string;
-  /** What verifies it; never a secret in clear. */
-  material: Readonly<Record<string, string>>;
-}
+  /** @param now milliseconds since 1970 */
+  constructor(directory: Directory, now: () => number) {
+    this.#directory = directory;
+    this.#now = now;
+  }
 
-/** Shows what holds now: people who are active, and credentials that are neither revoked nor at their end. */
-export interface LoginDirectory {
-  person(id: string): Person | undefined;
+  person(id: string): PrincipalDocument | undefined {
+    const found = this.#directory.principal(id);
+    return found?.kind === 'person' && found.state === 'active' ? found : undefined;
+  }
+
   /** Emails are compared without regard to case; undefined where two people have it. */
-  personByEmail(email: string): Person | undefined;
-  credential(kind: LoginKind, lookup: string): LoginCredential | undefined;
-  credentialsOf(principal: string, kind: LoginKind): readonly LoginCredential[];
-}
+  personByEmail(email: string): PrincipalDocument | undefined {
+    const folded = email.toLowerCase();
+    const found = this.#directory.active().filter(({ kind, email: known }) => {
+      return kind === 'person' && known?.toLowerCase() === folded;
+    });
+    return found.length === 1 ? found[0] : undefined;
+  }
 
-export interface DevicePosture {
-  id: string | null;
-  managed: boolean;
-  encrypted: boolean;
-  attested: boolean;
+  /** Of somebody who is active. */
+  credential(kind: LoginKind, lookup: string): CredentialDocument | undefined {
+    const found = this.#directory.credentialBy(kind, lookup);
+    const isGood = found !== undefined && isUsable(found, instantOf(this.#now()));
+    return isGood && this.person(found.principal) !== undefined ? found : undefined;
+  }
+
+  credentialsOf(principal: string, kind: LoginKind): CredentialDocument[] {
+    const at = instantOf(this.#now());
+    return this.#directory
+      .credentialsOf(principal)
+      .filter((credential) => credential.kind === kind && isUsable(credential, at));
+  }
 }
 
 /** Somebody who has just shown who it is. */
 export interface Proven {
   principal: string;
-  /** What was shown; of password and code the code's. */
+  /** What was shown. */
   credential: string;
   /** 1 one factor; 2 two factors; 3 a passkey. */
   strength: 1 | 2 | 3;
@@ -47,19 +58,13 @@ export interface Proven {
   /** When a WebAuthn assertion was shown; null where none was. Instant. */
   steppedUpAt: string | null;
   /** null where nothing trustworthy speaks of the device. */
-  device: DevicePosture | null;
-}
-
-/** What a session is begun from. */
-export interface SessionRequest extends Proven {
-  address: string;
-  userAgent: string;
+  device: Caller['device'];
 }
 
 /** Where sessions are kept. */
 export interface SessionStarter {
   /** `token` is the bearer secret of the session that has the id `session`. */
-  begin(request: SessionRequest): Promise<{ token: string; session: string; expiresInSeconds: number }>;
+  begin(start: SessionStart): Promise<{ token: string; session: string; expiresInSeconds: number }>;
   /** Ends a session whose way here turned out to be a thief's. */
   end(session: string): Promise<void>;
 }

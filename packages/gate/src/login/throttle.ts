@@ -4,6 +4,7 @@
  * A try is counted before it is made and given back where it succeeds, so that a thousand at once are no way around.
  * Accounts that do not exist are counted like others, so that the answer tells nothing about them.
  */
+import { parseAddress } from '../authenticate/address.ts';
 import { LoginError } from './login-error.ts';
 
 export interface ThrottleLimit {
@@ -92,12 +93,6 @@ export class Throttle {
 
 /** Whoever has an IPv6 address has 2^64 of them. */
 function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':').filter((group) => group !== '');
-  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').length;
-  const all = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...(tail ?? '').split(':')];
-  return all.slice(0, 4).join(':');
+  const bytes = parseAddress(address);
+  return bytes === null ? address : Buffer.from(bytes.subarray(0, 8)).toString('hex');
 }

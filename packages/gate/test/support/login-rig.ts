@@ -4,26 +4,25 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setDefaultCACertificates } from 'node:tls';
+import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import { localhostCertificate } from '@tallystick/testkit/localhost-certificate';
 import { Secret, TOTP } from 'otpauth';
+import { Directory, newSecretToken, type SessionStart } from '../../src/index.ts';
 import {
   AccountLogin,
   Enrollment,
+  type EnrollmentStore,
   type ExternalIssuer,
   Federation,
   HighWaterMarks,
   IdTokens,
-  type Invitation,
   Issuer,
-  invitationPrefix,
-  type LoginCredential,
-  type LoginDirectory,
   type LoginKind,
   LoginSecret,
   Passkeys,
   Passwords,
-  type Person,
-  type SessionRequest,
+  People,
+  type SessionStarter,
   Site,
   Throttle,
 } from '../../src/login/index.ts';
@@ -31,18 +30,31 @@ import {
 /** Cheap, because tests are about what happens around the hash; one of them measures the real cost. */
 export const testCost = { n: 1024, r: 8, p: 1 };
 
-export const ada: Person = { id: 'prn_ada', name: 'Ada Byron', email: 'ada@example.com' };
-export const bob: Person = { id: 'prn_bob', name: 'Bob Stone', email: 'bob@example.com' };
+const head = { v: 1 as const, ns: 'acme', rev: 0, crit: [] };
 
-type Kept = LoginCredential & { kind: LoginKind };
+function personOf(id: string, name: string, email: string | null): PrincipalDocument {
+  return {
+    ...head,
+    type: 'principal',
+    id,
+    kind: 'person',
+    name,
+    email,
+    state: 'active',
+    roles: [],
+    metadata: {},
+  };
+}
+
+export const ada: PrincipalDocument = personOf('prn_ada', 'Ada Byron', 'ada@example.com');
+export const bob: PrincipalDocument = personOf('prn_bob', 'Bob Stone', 'bob@example.com');
+export const eve: PrincipalDocument = personOf('prn_eve', '<script>alert(1)</script>', 'eve@example.com');
 
 export class LoginRig implements AsyncDisposable {
   /** Milliseconds that the rig's clock is ahead of the real one. */
   aheadMs = 0;
-  readonly people: Person[] = [ada, bob];
-  readonly credentials: Kept[] = [];
-  readonly invitations: Map<string, Invitation> = new Map();
-  readonly sessions: Map<string, SessionRequest & { token: string; ended: boolean }> = new Map();
+  readonly directory: Directory = new Directory();
+  readonly sessions: Map<string, SessionStart & { token: string; ended: boolean }> = new Map();
   readonly secret: LoginSecret = new LoginSecret(randomBytes(32));
   readonly marks: HighWaterMarks = new HighWaterMarks(':memory:');
   readonly passwords: Passwords = new Passwords({ secret: this.secret, random: randomBytes, cost: testCost });
@@ -73,27 +85,29 @@ export class LoginRig implements AsyncDisposable {
     const rig = new LoginRig(isTls);
     setDefaultCACertificates([localhostCertificate.cert]);
     const chance = { now: () => rig.now(), random: randomBytes };
-    const { directory, secret, marks, passwords, sessionStarter: sessions } = rig;
+    const { secret, marks, passwords, sessionStarter: sessions } = rig;
+    for (const person of [ada, bob, eve]) rig.directory.apply(person);
+    const people = new People(rig.directory, chance.now);
     const origin = (): string => rig.origin;
     rig.throttle = new Throttle(chance.now);
     const { throttle } = rig;
-    rig.accounts = new AccountLogin({ ...chance, directory, secret, passwords, marks, throttle });
+    rig.accounts = new AccountLogin({ ...chance, people, secret, passwords, marks, throttle });
     const rp = () => ({ id: 'localhost', name: 'Acme', origin: rig.origin });
-    rig.passkeys = new Passkeys({ ...chance, rp, directory, marks });
+    rig.passkeys = new Passkeys({ ...chance, rp, people, marks });
     const { store } = rig;
     const issuerName = 'Acme';
-    rig.enrollment = new Enrollment({ ...chance, directory, store, secret, passwords, marks, issuerName });
+    rig.enrollment = new Enrollment({ ...chance, people, store, secret, passwords, marks, issuerName });
     rig.issuer = new Issuer({ ...chance, origin, sessions, idTokens: await IdTokens.create('test') });
     rig.site = new Site({
       ...chance,
       origin,
-      directory,
+      people,
       sessions,
       issuer: rig.issuer,
       accounts: rig.accounts,
       passkeys: rig.passkeys,
       enrollment: rig.enrollment,
-      federation: new Federation(issuers, { ...chance, directory }),
+      federation: new Federation(issuers, { ...chance, people }),
       sessionCookies: ({ token }) => [`tally_session=${token}; Path=/; HttpOnly; SameSite=Strict`],
     });
     await new Promise<void>((resolve) => rig.#server.listen(0, 'localhost', resolve));
@@ -108,30 +122,20 @@ export class LoginRig implements AsyncDisposable {
     return `http${this.#isTls ? 's' : ''}://localhost:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  get directory(): LoginDirectory {
-    const { people, credentials } = this;
+  /** As the log does it: the credential is made and the invitation ends, or neither. */
+  get store(): EnrollmentStore {
     return {
-      person: (id) => people.find((person) => person.id === id),
-      personByEmail: (email) => people.find((person) => person.email === email.toLowerCase()),
-      credential: (kind, lookup) => credentials.find((each) => each.kind === kind && each.lookup === lookup),
-      credentialsOf: (principal, kind) =>
-        credentials.filter((each) => each.kind === kind && each.principal === principal),
-    };
-  }
-
-  get store(): ConstructorParameters<typeof Enrollment>[0]['store'] {
-    return {
-      invitation: (secret) => this.invitations.get(secret),
-      redeem: async ({ id }) => {
-        const found = [...this.invitations].find(([, invitation]) => invitation.id === id);
-        return found !== undefined && this.invitations.delete(found[0]);
+      lookupOf: (secret) => secret,
+      create: async ({ invitation: id, principal }, { kind, lookup, material }) => {
+        const invitation = this.directory.credential(id);
+        if (invitation?.state !== 'active') return null;
+        this.directory.apply({ ...invitation, rev: 1, state: 'revoked' });
+        return this.add(kind, principal, lookup, material).id;
       },
-      create: async ({ principal }, { kind, lookup, material }) =>
-        this.add(kind, principal, lookup, material).id,
     };
   }
 
-  get sessionStarter(): ConstructorParameters<typeof Site>[0]['sessions'] {
+  get sessionStarter(): SessionStarter {
     return {
       begin: async (request) => {
         const session = `ses_${++this.#count}`;
@@ -146,27 +150,49 @@ export class LoginRig implements AsyncDisposable {
     };
   }
 
-  add(kind: LoginKind, principal: string, lookup: string, material: Record<string, string>): Kept {
-    const credential = { id: `crd_${++this.#count}`, kind, principal, lookup, material };
-    const earlier = this.credentials.findIndex((each) => each.kind === kind && each.lookup === lookup);
-    if (earlier >= 0) this.credentials.splice(earlier, 1);
-    this.credentials.push(credential);
+  add(
+    kind: LoginKind,
+    principal: string,
+    lookup: string,
+    material: Record<string, string> = {},
+  ): CredentialDocument {
+    const credential: CredentialDocument = {
+      ...head,
+      type: 'credential',
+      id: `crd_${++this.#count}`,
+      principal,
+      kind,
+      name: kind,
+      state: 'active',
+      notAfter: null,
+      scope: { actions: null, products: null, networks: null },
+      lookup,
+      material,
+      replaces: null,
+    };
+    this.directory.apply(credential);
     return credential;
   }
 
-  invite(person: Person): string {
-    const secret = `${invitationPrefix}${randomBytes(32).toString('base64url')}`;
-    this.invitations.set(secret, { id: `crd_${++this.#count}`, principal: person.id });
+  /** Active ones, whatever they are of. */
+  count(kind: LoginKind): number {
+    const all = [ada, bob, eve].flatMap(({ id }) => this.directory.credentialsOf(id));
+    return all.filter((each) => each.kind === kind && each.state === 'active').length;
+  }
+
+  invite(person: PrincipalDocument): string {
+    const secret = newSecretToken('invite', randomBytes);
+    this.add('invitation', person.id, secret);
     return secret;
   }
 
   /** Enrolls with a password; the result gives codes. */
-  async enroll(person: Person, password: string): Promise<{ code: () => string }> {
+  async enroll(person: PrincipalDocument, password: string): Promise<{ code: () => string }> {
     const invitation = this.invite(person);
     const { secret } = this.enrollment.seed(invitation);
     const totp = new TOTP({ secret: Secret.fromBase32(secret) });
     const code = (): string => totp.generate({ timestamp: this.now() });
-    await this.enrollment.withPassword(invitation, { password, code: code() });
+    await this.enrollment.withPassword(invitation, { password, code: code(), address: '::1' });
     return { code };
   }
 
