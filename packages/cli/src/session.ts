@@ -1,7 +1,13 @@
 /** What every verb needs, made from the global options: a printer, and clients once they are asked for. */
 import type { Command } from 'commander';
 import { Client } from './client/client.ts';
-import { adminConnection, type ConnectionFlags, dataFolder, publicConnection } from './client/connection.ts';
+import {
+  adminConnection,
+  type ConnectionFlags,
+  connectionTls,
+  dataFolder,
+  publicConnection,
+} from './client/connection.ts';
 import type { Credential } from './client/credential.ts';
 import { briefRetries, type RetryPolicy } from './client/retry.ts';
 import type { Context } from './context.ts';
@@ -44,9 +50,11 @@ export class Session {
 
   private client(url: URL, credential: Credential | null, retry: RetryPolicy): Client {
     const { signal, sleep } = this.context;
+    const tls = connectionTls(this.flags, this.context.env);
     return new Client({
       url,
       credential,
+      tls,
       signal,
       retry,
       sleep,

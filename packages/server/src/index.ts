@@ -2,6 +2,7 @@ export { type ListenerConfig, readServerConfig, type ServerConfig } from './conf
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { type RunningServer, startServer } from './server.ts';
+export { beginAccessLogAgain } from './setup/access-log.ts';
 export {
   type CosignerAddress,
   cosignerAddresses,

@@ -8,6 +8,7 @@ import type { ServerConfig } from './config.ts';
 import { Authenticator } from './http/authenticate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
+import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { Metrics } from './metrics.ts';
 
@@ -59,18 +60,29 @@ export async function startServer(
     zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, authenticator, logger })),
   );
   const urls: Record<string, string> = {};
+  const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];
     if (app === undefined) continue;
-    await app.listen({ ...config.listeners[zone], backlog: 4096 });
-    urls[zone] = `http://${config.listeners[zone].host}:${(app.server.address() as AddressInfo).port}`;
+    const { host, port, tls } = config.listeners[zone];
+    await app.listen({ host, port, backlog: 4096 });
+    urls[zone] = urlOf(tls !== undefined, host, (app.server.address() as AddressInfo).port);
+    if (tls === undefined) continue;
+    following.use(
+      followTls(app.server, tls, (outcome) => logger.warn({ zone, ...outcome }, 'TLS files changed')),
+    );
   }
   return {
     urls: urls as RunningServer['urls'],
     async [Symbol.asyncDispose]() {
+      following.dispose();
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
       await ledger.stop();
     },
   };
+}
+
+function urlOf(isSecure: boolean, host: string, port: number): string {
+  return `${isSecure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

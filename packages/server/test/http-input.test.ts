@@ -166,6 +166,32 @@ describe('a server configuration', () => {
       /port/,
     ],
     ['a port of a half', { listeners: { ...good.listeners, ops: { host: 'x', port: 1.5 } } }, /port/],
+    [
+      'a listener that others reach in plain',
+      { listeners: { ...good.listeners, admin: { host: '10.0.2.10', port: 0 } } },
+      /admin[\s\S]*allowPlainHttp|allowPlainHttp[\s\S]*admin/,
+    ],
+    [
+      'one on every address',
+      { listeners: { ...good.listeners, ops: { host: '::', port: 0 } } },
+      /allowPlainHttp/,
+    ],
+    [
+      'one of a name',
+      { listeners: { ...good.listeners, ops: { host: 'tally.example', port: 0 } } },
+      /allowPlainHttp/,
+    ],
+    [
+      'certificates that are wanted of nobody’s making',
+      {
+        listeners: {
+          ...good.listeners,
+          admin: { ...listener, tls: { cert: 'c', key: 'k', clientCert: 'wanted' } },
+        },
+      },
+      /clientCa/,
+    ],
+    ['a limit of nothing', { limits: { admin: { strangersPerMinute: 0 } } }, /strangersPerMinute/],
     ['a cosigner without an address', { cosigners: { w: 'nowhere' } }, /cosigners/],
     ['an interval of no time', { times: { intervalMs: 0 } }, /intervalMs/],
     ['a time that does not exist', { times: { intervalS: 5 } }, /intervalS/],

@@ -78,7 +78,8 @@ export const serviceProblems = {
   approval_required: {
     status: 409,
     title: 'Others have to approve this first',
-    remedy: 'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
+    remedy:
+      'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
     retryable: false,
   },
   rate_limited: {
@@ -192,6 +193,12 @@ export const serviceProblems = {
     title: 'This is not published yet',
     remedy: 'It is durable. Ask again after the next checkpoint, or send mutations with wait=published.',
     retryable: true,
+  },
+  report_too_large: {
+    status: 409,
+    title: 'The report would be too large',
+    remedy: 'Ask for less of the history with from and to, and for the rest in further reports.',
+    retryable: false,
   },
   integrity: {
     status: 500,

@@ -4,6 +4,7 @@ import { catalogStates, customerStates, licenseStates } from '../documents.ts';
 import type {
   BundleQuery,
   BundleRequestBody,
+  CustodyQuery,
   CustomerQuery,
   DryRunQuery,
   EventHeaders,
@@ -129,6 +130,11 @@ export const licenseQuery: z.ZodType<LicenseQuery> = closed<LicenseQuery>({
 const pinned = 'The newest trust root version that the client has pinned; left out: the one in force';
 export const bundleQuery: z.ZodType<BundleQuery> = closed<BundleQuery>({
   trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+});
+export const custodyQuery: z.ZodType<CustodyQuery> = closed<CustodyQuery>({
+  trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+  from: described(instant, 'Revisions from then on are shown in full').exactOptional(),
+  to: described(instant, 'Revisions before then are shown in full').exactOptional(),
 });
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import {
   type ProblemCode,
   problemMediaType,
@@ -15,7 +14,7 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
-import type { Asked } from '@tallystick/gate';
+import { type Asked, actions } from '@tallystick/gate';
 import fastify, {
   type ConnectionError,
   type FastifyBaseLogger,
@@ -32,8 +31,10 @@ import type { Authenticator } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
+import { createZoneServer } from './listener-tls.ts';
 import { RequestContext } from './request-context.ts';
 import { tokenOf } from './tokens.ts';
+import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
   config: ServerConfig;
@@ -48,13 +49,16 @@ const contentPolicy = "default-src 'none'; frame-ancestors 'none'";
 /** Requests that may wait for the ledger at once; more are told to come back. */
 const inFlightMax = 12_000;
 const retryAfterSeconds = 1;
+const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
+  const { listeners, limits } = parts.config;
   const app = fastify({
+    serverFactory: (handle) => createZoneServer(listeners[zone].tls, times, handle),
+    bodyLimit: limits[zone].bodyBytesMax,
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
-    requestTimeout: 60_000,
     frameworkErrors: (_error, request, reply) => {
       sendProblem(request, reply, new ServiceProblem('malformed_request'));
     },
@@ -65,15 +69,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
-  if (zone === 'public') {
-    await app.register(rateLimit, {
-      max: parts.config.publicRatePerMinute,
-      timeWindow: '1 minute',
-      // A replayer reads every tile; it has a token of its own and is not one of the crowd.
-      allowList: (request) => tokenOf(request.headers.authorization, parts.config) !== null,
-      errorResponseBuilder: () => new ServiceProblem('rate_limited'),
-    });
-  }
+  await limitRequests(
+    app,
+    limits[zone],
+    ({ headers }) => tokenOf(headers.authorization, parts.config),
+    ({ ip }) => ip,
+  );
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
@@ -85,7 +86,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
   const allowed = allowedMethods(zone);
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
     return sendProblem(
@@ -100,11 +101,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
 
 function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
   const name = route.name as RouteName;
+  const { bodyBytesMax } = parts.config.limits[zone];
   const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
   app.route({
     method: route.method,
     url: route.path,
-    ...(route.bodyLimit === 0 ? {} : { bodyLimit: route.bodyLimit }),
+    ...(route.bodyLimit === 0 ? {} : { bodyLimit: Math.min(route.bodyLimit, bodyBytesMax) }),
     onResponse: async (_request, reply) => {
       parts.metrics.request(zone, name, reply.statusCode, reply.elapsedTime / 1000);
     },
@@ -137,6 +139,9 @@ function askedBy(
 ): Asked {
   const caller = authenticator.authenticate(request);
   if (caller === null) throw new ServiceProblem('unauthorized');
+  // Known from the table alone, and so said before anything of the request is read.
+  if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)
+    throw new ServiceProblem('forbidden', 'the token of a mirror reads the log, and nothing else');
   return { caller, action, zone };
 }
 
@@ -157,7 +162,9 @@ function openStream(request: FastifyRequest, reply: FastifyReply, streams: Event
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: ServiceProblem): FastifyReply {
   const { code, detail, path, details } = problem;
   const { status } = problems[code];
-  if (status === 503 || status === 429) reply.header('retry-after', retryAfterSeconds);
+  // Whoever had too many requests was told for how long.
+  if (status === 503 || (status === 429 && !reply.hasHeader('retry-after')))
+    reply.header('retry-after', retryAfterSeconds);
   if (status === 401) reply.header('www-authenticate', challengeOf(code));
   const occurrence = {
     requestId: request.id,
@@ -196,7 +203,9 @@ function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
 
 /** What is no HTTP request gets a problem, too; it has no route, and the connection ends with it. */
 function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  // A handshake that failed has nobody on the other side who could read an answer.
+  const isHandshake = /^ERR_(?:SSL|TLS)_/.test(error.code ?? '');
+  if (!socket.writable || error.code === 'ECONNRESET' || isHandshake) {
     socket.destroy();
     return;
   }

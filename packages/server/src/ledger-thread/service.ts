@@ -9,11 +9,13 @@ import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain }
 import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
 import {
   type CheckedRevision,
+  type CustodyRequest,
   type HistoryItem,
   PublicationTimeout,
   type SubmitResult,
 } from '@tallystick/ledger';
 import type { Command, TallyDocument } from '@tallystick/license';
+import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type { LedgerStatus } from './messages.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
@@ -115,11 +117,14 @@ export class LedgerService {
       request: request && { key: request.key, hash: Buffer.from(request.hash, 'base64') },
       dryRun,
     });
-    if ('changes' in result && !result.repeated && !dryRun) judgment.committed(result.changes[0]?.index ?? 0);
     if ('refused' in result) {
       const { code, message, path, details } = result.refused;
       throw new ServiceProblem(code, message, path, details);
     }
+    const [main] = result.changes;
+    if (main === undefined) throw new Error('a command without changes');
+    if (result.repeated) judgment.repeat(await this.#resource(main.current.document), why);
+    else if (main.index !== null) judgment.committed(main.index);
     return this.#mutationAnswer(input, result);
   }
 
@@ -181,6 +186,12 @@ export class LedgerService {
 
   #bundle(id: string, trustVersion: number | undefined): Promise<string> {
     return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
+  }
+
+  /** The custody report as text. */
+  async custody({ id, ...request }: { id: string } & CustodyRequest, judgment: Judgment): Promise<string> {
+    const { content } = await this.#find('license', id, judgment);
+    return this.#ledger.custody(content.id, request);
   }
 
   /** Says that something may be asked for that is found out elsewhere. */
@@ -427,17 +438,4 @@ function historyItem({ revision, cause }: HistoryItem): object {
     cause: { who, why: cause.why, n: cause.n },
     document: current?.document ?? null,
   };
-}
-
-function encodeCursor(position: string): string {
-  return Buffer.from(position).toString('base64url');
-}
-
-/** The position that a list goes on from; the newest where there is no cursor. */
-function decodeCursor(cursor: string | null): string {
-  if (cursor === null) return '\u{10ffff}';
-  const position = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (!/^[0-9a-z_]{1,64}$/.test(position))
-    throw new ServiceProblem('malformed_request', 'the cursor is not one of ours', 'query.cursor');
-  return position;
 }

@@ -1,10 +1,10 @@
 /** The policy that is in force while the log has none. */
 
-import type { ApprovalRule, PolicyContent } from '@tallystick/license';
+import type { PolicyContent } from '@tallystick/license';
 import { defaultPolicies } from './policies.ts';
 import { defaultSchema } from './schema.ts';
 
-const approvals: readonly ApprovalRule[] = [
+const approvals: PolicyContent['approvals'] = [
   {
     actions: ['policy.publish', 'principal.assign', 'principal.grant'],
     above: null,
@@ -26,7 +26,7 @@ const approvals: readonly ApprovalRule[] = [
 ];
 
 /** What leaves the house, or shows personal data or who may do what. */
-const durable: readonly string[] = [
+const durable: PolicyContent['durable'] = [
   'license.bundle',
   'license.custody',
   'license.get',
@@ -48,8 +48,8 @@ export function defaultPolicyDocument(): PolicyContent {
   return structuredClone({
     schema: [...defaultSchema],
     policies: [...defaultPolicies],
-    approvals: [...approvals],
-    durable: [...durable],
+    approvals,
+    durable,
     sessions: { idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' },
   });
 }

@@ -44,6 +44,19 @@ export class Judgment {
    * that there is something.
    */
   read(resource: Resource, absent?: ServiceProblem): void {
+    this.#judgeCommitted(resource, { reason: false, approved: false }, absent);
+  }
+
+  /** Judges a request that was carried out before, and is told again what came of it. */
+  repeat(resource: Resource, why: string | null): void {
+    this.#judgeCommitted(resource, { reason: why !== null, approved: true });
+  }
+
+  #judgeCommitted(
+    resource: Resource,
+    said: { reason: boolean; approved: boolean },
+    absent?: ServiceProblem,
+  ): void {
     const { asked } = this;
     if (asked === null) throw nobody();
     if (this.#gatekeeper.isOpen) return;
@@ -54,8 +67,7 @@ export class Judgment {
     const decided = this.#gatekeeper.decide(asked, identity, resource, noEffect, {
       at,
       ...this.#gatekeeper.governing(),
-      reason: false,
-      approved: false,
+      ...said,
       rules,
     });
     this.#decided = decided;
