@@ -15,8 +15,10 @@ export {
   type PostureClaims,
 } from './authenticate/posture.ts';
 export {
+  lookupOfHash,
   newSecretToken,
   type SecretTokenKind,
+  secretTokenHash,
   secretTokenKind,
   secretTokenKinds,
   secretTokenLookup,

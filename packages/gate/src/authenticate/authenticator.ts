@@ -88,6 +88,36 @@ export class Authenticator {
     return { ok: true, caller: { ...found.caller, purpose } };
   }
 
+  /**
+   * Whose allowance a request draws on, before its body is read: the credential that it shows, if there is such a one,
+   * and null else. A signature is not checked yet, so it counts for its sender's address alone: nobody uses up what is
+   * another's.
+   */
+  allowanceOf(request: RequestParts): string | null {
+    const { directory, sessions, secrets, networks, trustDomains, now, systemToken } = this.#parts;
+    const origin = originOf(request, networks, trustDomains, now());
+    if (origin === null) return null;
+    const cookie = readSessionCookie(headerOf(request, 'cookie'));
+    const token =
+      bearer.exec(headerOf(request, 'authorization') ?? '')?.[1] ??
+      (cookie === null || cookie === 'twice' ? undefined : cookie.token);
+    if (token !== undefined) {
+      const lookup = secretTokenLookup(secrets.apiKeys, token);
+      return sessions.idOf(token) ?? directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
+    }
+    const keyid = signatureKeyId(headerOf(request, 'signature-input'));
+    const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
+    return signer === undefined ? (this.#ownerOfCertificate(origin) ?? null) : `${signer} ${origin.address}`;
+  }
+
+  /** The address that a request comes from, through proxies that are trusted. */
+  addressOf(request: RequestParts): string {
+    const { socketAddress } = request;
+    return (
+      this.#parts.networks.addressOf(socketAddress, headerOf(request, 'x-forwarded-for')) ?? socketAddress
+    );
+  }
+
   /** A certificate of the connection may come with a signature of the request, of the same principal. */
   #shownIn(request: RequestParts, origin: RequestOrigin): Shown | 'several' | null {
     const shown: Shown[] = [];
@@ -276,6 +306,11 @@ export class Authenticator {
   #noteUse({ credential, kind, address }: Caller): void {
     if (kind !== 'bootstrap' && kind !== 'mirror') this.#parts.sessions.noteUse(credential, address);
   }
+}
+
+/** Unproven: what the request says of itself. */
+function signatureKeyId(header: string | undefined): string | null {
+  return /;keyid="([A-Za-z0-9+/=]{1,128})"/.exec(header ?? '')?.[1] ?? null;
 }
 
 function bearerProof(nowMs: number): Omit<Proof, 'device'> {
