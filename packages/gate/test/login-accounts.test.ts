@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newSecretToken } from '../src/index.ts';
-import { HighWaterMarks, type LoginError, LoginSecret, Passwords, Throttle } from '../src/login/index.ts';
-import { ada, bob, LoginRig, testCost } from './support/login-rig.ts';
+import { HighWaterMarks, type LoginError, Passwords, Throttle } from '../src/login/index.ts';
+import { ada, bob, LoginRig, newLoginSecret, testCost } from './support/login-rig.ts';
 
 const password = 'correct horse battery';
 let rig: LoginRig;
@@ -96,7 +96,7 @@ describe('password and code', () => {
   });
 
   it('an unknown account costs as much work as a known one', async () => {
-    const passwords = new Passwords({ secret: new LoginSecret(randomBytes(32)), random: randomBytes });
+    const passwords = new Passwords({ secret: newLoginSecret(), random: randomBytes });
     const timed = async (material: Record<string, string> | null): Promise<number> => {
       const began = performance.now();
       expect(await passwords.verify('whatever', material)).toBe(false);
@@ -108,6 +108,19 @@ describe('password and code', () => {
     expect(unknownMs).toBeGreaterThan(30);
     expect(unknownMs).toBeGreaterThan(knownMs / 4);
   });
+});
+
+it('password and code prove presence where that is allowed, and never for who has a passkey', async () => {
+  await using local = await LoginRig.start([], { codesStepUp: true });
+  const { code } = await local.enroll(ada, password);
+  const shown = async () => {
+    local.nextPeriod();
+    return local.accounts.logIn(ada.id, { password, code: code(), address: '::1' });
+  };
+  const proven = await shown();
+  expect(proven).toMatchObject({ strength: 2, steppedUpAt: proven.authenticatedAt });
+  local.add('passkey', ada.id, 'a passkey');
+  expect(await shown()).toMatchObject({ strength: 2, steppedUpAt: null });
 });
 
 describe('guessing', () => {
@@ -181,7 +194,7 @@ describe('guessing', () => {
 });
 
 describe('a password in the log', () => {
-  const secret = new LoginSecret(randomBytes(32));
+  const secret = newLoginSecret();
   const passwords = new Passwords({ secret, random: randomBytes, cost: testCost });
 
   it('is salted, verifies, and is worth nothing without the secret of the server', async () => {
@@ -190,7 +203,7 @@ describe('a password in the log', () => {
     expect(await passwords.verify(password, one ?? null)).toBe(true);
     expect(await passwords.verify(`${password} `, one ?? null)).toBe(false);
     const stolen = new Passwords({
-      secret: new LoginSecret(randomBytes(32)),
+      secret: newLoginSecret(),
       random: randomBytes,
       cost: testCost,
     });
@@ -226,13 +239,13 @@ describe('a password in the log', () => {
 });
 
 describe('a sealed seed', () => {
-  const secret = new LoginSecret(randomBytes(32));
+  const secret = newLoginSecret();
   const sealed = secret.seal(Buffer.from('seed'), 'totp prn_ada', randomBytes);
 
   it('opens for its owner alone, unaltered, under the same secret', () => {
     expect(Buffer.from(secret.open(sealed, 'totp prn_ada')).toString()).toBe('seed');
     expect(() => secret.open(sealed, 'totp prn_bob')).toThrow();
-    expect(() => new LoginSecret(randomBytes(32)).open(sealed, 'totp prn_ada')).toThrow();
+    expect(() => newLoginSecret().open(sealed, 'totp prn_ada')).toThrow();
     const bytes = Buffer.from(sealed, 'base64');
     for (let at = 0; at < bytes.length; at++) {
       const altered = Buffer.from(bytes);

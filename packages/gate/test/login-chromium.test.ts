@@ -13,7 +13,7 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    rig = await LoginRig.start([], false);
+    rig = await LoginRig.start([], { isTls: false });
     const args = [
       '--no-sandbox',
       '--disable-gpu',

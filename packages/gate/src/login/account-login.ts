@@ -14,6 +14,8 @@ export interface AccountLoginParts extends Chance {
   passwords: Passwords;
   marks: HighWaterMarks;
   throttle: Throttle;
+  /** Whether password and code prove presence where their owner has no passkey. */
+  codesStepUp: boolean;
 }
 
 export interface PasswordAndCode {
@@ -59,13 +61,16 @@ export class AccountLogin {
     const period = periodOfCode(openSeed(material, principal, secret), code, now());
     // Last: a code is used up only by who also has the password.
     if (period === null || !marks.raise(`code ${id}`, period)) return null;
-    return {
-      principal,
-      credential: id,
-      strength: 2,
-      authenticatedAt: instantOf(now()),
-      steppedUpAt: null,
-      device: null,
-    };
+    return provenByCode(this.#parts, { principal, credential: id });
   }
+}
+
+/** What password and code are worth. Whoever has a passkey steps up with that, and is not talked out of it. */
+export function provenByCode(
+  { people, codesStepUp, now }: Pick<AccountLoginParts, 'people' | 'codesStepUp' | 'now'>,
+  who: Pick<Proven, 'principal' | 'credential'>,
+): Proven {
+  const at = instantOf(now());
+  const stepsUp = codesStepUp && people.credentialsOf(who.principal, 'passkey').length === 0;
+  return { ...who, strength: 2, authenticatedAt: at, steppedUpAt: stepsUp ? at : null, device: null };
 }

@@ -6,6 +6,7 @@
  */
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import { secretTokenKind } from '../authenticate/secret-token.ts';
+import { provenByCode } from './account-login.ts';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { LoginError } from './login-error.ts';
 import type { LoginSecret } from './login-secret.ts';
@@ -51,6 +52,8 @@ export interface EnrollmentParts extends Chance {
   marks: HighWaterMarks;
   /** What authenticator apps show. */
   issuerName: string;
+  /** As of `AccountLogin`. */
+  codesStepUp: boolean;
 }
 
 export class Enrollment {
@@ -98,7 +101,7 @@ export class Enrollment {
     } as const;
     const id = await this.#create(invitation, person, given.address, credential);
     marks.raise(`code ${id}`, period);
-    return this.#proven(person, id, 2);
+    return provenByCode(this.#parts, { principal: person.id, credential: id });
   }
 
   /** Makes a passkey that was registered for this invitation. Throws LoginError. */
@@ -107,7 +110,11 @@ export class Enrollment {
     if (this.#parts.people.credential('passkey', passkey.lookup) !== undefined)
       throw new LoginError('input_invalid', 'this passkey is registered already: use another one');
     const credential = { kind: 'passkey', name: 'Passkey', ...passkey, replaces: null } as const;
-    return this.#proven(person, await this.#create(invitation, person, address, credential), 3);
+    const id = await this.#create(invitation, person, address, credential);
+    const authenticatedAt = instantOf(this.#parts.now());
+    // Registering proves possession; the assertion that a step-up asks for is another ceremony.
+    const shown = { strength: 3, authenticatedAt, steppedUpAt: null, device: null } as const;
+    return { principal: person.id, credential: id, ...shown };
   }
 
   #find(secret: string): { invitation: CredentialDocument; person: PrincipalDocument } {
@@ -134,12 +141,6 @@ export class Enrollment {
 
   #seedOf(invitation: string): Uint8Array {
     return this.#parts.secret.seedOf(invitation.trim());
-  }
-
-  /** Registering proves possession; an assertion, which a step-up asks for, is another ceremony. */
-  #proven({ id }: PrincipalDocument, credential: string, strength: 2 | 3): Proven {
-    const authenticatedAt = instantOf(this.#parts.now());
-    return { principal: id, credential, strength, authenticatedAt, steppedUpAt: null, device: null };
   }
 }
 

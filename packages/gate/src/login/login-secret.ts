@@ -11,7 +11,6 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-const secretLengthMin = 32;
 const nonceLength = 12;
 const tagLength = 16;
 
@@ -20,11 +19,12 @@ export class LoginSecret {
   readonly #hashing: KeyObject;
   readonly #seeding: KeyObject;
 
-  /** `secret` is at least 32 random bytes, the same on every server of a log. */
-  constructor(secret: Uint8Array) {
-    if (secret.length < secretLengthMin) throw new Error('the secret for logins is shorter than 32 bytes');
-    const derive = (use: string): KeyObject =>
-      createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `tallystick login ${use}`, 32)));
+  /** `root` is the server's secret of 32 bytes; each namespace has keys of its own. */
+  constructor(root: KeyObject, ns: string) {
+    const derive = (use: string): KeyObject => {
+      const info = `tallystick/gate/v1/login-${use}\0${ns}`;
+      return createSecretKey(Buffer.from(hkdfSync('sha256', root, Buffer.alloc(0), info, 32)));
+    };
     this.#sealing = derive('seal');
     this.#hashing = derive('password');
     this.#seeding = derive('seed');

@@ -1,5 +1,5 @@
 /** The login pages and the built-in issuer on a real socket, over people and credentials that are kept in memory. */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -9,22 +9,14 @@ import { localhostCertificate } from '@tallystick/testkit/localhost-certificate'
 import { Secret, TOTP } from 'otpauth';
 import { Directory, newSecretToken, type SessionStart } from '../../src/index.ts';
 import {
-  AccountLogin,
-  Enrollment,
+  createLogin,
   type EnrollmentStore,
   type ExternalIssuer,
-  Federation,
   HighWaterMarks,
-  IdTokens,
-  Issuer,
+  type Login,
   type LoginKind,
   LoginSecret,
-  Passkeys,
-  Passwords,
-  People,
   type SessionStarter,
-  Site,
-  Throttle,
 } from '../../src/login/index.ts';
 
 /** Cheap, because tests are about what happens around the hash; one of them measures the real cost. */
@@ -50,20 +42,17 @@ export const ada: PrincipalDocument = personOf('prn_ada', 'Ada Byron', 'ada@exam
 export const bob: PrincipalDocument = personOf('prn_bob', 'Bob Stone', 'bob@example.com');
 export const eve: PrincipalDocument = personOf('prn_eve', '<script>alert(1)</script>', 'eve@example.com');
 
+export function newLoginSecret(): LoginSecret {
+  return new LoginSecret(createSecretKey(randomBytes(32)), 'acme');
+}
+
 export class LoginRig implements AsyncDisposable {
   /** Milliseconds that the rig's clock is ahead of the real one. */
   aheadMs = 0;
   readonly directory: Directory = new Directory();
   readonly sessions: Map<string, SessionStart & { token: string; ended: boolean }> = new Map();
-  readonly secret: LoginSecret = new LoginSecret(randomBytes(32));
   readonly marks: HighWaterMarks = new HighWaterMarks(':memory:');
-  readonly passwords: Passwords = new Passwords({ secret: this.secret, random: randomBytes, cost: testCost });
-  accounts!: AccountLogin;
-  passkeys!: Passkeys;
-  enrollment!: Enrollment;
-  throttle!: Throttle;
-  issuer!: Issuer;
-  site!: Site;
+  login!: Login;
   readonly #server: Server;
   readonly #isTls: boolean;
   #count = 0;
@@ -81,37 +70,43 @@ export class LoginRig implements AsyncDisposable {
   }
 
   /** With TLS, but for browsers that would not trust its certificate. */
-  static async start(issuers: readonly ExternalIssuer[] = [], isTls: boolean = true): Promise<LoginRig> {
+  static async start(
+    issuers: readonly ExternalIssuer[] = [],
+    { isTls = true, codesStepUp = false }: { isTls?: boolean; codesStepUp?: boolean } = {},
+  ): Promise<LoginRig> {
     const rig = new LoginRig(isTls);
     setDefaultCACertificates([localhostCertificate.cert]);
-    const chance = { now: () => rig.now(), random: randomBytes };
-    const { secret, marks, passwords, sessionStarter: sessions } = rig;
     for (const person of [ada, bob, eve]) rig.directory.apply(person);
-    const people = new People(rig.directory, chance.now);
-    const origin = (): string => rig.origin;
-    rig.throttle = new Throttle(chance.now);
-    const { throttle } = rig;
-    rig.accounts = new AccountLogin({ ...chance, people, secret, passwords, marks, throttle });
-    const rp = () => ({ id: 'localhost', name: 'Acme', origin: rig.origin });
-    rig.passkeys = new Passkeys({ ...chance, rp, people, marks });
-    const { store } = rig;
-    const issuerName = 'Acme';
-    rig.enrollment = new Enrollment({ ...chance, people, store, secret, passwords, marks, issuerName });
-    rig.issuer = new Issuer({ ...chance, origin, sessions, idTokens: await IdTokens.create('test') });
-    rig.site = new Site({
-      ...chance,
-      origin,
-      people,
-      sessions,
-      issuer: rig.issuer,
-      accounts: rig.accounts,
-      passkeys: rig.passkeys,
-      enrollment: rig.enrollment,
-      federation: new Federation(issuers, { ...chance, people }),
+    rig.login = await createLogin({
+      now: () => rig.now(),
+      random: randomBytes,
+      directory: rig.directory,
+      origin: () => rig.origin,
+      passkeyDomain: 'localhost',
+      name: 'Acme',
+      secret: newLoginSecret(),
+      marks: rig.marks,
+      sessions: rig.sessionStarter,
       sessionCookies: ({ token }) => [`tally_session=${token}; Path=/; HttpOnly; SameSite=Strict`],
+      store: rig.store,
+      issuers,
+      codesStepUp,
+      passwordCost: testCost,
     });
     await new Promise<void>((resolve) => rig.#server.listen(0, 'localhost', resolve));
     return rig;
+  }
+
+  get accounts(): Login['accounts'] {
+    return this.login.accounts;
+  }
+
+  get enrollment(): Login['enrollment'] {
+    return this.login.enrollment;
+  }
+
+  get issuer(): Login['issuer'] {
+    return this.login.issuer;
   }
 
   now(): number {
@@ -201,13 +196,13 @@ export class LoginRig implements AsyncDisposable {
     this.aheadMs += 30_000;
   }
 
-  async #serve(message: IncomingMessage): ReturnType<Site['handle']> {
+  async #serve(message: IncomingMessage): ReturnType<Login['site']['handle']> {
     const url = new URL(message.url ?? '/', this.origin);
     const chunks: Buffer[] = [];
     for await (const chunk of message) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString();
     const isJson = message.headers['content-type'] === 'application/json';
-    return this.site.handle({
+    return this.login.site.handle({
       method: message.method === 'POST' ? 'POST' : 'GET',
       path: url.pathname,
       query: url.searchParams,
