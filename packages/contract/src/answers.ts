@@ -7,12 +7,13 @@ import type {
   DocumentOf,
   Instant,
   KeyAlgorithm,
+  Listed,
   LockLevel,
   NamespaceDocument,
   RecordType,
-  Sold,
   SubjectType,
 } from './documents.ts';
+import type { PolicyContent } from './gate-documents.ts';
 import type { NoteCode, ProblemCode } from './problems.ts';
 
 /** RFC 9457, as `application/problem+json`. */
@@ -104,7 +105,7 @@ export interface BundleJson {
 }
 
 /** A subject at its newest revision, checked against its commitment before it was served. */
-export interface Item<T extends Sold = Sold> {
+export interface Item<T extends Listed = Listed> {
   document: DocumentOf[T];
   index: number;
   leaf: Base64;
@@ -116,6 +117,14 @@ export interface Item<T extends Sold = Sold> {
 export interface LicenseItem extends Item<'license'> {
   /** Left out of lists. */
   companion?: CompanionView;
+}
+
+/** The policy set that requests are judged by. */
+export interface PolicyInForce extends PolicyContent {
+  /** Hashes of the policies and of their schema, as decisions name them. */
+  hashes: { policy: Base64; schema: Base64 };
+  /** Where the log holds it; null for the one that comes with the software, which is in force while the log has none. */
+  revision: Omit<Item, 'document'> | null;
 }
 
 export interface Page<T> {
@@ -133,7 +142,7 @@ export interface Cause {
   n: number;
 }
 
-export interface HistoryItem<T extends Sold = Sold> {
+export interface HistoryItem<T extends Listed | 'policy' = Listed | 'policy'> {
   index: number;
   rev: number;
   recordType: RecordType;

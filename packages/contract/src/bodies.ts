@@ -4,7 +4,7 @@
  *
  * - A member that is left out keeps its value, or takes its default in a request that creates; null means none.
  * - Objects such as `term` are merged member by member; `metadata`, `crm` and a catalog replace what was there.
- * - Products and plans are named by id or code, customers by id or reference, licenses by id.
+ * - Products and plans are named by id or code, customers by id or reference, the rest by id.
  */
 import type {
   Base64,
@@ -14,6 +14,7 @@ import type {
   EntitlementType,
   Grant,
   Instant,
+  Listed,
   LockLevel,
   Metadata,
   OfflineTerms,
@@ -24,10 +25,10 @@ import type {
   Purpose,
   RevocationReason,
   SeatModel,
-  Sold,
   SuspensionReason,
   Trial,
 } from './documents.ts';
+import type { GateBodyOf } from './gate-bodies.ts';
 
 /** Requests about an existing subject may say which revision they were decided on. */
 export interface Targeted {
@@ -246,7 +247,7 @@ export interface LicenseRekeyBody extends Targeted {
 }
 
 /** The body of every mutation, by the type of its command. */
-export interface BodyOf {
+export interface BodyOf extends GateBodyOf {
   'product.create': ProductCreateBody;
   'product.update': ProductUpdateBody;
   'product.retire': Targeted;
@@ -273,12 +274,11 @@ export interface BodyOf {
 
 export type CommandType = keyof BodyOf;
 /** The commands that make a new subject and so have no id in their path. */
-export type CreatingCommand = Extract<CommandType, `${string}.create` | 'license.issue'>;
+export type CreatingCommand = Extract<CommandType, `${string}.create` | 'license.issue' | 'approval.request'>;
 /** The commands about the one subject of its kind: no id in their path either. */
-export type SingletonCommand = 'brake.tighten';
-export type SubjectOfCommand<T extends CommandType> = T extends `${infer S extends Sold | 'brake'}.${string}`
-  ? S
-  : never;
+export type SingletonCommand = 'brake.tighten' | 'policy.publish';
+export type SubjectOfCommand<T extends CommandType> =
+  T extends `${infer S extends Listed | 'brake' | 'policy'}.${string}` ? S : never;
 
 /** The command that a mutation asks for: `type`, the subject under the name of its type, and the body. */
 export type CommandOf<T extends CommandType> = T extends CommandType

@@ -3,6 +3,13 @@
  * documents of the license model; a test holds the two together. Every field is present; `null` means none.
  */
 
+import type {
+  ApprovalDocument,
+  CredentialDocument,
+  PolicyDocument,
+  PrincipalDocument,
+} from './gate-documents.ts';
+
 /** `2026-11-23T10:15:30.123Z` */
 export type Instant = string;
 /** `P<n>D`, `PT<n>H`, `PT<n>M` or `PT<n>S` */
@@ -14,7 +21,18 @@ export type Code = string;
 /** Standard base64 with padding; of a hash, 32 bytes. */
 export type Base64 = string;
 
-export const subjectTypes = ['namespace', 'brake', 'product', 'plan', 'customer', 'license'] as const;
+export const subjectTypes = [
+  'namespace',
+  'brake',
+  'product',
+  'plan',
+  'customer',
+  'license',
+  'principal',
+  'credential',
+  'policy',
+  'approval',
+] as const;
 export const purposes = ['production', 'trial', 'development', 'internal', 'education'] as const;
 export const lockLevels = ['open', 'heightened', 'read-only', 'frozen', 'sealed'] as const;
 export const keyUsages = ['product', 'plan', 'customer', 'license', 'gate', 'brake', 'lease'] as const;
@@ -54,6 +72,21 @@ export const recordTypes = [
   'license.transferred',
   'license.rekeyed',
   'license.reissued',
+  'principal.created',
+  'principal.updated',
+  'principal.assigned',
+  'principal.disabled',
+  'principal.enabled',
+  'credential.created',
+  'credential.expired',
+  'credential.revoked',
+  'policy.created',
+  'policy.updated',
+  'approval.created',
+  'approval.approved',
+  'approval.rejected',
+  'approval.withdrawn',
+  'approval.executed',
 ] as const;
 
 export type SubjectType = (typeof subjectTypes)[number];
@@ -251,7 +284,13 @@ export interface DocumentOf {
   plan: PlanDocument;
   customer: CustomerDocument;
   license: LicenseDocument;
+  principal: PrincipalDocument;
+  credential: CredentialDocument;
+  policy: PolicyDocument;
+  approval: ApprovalDocument;
 }
 
-/** The subjects that commands are about. */
+/** What is sold, and to whom. */
 export type Sold = 'product' | 'plan' | 'customer' | 'license';
+/** The subjects of which there may be many. */
+export type Listed = Sold | 'principal' | 'credential' | 'approval';

@@ -2,6 +2,8 @@ export * from './answers.ts';
 export * from './bodies.ts';
 export * from './documents.ts';
 export * from './events.ts';
+export * from './gate-bodies.ts';
+export * from './gate-documents.ts';
 export * from './inputs.ts';
 export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './openapi.ts';
 export * from './problems.ts';

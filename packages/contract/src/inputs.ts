@@ -1,5 +1,6 @@
 /** What requests carry besides a body, after it was read: numbers are numbers and defaults are filled in. */
 import type { CatalogState, CustomerState, Instant, LicenseState, PlanDocument } from './documents.ts';
+import type { ApprovalState, CredentialState, PrincipalState } from './gate-documents.ts';
 
 /** A path, query or header without anything that the contract knows. */
 export type Nothing = Record<never, never>;
@@ -58,6 +59,22 @@ export interface LicenseQuery extends PageQuery {
   state?: LicenseState;
   /** Licenses whose term ends earlier; perpetual ones never do. */
   expiresBefore?: Instant;
+}
+
+export interface PrincipalQuery extends PageQuery {
+  state?: PrincipalState;
+}
+
+export interface CredentialQuery extends PageQuery {
+  /** Id of the principal whose it is. */
+  principal?: string;
+  state?: CredentialState;
+}
+
+export interface ApprovalQuery extends PageQuery {
+  /** Id of the principal who asked. */
+  author?: string;
+  state?: ApprovalState;
 }
 
 export interface BundleQuery {

@@ -18,6 +18,10 @@ export const tags = [
   'plans',
   'customers',
   'licenses',
+  'principals',
+  'credentials',
+  'policy',
+  'approvals',
   'service',
 ] as const;
 export type Tag = (typeof tags)[number];

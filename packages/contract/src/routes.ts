@@ -1,12 +1,19 @@
 /** The table of routes: the whole HTTP surface. */
 import type { Route, Zone } from './route.ts';
+import { type AccessRoutes, accessRoutes } from './routes/access.ts';
 import { type CatalogRoutes, catalogRoutes } from './routes/catalog.ts';
 import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
 import { type PublicRoutes, publicRoutes } from './routes/public.ts';
 import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
 
-export interface Routes extends PublicRoutes, GoverningRoutes, CatalogRoutes, LicenseRoutes, ServiceRoutes {}
+export interface Routes
+  extends PublicRoutes,
+    GoverningRoutes,
+    CatalogRoutes,
+    LicenseRoutes,
+    AccessRoutes,
+    ServiceRoutes {}
 
 export type RouteName = keyof Routes;
 
@@ -22,6 +29,7 @@ export const routes: Routes = {
   ...governingRoutes,
   ...catalogRoutes,
   ...licenseRoutes,
+  ...accessRoutes,
   ...serviceRoutes,
 };
 export const routeNames: readonly RouteName[] = Object.keys(routes) as RouteName[];

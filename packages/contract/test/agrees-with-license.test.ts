@@ -1,12 +1,14 @@
 /** Holds the contract to the license model, which it mirrors because neither package may import the other. */
 
 import {
+  type ApprovalDocument,
   type BodyOf,
   type BrakeDocument,
   type CommandOf,
   type CommandType,
   type CompanionView,
   type CreatingCommand,
+  type CredentialDocument,
   type CustomerDocument,
   commandOf,
   documentSchemas,
@@ -14,6 +16,8 @@ import {
   type LicenseDocument,
   type NamespaceDocument,
   type PlanDocument,
+  type PolicyDocument,
+  type PrincipalDocument,
   type ProductDocument,
   type RefusalProblemCode,
   type Route,
@@ -38,9 +42,12 @@ const creating: readonly CommandType[] = [
   'plan.create',
   'customer.create',
   'license.issue',
+  'principal.create',
+  'credential.create',
+  'approval.request',
 ];
 const subjectOf = (type: CommandType): string | null =>
-  creating.includes(type) || type === 'brake.tighten' ? null : 'some-name';
+  creating.includes(type) || type === 'brake.tighten' || type === 'policy.publish' ? null : 'some-name';
 
 describe('the vocabulary', () => {
   it('has a problem for every refusal and no others', () => {
@@ -73,6 +80,12 @@ describe('the vocabulary', () => {
     expectTypeOf<Flat<PlanDocument>>().toEqualTypeOf<Flat<model.PlanDocument>>();
     expectTypeOf<Flat<CustomerDocument>>().toEqualTypeOf<Flat<model.CustomerDocument>>();
     expectTypeOf<Flat<LicenseDocument>>().toEqualTypeOf<Flat<model.LicenseDocument>>();
+    expectTypeOf<Flat<PrincipalDocument>>().toEqualTypeOf<Flat<model.PrincipalDocument>>();
+    expectTypeOf<Flat<PolicyDocument>>().toEqualTypeOf<Flat<model.PolicyDocument>>();
+    expectTypeOf<Flat<ApprovalDocument>>().toEqualTypeOf<Flat<model.ApprovalDocument>>();
+    expectTypeOf<Flat<Omit<CredentialDocument, 'lookup'>>>().toEqualTypeOf<
+      Flat<Omit<model.CredentialDocument, 'lookup' | 'material'>>
+    >();
     expectTypeOf<Omit<CompanionView, 'keyHint'>>().toEqualTypeOf<Omit<model.LicenseCompanion, 'key'>>();
   });
 
@@ -118,7 +131,7 @@ describe('documents', () => {
     shop.open();
     const made = shop.documents();
     expect(new Set(made.map(({ type }) => type))).toEqual(
-      new Set(['product', 'plan', 'customer', 'license']),
+      new Set(['product', 'plan', 'customer', 'license', 'principal', 'credential', 'policy', 'approval']),
     );
     for (const document of made) expect(documentSchemas[document.type].parse(document)).toEqual(document);
     for (const document of made) {

@@ -6,6 +6,7 @@ import {
   type DocumentOf,
   decide,
   type Environment,
+  type GateEnvironment,
   type IdPrefix,
   type LockLevel,
   type RefusalCode,
@@ -13,12 +14,15 @@ import {
   type View,
 } from '@tallystick/license';
 
-type Sold = 'product' | 'plan' | 'customer' | 'license';
+type Made = Exclude<SubjectType, 'namespace' | 'brake'>;
+
+const policyHash = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 
 export class Shop {
   readonly #subjects: Map<string, Current> = new Map();
   #drawn = 0;
   #lock: LockLevel = 'open';
+  #gate: GateEnvironment | null = null;
 
   /** Sells one of everything. */
   open(): void {
@@ -86,6 +90,77 @@ export class Shop {
     this.run({ type: 'license.issue', plan: 'pro', term: { until: null } });
     this.run({ type: 'license.issue', plan: 'free', customer: 'c1' });
     this.run({ type: 'license.revoke', license: this.license(2), reason: 'mistake', message: 'Sorry' });
+    this.#admit();
+  }
+
+  /** Two people, a service with credentials, a policy, and a command that waits. */
+  #admit(): void {
+    this.run({
+      type: 'principal.create',
+      kind: 'person',
+      name: 'Ada',
+      email: 'ada@acme.example',
+      roles: [{ role: 'administrator' }],
+    });
+    this.run({
+      type: 'principal.create',
+      kind: 'person',
+      name: 'Grace',
+      roles: [
+        { role: 'issuer', products: ['writer'], until: '2027-01-01T00:00:00.000Z' },
+        { role: 'approver' },
+      ],
+    });
+    const grace = this.principal(1);
+    for (const [kind, lookup] of [
+      ['api_key', 'hmac'],
+      ['passkey', 'handle'],
+    ] as const)
+      this.run({
+        type: 'credential.create',
+        principal: grace,
+        kind,
+        name: 'Laptop',
+        lookup,
+        material: { algorithm: 'ed25519' },
+        scope: { actions: ['license.issue'], products: ['writer'], networks: ['10.0.0.0/8'] },
+      });
+    this.run({
+      type: 'policy.publish',
+      schema: ['entity Role;'],
+      policies: [{ id: 'all', lines: ['permit(principal, action, resource);'] }],
+      approvals: [],
+      durable: ['license.get'],
+      sessions: { idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' },
+    });
+    this.actAs(0);
+    this.run({
+      type: 'approval.request',
+      command: { type: 'license.revoke', license: this.license(0), reason: 'refund' },
+    });
+    this.run({
+      type: 'approval.request',
+      command: { type: 'license.reissue', license: this.license(0) },
+    });
+    this.actAs(1);
+    this.run({ type: 'approval.reject', approval: this.approval(1), reason: 'Not yet' });
+  }
+
+  /** Somebody asks, under a rule that wants an approver for some commands. */
+  actAs(person: number): void {
+    this.#gate = {
+      actor: { principal: this.principal(person), credential: 'crd_test', session: null },
+      why: 'A test',
+      approvals: [
+        {
+          actions: ['license.revoke', 'license.reissue'],
+          above: null,
+          approvers: [{ role: 'approver', count: 1 }],
+          within: 'P1D',
+        },
+      ],
+      policy: policyHash,
+    };
   }
 
   /** The codes of commands that are refused, once `open` was called. */
@@ -150,10 +225,40 @@ export class Shop {
       { type: 'license.rekey', license: c },
       { type: 'license.reissue', license: missing },
       { type: 'license.suspend', license: c, reason: 'other' },
+      ...this.#refusedToGrace(),
     ];
     const refused = commands.flatMap((command) => this.#refusalOf(command));
     this.#lock = 'frozen';
     return [...refused, ...commands.flatMap((command) => this.#refusalOf(command))];
+  }
+
+  /** As somebody who may approve, and whose own request was not made. */
+  #refusedToGrace(): Command[] {
+    const [ada, grace] = [this.principal(0), this.principal(1)];
+    const [waiting, rejected] = [this.approval(0), this.approval(1)];
+    const nobody = 'prn_00000000000000000000000000';
+    const key = { type: 'credential.create', kind: 'api_key', name: 'Key' } as const;
+    const command = { type: 'license.revoke', license: this.license(1), reason: 'other!' };
+    return [
+      { type: 'principal.update', principal: nobody, name: 'X' },
+      { type: 'principal.update', principal: ada, name: 'Ada' },
+      { type: 'principal.create', kind: 'person', name: 'X', roles: [{ role: 'a', products: ['none'] }] },
+      { type: 'principal.assign', principal: ada, roles: [] },
+      { type: 'principal.grant', principal: grace, role: 'auditor', length: 'P2D' },
+      { type: 'principal.disable', principal: ada },
+      { type: 'principal.enable', principal: ada },
+      { ...key, principal: nobody, lookup: 'other' },
+      { ...key, principal: grace, lookup: 'hmac' },
+      { ...key, principal: ada, lookup: 'other', replaces: this.credential(0) },
+      { type: 'credential.expire', credential: nobody, notAfter: '2027-01-01T00:00:00.000Z' },
+      { type: 'approval.request', command },
+      { type: 'approval.request', command: { type: 'license.reinstate', license: this.license(0) } },
+      { type: 'approval.request', command: { type: 'approval.approve', approval: waiting } },
+      { type: 'approval.approve', approval: rejected },
+      { type: 'approval.execute', approval: waiting },
+      { type: 'approval.reject', approval: nobody },
+      { type: 'approval.withdraw', approval: rejected },
+    ];
   }
 
   #refusalOf(command: Command): { command: Command; code: RefusalCode }[] {
@@ -171,8 +276,22 @@ export class Shop {
     }
   }
 
-  documents(): DocumentOf[Sold][] {
-    return [...this.#subjects.values()].map(({ document }) => document as DocumentOf[Sold]);
+  documents(): DocumentOf[Made][] {
+    return [...this.#subjects.values()].map(({ document }) => document as DocumentOf[Made]);
+  }
+
+  /** The id of a principal, counted in the order in which they were created. */
+  principal(index: number): string {
+    return this.#of('principal')[index]!.id;
+  }
+
+  credential(index: number): string {
+    return this.#of('credential')[index]!.id;
+  }
+
+  /** The id of a request, counted in the order in which they were made. */
+  approval(index: number): string {
+    return this.#of('approval')[index]!.id;
   }
 
   /** The id of a license, counted in the order in which they were issued. */
@@ -180,7 +299,7 @@ export class Shop {
     return this.#of('license')[index]!.id;
   }
 
-  #of<T extends Sold>(type: T): DocumentOf[T][] {
+  #of<T extends Made>(type: T): DocumentOf[T][] {
     return this.documents().filter((document): document is DocumentOf[T] => document.type === type);
   }
 
@@ -204,6 +323,9 @@ export class Shop {
       this.#of('plan')
         .filter(({ product }) => product === id)
         .map((each) => each.id),
+    idByCredential: (kind, lookup) =>
+      this.#of('credential').find((held) => held.kind === kind && held.lookup === lookup)?.id,
+    principals: () => this.#of('principal').map((each) => each.id),
   };
 
   #environment(): Environment {
@@ -216,6 +338,7 @@ export class Shop {
       epoch: 0,
       index: 0,
       signedBrake: null,
+      gate: this.#gate,
     };
   }
 

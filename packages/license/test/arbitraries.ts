@@ -103,7 +103,7 @@ const namespaceKey = fc.record(
   {
     id: hash,
     alg: fc.constantFrom('ed25519', 'ml-dsa-44', 'ecdsa-p256-sha256'),
-    usages: fc.subarray(['product', 'plan', 'customer', 'license', 'brake', 'lease']),
+    usages: fc.subarray(['product', 'plan', 'customer', 'license', 'gate', 'brake', 'lease']),
     from: natural,
     until: orNull(natural),
     limits: fc.record(
@@ -154,6 +154,103 @@ const addon = fc.record(
   },
   plain(),
 );
+
+const asker = {
+  principal: fc.oneof(id('prn'), fc.constant('bootstrap')),
+  credential: fc.oneof(id('crd'), fc.constant('bootstrap')),
+  session: orNull(fc.constant('ses_0123456789')),
+};
+const products = orNull(fc.array(id('prd'), { maxLength: 2 }));
+const actions = fc.subarray(['license.issue', 'license.change_plan', 'log.tile']);
+const approvers = fc.array(fc.record({ role: code, count: fc.integer({ min: 1, max: 16 }) }, plain()), {
+  maxLength: 3,
+});
+const lines = fc.array(fc.oneof(text, fc.constant('')), { maxLength: 3 });
+
+/** Who may use a system, by which rules, and what waits. */
+const gateDocuments = {
+  principal: fc.record(
+    {
+      ...head('principal', id('prn')),
+      kind: fc.constantFrom('person', 'service', 'partner'),
+      name: text,
+      email: fc.constantFrom(null, 'a@b.example'),
+      state: fc.constantFrom('active', 'disabled'),
+      roles: fc.array(fc.record({ role: code, products, until: orNull(instant) }, plain()), { maxLength: 3 }),
+      metadata,
+    },
+    plain(),
+  ) as unknown as Arbitrary<DocumentOf['principal']>,
+  credential: fc.record(
+    {
+      ...head('credential', id('crd')),
+      principal: id('prn'),
+      kind: fc.constantFrom('api_key', 'passkey', 'password', 'totp', 'oidc', 'spiffe', 'http_signature'),
+      name: text,
+      state: fc.constantFrom('active', 'revoked'),
+      notAfter: orNull(instant),
+      scope: fc.record(
+        {
+          actions: orNull(actions),
+          products,
+          networks: fc.constantFrom(null, [], ['10.0.0.0/8', '::1/128']),
+        },
+        plain(),
+      ),
+      lookup: text,
+      material: fc.dictionary(metadataKey, fc.oneof(text, fc.constant('')), {
+        maxKeys: 3,
+        noNullPrototype: true,
+      }),
+      replaces: orNull(id('crd')),
+    },
+    plain(),
+  ) as unknown as Arbitrary<DocumentOf['credential']>,
+  policy: fc.record(
+    {
+      ...head('policy', fc.constant('policies')),
+      schema: lines,
+      policies: fc.array(fc.record({ id: code, lines }, plain()), { maxLength: 2 }),
+      approvals: fc.array(
+        fc.record(
+          {
+            actions,
+            above: orNull(
+              fc.record(
+                { termDays: orNull(natural), seats: orNull(natural), perHour: orNull(natural) },
+                plain(),
+              ),
+            ),
+            approvers,
+            within: duration,
+          },
+          plain(),
+        ),
+        { maxLength: 2 },
+      ),
+      durable: actions,
+      sessions: fc.record({ idle: duration, max: duration, stepUp: duration }, plain()),
+    },
+    plain(),
+  ) as unknown as Arbitrary<DocumentOf['policy']>,
+  approval: fc.record(
+    {
+      ...head('approval', id('apr')),
+      state: fc.constantFrom('pending', 'approved', 'rejected', 'withdrawn', 'executed'),
+      author: fc.record(asker, plain()),
+      command: fc.constantFrom({ type: 'license.reissue', license: 'x' }, { type: 'a', b: { c: [1, null] } }),
+      why: orNull(text),
+      binding: hash,
+      policy: hash,
+      epoch: natural,
+      approvers,
+      notAfter: instant,
+      approvals: fc.array(fc.record({ ...asker, role: code, at: instant }, plain()), { maxLength: 3 }),
+      rejected: orNull(fc.record({ ...asker, why: orNull(text), at: instant }, plain())),
+    },
+    plain(),
+  ) as unknown as Arbitrary<DocumentOf['approval']>,
+};
 
 export const documents: { [T in SubjectType]: Arbitrary<DocumentOf[T]> } = {
   namespace: fc.record(
@@ -260,6 +357,7 @@ export const documents: { [T in SubjectType]: Arbitrary<DocumentOf[T]> } = {
     },
     plain(),
   ) as unknown as Arbitrary<DocumentOf['license']>,
+  ...gateDocuments,
 };
 
 export const companions: Arbitrary<LicenseCompanion> = fc.record(

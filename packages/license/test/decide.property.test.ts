@@ -9,6 +9,7 @@ import {
   REFUSALS,
   type RecordType,
 } from '../src/index.ts';
+import { actAs, person, RULES } from './gate-situations.ts';
 import { soldWorld, type World } from './world.ts';
 
 /** Random sequences of commands against one namespace; the world checks every record that they make. */
@@ -44,9 +45,27 @@ const grants = fc.constantFrom(
 );
 const term = fc.constantFrom({}, { length: 'P1M' }, { until: null }, { until: '2027-01-01T00:00:00.000Z' });
 
-/** A command whose license is a number: which of those issued so far. */
+const grantLength = fc.constantFrom('PT1H', 'P1D', 'P2D');
+const roles = fc.constantFrom(
+  [],
+  [{ role: 'issuer' }],
+  [{ role: 'administrator' }],
+  [
+    { role: 'issuer', products: ['editor'] },
+    { role: 'auditor', until: '2026-09-01T00:00:00.000Z' },
+  ],
+);
+
+/** A command whose license, or whose other subject, is a number: which of those made so far. */
 interface Template {
   type: Command['type'];
+  /** Who asks: which of the principals. */
+  actor: number;
+  principal?: number;
+  credential?: number;
+  approval?: number;
+  /** The type of the command that waits, about the first license. */
+  command?: string;
   license?: number;
   by?: number | undefined;
   replaces?: number | undefined;
@@ -92,17 +111,57 @@ const templates: Record<Command['type'], Record<string, Arbitrary<unknown>>> = {
   'license.transfer': { license: pick, customer, resetSeats: maybe(fc.boolean()) },
   'license.rekey': { license: pick, key: maybe(fc.constantFrom('OLD-KEY-1', 'OLD-KEY-2')) },
   'license.reissue': { license: pick },
+  'principal.create': {
+    kind: fc.constantFrom('person', 'service'),
+    name,
+    roles: maybe(roles),
+  },
+  'principal.update': { principal: pick, name, email: maybe(fc.constantFrom(null, 'a@b')) },
+  'principal.assign': { principal: pick, roles },
+  'principal.grant': { principal: pick, role: fc.constantFrom('issuer', 'auditor'), length: grantLength },
+  'principal.disable': { principal: pick },
+  'principal.enable': { principal: pick },
+  'credential.create': {
+    principal: pick,
+    kind: fc.constantFrom('api_key', 'passkey'),
+    name,
+    lookup: fc.constantFrom('a', 'b', 'c'),
+    material: maybe(fc.constantFrom({}, { b: '1', a: '2' })),
+    notAfter: maybe(instant),
+    replaces: maybe(pick),
+    overlap: maybe(grantLength),
+  },
+  'credential.expire': { credential: pick, notAfter: instant },
+  'credential.revoke': { credential: pick },
+  'policy.publish': {
+    schema: fc.constant([]),
+    policies: fc.constantFrom([], [{ id: 'a', lines: ['x'] }]),
+    approvals: fc.constant([]),
+    durable: fc.constantFrom([], ['license.get']),
+    sessions: fc.constant({ idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' }),
+  },
+  'approval.request': { command: fc.constantFrom('license.revoke', 'license.reissue', 'license.rekey') },
+  'approval.approve': { approval: pick },
+  'approval.reject': { approval: pick, reason: maybe(name) },
+  'approval.withdraw': { approval: pick },
+  'approval.execute': { approval: pick },
 };
 
 const template: Arbitrary<Template> = fc
   .constantFrom(
     ...COMMAND_TYPES,
     ...COMMAND_TYPES.filter((type) => type.startsWith('license.')),
+    ...COMMAND_TYPES.filter((type) => type.startsWith('approval.')),
     'license.issue' as const,
   )
   .chain((type) =>
     fc.record(
-      { type: fc.constant(type), ...templates[type], expectedRev: fc.constantFrom(...none(9), 0) },
+      {
+        type: fc.constant(type),
+        actor: fc.nat(2),
+        ...templates[type],
+        expectedRev: fc.constantFrom(...none(9), 0),
+      },
       {
         noNullPrototype: true,
       },
@@ -116,20 +175,43 @@ function none(times: number): undefined[] {
 
 function withoutUndefined(made: object): object {
   const entries = Object.entries(made).filter(([, value]) => value !== undefined);
-  const creates = 'type' in made && (String(made.type).endsWith('.create') || made.type === 'license.issue');
+  const creates = 'type' in made && /\.create$|^license\.issue$|^approval\.request$/.test(String(made.type));
   return Object.fromEntries(creates ? entries.filter(([key]) => key !== 'expectedRev') : entries);
 }
 
-function commandOf(world: World, { license, by, replaces, ...rest }: Template): Command {
-  const ids = world.all('license').map(({ id }) => id);
-  const idOf = (index: number): string =>
-    ids[index % Math.max(ids.length, 1)] ?? 'lic_00000000000000000000000000';
+const PATIENT_RULES = RULES.map((rule) => ({ ...rule, within: 'P300D' }));
+
+/** The command, and who asks for it. */
+function commandOf(world: World, step: Template): Command {
+  const { license, by, replaces, principal, credential, approval, command, actor, ...rest } = step;
+  const idOf = (type: 'license' | 'principal' | 'credential' | 'approval', index: number): string => {
+    const ids = world.all(type).map(({ id }) => id);
+    return ids[index % Math.max(ids.length, 1)] ?? 'lic_00000000000000000000000000';
+  };
+  actAs(world, idOf('principal', actor), { approvals: PATIENT_RULES });
+  const replaced = rest.type === 'credential.create' ? 'credential' : 'license';
   return {
     ...rest,
-    ...(license === undefined ? {} : { license: idOf(license) }),
-    ...(by === undefined ? {} : { by: idOf(by) }),
-    ...(replaces === undefined ? {} : { replaces: idOf(replaces) }),
+    ...(license === undefined ? {} : { license: idOf('license', license) }),
+    ...(by === undefined ? {} : { by: idOf('license', by) }),
+    ...(replaces === undefined ? {} : { replaces: idOf(replaced, replaces) }),
+    ...(principal === undefined ? {} : { principal: idOf('principal', principal) }),
+    ...(credential === undefined ? {} : { credential: idOf('credential', credential) }),
+    ...(approval === undefined ? {} : { approval: idOf('approval', approval) }),
+    ...(command === undefined ? {} : { command: waitingCommand(command, idOf('license', 0)) }),
   } as unknown as Command;
+}
+
+function waitingCommand(type: string, license: string): object {
+  return type === 'license.revoke' ? { type, license, reason: 'refund' } : { type, license };
+}
+
+/** What is sold, two who may approve each other's requests, and an administrator. */
+function peopledWorld(): World {
+  const world = soldWorld();
+  world.do({ type: 'license.issue', plan: 'pro' });
+  for (const role of ['issuer', 'issuer', 'administrator']) person(world, role, role);
+  return world;
 }
 
 function checkInvariants(world: World, before: Map<string, LicenseDocument>): void {
@@ -151,6 +233,10 @@ function checkInvariants(world: World, before: Map<string, LicenseDocument>): vo
     }
     if (old.status.successor !== null) expect(license.status).toEqual(old.status);
   }
+  for (const { state, author, approvals } of world.all('approval')) {
+    expect(approvals.some(({ principal }) => principal === author.principal)).toBe(false);
+    if (state === 'executed') expect(approvals.length).toBeGreaterThan(0);
+  }
 }
 
 /** Runs random sequences of commands and gives the types of the records that they made. */
@@ -159,7 +245,7 @@ function runSequences(parameters: fc.Parameters<unknown>): Set<RecordType> {
   const sequence = fc.array(fc.tuple(template, fc.nat(40)), { minLength: 10, maxLength: 40 });
   fc.assert(
     fc.property(sequence, (steps) => {
-      const world = soldWorld();
+      const world = peopledWorld();
       for (const [step, days] of steps) {
         world.now = new Date(Date.parse(world.now) + days * 86_400_000).toISOString();
         const before = new Map(world.all('license').map((license) => [license.id, license]));
@@ -192,9 +278,10 @@ it('reaches every type of record that commands make, so that the property above 
 it('decides the same again from the same view, command and environment', () => {
   fc.assert(
     fc.property(fc.array(template, { maxLength: 8 }), (steps) => {
-      const [left, right] = [soldWorld(), soldWorld()];
+      const [left, right] = [peopledWorld(), peopledWorld()];
       for (const step of steps) {
         const command = commandOf(left, step);
+        right.gate = left.gate;
         expect(left.run(command)).toEqual(right.run(structuredClone(command)));
       }
     }),

@@ -55,7 +55,8 @@ describe('record types', () => {
     for (const type of RECORD_TYPES) {
       const subject = type.split('.')[0];
       expect(subjectTypeOf(type)).toBe(subject);
-      expect(keyUsageOf(type)).toBe(subject === 'namespace' ? 'authority' : subject);
+      const isGate = ['principal', 'credential', 'policy', 'approval'].includes(subject ?? '');
+      expect(keyUsageOf(type)).toBe(subject === 'namespace' ? 'authority' : isGate ? 'gate' : subject);
     }
   });
 

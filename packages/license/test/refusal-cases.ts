@@ -1,5 +1,6 @@
 // long: one table, which is read row by row.
 import type { Command, RefusalCode } from '../src/index.ts';
+import { GATE_REFUSAL_CASES } from './gate-refusal-cases.ts';
 import {
   busy,
   circle,
@@ -33,6 +34,7 @@ export interface RefusalCase {
 
 /** Each row is a command that is refused. Every code that commands raise has at least one. */
 export const REFUSAL_CASES: RefusalCase[] = [
+  ...GATE_REFUSAL_CASES,
   {
     code: 'input_invalid',
     when: 'the type is unknown',

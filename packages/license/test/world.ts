@@ -10,6 +10,7 @@ import {
   decide,
   type Environment,
   encodeDocument,
+  type IdPrefix,
   type LicenseDocument,
   type NamespaceDocument,
   parseDocument,
@@ -150,7 +151,7 @@ export class World implements View {
 export const HASH = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 
 /** An id that no world ever draws. */
-export function unknownId(prefix: 'prd' | 'pln' | 'cus' | 'lic'): string {
+export function unknownId(prefix: IdPrefix): string {
   return `${prefix}_7zzzzzzzzzzzzzzzzzzzzzzzzz`;
 }
 

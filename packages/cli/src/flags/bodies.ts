@@ -1,6 +1,7 @@
 /** The flags of every mutation. What each command takes is in the contract; a test holds the two together. */
 import type { CommandType } from '@tallystick/contract';
 import type { Flag } from './flag.ts';
+import { gateFlags } from './gate.ts';
 import {
   addons,
   catalog,
@@ -38,6 +39,7 @@ const licenseTerms: readonly Flag[] = [
 
 /** `expectedRev` and `--from-file` are common to all and not listed here. */
 export const bodyFlags: Readonly<Record<CommandType, readonly Flag[]>> = {
+  ...gateFlags,
   'product.create': [code, name, catalog, metadata],
   'product.update': [name, catalog, metadata],
   'product.retire': [],

@@ -3,9 +3,11 @@ import {
   apply,
   type Change,
   type Command,
+  type CredentialKind,
   type Current,
   type Decision,
   decide,
+  type GateEnvironment,
   type SubjectType,
   type View,
 } from '@tallystick/license';
@@ -16,6 +18,7 @@ export class FakeNamespace implements View {
   now = '2026-11-23T12:00:00.000Z';
   size = 0;
   lock: 'open' | 'frozen' = 'open';
+  gate: GateEnvironment | null = null;
   private readonly subjects = new Map<string, Current>();
   /** By type and code, reference or license key. */
   private readonly names = new Map<string, string>();
@@ -49,6 +52,17 @@ export class FakeNamespace implements View {
     return this.idsOf('plan').filter((plan) => this.subject('plan', plan)?.document.product === id);
   }
 
+  idByCredential(kind: CredentialKind, lookup: string): string | undefined {
+    return this.idsOf('credential').find((id) => {
+      const held = this.subject('credential', id)?.document;
+      return held?.kind === kind && held.lookup === lookup && held.state === 'active';
+    });
+  }
+
+  principals(): readonly string[] {
+    return this.idsOf('principal');
+  }
+
   decide(command: Command): Decision {
     return decide(this, command, {
       ns: 'acme',
@@ -57,6 +71,7 @@ export class FakeNamespace implements View {
       epoch: 0,
       index: this.size,
       signedBrake: null,
+      gate: this.gate,
       newId: (prefix) => `${prefix}_${this.draw()}`,
       newLicenseKey: () => `TALLY-${this.draw()}`,
     });

@@ -1,6 +1,6 @@
 /**
- * Refusals of the license model, with the HTTP status of each: 404 where the subject in the path does not
- * exist, 409 where its state or another subject stands in the way, 422 where the request itself cannot be met,
+ * Refusals of the license model, with the HTTP status of each: 403 where it is for somebody else to do, 404 where
+ * the subject in the path does not exist, 409 where its state or another subject stands in the way, 422 where the request itself cannot be met,
  * and 423 where the namespace is locked.
  */
 export const refusalProblems = {
@@ -141,6 +141,43 @@ export const refusalProblems = {
     status: 409,
     title: 'The license belongs to this customer already',
     remedy: 'Name another customer.',
+  },
+
+  principal_unknown: { status: 422, title: 'There is no such principal', remedy: 'Check the id.' },
+  credential_taken: {
+    status: 409,
+    title: 'Another credential is found by the same name',
+    remedy: 'Revoke that credential first, or use another.',
+  },
+  last_administrator: {
+    status: 409,
+    title: 'Nobody would be left who can manage principals',
+    remedy: 'Make somebody else administrator first.',
+  },
+  approval_not_needed: {
+    status: 422,
+    title: 'No rule asks for approvals of this command',
+    remedy: 'Ask for the command itself.',
+  },
+  approval_void: {
+    status: 409,
+    title: 'The rules have changed since the request was made',
+    remedy: 'Ask anew; approvals under the rules of before do not count.',
+  },
+  not_an_approver: {
+    status: 403,
+    title: 'The request waits for the approval of other roles',
+    remedy: 'Ask somebody who has a role that detail names.',
+  },
+  not_approved: {
+    status: 409,
+    title: 'The request does not have the approvals that it needs',
+    remedy: 'Wait for them; the request says which ones are missing.',
+  },
+  own_request: {
+    status: 403,
+    title: 'Nobody approves what they asked for themselves',
+    remedy: 'Ask somebody else to approve it.',
   },
 
   already_started: { status: 409, title: 'The term has started already', remedy: 'There is nothing to do.' },

@@ -11,6 +11,7 @@ import {
   jsonMediaType,
   type Operation,
   type Route,
+  type Tag,
 } from '../route.ts';
 import { results } from '../schemas/answers.ts';
 import { bodies } from '../schemas/bodies.ts';
@@ -79,21 +80,24 @@ const creating: ReadonlySet<CommandType> = new Set<CreatingCommand>([
   'plan.create',
   'customer.create',
   'license.issue',
+  'principal.create',
+  'credential.create',
+  'approval.request',
 ]);
 
 export function mutation<T extends CommandType>(command: T, options: MutationOptions): Route<Mutation<T>> {
   const { summary, verb, method = 'POST', large = false, problems = [] } = options;
   const creates = creating.has(command);
   const subject = command.slice(0, command.indexOf('.')) as SubjectOfCommand<CommandType>;
-  const isBrake = subject === 'brake';
-  const params: z.ZodType<IdParams | Nothing> = creates || isBrake ? nothing : subjectParams[subject];
+  const hasNoId = creates || subject === 'brake' || subject === 'policy';
+  const params: z.ZodType<IdParams | Nothing> = hasNoId ? nothing : subjectParams[subject];
   return {
     name: command,
     method,
     path: `/v1/${pathOf(subject, creates)}${verb === undefined ? '' : `/${verb}`}`,
     zones: ['admin'],
     auth: 'admin',
-    tag: isBrake ? 'trust' : plurals[subject],
+    tag: tagOf(subject),
     summary,
     params: params as z.ZodType<Mutation<T>['params']>,
     query: mutationQuery,
@@ -101,14 +105,19 @@ export function mutation<T extends CommandType>(command: T, options: MutationOpt
     body: bodies[command],
     bodyLimit: large ? DOCUMENT_BODY_BYTES_MAX : SMALL_BODY_BYTES_MAX,
     answers: answersOf(results[subject] as unknown as z.ZodType<ResultOf<T>>, creates),
-    problems: [...mutationProblems, ...(creates ? [] : targetedProblems), ...problems],
+    problems: [...new Set([...mutationProblems, ...(creates ? [] : targetedProblems), ...problems])],
     mutation: true,
     command,
   };
 }
 
+function tagOf(subject: SubjectOfCommand<CommandType>): Tag {
+  if (subject === 'brake') return 'trust';
+  return subject === 'policy' ? 'policy' : plurals[subject];
+}
+
 function pathOf(subject: SubjectOfCommand<CommandType>, creates: boolean): string {
-  if (subject === 'brake') return 'brake';
+  if (subject === 'brake' || subject === 'policy') return subject;
   return `${plurals[subject]}${creates ? '' : '/:id'}`;
 }
 

@@ -1,7 +1,7 @@
 /** How the routes that only read are put together. */
 import type { z } from 'zod';
 import type { HistoryItem, Page } from '../answers.ts';
-import type { Sold } from '../documents.ts';
+import type { Listed } from '../documents.ts';
 import type { IdParams, Nothing, PageQuery } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
 import { authProblems, commonProblems, jsonMediaType, type Operation, type Route } from '../route.ts';
@@ -47,11 +47,14 @@ export function read<O extends Operation>(options: ReadOptions<O>): Route<O> {
 }
 
 /** What path parameters of subjects may say. */
-export const subjectParams: { readonly [T in Sold]: z.ZodType<IdParams> } = {
+export const subjectParams: { readonly [T in Listed]: z.ZodType<IdParams> } = {
   product: idParams('Id or code of a product'),
   plan: idParams('Id or code of a plan'),
   customer: idParams('Id or reference of a customer'),
   license: idParams('Id of a license'),
+  principal: idParams('Id of a principal'),
+  credential: idParams('Id of a credential'),
+  approval: idParams('Id of a request for approval'),
 };
 
 export const plurals = {
@@ -59,16 +62,19 @@ export const plurals = {
   plan: 'plans',
   customer: 'customers',
   license: 'licenses',
+  principal: 'principals',
+  credential: 'credentials',
+  approval: 'approvals',
 } as const;
 
 /** The three reads that every kind of subject has. */
-export interface SubjectReads<T extends Sold, Item, Query> {
+export interface SubjectReads<T extends Listed, Item, Query> {
   list: Route<Read<Page<Item>, Nothing, Query>>;
   get: Route<Read<Item, IdParams>>;
   history: Route<Read<Page<HistoryItem<T>>, IdParams, PageQuery>>;
 }
 
-export function subjectReads<T extends Sold, Item, Query>(
+export function subjectReads<T extends Listed, Item, Query>(
   type: T,
   item: z.ZodType<Item>,
   query: z.ZodType<Query>,

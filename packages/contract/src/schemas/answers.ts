@@ -16,6 +16,7 @@ import {
   type NamespaceStatus,
   type Note,
   type Page,
+  type PolicyInForce,
   type Problem,
   type PublishedCheckpoint,
   type QuorumMember,
@@ -25,9 +26,17 @@ import {
   type SubjectName,
   type Writing,
 } from '../answers.ts';
-import { lockLevels, type RecordType, recordTypes, type Sold, subjectTypes } from '../documents.ts';
+import {
+  type Listed,
+  lockLevels,
+  type RecordType,
+  recordTypes,
+  type SubjectType,
+  subjectTypes,
+} from '../documents.ts';
 import { noteCodes, type ProblemCode, problemCodes, problemTypePrefix } from '../problems.ts';
 import { companionView, documents } from './documents.ts';
+import { policyContent } from './gate.ts';
 import { base64, boolean, hash, instant, licenseKey, namespaceName, natural, text } from './scalars.ts';
 import { described, kept, oneOf, open, type Shape } from './shape.ts';
 import { bundle } from './trust.ts';
@@ -94,7 +103,7 @@ export const change: z.ZodType<Change> = open<Change>({
 
 export const note: z.ZodType<Note> = open<Note>({ code: oneOf(noteCodes), detail: sentence });
 
-function resultMembers<T extends Sold | 'brake' | 'namespace'>(type: T): Shape<MutationResult<T>> {
+function resultMembers<T extends SubjectType>(type: T): Shape<MutationResult<T>> {
   const members = {
     changes: z.array(change).min(1).max(CHANGES_MAX),
     promises: described(
@@ -110,13 +119,17 @@ function resultMembers<T extends Sold | 'brake' | 'namespace'>(type: T): Shape<M
 }
 
 export const results: {
-  readonly [T in Exclude<Sold, 'license'> | 'brake' | 'namespace']: z.ZodType<MutationResult<T>>;
+  readonly [T in Exclude<SubjectType, 'license'>]: z.ZodType<MutationResult<T>>;
 } & { readonly license: z.ZodType<LicenseResult> } = {
   namespace: open<MutationResult<'namespace'>>(resultMembers('namespace')),
   brake: open<MutationResult<'brake'>>(resultMembers('brake')),
   product: open<MutationResult<'product'>>(resultMembers('product')),
   plan: open<MutationResult<'plan'>>(resultMembers('plan')),
   customer: open<MutationResult<'customer'>>(resultMembers('customer')),
+  principal: open<MutationResult<'principal'>>(resultMembers('principal')),
+  credential: open<MutationResult<'credential'>>(resultMembers('credential')),
+  policy: open<MutationResult<'policy'>>(resultMembers('policy')),
+  approval: open<MutationResult<'approval'>>(resultMembers('approval')),
   license: open<LicenseResult>({
     ...resultMembers('license'),
     licenseKey: described(
@@ -127,26 +140,32 @@ export const results: {
   }),
 };
 
-function itemMembers<T extends Sold>(type: T): Shape<Item<T>> {
-  const members = {
-    document: documents[type],
-    index: natural,
-    leaf: hash,
-    rev: natural,
-    recordType,
-    at: instant,
-  };
-  return members;
+const placeInLog = { index: natural, leaf: hash, rev: natural, recordType, at: instant } as const;
+
+function itemMembers<T extends Listed>(type: T): Shape<Item<T>> {
+  return { document: documents[type], ...placeInLog } as unknown as Shape<Item<T>>;
 }
 
 export const items: {
-  readonly [T in Exclude<Sold, 'license'>]: z.ZodType<Item<T>>;
+  readonly [T in Exclude<Listed, 'license'>]: z.ZodType<Item<T>>;
 } & { readonly license: z.ZodType<LicenseItem> } = {
   product: open<Item<'product'>>(itemMembers('product')),
   plan: open<Item<'plan'>>(itemMembers('plan')),
   customer: open<Item<'customer'>>(itemMembers('customer')),
   license: open<LicenseItem>({ ...itemMembers('license'), companion: companionView.exactOptional() }),
+  principal: open<Item<'principal'>>(itemMembers('principal')),
+  credential: open<Item<'credential'>>(itemMembers('credential')),
+  approval: open<Item<'approval'>>(itemMembers('approval')),
 };
+
+/** Where the log holds a revision. */
+export const logPlace: z.ZodType<Omit<Item, 'document'>> = open<Omit<Item, 'document'>>(placeInLog);
+
+export const policyInForce: z.ZodType<PolicyInForce> = open<PolicyInForce>({
+  ...policyContent,
+  hashes: open<PolicyInForce['hashes']>({ policy: hash, schema: hash }),
+  revision: described(logPlace.nullable(), 'null for the one that is in force while the log has none'),
+});
 
 export const cause: z.ZodType<Cause> = kept<Cause>({
   who: sentence.nullable(),
@@ -154,7 +173,7 @@ export const cause: z.ZodType<Cause> = kept<Cause>({
   n: described(natural, 'How many records the command made'),
 });
 
-function historyOf<T extends Sold>(type: T): z.ZodType<HistoryItem<T>> {
+function historyOf<T extends Listed | 'policy'>(type: T): z.ZodType<HistoryItem<T>> {
   const members = {
     index: natural,
     rev: natural,
@@ -167,11 +186,15 @@ function historyOf<T extends Sold>(type: T): z.ZodType<HistoryItem<T>> {
   return open<HistoryItem>(members) as unknown as z.ZodType<HistoryItem<T>>;
 }
 
-export const histories: { readonly [T in Sold]: z.ZodType<HistoryItem<T>> } = {
+export const histories: { readonly [T in Listed | 'policy']: z.ZodType<HistoryItem<T>> } = {
   product: historyOf('product'),
   plan: historyOf('plan'),
   customer: historyOf('customer'),
   license: historyOf('license'),
+  principal: historyOf('principal'),
+  credential: historyOf('credential'),
+  policy: historyOf('policy'),
+  approval: historyOf('approval'),
 };
 
 export const publishedCheckpoint: z.ZodType<PublishedCheckpoint> = open<PublishedCheckpoint>({

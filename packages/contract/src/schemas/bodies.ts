@@ -26,6 +26,7 @@ import {
   revocationReasons,
   suspensionReasons,
 } from '../documents.ts';
+import { gateBodies } from './gate.ts';
 import {
   ADDONS_MAX,
   binding,
@@ -185,6 +186,7 @@ export const trustPublish: z.ZodType<TrustPublishBody> = closed<TrustPublishBody
 
 /** The schema of every mutation's body, by the type of its command. */
 export const bodies: { readonly [T in CommandType]: z.ZodType<BodyOf[T]> } = {
+  ...gateBodies(targeted, onlyTargeted),
   'product.create': closed<BodyOf['product.create']>({
     code,
     name: text,

@@ -7,7 +7,6 @@ import {
   type CustomerDocument,
   catalogStates,
   customerStates,
-  type DocumentHead,
   type DocumentOf,
   type KeyUsage,
   keyAlgorithms,
@@ -27,6 +26,7 @@ import {
   type SubjectType,
   suspensionReasons,
 } from '../documents.ts';
+import { gateDocuments } from './gate.ts';
 import {
   ADDONS_MAX,
   binding,
@@ -41,6 +41,7 @@ import {
   seatModel,
   trial,
 } from './grants.ts';
+import { head } from './head.ts';
 import {
   boolean,
   calendarDuration,
@@ -53,30 +54,15 @@ import {
   hash,
   instant,
   licenseId,
-  memberName,
   metadata,
-  namespaceName,
   natural,
   planId,
   productId,
   text,
 } from './scalars.ts';
-import { kept, oneOf, open, type Shape } from './shape.ts';
+import { kept, oneOf, open } from './shape.ts';
 
 const KEYS_MAX = 1_000;
-const CRITICAL_MAX = 20;
-
-function head<T extends SubjectType>(type: T, id: z.ZodType<string>): Shape<DocumentHead<T>> {
-  const shape: Shape<DocumentHead<SubjectType>> = {
-    v: z.literal(1),
-    type: z.literal(type),
-    ns: namespaceName,
-    id,
-    rev: natural,
-    crit: z.array(memberName).max(CRITICAL_MAX),
-  };
-  return shape as unknown as Shape<DocumentHead<T>>;
-}
 
 const catalogState: z.ZodType<CatalogState> = oneOf(catalogStates);
 const lockLevel: z.ZodType<LockLevel> = oneOf(lockLevels);
@@ -235,6 +221,7 @@ export const documents: { readonly [T in SubjectType]: z.ZodType<DocumentOf[T]> 
   plan: planDocument,
   customer: customerDocument,
   license: licenseDocument,
+  ...gateDocuments,
 };
 
 export const companionView: z.ZodType<CompanionView> = open<CompanionView>({

@@ -1,9 +1,12 @@
 /** Schemas of path parameters, queries and headers. They arrive as text and are read strictly. */
 import { z } from 'zod';
 import { catalogStates, customerStates, licenseStates } from '../documents.ts';
+import { approvalStates, credentialStates, principalStates } from '../gate-documents.ts';
 import type {
+  ApprovalQuery,
   BundleQuery,
   BundleRequestBody,
+  CredentialQuery,
   CustodyQuery,
   CustomerQuery,
   DryRunQuery,
@@ -15,6 +18,7 @@ import type {
   Nothing,
   PageQuery,
   PlanQuery,
+  PrincipalQuery,
   ProductQuery,
 } from '../inputs.ts';
 import { cursor, PAGE_LENGTH_MAX } from './answers.ts';
@@ -125,6 +129,21 @@ export const licenseQuery: z.ZodType<LicenseQuery> = closed<LicenseQuery>({
   product: described(text, 'Id or code').exactOptional(),
   state: oneOf(licenseStates).exactOptional(),
   expiresBefore: described(instant, 'Licenses whose term ends earlier').exactOptional(),
+});
+
+export const principalQuery: z.ZodType<PrincipalQuery> = closed<PrincipalQuery>({
+  ...page,
+  state: oneOf(principalStates).exactOptional(),
+});
+export const credentialQuery: z.ZodType<CredentialQuery> = closed<CredentialQuery>({
+  ...page,
+  principal: described(text, 'Id of the principal whose it is').exactOptional(),
+  state: oneOf(credentialStates).exactOptional(),
+});
+export const approvalQuery: z.ZodType<ApprovalQuery> = closed<ApprovalQuery>({
+  ...page,
+  author: described(text, 'Id of the principal who asked').exactOptional(),
+  state: oneOf(approvalStates).exactOptional(),
 });
 
 const pinned = 'The newest trust root version that the client has pinned; left out: the one in force';

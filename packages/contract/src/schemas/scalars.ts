@@ -13,7 +13,7 @@ const DURATION_MONTHS_MAX = 1_200;
 const ID_SUFFIX = '[0-7][0-9a-hjkmnp-tv-z]{25}';
 
 /** Lengths count Unicode code points, as JSON Schema does. */
-function textOf(lengthMin: number, lengthMax: number): z.ZodType<string> {
+export function longText(lengthMin: number, lengthMax: number): z.ZodType<string> {
   return z
     .string({ error: 'must be text' })
     .refine((value) => isText(value, lengthMin, lengthMax), {
@@ -36,15 +36,20 @@ function codePointCount(value: string): number {
   return count;
 }
 
-function matching(pattern: RegExp, what: string, meta: Record<string, unknown> = {}): z.ZodType<string> {
+/** A text that a pattern matches; `what` completes the sentence "must be …". */
+export function matching(
+  pattern: RegExp,
+  what: string,
+  meta: Record<string, unknown> = {},
+): z.ZodType<string> {
   return z
     .string({ error: `must be ${what}` })
     .regex(pattern, { error: `must be ${what}`, abort: true })
     .meta(meta);
 }
 
-export const text: z.ZodType<string> = textOf(1, TEXT_LENGTH_MAX);
-export const emptyOrText: z.ZodType<string> = textOf(0, TEXT_LENGTH_MAX);
+export const text: z.ZodType<string> = longText(1, TEXT_LENGTH_MAX);
+export const emptyOrText: z.ZodType<string> = longText(0, TEXT_LENGTH_MAX);
 export const code: z.ZodType<string> = matching(
   /^[a-z][a-z0-9._-]{0,63}$/,
   'a code: a lower-case letter, then up to 63 lower-case letters, digits, dots, underscores and hyphens',
@@ -131,7 +136,7 @@ export const metadata: z.ZodType<Metadata> = mapOf(
     /^[A-Za-z][A-Za-z0-9_.:-]{0,39}$/,
     'a metadata key: a letter, then up to 39 letters, digits and any of _ . : -',
   ),
-  textOf(0, METADATA_VALUE_LENGTH_MAX),
+  longText(0, METADATA_VALUE_LENGTH_MAX),
   METADATA_ENTRIES_MAX,
 );
 
@@ -139,6 +144,9 @@ export const productId: z.ZodType<string> = idOf('prd', 'product');
 export const planId: z.ZodType<string> = idOf('pln', 'plan');
 export const customerId: z.ZodType<string> = idOf('cus', 'customer');
 export const licenseId: z.ZodType<string> = idOf('lic', 'license');
+export const principalId: z.ZodType<string> = idOf('prn', 'principal');
+export const credentialId: z.ZodType<string> = idOf('crd', 'credential');
+export const approvalId: z.ZodType<string> = idOf('apr', 'approval');
 export const namespaceName: z.ZodType<string> = matching(/^[a-z][a-z0-9-]{0,30}$/, 'the name of a namespace');
 export const memberName: z.ZodType<string> = matching(/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/, 'a member name');
 

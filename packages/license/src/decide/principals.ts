@@ -88,7 +88,7 @@ export function enablePrincipal(view: View, command: PrincipalEnable): Change[] 
 }
 
 /** The principal that a command is about. */
-export function targetPrincipal(
+function targetPrincipal(
   view: View,
   command: { principal: string; expectedRev?: number },
 ): Current<'principal'> {

@@ -11,6 +11,7 @@ import type {
   PrincipalDocument,
   RoleGrant,
 } from '../gate-documents.ts';
+import { isName } from '../text.ts';
 import { natural } from './grants.ts';
 import { subjectType, version } from './head.ts';
 import {
@@ -57,10 +58,12 @@ const APPROVALS_MAX = 32;
 const LOOKUP_LENGTH_MAX = 600;
 const MATERIAL_LENGTH_MAX = 4_000;
 const MATERIAL_MAX = 16;
+const COMMAND_MEMBERS_MAX = 40;
+const COMMAND_DEPTH_MAX = 10;
 
 const products: Reader<string[] | null> = nullable(listOf(productId, PRODUCTS_MAX));
 /** The name of a route or command: `license.issue`. */
-export const actionName: Reader<string> = textThat(
+const actionName: Reader<string> = textThat(
   (value) => /^[a-z]{2,32}(?:\.[a-z_]{2,32}){0,2}$/.test(value),
   'the name of an action, such as license.issue',
 );
@@ -132,7 +135,7 @@ const policyText: Reader<PolicyText> = open({ id: code, lines });
 
 const approvers: Reader<ApprovalRule['approvers']> = listOf(open({ role: code, count: integer(1, 16) }), 8);
 
-export const approvalRule: Reader<ApprovalRule> = open<ApprovalRule>({
+const approvalRule: Reader<ApprovalRule> = open<ApprovalRule>({
   actions: actionNames,
   above: nullable(
     open<NonNullable<ApprovalRule['above']>>({
@@ -174,8 +177,20 @@ const asker = { principal: askerId, credential: askerId, session: nullable(asker
 export const storedCommand: Reader<Record<string, unknown>> = (value) => {
   const command = plainObject(value);
   if (typeof command['type'] !== 'string') throw malformed('must be a command');
+  const members = Object.keys(command);
+  if (!members.every(isName)) throw malformed('must have members whose names a command may have');
+  if (members.length > COMMAND_MEMBERS_MAX)
+    throw malformed(`must have at most ${COMMAND_MEMBERS_MAX} members`);
+  if (!isAtMostDeep(command, COMMAND_DEPTH_MAX))
+    throw malformed(`must be at most ${COMMAND_DEPTH_MAX} levels deep`);
   return command;
 };
+
+/** What is deeper than any command is nothing that a reader may follow. */
+function isAtMostDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isAtMostDeep(member, levels - 1));
+}
 
 export const approvalDocument: Reader<ApprovalDocument> = documentOf<ApprovalDocument>({
   v: version,

@@ -1,6 +1,7 @@
 /** One handler per route of the contract: what it asks of the ledger, and nothing else. */
 import { hash } from 'node:crypto';
 import {
+  type Listed,
   openApiDocument,
   type Readiness,
   type RequestOf,
@@ -21,7 +22,6 @@ export type Handler<N extends RouteName> = (
 
 export type Handlers = { readonly [N in Exclude<RouteName, 'event.stream'>]: Handler<N> };
 
-type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
 type MutationName = Extract<RouteName, Command['type']>;
 
 interface MutationRequest {
@@ -33,7 +33,7 @@ interface MutationRequest {
 
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
-  const kind = name.slice(0, name.indexOf('.')) as SubjectKind;
+  const kind = name.slice(0, name.indexOf('.'));
   return (request, { ask, caller }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
@@ -55,7 +55,7 @@ function askedFor(command: Command, caller: RequestContext['caller']): string {
 }
 
 function get(
-  type: SubjectKind,
+  type: Listed,
 ): (request: { params: { id: string } }, context: RequestContext) => Promise<Answer> {
   return ({ params }, { call }) => call('get', { type, id: params.id });
 }
@@ -64,7 +64,7 @@ interface ListRequest {
   query: { limit: number; cursor?: string };
 }
 
-function list(type: SubjectKind): (request: ListRequest, context: RequestContext) => Promise<Answer> {
+function list(type: Listed): (request: ListRequest, context: RequestContext) => Promise<Answer> {
   return ({ query }, { call }) => {
     const { limit, cursor, ...filter } = query;
     return call('list', { type, filter, cursor: cursor ?? null, limit });
@@ -72,7 +72,7 @@ function list(type: SubjectKind): (request: ListRequest, context: RequestContext
 }
 
 function history(
-  type: SubjectKind,
+  type: Listed,
 ): (request: ListRequest & { params: { id: string } }, context: RequestContext) => Promise<Answer> {
   return ({ params, query }, { call }) => {
     const { limit, cursor } = query;
@@ -112,6 +112,11 @@ const reads = {
     }));
     return JSON.stringify({ ...status, quorum: members, mutations: readinessOf(mutations) });
   },
+  'policy.get': (_, { call }) => call('policyInForce', null),
+  'policy.history': ({ query }, { call }) => {
+    const { limit, cursor } = query;
+    return call('policyHistory', { cursor: cursor ?? null, limit });
+  },
   'openapi.get': async (_, { call }) => {
     await call('describe', null);
     return openApi;
@@ -140,7 +145,7 @@ function readinessOf(problem: LedgerStatus['mutations']): Readiness {
   return { ready: false, reasons: [{ code, detail: problem.message }] };
 }
 
-function subjectReads<T extends SubjectKind>(
+function subjectReads<T extends Listed>(
   type: T,
 ): {
   [N in `${T}.get` | `${T}.list` | `${T}.history`]: never;
@@ -163,5 +168,8 @@ export const handlers: Handlers = {
   ...subjectReads('plan'),
   ...subjectReads('customer'),
   ...subjectReads('license'),
+  ...subjectReads('principal'),
+  ...subjectReads('credential'),
+  ...subjectReads('approval'),
   ...mutationHandlers(),
 };

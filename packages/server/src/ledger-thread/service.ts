@@ -4,13 +4,19 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type { NamespaceRevisionBody, NoteCode, TrustPublishBody, TrustPublished } from '@tallystick/contract';
+import type {
+  Listed,
+  NamespaceRevisionBody,
+  NoteCode,
+  PolicyInForce,
+  TrustPublishBody,
+  TrustPublished,
+} from '@tallystick/contract';
 import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
 import {
   type CheckedRevision,
   type CustodyRequest,
-  type HistoryItem,
   PublicationTimeout,
   type SubmitResult,
 } from '@tallystick/ledger';
@@ -19,11 +25,12 @@ import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type { LedgerStatus } from './messages.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
+import { policyAnswer, policyId } from './policy-answer.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
+import { shownDocument } from './shown-document.ts';
+import { companionOf, historyItem, item } from './shown-revision.ts';
 import { signedRevision } from './signed-revision.ts';
-
-type SubjectKind = 'product' | 'plan' | 'customer' | 'license';
 
 export interface MutateInput {
   command: Command;
@@ -43,7 +50,7 @@ export interface NamespaceRevisionInput extends NamespaceRevisionBody {
 }
 
 export interface ListInput {
-  type: SubjectKind;
+  type: Listed;
   filter: Record<string, string | undefined>;
   cursor: string | null;
   limit: number;
@@ -59,7 +66,7 @@ export interface MutationAnswer {
     at: string;
   }[];
   promises: KeptPromise[];
-  document: TallyDocument;
+  document: object;
   published: boolean;
   dryRun: boolean;
   notes: { code: NoteCode; detail: string }[];
@@ -67,18 +74,23 @@ export interface MutationAnswer {
   bundle?: unknown;
 }
 
-const resourceTypes: { readonly [T in SubjectKind]: ResourceType } = {
+const resourceTypes: { readonly [T in Listed]: ResourceType } = {
   product: 'Product',
   plan: 'Plan',
   customer: 'Customer',
   license: 'License',
+  principal: 'Principal',
+  credential: 'Credential',
+  approval: 'Approval',
 };
+
+const makingCommands = /\.create$|^license\.issue$|^approval\.request$/;
 
 /** 202 where it is durable and was not published in time, 201 where making something was asked for, else 200. */
 export function statusOfMutation(command: string, { notes, dryRun }: MutationAnswer): number {
   if (dryRun) return 200;
   if (notes.some(({ code }) => code === 'wait_timeout')) return 202;
-  return command.endsWith('.create') || command === 'license.issue' ? 201 : 200;
+  return makingCommands.test(command) ? 201 : 200;
 }
 
 /** Commands whose answer shows the license key that they made. */
@@ -135,7 +147,7 @@ export class LedgerService {
     return this.#mutationAnswer(input, result);
   }
 
-  async get({ type, id }: { type: SubjectKind; id: string }, judgment: Judgment): Promise<object> {
+  async get({ type, id }: { type: Listed; id: string }, judgment: Judgment): Promise<object> {
     const revision = await this.#find(type, id, judgment);
     return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
   }
@@ -154,20 +166,29 @@ export class LedgerService {
   }
 
   async history(
-    input: {
-      type: SubjectKind;
-      id: string;
-      cursor: string | null;
-      limit: number;
-    },
+    input: { type: Listed; id: string; cursor: string | null; limit: number },
     judgment: Judgment,
   ): Promise<object> {
     const { content } = await this.#find(input.type, input.id, judgment);
-    const beforeRev = input.cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(input.cursor));
-    const found = await this.#ledger.read.history(content.id, beforeRev, input.limit + 1);
-    const shown = found.slice(0, input.limit);
+    return this.#historyOf(content.id, input);
+  }
+
+  async policyInForce(_: null, judgment: Judgment): Promise<PolicyInForce> {
+    judgment.read(bareResource('Policy'));
+    return policyAnswer(await this.#ledger.read.revision(policyId));
+  }
+
+  async policyHistory(page: { cursor: string | null; limit: number }, judgment: Judgment): Promise<object> {
+    judgment.read(bareResource('Policy'));
+    return this.#historyOf(policyId, page);
+  }
+
+  async #historyOf(id: string, { cursor, limit }: { cursor: string | null; limit: number }): Promise<object> {
+    const beforeRev = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor));
+    const found = await this.#ledger.read.history(id, beforeRev, limit + 1);
+    const shown = found.slice(0, limit);
     const last = shown.at(-1);
-    const isMore = found.length > input.limit && last !== undefined;
+    const isMore = found.length > limit && last !== undefined;
     return {
       items: shown.map(historyItem),
       nextCursor: isMore ? encodeCursor(String(last.revision.record.record.rev)) : null,
@@ -323,7 +344,7 @@ export class LedgerService {
         at,
       })),
       promises: result.promises ?? [],
-      document: main.current.document,
+      document: shownDocument(main.current.document),
       published,
       dryRun: input.dryRun,
       notes: notes.map(this.#note),
@@ -355,25 +376,26 @@ export class LedgerService {
   }
 
   async #listRevisions(
-    type: SubjectKind,
+    type: Listed,
     filter: Record<string, string>,
     page: { before: string; limit: number },
   ): Promise<CheckedRevision[]> {
     if (type === 'license') return this.#ledger.read.licenses(filter, page);
     if (type === 'customer') return this.#ledger.read.customers(filter, page);
-    const { product, ...rest } = filter;
-    return this.#ledger.read.listed(type, product === undefined ? rest : { ...rest, of: product }, page);
+    const { product, principal, author, ...rest } = filter;
+    const of = product ?? principal ?? author;
+    return this.#ledger.read.listed(type, of === undefined ? rest : { ...rest, of }, page);
   }
 
-  async #resolve(type: SubjectKind, name: string): Promise<string | undefined> {
-    if (/^(prd|pln|cus|lic)_[0-9a-z]{26}$/.test(name)) return name;
+  async #resolve(type: Listed, name: string): Promise<string | undefined> {
+    if (/^(prd|pln|cus|lic|prn|crd|apr)_[0-9a-z]{26}$/.test(name)) return name;
     if (type === 'customer') return this.#ledger.read.resolve({ reference: name });
-    if (type === 'license') return undefined;
+    if (type !== 'product' && type !== 'plan') return undefined;
     return this.#ledger.read.resolve({ type, code: name });
   }
 
   /** A subject that the caller may ask for; what it may not know of is not there. */
-  async #find(type: SubjectKind, name: string, judgment: Judgment): Promise<CheckedRevision> {
+  async #find(type: Listed, name: string, judgment: Judgment): Promise<CheckedRevision> {
     const absent = new ServiceProblem('subject_unknown', `there is no ${type} ${name}`);
     const id = await this.#resolve(type, name);
     const revision = id === undefined ? undefined : await this.#ledger.read.revision(id);
@@ -393,13 +415,15 @@ export class LedgerService {
   }
 
   /** Whoever may see one product asks for what is of that one. */
-  async #mayList(type: SubjectKind, filter: ListInput['filter'], judgment: Judgment): Promise<void> {
+  async #mayList(type: Listed, filter: ListInput['filter'], judgment: Judgment): Promise<void> {
     const bare = bareResource(resourceTypes[type]);
     const id =
       filter['product'] === undefined ? undefined : await this.#resolve('product', filter['product']);
     const product = id === undefined ? undefined : (await this.#ledger.read.current(id))?.document;
     const isOne = product?.type === 'product';
-    judgment.read(isOne ? { ...bare, product: { id: product.id, code: product.code } } : bare);
+    // Whoever asks for what is its own asks by its own name.
+    const owner = filter['principal'] ?? filter['author'] ?? null;
+    judgment.read({ ...bare, owner, product: isOne ? { id: product.id, code: product.code } : null });
   }
 
   #needPublished(): void {
@@ -410,32 +434,4 @@ export class LedgerService {
     if (ns !== this.#ledger.governing.namespace.ns)
       throw new ServiceProblem('not_found', `there is no namespace ${ns} here`);
   }
-}
-
-function item({ current, index, leaf, record }: CheckedRevision): object {
-  const { rev, type, at } = record.record;
-  return { document: current?.document, index, leaf: base64(leaf), rev, recordType: type, at };
-}
-
-/** The companion as administrators see it: of the license key, a bearer secret, only the end. */
-function companionOf({ current }: CheckedRevision): object | null {
-  const companion = current?.companion ?? null;
-  if (companion === null) return null;
-  const { key, ...rest } = companion;
-  return { keyHint: key?.slice(-4) ?? null, ...rest };
-}
-
-function historyItem({ revision, cause }: HistoryItem): object {
-  const { record, index, leaf, current } = revision;
-  const { rev, type, at } = record.record;
-  const who = `${cause.who.kind}:${cause.who.id}`;
-  return {
-    index,
-    rev,
-    recordType: type,
-    at,
-    leaf: base64(leaf),
-    cause: { who, why: cause.why, n: cause.n },
-    document: current?.document ?? null,
-  };
 }
