@@ -2,15 +2,7 @@
  * From a request to its caller: one credential, shown in one way, and looked up in the directory as it is at this moment.
  * Two ways at once are refused, because two readers would believe two callers.
  */
-import {
-  checkPublicKey,
-  decodeBase64,
-  formatInstant,
-  IntegrityError,
-  isKeyAlgorithm,
-  keyFingerprintText,
-  type PublicKey,
-} from '@tallystick/core';
+import { formatInstant, keyFingerprintText, type PublicKey } from '@tallystick/core';
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import type { Caller } from '../caller.ts';
 import { type Directory, isUsable } from '../directory/directory.ts';
@@ -22,6 +14,7 @@ import { csrfHeader, isOwnPage, readSessionCookie } from '../sessions/cookies.ts
 import type { Sessions } from '../sessions/sessions.ts';
 import { isInRanges, type Networks } from './networks.ts';
 import { headerOf, originOf, type RequestOrigin, type RequestParts } from './origin.ts';
+import { publicKeyOf } from './public-key.ts';
 import { secretTokenKind, secretTokenLookup } from './secret-token.ts';
 import type { GateSecrets } from './secrets.ts';
 
@@ -316,20 +309,6 @@ function signatureKeyId(header: string | undefined): string | null {
 function bearerProof(nowMs: number): Omit<Proof, 'device'> {
   const authenticatedAt = formatInstant(nowMs);
   return { session: null, strength: 1, authenticatedAt, steppedUpAt: null, signed: null };
-}
-
-/** The key of a credential of the kind `http_signature`: members `alg` and `key`, raw, in base64. */
-export function publicKeyOf({ alg, key }: Readonly<Record<string, string>>): PublicKey | undefined {
-  if (alg === undefined || key === undefined || !isKeyAlgorithm(alg)) return undefined;
-  if (alg !== 'ed25519' && alg !== 'ecdsa-p256-sha256') return undefined;
-  try {
-    const raw = decodeBase64(key);
-    checkPublicKey(alg, raw);
-    return { alg, key: raw };
-  } catch (error) {
-    if (error instanceof IntegrityError) return undefined;
-    throw error;
-  }
 }
 
 function refuse(code: Refusal['code'], detail: string | null, why: string): Authentication {

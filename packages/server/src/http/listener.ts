@@ -121,7 +121,7 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
-      const context = new RequestContext(parts.ledger, parts.metrics, asked);
+      const context = new RequestContext(parts, asked);
       if (name === 'event.stream') {
         await context.call('describe', null);
         return openStream(request, reply, parts.streams);
