@@ -1,11 +1,12 @@
 /** Logging in with password and one-time code together: neither tells on its own whether it was right. */
+import { formatInstant } from '@tallystick/core';
 import type { PrincipalDocument } from '@tallystick/license';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { notLoggedIn } from './login-error.ts';
 import type { LoginSecret } from './login-secret.ts';
 import { openSeed, periodOfCode } from './one-time-codes.ts';
 import type { Passwords } from './passwords.ts';
-import { type Chance, instantOf, type People, type Proven } from './people.ts';
+import type { Chance, People, Proven } from './people.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface AccountLoginParts extends Chance {
@@ -70,7 +71,7 @@ export function provenByCode(
   { people, codesStepUp, now }: Pick<AccountLoginParts, 'people' | 'codesStepUp' | 'now'>,
   who: Pick<Proven, 'principal' | 'credential'>,
 ): Proven {
-  const at = instantOf(now());
+  const at = formatInstant(now());
   const stepsUp = codesStepUp && people.credentialsOf(who.principal, 'passkey').length === 0;
   return { ...who, strength: 2, authenticatedAt: at, steppedUpAt: stepsUp ? at : null, device: null };
 }

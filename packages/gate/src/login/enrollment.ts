@@ -4,6 +4,7 @@
  *
  * Password and one-time codes are one credential: neither lets anybody in without the other.
  */
+import { formatInstant } from '@tallystick/core';
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import { secretTokenKind } from '../authenticate/secret-token.ts';
 import { provenByCode } from './account-login.ts';
@@ -13,7 +14,7 @@ import type { LoginSecret } from './login-secret.ts';
 import { periodOfCode, type ShownSeed, sealSeed, showSeed } from './one-time-codes.ts';
 import type { NewPasskey } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
-import { type Chance, instantOf, type People, type Proven } from './people.ts';
+import type { Chance, People, Proven } from './people.ts';
 
 export interface NewCredential {
   kind: 'passkey' | 'password';
@@ -111,7 +112,7 @@ export class Enrollment {
       throw new LoginError('input_invalid', 'this passkey is registered already: use another one');
     const credential = { kind: 'passkey', name: 'Passkey', ...passkey, replaces: null } as const;
     const id = await this.#create(invitation, person, address, credential);
-    const authenticatedAt = instantOf(this.#parts.now());
+    const authenticatedAt = formatInstant(this.#parts.now());
     // Registering proves possession; the assertion that a step-up asks for is another ceremony.
     const shown = { strength: 3, authenticatedAt, steppedUpAt: null, device: null } as const;
     return { principal: person.id, credential: id, ...shown };

@@ -1,4 +1,5 @@
 /** People of other issuers (OpenID Connect Core 1.0): authorization code with PKCE, state and nonce, and nothing else. */
+import { formatInstant } from '@tallystick/core';
 import {
   authorizationCodeGrant,
   buildAuthorizationUrl,
@@ -12,7 +13,7 @@ import {
 } from 'openid-client';
 import { deviceOfClaims, type PostureClaims } from '../authenticate/posture.ts';
 import { LoginError } from './login-error.ts';
-import { type Chance, instantOf, newSecret, type People, type Proven } from './people.ts';
+import { type Chance, newSecret, type People, type Proven } from './people.ts';
 
 export interface ExternalIssuer {
   /** Its identifier, an https address. */
@@ -105,12 +106,12 @@ export class Federation {
         `the issuer vouches for you, and nobody here is linked to that: ask an administrator to link ${issuer} ${claims.sub}`,
       );
     const strength = strengthOf(claims, config.strengths);
-    const shownAt = claims.auth_time === undefined ? null : instantOf(claims.auth_time * 1000);
+    const shownAt = claims.auth_time === undefined ? null : formatInstant(claims.auth_time * 1000);
     return {
       principal: known.principal,
       credential: known.id,
       strength,
-      authenticatedAt: shownAt ?? instantOf(this.#parts.now()),
+      authenticatedAt: shownAt ?? formatInstant(this.#parts.now()),
       // Without auth_time the passkey may have been shown hours ago.
       steppedUpAt: strength === 3 ? shownAt : null,
       device: deviceOfClaims(claims, config.posture),

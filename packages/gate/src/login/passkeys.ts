@@ -1,4 +1,5 @@
 /** Passkeys (WebAuthn Level 3): registering and showing one, user verification always required. */
+
 import {
   type AuthenticationResponseJSON,
   generateAuthenticationOptions,
@@ -9,10 +10,11 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import { formatInstant } from '@tallystick/core';
 import type { PrincipalDocument } from '@tallystick/license';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { LoginError } from './login-error.ts';
-import { type Chance, instantOf, type People, type Proven } from './people.ts';
+import type { Chance, People, Proven } from './people.ts';
 
 /** COSE: EdDSA, ES256, RS256. */
 const algorithms = [-8, -7, -257];
@@ -88,7 +90,7 @@ export class Passkeys {
         'unauthorized',
         'this passkey has counted back, as a copy of it would: revoke it and register another one',
       );
-    const at = instantOf(now());
+    const at = formatInstant(now());
     return {
       principal: known.principal,
       credential: known.id,

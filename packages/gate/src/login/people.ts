@@ -1,4 +1,5 @@
 /** What logging in needs to know of people and their credentials, and what it says about who has logged in. */
+import { formatInstant } from '@tallystick/core';
 import type { CredentialDocument, CredentialKind, PrincipalDocument } from '@tallystick/license';
 import type { Caller } from '../caller.ts';
 import { type Directory, isUsable } from '../directory/directory.ts';
@@ -34,12 +35,12 @@ export class People {
   /** Of somebody who is active. */
   credential(kind: LoginKind, lookup: string): CredentialDocument | undefined {
     const found = this.#directory.credentialBy(kind, lookup);
-    const isGood = found !== undefined && isUsable(found, instantOf(this.#now()));
+    const isGood = found !== undefined && isUsable(found, formatInstant(this.#now()));
     return isGood && this.person(found.principal) !== undefined ? found : undefined;
   }
 
   credentialsOf(principal: string, kind: LoginKind): CredentialDocument[] {
-    const at = instantOf(this.#now());
+    const at = formatInstant(this.#now());
     return this.#directory
       .credentialsOf(principal)
       .filter((credential) => credential.kind === kind && isUsable(credential, at));
@@ -77,9 +78,4 @@ export interface Chance {
 
 export function newSecret({ random }: Chance): string {
   return Buffer.from(random(32)).toString('base64url');
-}
-
-/** An instant of now, in whole seconds, as documents have it. */
-export function instantOf(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

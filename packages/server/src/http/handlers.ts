@@ -11,6 +11,7 @@ import {
 import type { Command } from '@tallystick/license';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
+import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
 import { sessionHandlers } from './session-handlers.ts';
 
@@ -168,6 +169,7 @@ function mutationHandlers(): { [N in MutationName]: Handler<N> } {
 export const handlers: Handlers = {
   ...reads,
   ...sessionHandlers,
+  ...loginHandlers,
   ...subjectReads('product'),
   ...subjectReads('plan'),
   ...subjectReads('customer'),
