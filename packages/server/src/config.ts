@@ -185,9 +185,7 @@ const login: z.ZodType<LoginConfig> = z.strictObject({
         name: text.exactOptional(),
         clientId: text,
         clientSecretFile: text.exactOptional(),
-        strengths: z
-          .record(z.string(), z.union([z.literal(1), z.literal(2), z.literal(3)]))
-          .exactOptional(),
+        strengths: z.record(z.string(), z.union([z.literal(1), z.literal(2), z.literal(3)])).exactOptional(),
         posture: z
           .strictObject({
             id: text.exactOptional(),

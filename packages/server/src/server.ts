@@ -10,6 +10,7 @@ import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
 import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
+import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
 
 export interface RunningServer extends AsyncDisposable {
@@ -67,10 +68,13 @@ export async function startServer(
   streams.attach(ledger);
   const opened = openGate(config, directory, logger);
   gate = opened;
-  const apps = await Promise.all(
-    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, gate: opened, logger })),
-  );
   const urls: Record<string, string> = {};
+  const login = await openLogin(config, opened, ledger, () => urls['admin'] ?? '');
+  const apps = await Promise.all(
+    zones.map((zone) =>
+      createListener(zone, { config, ledger, metrics, streams, gate: opened, login, logger }),
+    ),
+  );
   const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];
@@ -91,6 +95,7 @@ export async function startServer(
       await Promise.all(apps.map((app) => app.close()));
       await ledger.stop();
       opened.close();
+      login[Symbol.dispose]();
     },
   };
 }

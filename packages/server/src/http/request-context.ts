@@ -5,22 +5,38 @@ import type { Verdict } from '../ledger-thread/gate/judgment.ts';
 import type { Input, LedgerAnswer, LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { LedgerStatus, ServiceMethod } from '../ledger-thread/messages.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
+
+/** Who sends a request, before anybody is known. */
+export interface Peer {
+  /** IP address. */
+  address: string;
+  userAgent: string;
+}
 
 export class RequestContext {
   readonly caller: Caller | null;
   readonly metrics: Metrics;
   readonly gate: Gate;
+  readonly login: OpenLogin;
+  readonly peer: Peer;
   readonly #ledger: LedgerClient;
   readonly #asked: string | null;
   /** What was decided; null before that, and where nobody has to be known. */
   verdict: Verdict | null = null;
 
   /** @param asked null for routes that nobody has to be known for */
-  constructor(parts: { ledger: LedgerClient; metrics: Metrics; gate: Gate }, asked: Asked | null) {
+  constructor(
+    parts: { ledger: LedgerClient; metrics: Metrics; gate: Gate; login: OpenLogin },
+    asked: Asked | null,
+    peer: Peer,
+  ) {
     this.#ledger = parts.ledger;
     this.metrics = parts.metrics;
     this.gate = parts.gate;
+    this.login = parts.login;
+    this.peer = peer;
     this.caller = asked?.caller ?? null;
     this.#asked = asked === null ? null : JSON.stringify(asked);
   }

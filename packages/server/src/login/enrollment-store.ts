@@ -4,7 +4,7 @@ import { formatInstant } from '@tallystick/core';
 import { type Asked, enrollAction, type GateSecrets, secretTokenLookup } from '@tallystick/gate';
 import { type Enrolling, type EnrollmentStore, LoginError, type NewCredential } from '@tallystick/gate/login';
 import type { CredentialCreate } from '@tallystick/license';
-import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
+import type { Input, LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 
 export function enrollmentStore(ledger: LedgerClient, { apiKeys }: GateSecrets): EnrollmentStore {
@@ -27,8 +27,8 @@ export function enrollmentStore(ledger: LedgerClient, { apiKeys }: GateSecrets):
 function inputOf(
   { principal, invitation }: Enrolling,
   { replaces, ...credential }: NewCredential,
-): Parameters<LedgerClient['ask']>[1] & { command: CredentialCreate } {
-  const command = { type: 'credential.create', principal, ...credential } as const;
+): Input<'mutate'> {
+  const command: CredentialCreate = { type: 'credential.create', principal, ...credential };
   return {
     command: replaces === null ? command : { ...command, replaces },
     why: `invitation ${invitation}`,
