@@ -3,10 +3,10 @@ export {
   type Authentication,
   Authenticator,
   type AuthenticatorParts,
-  publicKeyOf,
   type Refusal,
 } from './authenticate/authenticator.ts';
 export { isInRanges, type NetworkSettings, Networks, type TrustedProxy } from './authenticate/networks.ts';
+export { CredentialError, storedCredential } from './authenticate/new-credential.ts';
 export type { RequestParts } from './authenticate/origin.ts';
 export {
   deviceOfClaims,
@@ -14,9 +14,12 @@ export {
   devicePostureText,
   type PostureClaims,
 } from './authenticate/posture.ts';
+export { publicKeyOf } from './authenticate/public-key.ts';
 export {
+  lookupOfHash,
   newSecretToken,
   type SecretTokenKind,
+  secretTokenHash,
   secretTokenKind,
   secretTokenKinds,
   secretTokenLookup,
