@@ -41,7 +41,11 @@ beforeAll(async () => {
   await makeService('deploy', 'administrator');
   const issued = await operator.must<{ document: { id: string } }>(
     ...as('shop'),
-    ...['issue', '--plan', 'pro-yearly', '--reason', 'ORDER-1'],
+    'issue',
+    '--plan',
+    'pro-yearly',
+    '--reason',
+    'ORDER-1',
   );
   license = issued.document.id;
   await operator.must(...as('shop'), 'renew', license);
