@@ -100,7 +100,7 @@ describe('what is recorded', () => {
       ]),
     );
     const denied = codes.filter(({ who }) => who?.kind === 'mirror');
-    expect(denied).toMatchObject([{ route: 'license.get', decision: { effect: 'deny' } }]);
+    expect(denied).toMatchObject([{ route: 'license.get', status: 403, code: 'forbidden' }]);
   });
 
   it('is what customers fetch, and never their license keys, nor what operators poll', async () => {

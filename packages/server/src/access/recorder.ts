@@ -11,12 +11,14 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
+import type { Caller } from '@tallystick/gate';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../http/request-context.ts';
 import type { AccessClient } from './access-client.ts';
 
 /** What is known of a request besides what it says itself. */
 interface Noted {
+  caller?: Caller;
   context?: RequestContext;
   code?: ProblemCode;
   why?: string | null;
@@ -74,8 +76,7 @@ export class AccessRecorder {
   }
 
   #recordOf(request: FastifyRequest, route: string, status: number, noted: Noted): AccessRecord {
-    const { context, code = null, why = null } = noted;
-    const caller = context?.caller ?? null;
+    const { caller = null, context, code = null, why = null } = noted;
     return {
       at: formatInstant(Date.now()),
       requestId: request.id,

@@ -127,7 +127,7 @@ function addRoute(
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
+      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts, recorder);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
@@ -164,9 +164,11 @@ function askedBy(
   action: string,
   zone: Zone,
   { authenticator }: ListenerParts,
+  recorder: AccessRecorder,
 ): Asked {
   const caller = authenticator.authenticate(request);
   if (caller === null) throw new ServiceProblem('unauthorized');
+  recorder.note(request, { caller });
   // Known from the table alone, and so said before anything of the request is read.
   if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)
     throw new ServiceProblem('forbidden', 'the token of a mirror reads the log, and nothing else');
