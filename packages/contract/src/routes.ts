@@ -4,14 +4,18 @@ import { type AccessRoutes, accessRoutes } from './routes/access.ts';
 import { type CatalogRoutes, catalogRoutes } from './routes/catalog.ts';
 import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
+import { type LoginRoutes, loginRoutes } from './routes/login.ts';
 import { type PublicRoutes, publicRoutes } from './routes/public.ts';
 import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
+import { type SessionRoutes, sessionRoutes } from './routes/sessions.ts';
 
 export interface Routes
   extends PublicRoutes,
     GoverningRoutes,
     CatalogRoutes,
     LicenseRoutes,
+    SessionRoutes,
+    LoginRoutes,
     AccessRoutes,
     ServiceRoutes {}
 
@@ -29,6 +33,8 @@ export const routes: Routes = {
   ...governingRoutes,
   ...catalogRoutes,
   ...licenseRoutes,
+  ...sessionRoutes,
+  ...loginRoutes,
   ...accessRoutes,
   ...serviceRoutes,
 };

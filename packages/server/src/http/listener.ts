@@ -27,16 +27,19 @@ import fastify, {
 import type { AccessClient } from '../access/access-client.ts';
 import { AccessRecorder } from '../access/recorder.ts';
 import type { ServerConfig } from '../config.ts';
+import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Authenticator } from './authenticate.ts';
+import { authenticate, partsOf } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
-import { RequestContext } from './request-context.ts';
-import { tokenOf } from './tokens.ts';
+import { serveLogin } from './login-site.ts';
+import { keepRawBody } from './raw-body.ts';
+import { type Peer, RequestContext } from './request-context.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -44,9 +47,10 @@ export interface ListenerParts {
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
-  authenticator: Authenticator;
+  gate: Gate;
   /** null where no access log is kept. */
   access: AccessClient | null;
+  login: OpenLogin;
   logger: FastifyBaseLogger;
 }
 
@@ -57,7 +61,8 @@ const retryAfterSeconds = 1;
 const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
-  const recorder = new AccessRecorder(zone, parts.access);
+  const addressOf = (request: FastifyRequest): string => parts.gate.authenticator.addressOf(partsOf(request));
+  const recorder = new AccessRecorder(zone, parts.access, addressOf);
   const fail: typeof sendProblem = (request, reply, problem) => {
     recorder.note(request, { code: problem.code });
     return sendProblem(request, reply, problem);
@@ -82,11 +87,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   await limitRequests(
     app,
     limits[zone],
-    ({ headers }) => tokenOf(headers.authorization, parts.config),
-    ({ ip }) => ip,
+    (request) => parts.gate.authenticator.allowanceOf(partsOf(request)),
+    addressOf,
   );
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    keepRawBody(request, body as Buffer);
     try {
       // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
       done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
@@ -96,6 +102,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
+  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
@@ -127,12 +134,15 @@ function addRoute(
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts, recorder);
+      const asked =
+        route.auth === 'none' || route.auth === 'login'
+          ? null
+          : await askedBy(request, name, zone, parts, recorder);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
-      const context = new RequestContext(parts, asked);
+      const context = new RequestContext(parts, asked, peerOf(request, parts.gate));
       recorder.note(request, { context, why: reasonOf(read.value.headers) });
       demandRecorded(name, parts.access);
       if (name === 'event.stream') {
@@ -158,15 +168,20 @@ function reasonOf(headers: object): string | null {
   return (headers as { 'tally-reason'?: string })['tally-reason'] ?? null;
 }
 
+function peerOf(request: FastifyRequest, { authenticator }: Gate): Peer {
+  const { 'user-agent': userAgent = '' } = request.headers;
+  return { address: authenticator.addressOf(partsOf(request)), userAgent };
+}
+
 /** Who asks for what; throws ServiceProblem where nobody is known. */
-function askedBy(
+async function askedBy(
   request: FastifyRequest,
   action: string,
   zone: Zone,
-  { authenticator }: ListenerParts,
+  { gate }: ListenerParts,
   recorder: AccessRecorder,
-): Asked {
-  const caller = authenticator.authenticate(request);
+): Promise<Asked> {
+  const caller = await authenticate(request, gate.authenticator, gate.directory);
   if (caller === null) throw new ServiceProblem('unauthorized');
   recorder.note(request, { caller });
   // Known from the table alone, and so said before anything of the request is read.

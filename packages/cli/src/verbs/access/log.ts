@@ -6,16 +6,15 @@ import { type Checkpoint, parseSignedCheckpoint, utf8 } from '@tallystick/core';
 import { beginAccessLogAgain, type SystemDescription } from '@tallystick/server';
 import { Mark, MarkError } from '@tallystick/signer';
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
-import { CliError, messageOf, usageError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { asInstant, asNatural } from '../flags/values.ts';
-import { type Column, properties } from '../output/table.ts';
-import { Session } from '../session.ts';
-import { type LocalSystem, openSystem, StepProgress } from './fsck.ts';
+import type { Context } from '../../context.ts';
+import { CliError, messageOf, usageError } from '../../errors.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import { asInstant, asNatural } from '../../flags/values.ts';
+import { type Column, properties } from '../../output/table.ts';
+import { Session } from '../../session.ts';
+import { type LocalSystem, openSystem, StepProgress } from '../fsck.ts';
 
-export function registerAccess(program: Command, context: Context): void {
-  const access = program.command('access').summary('see who asked for what');
+export function registerAccessLog(access: Command, context: Context): void {
   const log = access.command('log').summary('the log that is kept of requests');
   registerList(log, context);
   registerVerify(log, context);
