@@ -24,7 +24,7 @@ import {
 } from '../../src/index.ts';
 import { nowMs } from './request.ts';
 
-export const rootSecret: AuthenticatorParts['secrets']['apiKeys'] = createSecretKey(Buffer.alloc(32, 7));
+const rootSecret = createSecretKey(Buffer.alloc(32, 7));
 export const secrets: GateSecrets = deriveGateSecrets(rootSecret, 'acme');
 export const limits: SessionLimits = { idleMs: 30 * 60_000, maxMs: 12 * 3_600_000 };
 
