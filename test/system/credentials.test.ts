@@ -1,6 +1,6 @@
 /** Keys, signed requests and sessions against a running server, by who has them and by who would like to. */
-import { createHmac, createSecretKey, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHmac, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { base64, keyFingerprintText } from '@tallystick/core';
 import {
@@ -12,31 +12,30 @@ import {
   Sessions,
   secretTokenHash,
 } from '@tallystick/gate';
-import {
-  type RequestSigningKey,
-  readEvidence,
-  requestSigningKey,
-  signRequest,
-} from '@tallystick/gate/http-signature';
+import { type RequestSigningKey, readEvidence } from '@tallystick/gate/http-signature';
 import type { CauseDocument } from '@tallystick/ledger';
 import { readStore, type SystemDescription, storePlaceOf } from '@tallystick/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RawAnswer, rawRequest } from './support/raw-http.ts';
+import { type Ended, Operator } from './support/operator.ts';
+import type { RawAnswer } from './support/raw-http.ts';
 import { RealSystem } from './support/real-system.ts';
+import {
+  credentialOf,
+  newSigningKey,
+  type Sent,
+  send as sendTo,
+  signedRequest,
+} from './support/signed-request.ts';
 
 let system: RealSystem;
 let license: Record<string, unknown>;
 /** Ids of what the tests have in common. */
 const ids = { service: '', partner: '', key: '', signing: '' };
-const service = newKey();
-const partner = newKey();
+const service = newSigningKey();
+const partner = newSigningKey();
 const apiKey = newSecretToken('api', randomBytes);
 const partnerKey = newSecretToken('partner', randomBytes);
 const proxySecret = randomBytes(32);
-
-function newKey(): RequestSigningKey {
-  return requestSigningKey(generateKeyPairSync('ed25519').privateKey);
-}
 
 beforeAll(async () => {
   system = await RealSystem.create({ algorithms: ['ed25519'] });
@@ -78,20 +77,11 @@ function addApiKey(principal: string, key: string, more: object = {}): Promise<s
   return create('/v1/credentials', { principal, kind: 'api_key', name: 'key', lookup, ...more });
 }
 
-function addSigningKey(principal: string, { publicKey }: RequestSigningKey): Promise<string> {
-  const material = { alg: publicKey.alg, key: base64(publicKey.key) };
-  const lookup = keyFingerprintText(publicKey);
-  return create('/v1/credentials', { principal, kind: 'http_signature', name: 'signing', lookup, material });
+function addSigningKey(principal: string, key: RequestSigningKey): Promise<string> {
+  return create('/v1/credentials', { principal, name: 'signing', ...credentialOf(key) });
 }
 
-interface Sent {
-  method: string;
-  path: string;
-  headers: Record<string, string>;
-  body?: string;
-}
-
-const send = (sent: Sent): Promise<RawAnswer> => rawRequest(system.client.adminUrl, sent);
+const send = (sent: Sent): Promise<RawAnswer> => sendTo(system, sent);
 
 function withToken(token: string, path: string, headers: Record<string, string> = {}): Promise<RawAnswer> {
   return send({ method: 'GET', path, headers: { authorization: `Bearer ${token}`, ...headers } });
@@ -103,23 +93,9 @@ function signedIssue(
   idempotencyKey: string = randomUUID(),
   nowMs = Date.now(),
 ): Sent {
-  return signedRequest(key, 'POST', '/v1/licenses', license, { 'idempotency-key': idempotencyKey }, nowMs);
-}
-
-function signedRequest(
-  key: RequestSigningKey,
-  method: string,
-  target: string,
-  content: object,
-  more: Record<string, string> = {},
-  nowMs = Date.now(),
-): Sent {
-  const body = JSON.stringify(content);
-  const authority = new URL(system.client.adminUrl).host;
-  const headers = { 'content-type': 'application/json', ...more };
-  const message = { method, scheme: 'http', authority, target, headers } as const;
-  const added = signRequest(message, Buffer.from(body), key, { nowMs, nonce: randomUUID() });
-  return { method, path: target, headers: { ...headers, ...added }, body };
+  const headers = { 'idempotency-key': idempotencyKey };
+  const issue = { method: 'POST', path: '/v1/licenses', headers, content: license };
+  return signedRequest(system.client.adminUrl, key, issue, nowMs);
 }
 
 const codeOf = ({ text }: RawAnswer): string => (JSON.parse(text) as { code: string }).code;
@@ -274,7 +250,7 @@ describe('a signed request', () => {
   });
 
   it('of a key that ends is refused from then on', async () => {
-    const key = newKey();
+    const key = newSigningKey();
     const id = await addSigningKey(ids.service, key);
     expect((await send(signedIssue(key))).status).toBe(201);
     await system.must('POST', `/v1/credentials/${id}/revoke`, {});
@@ -287,7 +263,7 @@ describe('a signed request', () => {
       name: 'Old',
       roles: [{ role: 'issuer' }],
     });
-    const key = newKey();
+    const key = newSigningKey();
     await addSigningKey(principal, key);
     expect((await send(signedIssue(key))).status).toBe(201);
     await system.must('POST', `/v1/principals/${principal}/disable`, {});
@@ -311,6 +287,88 @@ describe('what is said of the device', () => {
     expect(await deviceAt(`${header(at)}, mac=:${mac}:`)).toEqual(device);
     expect(await deviceAt(header(at))).toBeNull();
     expect(await deviceAt(`${header(at)}, attested=?1, mac=:${mac}:`)).toBeNull();
+  });
+});
+
+describe('at the command line', () => {
+  const tally = async (...args: string[]): Promise<Ended> => {
+    const ended = await new Operator(system).tally(...args);
+    if (ended.code !== 0) throw new Error(`tally ${args.join(' ')}: ${ended.stderr}${ended.stdout}`);
+    return ended;
+  };
+  const json = async <T>(...args: string[]): Promise<T> =>
+    JSON.parse((await tally(...args, '--json')).stdout) as T;
+  interface Made {
+    document: { id: string; replaces: string | null };
+    secret?: string;
+  }
+  const file = (name: string): string => join(system.directory, name);
+  const shop = (): string[] => ['credential', 'create', '--principal', ids.service, '--name', 'shop'];
+
+  it('an API key is made, shown once, used from a file, rotated and revoked', async () => {
+    const made = await json<Made>(...shop());
+    const key = made.secret ?? '';
+    writeFileSync(file('key'), key);
+    const whoami = await tally('whoami', '--token-file', file('key'));
+    expect(whoami.stdout).toContain(`service ${ids.service}`);
+    expect(whoami.stdout).toContain(made.document.id);
+    const next = await json<Made>(
+      'credential',
+      'rotate',
+      made.document.id,
+      '--overlap',
+      'PT1H',
+      '--secret-out',
+      file('next'),
+    );
+    expect(next.document.replaces).toBe(made.document.id);
+    expect(next.secret).toBeUndefined();
+    expect(statSync(file('next')).mode & 0o777).toBe(0o600);
+    await tally('whoami', '--token-file', file('next'));
+    await tally('credential', 'revoke', made.document.id);
+    const refused = await new Operator(system).tally('whoami', '--token-file', file('key'));
+    expect([refused.code, refused.stderr.includes('unauthorized')]).toEqual([1, true]);
+    const list = await tally('credential', 'list', '--principal', ids.service);
+    expect(list.stdout).toContain(next.document.id);
+    expect(list.stdout + list.stderr).not.toContain(key);
+  });
+
+  it('a signing key is made on this machine, and signs every request', async () => {
+    const made = await json<Made>(...shop(), '--kind', 'http_signature', '--secret-out', file('shop.pem'));
+    expect(made.secret).toBeUndefined();
+    const who = await json<object>('whoami', '--signing-key', file('shop.pem'));
+    expect(who).toMatchObject({ credential: made.document.id, strength: 2, signed: true });
+    const issue = ['license', 'issue', '--plan', 'pro-yearly', '--licensee', 'Ada', '--reason', 'ä: 5 %'];
+    const issued = await json<{ document: { id: string } }>(...issue, '--signing-key', file('shop.pem'));
+    const history = await tally('license', 'history', issued.document.id);
+    expect(history.stdout).toContain(`service:${ids.service}`);
+    expect(history.stdout).toContain('ä: 5 %');
+  });
+
+  it('a secret is never written over a file, and not kept where nothing came of it', async () => {
+    const again = await new Operator(system).tally(...shop(), '--secret-out', file('shop.pem'));
+    expect(again.code).toBe(3);
+    const refused = await new Operator(system).tally(
+      'credential',
+      'create',
+      '--principal',
+      ids.service,
+      '--name',
+      'x',
+      '--networks',
+      '10.0.0.1/8',
+      '--secret-out',
+      file('none'),
+    );
+    expect([refused.code, existsSync(file('none'))]).toEqual([1, false]);
+    const dry = await json<Made>(...shop(), '--dry-run');
+    expect(dry.secret).toBeUndefined();
+  });
+
+  it('principals are listed, and nobody is logged in', async () => {
+    expect((await tally('principal', 'list')).stdout).toContain('Reseller');
+    expect((await tally('principal', 'show', ids.partner)).stdout).toContain('"role":"issuer"');
+    expect(await json('session', 'list', '--all')).toEqual({ items: [] });
   });
 });
 

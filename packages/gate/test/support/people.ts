@@ -8,7 +8,6 @@ import type { CredentialDocument, PrincipalDocument } from '@tallystick/license'
 import type { HttpMessage, RequestSigningKey } from '../../src/http-signature/index.ts';
 import {
   Authenticator,
-  type AuthenticatorParts,
   Directory,
   deriveGateSecrets,
   GateFile,
