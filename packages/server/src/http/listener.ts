@@ -99,6 +99,8 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
+  // Before there are routes: those take it as it is by then.
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
   if (zone === 'admin') await serveLogin(app, parts);
@@ -108,7 +110,6 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
     return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
-  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   return app;
 }
 
