@@ -90,7 +90,6 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     }
   });
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
-  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
@@ -102,6 +101,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     );
   });
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, asProblem(error, request)));
+  if (zone === 'admin') await serveLogin(app, parts);
   return app;
 }
 
