@@ -1,3 +1,4 @@
+export * from './access-records.ts';
 export * from './answers.ts';
 export * from './bodies.ts';
 export * from './documents.ts';

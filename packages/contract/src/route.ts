@@ -85,6 +85,7 @@ export const commonProblems: readonly ProblemCode[] = [
   'rate_limited',
   'overloaded',
   'store_unavailable',
+  'access_log_unavailable',
   'internal',
 ];
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
 import { Directory } from '@tallystick/gate';
 import { type Logger, pino } from 'pino';
+import { startAccessLog } from './access/start-access-log.ts';
 import type { ServerConfig } from './config.ts';
 import { Gate } from './gate.ts';
 import { EventStreams } from './http/event-streams.ts';
@@ -66,13 +67,14 @@ export async function startServer(
     },
   );
   streams.attach(ledger);
+  const access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
   const opened = openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
   const login = await openLogin(config, opened, ledger, () => urls['admin'] ?? '');
   const apps = await Promise.all(
     zones.map((zone) =>
-      createListener(zone, { config, ledger, metrics, streams, gate: opened, login, logger }),
+      createListener(zone, { config, ledger, metrics, streams, access, gate: opened, login, logger }),
     ),
   );
   const following = new DisposableStack();
@@ -93,6 +95,7 @@ export async function startServer(
       following.dispose();
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
+      await access?.[Symbol.asyncDispose]();
       await ledger.stop();
       opened.close();
       login[Symbol.dispose]();

@@ -95,6 +95,7 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'log.status': admin,
   'log.entry': admin,
   'event.stream': admin,
+  'access.list': admin,
   'openapi.get': admin,
 };
 

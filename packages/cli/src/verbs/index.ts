@@ -47,6 +47,7 @@ export const registrations: readonly Registration[] = [
   registerCustody,
   registerVerifyReport,
   registerInspect,
+  registerAccess,
   registerFsck,
   registerAudit,
   registerMonitor,
