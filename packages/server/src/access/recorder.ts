@@ -15,6 +15,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../http/request-context.ts';
 import type { AccessClient } from './access-client.ts';
 
+/** The pages and the issuer by which people log in; what follows in the path stands as the resource's id. */
+const loginPage = 'login.page';
+
 /** What is known of a request besides what it says itself. */
 interface Noted {
   context?: RequestContext;
@@ -70,6 +73,7 @@ export class AccessRecorder {
   }
 
   #routeOf({ method, routeOptions: { url } }: FastifyRequest): string | null {
+    if (url?.startsWith('/login') || url?.startsWith('/issuer/')) return loginPage;
     return this.#routes.get(`${method === 'HEAD' ? 'GET' : method} ${url}`) ?? null;
   }
 
