@@ -1,5 +1,8 @@
 /** People at a running server: from the token of `tally init` to an administrator, and what a thief makes of each piece. */
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Operator } from './support/operator.ts';
 import { type Inviting, invite, inviteAgain, must, Person } from './support/person.ts';
 import { type Answer, RealSystem } from './support/real-system.ts';
 
@@ -128,7 +131,9 @@ describe('a thief', () => {
     // Logged in by a terminal elsewhere, which proves nobody's presence.
     const invitation = await inviteAgain(as(token), ada.principal);
     const again = await Person.enroll(system, { principal: ada.principal, invitation }, 'one more password');
-    const session = await deviceSession(again.person);
+    ada = again.person;
+    token = again.session.token;
+    const session = await deviceSession(ada);
     expect((await whoAmI(session)).json).toMatchObject({ strength: 2, steppedUpAt: null });
     const base = { principal: ada.principal, name: 'x', lookup: Buffer.alloc(32, 1).toString('base64') };
     for (const more of [
@@ -143,6 +148,108 @@ describe('a thief', () => {
     }
   });
 });
+
+describe('at the command line', () => {
+  const operator = (): Operator => new Operator(system);
+  let page = '';
+  let lastUsed: Person;
+
+  it('somebody invites, somebody else enrolls at the terminal and is logged in, and out again', async () => {
+    const administrator = operator();
+    administrator.write('token.txt', token, 0o600);
+    const byToken = ['--token-file', administrator.path('token.txt'), '--reason', 'hired'];
+    const bob = await must(
+      as(token)('POST', '/v1/principals', {
+        kind: 'person',
+        name: 'Bob Stone',
+        email: 'bob.stone@example.com',
+        roles: [{ role: 'product-owner' }],
+      }),
+    );
+    const principal = (bob.json as { document: { id: string } }).document.id;
+    const made = await administrator.must<{ invitation: string; page: string }>(
+      'invite',
+      principal,
+      ...byToken,
+    );
+    expect(made.page).toMatch(/^http:\/\/localhost:\d+\/login\/invitation#tally_invite_/);
+    const bobs = operator();
+    const offer = await must(system.admin('POST', '/v1/enrollment', { invitation: made.invitation }));
+    const seed = (offer.json as { secret: string }).secret;
+    lastUsed = Person.ofSeed(system, principal, 'bobs long password', seed);
+    bobs.ask = async (question) => (question.startsWith('Code') ? lastUsed.code() : 'bobs long password');
+    const enrolled = await bobs.must<{ principal: string }>('enroll', made.invitation);
+    expect(enrolled).toMatchObject({ principal, name: 'Bob Stone', strength: 2 });
+    const file = join(system.layout.root, 'session.json');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await bobs.must('product', 'create', '--code', 'editor', '--name', 'Editor', '--reason', 'new');
+    await bobs.must('logout');
+    expect(existsSync(file)).toBe(false);
+    expect((await bobs.tally('product', 'list')).code).not.toBe(0);
+  });
+
+  it('the browser logs in, and comes back with a code', async () => {
+    const bobs = operator();
+    bobs.openBrowser = async (url) => {
+      page = url;
+      void loggedInByBrowser(url, lastUsed);
+      return true;
+    };
+    const me = await bobs.must<{ principal: string; strength: number }>('login');
+    expect(me).toMatchObject({ principal: lastUsed.principal, strength: 2 });
+    expect(new URL(page).searchParams.get('redirect_uri')).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/);
+    expect((await bobs.tally('product', 'list')).code).toBe(0);
+  });
+
+  it('a command that needs a step-up asks for it, and goes on as it was', async () => {
+    const bobs = operator();
+    const file = join(system.layout.root, 'session.json');
+    // Of a terminal elsewhere, and so without proof of presence.
+    const session = await deviceSession(lastUsed);
+    const me = (await must(whoAmI(session))).json as { session: string };
+    const kept = {
+      server: new URL(system.client.adminUrl).origin,
+      token: session,
+      principal: lastUsed.principal,
+    };
+    writeFileSync(file, JSON.stringify({ ...kept, session: me.session }), { mode: 0o600 });
+    const command = ['invite', lastUsed.principal, '--reason', 'a passkey'];
+    const nobody = await bobs.tally(...command);
+    expect(nobody).toMatchObject({ code: 1, stderr: expect.stringContaining('tally login --step-up') });
+    bobs.isThere = true;
+    bobs.ask = async (question) => {
+      if (question.includes('passkey in the browser')) return 'code';
+      return question.startsWith('Code') ? lastUsed.code() : lastUsed.password;
+    };
+    const { stdout, code } = await bobs.tally(...command, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      principal: lastUsed.principal,
+      invitation: expect.stringContaining('_'),
+    });
+    // The session that was not good enough has ended.
+    expect((await whoAmI(session)).status).toBe(401);
+  });
+});
+
+/** What a person does in a browser from an address on, with password and code. */
+async function loggedInByBrowser(url: string, person: Person): Promise<void> {
+  const { origin } = new URL(url);
+  const begun = await fetch(url, { redirect: 'manual' });
+  const cookie = begun.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const shown = await (await fetch(`${origin}/login`, { headers: { cookie } })).text();
+  const csrf = /name="csrf" content="([^"]+)"/.exec(shown)?.[1] ?? '';
+  const form = { csrf, account: person.principal, password: person.password, code: await person.code() };
+  const body = new URLSearchParams(form);
+  const headers = { cookie, origin };
+  const answer = await fetch(`${origin}/login/password`, {
+    method: 'POST',
+    body,
+    headers,
+    redirect: 'manual',
+  });
+  await fetch(answer.headers.get('location') ?? '');
+}
 
 /** As a terminal without a browser gets one, with a person who agrees in a browser. */
 async function deviceSession(person: Person): Promise<string> {

@@ -53,11 +53,16 @@ export class Person {
   readonly #seed: Buffer;
   #usedPeriod = 0;
 
-  constructor(system: RealSystem, principal: string, password: string, seed: Buffer) {
+  private constructor(system: RealSystem, principal: string, password: string, seed: Buffer) {
     this.#system = system;
     this.principal = principal;
     this.password = password;
     this.#seed = seed;
+  }
+
+  /** Somebody whose authenticator app has this key, in base32. */
+  static ofSeed(system: RealSystem, principal: string, password: string, seed: string): Person {
+    return new Person(system, principal, password, fromBase32(seed));
   }
 
   /** From the invitation to the first session. */
@@ -69,7 +74,7 @@ export class Person {
     const offer = (await must(system.admin('POST', '/v1/enrollment', { invitation }))).json as {
       secret: string;
     };
-    const person = new Person(system, principal, password, fromBase32(offer.secret));
+    const person = Person.ofSeed(system, principal, password, offer.secret);
     const body = { invitation, password, code: await person.code() };
     const session = (await must(system.admin('POST', '/v1/enrollment/password', body))).json as LoggedIn;
     return { person, session };
