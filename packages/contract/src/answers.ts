@@ -119,6 +119,11 @@ export interface LicenseItem extends Item<'license'> {
   companion?: CompanionView;
 }
 
+export interface CredentialItem extends Item<'credential'> {
+  /** When and from where it was last used at this server; null for never. */
+  lastUse?: { at: Instant; address: string } | null;
+}
+
 /** The policy set that requests are judged by. */
 export interface PolicyInForce extends PolicyContent {
   /** Hashes of the policies and of their schema, as decisions name them. */
@@ -251,6 +256,29 @@ export interface Readiness {
   ready: boolean;
   /** Why not, as the problems that a request would meet. */
   reasons: { code: ProblemCode; detail: string }[];
+}
+
+/** What one request was, and what became of it: docs/spec/access-log.md. */
+export interface AccessRecordJson {
+  at: Instant;
+  requestId: string;
+  zone: string;
+  route: string;
+  method: string;
+  status: number;
+  code: string | null;
+  who: { kind: string; id: string; credential: string; session: string | null } | null;
+  address: string;
+  resource: { type: string; id: string } | null;
+  decision: { effect: 'allow' | 'deny'; policy: string; reasons: string[]; entities: string } | null;
+  why: string | null;
+}
+
+export interface AccessItem {
+  /** Its number in the access log, and the index of the leaf that commits to it; null for the last second. */
+  n: number;
+  leaf: number | null;
+  record: AccessRecordJson;
 }
 
 /** Of several servers on one database, one writes the log. */

@@ -1,3 +1,4 @@
+export * from './access-records.ts';
 export * from './answers.ts';
 export * from './bodies.ts';
 export * from './documents.ts';
@@ -14,3 +15,4 @@ export * from './routes.ts';
 export { problem as problemSchema } from './schemas/answers.ts';
 export { documents as documentSchemas } from './schemas/documents.ts';
 export { encodeReason } from './schemas/inputs.ts';
+export * from './session-answers.ts';

@@ -18,6 +18,7 @@ export const tags = [
   'plans',
   'customers',
   'licenses',
+  'sessions',
   'principals',
   'credentials',
   'policy',
@@ -81,6 +82,7 @@ export const commonProblems: readonly ProblemCode[] = [
   'rate_limited',
   'overloaded',
   'store_unavailable',
+  'access_log_unavailable',
   'internal',
 ];
 

@@ -85,9 +85,13 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'approval.list': admin,
   'approval.get': admin,
   'approval.history': admin,
+  'session.list': admin,
+  'session.current': admin,
+  'session.end': admin,
   'log.status': admin,
   'log.entry': admin,
   'event.stream': admin,
+  'access.list': admin,
   'openapi.get': admin,
 };
 

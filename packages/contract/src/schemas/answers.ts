@@ -2,8 +2,11 @@
 import type { KeptPromise } from '@tallystick/core';
 import { z } from 'zod';
 import {
+  type AccessItem,
+  type AccessRecordJson,
   type Cause,
   type Change,
+  type CredentialItem,
   type HistoryItem,
   type Item,
   type LicenseItem,
@@ -147,14 +150,20 @@ function itemMembers<T extends Listed>(type: T): Shape<Item<T>> {
 }
 
 export const items: {
-  readonly [T in Exclude<Listed, 'license'>]: z.ZodType<Item<T>>;
-} & { readonly license: z.ZodType<LicenseItem> } = {
+  readonly [T in Exclude<Listed, 'license' | 'credential'>]: z.ZodType<Item<T>>;
+} & { readonly license: z.ZodType<LicenseItem>; readonly credential: z.ZodType<CredentialItem> } = {
   product: open<Item<'product'>>(itemMembers('product')),
   plan: open<Item<'plan'>>(itemMembers('plan')),
   customer: open<Item<'customer'>>(itemMembers('customer')),
   license: open<LicenseItem>({ ...itemMembers('license'), companion: companionView.exactOptional() }),
   principal: open<Item<'principal'>>(itemMembers('principal')),
-  credential: open<Item<'credential'>>(itemMembers('credential')),
+  credential: open<CredentialItem>({
+    ...itemMembers('credential'),
+    lastUse: described(
+      open<NonNullable<CredentialItem['lastUse']>>({ at: instant, address: z.string().max(64) }).nullable(),
+      'When and from where it was last used at this server',
+    ).exactOptional(),
+  }),
   approval: open<Item<'approval'>>(itemMembers('approval')),
 };
 
@@ -265,6 +274,40 @@ export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
   subject: subjectName.nullable(),
   published: boolean,
   promise: keptPromise.nullable(),
+});
+
+/** Written by the server, cut where it was long. */
+const recorded: z.ZodType<string> = z.string().max(256);
+
+const accessRecord: z.ZodType<AccessRecordJson> = open<AccessRecordJson>({
+  at: instant,
+  requestId: recorded,
+  zone: recorded,
+  route: recorded,
+  method: recorded,
+  status: natural,
+  code: recorded.nullable(),
+  who: open<NonNullable<AccessRecordJson['who']>>({
+    kind: recorded,
+    id: recorded,
+    credential: recorded,
+    session: recorded.nullable(),
+  }).nullable(),
+  address: recorded,
+  resource: open<{ type: string; id: string }>({ type: recorded, id: recorded }).nullable(),
+  decision: open<NonNullable<AccessRecordJson['decision']>>({
+    effect: oneOf(['allow', 'deny']),
+    policy: recorded,
+    reasons: z.array(recorded),
+    entities: recorded,
+  }).nullable(),
+  why: recorded.nullable(),
+});
+
+export const accessItem: z.ZodType<AccessItem> = open<AccessItem>({
+  n: natural,
+  leaf: natural.nullable(),
+  record: accessRecord,
 });
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });

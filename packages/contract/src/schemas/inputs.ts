@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { catalogStates, customerStates, licenseStates } from '../documents.ts';
 import { approvalStates, credentialStates, principalStates } from '../gate-documents.ts';
 import type {
+  AccessListQuery,
   ApprovalQuery,
   BundleQuery,
   BundleRequestBody,
@@ -41,7 +42,7 @@ function decimal(min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodType<
     .pipe(integer(min, max) as z.ZodType<number, number>);
 }
 
-const flag: z.ZodType<boolean> = z
+export const flag: z.ZodType<boolean> = z
   .enum(['true', 'false'], { error: 'must be true or false' })
   .transform((value) => value === 'true')
   .pipe(z.boolean());
@@ -66,7 +67,7 @@ export const mutationQuery: z.ZodType<MutationQuery> = closed<MutationQuery>({
   ),
 });
 
-function withDefault<T>(schema: z.ZodType<T>, value: T): z.ZodType<T> {
+export function withDefault<T>(schema: z.ZodType<T>, value: T): z.ZodType<T> {
   return schema.default(value as z.core.util.NoUndefined<T>);
 }
 
@@ -158,6 +159,15 @@ export const custodyQuery: z.ZodType<CustodyQuery> = closed<CustodyQuery>({
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,
   trustVersion: described(integer(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+});
+
+export const accessListQuery: z.ZodType<AccessListQuery> = closed<AccessListQuery>({
+  from: described(instant, 'Not before'),
+  to: described(instant, 'Before'),
+  principal: described(text, 'Id of who asked').exactOptional(),
+  resource: described(text, 'Id of what was asked for').exactOptional(),
+  request: described(text, 'Id of the request').exactOptional(),
+  ...page,
 });
 
 export const eventHeaders: z.ZodType<EventHeaders> = open<EventHeaders>({

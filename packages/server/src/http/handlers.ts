@@ -9,8 +9,11 @@ import {
   routes,
 } from '@tallystick/contract';
 import type { Command } from '@tallystick/license';
+import { listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
+import { preparedCommand, withLastUse } from './credential-handlers.ts';
 import type { RequestContext } from './request-context.ts';
+import { sessionHandlers } from './session-handlers.ts';
 
 /** A body, or with a status other than 200. */
 export type Answer = string | Uint8Array | { status: number; body: string };
@@ -34,10 +37,11 @@ interface MutationRequest {
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
   const kind = name.slice(0, name.indexOf('.'));
-  return (request, { ask, caller }) => {
+  return async (request, { ask, caller, gate }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
-    const command = { ...body, ...target, type: name } as unknown as Command;
+    const asked = { ...body, ...target, type: name } as unknown as Command;
+    const command = preparedCommand(asked, gate.secrets);
     const key = headers['idempotency-key'];
     return ask('mutate', {
       command,
@@ -102,7 +106,7 @@ const reads = {
   'license.custody': ({ params, query }, { call }) => call('custody', { id: params.id, ...query }),
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
-  'log.status': async (_, { call }) => {
+  'log.status': async (_, { call, access }) => {
     const now = JSON.parse(await call('status', null)) as LedgerStatus;
     const { mutations, quorum, follows: _follows, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
@@ -110,7 +114,11 @@ const reads = {
       ...member,
       lastSeenAt: instant(lastSeenAt),
     }));
-    return JSON.stringify({ ...status, quorum: members, mutations: readinessOf(mutations) });
+    return JSON.stringify({ ...status, quorum: members, mutations: changesOf(mutations, access) });
+  },
+  'access.list': async ({ query }, { call, access }) => {
+    await call('describe', null);
+    return listAccess(query, access);
   },
   'policy.get': (_, { call }) => call('policyInForce', null),
   'policy.history': ({ query }, { call }) => {
@@ -123,20 +131,30 @@ const reads = {
   },
   'metrics.get': (_, { metrics }) => metrics.text(),
   'health.get': async () => JSON.stringify({ alive: true }),
-  'ready.get': async (_, { status }) => {
+  'ready.get': async (_, { status, access }) => {
     const { mutations } = status;
+    const changes = changesOf(mutations, access);
     const isBroken = mutations?.problem === 'integrity';
     const body = JSON.stringify({
       reads: isBroken ? readinessOf(mutations) : readinessOf(null),
-      mutations: readinessOf(mutations),
+      mutations: changes,
     });
-    return { status: mutations === null ? 200 : 503, body };
+    return { status: changes.ready ? 200 : 503, body };
   },
   'primary.get': async (_, { status }) => {
     const { writes } = status;
     return { status: writes ? 200 : 503, body: JSON.stringify({ writes }) };
   },
 } satisfies Partial<Handlers>;
+
+/** What is not recorded is not changed. */
+function changesOf(problem: LedgerStatus['mutations'], access: RequestContext['access']): Readiness {
+  const { reasons } = readinessOf(problem);
+  const blocked = access?.blocked ?? null;
+  const all =
+    blocked === null ? reasons : [...reasons, { code: 'access_log_unavailable' as const, detail: blocked }];
+  return { ready: all.length === 0, reasons: all };
+}
 
 /** Ready, or why not, as the problem that a request would meet. */
 function readinessOf(problem: LedgerStatus['mutations']): Readiness {
@@ -164,12 +182,14 @@ function mutationHandlers(): { [N in MutationName]: Handler<N> } {
 
 export const handlers: Handlers = {
   ...reads,
+  ...sessionHandlers,
   ...subjectReads('product'),
   ...subjectReads('plan'),
   ...subjectReads('customer'),
   ...subjectReads('license'),
   ...subjectReads('principal'),
   ...subjectReads('credential'),
+  ...withLastUse(subjectReads('credential')),
   ...subjectReads('approval'),
   ...mutationHandlers(),
 };

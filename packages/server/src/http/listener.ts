@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import {
+  accessRecordings,
   type ProblemCode,
   problemMediaType,
   problemOf,
@@ -23,17 +24,20 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import type { AccessClient } from '../access/access-client.ts';
+import { AccessRecorder } from '../access/recorder.ts';
 import type { ServerConfig } from '../config.ts';
+import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Authenticator } from './authenticate.ts';
+import { authenticate, partsOf } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
+import { keepRawBody } from './raw-body.ts';
 import { RequestContext } from './request-context.ts';
-import { tokenOf } from './tokens.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -41,7 +45,9 @@ export interface ListenerParts {
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
-  authenticator: Authenticator;
+  gate: Gate;
+  /** null where no access log is kept. */
+  access: AccessClient | null;
   logger: FastifyBaseLogger;
 }
 
@@ -52,6 +58,11 @@ const retryAfterSeconds = 1;
 const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
+  const recorder = new AccessRecorder(zone, parts.access);
+  const fail: typeof sendProblem = (request, reply, problem) => {
+    recorder.note(request, { code: problem.code });
+    return sendProblem(request, reply, problem);
+  };
   const { listeners, limits } = parts.config;
   const app = fastify({
     serverFactory: (handle) => createZoneServer(listeners[zone].tls, times, handle),
@@ -60,7 +71,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     frameworkErrors: (_error, request, reply) => {
-      sendProblem(request, reply, new ServiceProblem('malformed_request'));
+      fail(request, reply, new ServiceProblem('malformed_request'));
     },
     clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
@@ -72,11 +83,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   await limitRequests(
     app,
     limits[zone],
-    ({ headers }) => tokenOf(headers.authorization, parts.config),
-    ({ ip }) => ip,
+    (request) => parts.gate.authenticator.allowanceOf(partsOf(request)),
+    (request) => parts.gate.authenticator.addressOf(partsOf(request)),
   );
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    keepRawBody(request, body as Buffer);
     try {
       // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
       done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
@@ -84,22 +96,25 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
-  for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
+  recorder.attach(app);
+  for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
-    if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
-    return sendProblem(
-      request,
-      reply.header('allow', methods.join(', ')),
-      new ServiceProblem('method_not_allowed'),
-    );
+    if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
+    return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
-  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, asProblem(error, request)));
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   return app;
 }
 
-function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
+function addRoute(
+  app: FastifyInstance,
+  zone: Zone,
+  route: Route,
+  parts: ListenerParts,
+  recorder: AccessRecorder,
+): void {
   const name = route.name as RouteName;
   const { bodyBytesMax } = parts.config.limits[zone];
   const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
@@ -114,14 +129,19 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
+      const asked = route.auth === 'none' ? null : await askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
-      const context = new RequestContext(parts.ledger, parts.metrics, asked);
+      const context = new RequestContext(parts, asked);
+      recorder.note(request, { context, why: reasonOf(read.value.headers) });
+      demandRecorded(name, parts.access);
       if (name === 'event.stream') {
         await context.call('describe', null);
+        // Its answer never ends, and so is not seen being sent.
+        const refused = await recorder.record(request, 200);
+        if (refused !== null) throw new ServiceProblem('access_log_unavailable', refused);
         return openStream(request, reply, parts.streams);
       }
       const handler = handlers[name] as unknown as Handler<'log.status'>;
@@ -130,14 +150,24 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
   });
 }
 
+/** Throws ServiceProblem for a change while nothing of it could be recorded. */
+function demandRecorded(name: RouteName, access: AccessClient | null): void {
+  const blocked = accessRecordings[name] === 'change' ? (access?.blocked ?? null) : null;
+  if (blocked !== null) throw new ServiceProblem('access_log_unavailable', blocked);
+}
+
+function reasonOf(headers: object): string | null {
+  return (headers as { 'tally-reason'?: string })['tally-reason'] ?? null;
+}
+
 /** Who asks for what; throws ServiceProblem where nobody is known. */
-function askedBy(
+async function askedBy(
   request: FastifyRequest,
   action: string,
   zone: Zone,
-  { authenticator }: ListenerParts,
-): Asked {
-  const caller = authenticator.authenticate(request);
+  { gate }: ListenerParts,
+): Promise<Asked> {
+  const caller = await authenticate(request, gate.authenticator, gate.directory);
   if (caller === null) throw new ServiceProblem('unauthorized');
   // Known from the table alone, and so said before anything of the request is read.
   if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)

@@ -40,6 +40,8 @@ export interface SupervisorOptions {
   ports?: SystemPorts;
   /** Replaces members of the server's configuration: times, limits. */
   server?: Record<string, unknown>;
+  /** Replaces the program of the server: for measuring another one beside it. */
+  serverProgram?: string;
 }
 
 const startTimeoutMs = 120_000;
@@ -118,7 +120,7 @@ export class Supervisor {
     this.#predecessor?.leave();
   }
 
-  async #startAll({ ports, server }: SupervisorOptions): Promise<void> {
+  async #startAll({ ports, server, serverProgram = mains.server }: SupervisorOptions): Promise<void> {
     const { layout } = this;
     const found = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
@@ -143,7 +145,7 @@ export class Supervisor {
     const config = { ...serverConfig(layout, system, chosen), cosigners, ...server };
     const line = await this.#launch(
       'server',
-      nodeLaunch(mains.server, writeConfig(layout, 'server', config)),
+      nodeLaunch(serverProgram, writeConfig(layout, 'server', config)),
     );
     this.#urls = line.listening as typeof this.urls;
     this.#rememberAddresses();
