@@ -20,7 +20,7 @@ import {
   signRequest,
 } from '@tallystick/gate/http-signature';
 import type { CauseInput, GateCause } from '@tallystick/ledger';
-import type { Change, Command, PolicyContent, View } from '@tallystick/license';
+import type { ApprovalDocument, Change, Command, PolicyContent, View } from '@tallystick/license';
 import { TestSystem } from '@tallystick/testkit';
 
 export interface Actor {
@@ -54,6 +54,8 @@ export class JudgedSystem {
   readonly engine: PolicyEngine = new PolicyEngine(this.content);
   /** Log indexes of the causes that have decisions whole, by what they are made of. */
   readonly #carried = new Map<string, number>();
+  /** What the newest decision was made on. */
+  #newest: string | null = null;
 
   private constructor(system: TestSystem) {
     this.system = system;
@@ -109,8 +111,6 @@ export class JudgedSystem {
     return { id: first?.change.subject.id ?? '', index };
   }
 
-  #newest: string | null = null;
-
   #judge(
     { actor, command, why, signed, isWhole }: Request,
     view: View,
@@ -128,32 +128,8 @@ export class JudgedSystem {
       'license' in command ? view.subject('license', String(command.license))?.document : undefined;
     const document = waiting ?? before ?? changes[0]?.document;
     const resource = document === undefined ? bareResource('License') : resourceOf(document, () => 'pro');
-    const isPerson = kind === 'person';
-    const caller: Caller = {
-      principal: id,
-      kind,
-      credential,
-      session: null,
-      strength: isPerson ? 3 : 2,
-      authenticatedAt: at,
-      steppedUpAt: isPerson ? at : null,
-      address: '10.0.0.7',
-      networks: ['office'],
-      device: isPerson ? { id: 'dev-1', managed: true, encrypted: true, attested: false } : null,
-      signed,
-      purpose: null,
-    };
-    const approvals =
-      command.type === 'approval.execute' && waiting !== undefined
-        ? {
-            approval: waiting.id,
-            by: waiting.approvals.map((each) => ({
-              principal: each.principal,
-              credential: each.credential,
-              at: each.at,
-            })),
-          }
-        : null;
+    const caller = callerOf(actor, at, signed);
+    const approvals = command.type === 'approval.execute' && waiting !== undefined ? usedOf(waiting) : null;
     const input = describe(
       { caller, action: command.type, zone: 'admin' },
       rolesFor({ principal, credential: shown }, resource, at),
@@ -204,6 +180,32 @@ export class JudgedSystem {
     });
     return { kind, principal, credential: given.changes[0]!.change.subject.id, key: shown.key };
   }
+}
+
+function callerOf({ kind, principal, credential }: Actor, at: string, signed: SignedRequest | null): Caller {
+  const isPerson = kind === 'person';
+  return {
+    principal,
+    kind,
+    credential,
+    session: null,
+    strength: isPerson ? 3 : 2,
+    authenticatedAt: at,
+    steppedUpAt: isPerson ? at : null,
+    address: '10.0.0.7',
+    networks: ['office'],
+    device: isPerson ? { id: 'dev-1', managed: true, encrypted: true, attested: false } : null,
+    signed,
+    purpose: null,
+  };
+}
+
+/** What the cause of a change says of the request that it carries out. */
+function usedOf({ id, approvals }: ApprovalDocument): GateCause['approvals'] {
+  return {
+    approval: id,
+    by: approvals.map(({ principal, credential, at }) => ({ principal, credential, at })),
+  };
 }
 
 /** The request as a client signs it, and a server keeps it. */

@@ -75,7 +75,8 @@ export function custodyGaps(
   let rev = 0;
   for (const { index, subject, document, cause } of entries) {
     if (subject !== null) subjects.add(subject);
-    if (subject?.startsWith('prn_')) document === null ? unshown.add(subject) : unshown.delete(subject);
+    if (subject?.startsWith('prn_') && document === null) unshown.add(subject);
+    else if (subject !== null) unshown.delete(subject);
     const statement = cause === null ? undefined : causes[cause];
     if (subject === license) {
       const isShown = range !== null && rev >= range.from && rev <= range.to;
