@@ -12,8 +12,8 @@ export {
   type FoundPage,
   type FoundRecord,
   findRecords,
-  proveLeaf,
-  type RecordProof,
+  type LeavesProof,
+  proveLeaves,
 } from './find-records.ts';
 export { accessOrigin, accessUsage, accessVerifierKeys, isAccessOrigin } from './identity.ts';
 export {
@@ -23,6 +23,7 @@ export {
   encodeAccessRecord,
   parseAccessRecord,
 } from './record.ts';
+export { openSegment, parseLeaf, type SegmentLeaf } from './segment.ts';
 export {
   SegmentReader,
   SegmentStore,

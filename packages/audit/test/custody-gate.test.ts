@@ -76,7 +76,7 @@ describe('a report on changes that were judged', () => {
         approvals: [{ principal: bob.principal, role: 'issuer' }],
       },
     ]);
-    expect(proven!.gaps.map(({ code }) => code)).toEqual(['no_access_log', 'unseen_reads']);
+    expect(proven!.gaps.map(({ code }) => code)).toEqual(['reads_not_shown', 'unseen_reads']);
   });
 
   it('shows a decision that stands in the cause of another license', async () => {
@@ -298,7 +298,11 @@ it('says where nothing but the policy of the software decided', async () => {
   );
   expect(findings).toEqual([]);
   expect(proven!.revisions[0]!.decision!.rev).toBeNull();
-  expect(proven!.gaps.map(({ code }) => code)).toEqual(['built_in_policy', 'no_access_log', 'unseen_reads']);
+  expect(proven!.gaps.map(({ code }) => code)).toEqual([
+    'built_in_policy',
+    'reads_not_shown',
+    'unseen_reads',
+  ]);
 });
 
 it('takes no other meaning from any byte', async () => {
