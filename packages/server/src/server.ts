@@ -11,6 +11,7 @@ import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
 import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
+import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
 
 export interface RunningServer extends AsyncDisposable {
@@ -69,12 +70,13 @@ export async function startServer(
   const access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
   const opened = openGate(config, directory, logger);
   gate = opened;
+  const urls: Record<string, string> = {};
+  const login = await openLogin(config, opened, ledger, () => urls['admin'] ?? '');
   const apps = await Promise.all(
     zones.map((zone) =>
-      createListener(zone, { config, ledger, metrics, streams, access, gate: opened, logger }),
+      createListener(zone, { config, ledger, metrics, streams, access, gate: opened, login, logger }),
     ),
   );
-  const urls: Record<string, string> = {};
   const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];
@@ -96,6 +98,7 @@ export async function startServer(
       await access?.[Symbol.asyncDispose]();
       await ledger.stop();
       opened.close();
+      login[Symbol.dispose]();
     },
   };
 }

@@ -14,6 +14,7 @@ import { custodyAccess } from '../access/custody-access.ts';
 import { listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
+import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
 import { sessionHandlers } from './session-handlers.ts';
 
@@ -190,6 +191,7 @@ function mutationHandlers(): { [N in MutationName]: Handler<N> } {
 export const handlers: Handlers = {
   ...reads,
   ...sessionHandlers,
+  ...loginHandlers,
   ...subjectReads('product'),
   ...subjectReads('plan'),
   ...subjectReads('customer'),

@@ -30,14 +30,16 @@ import type { ServerConfig } from '../config.ts';
 import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
 import { authenticate, partsOf } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
+import { serveLogin } from './login-site.ts';
 import { keepRawBody } from './raw-body.ts';
-import { RequestContext } from './request-context.ts';
+import { type Peer, RequestContext } from './request-context.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -48,6 +50,7 @@ export interface ListenerParts {
   gate: Gate;
   /** null where no access log is kept. */
   access: AccessClient | null;
+  login: OpenLogin;
   logger: FastifyBaseLogger;
 }
 
@@ -96,15 +99,17 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
+  // Before there are routes: those take it as it is by then.
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
+  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
     return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
-  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   return app;
 }
 
@@ -129,12 +134,13 @@ function addRoute(
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : await askedBy(request, name, zone, parts);
+      const asked =
+        route.auth === 'none' || route.auth === 'login' ? null : await askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
-      const context = new RequestContext(parts, asked);
+      const context = new RequestContext(parts, asked, peerOf(request, parts.gate));
       recorder.note(request, { context, why: reasonOf(read.value.headers) });
       demandRecorded(name, parts.access);
       if (name === 'event.stream') {
@@ -158,6 +164,11 @@ function demandRecorded(name: RouteName, access: AccessClient | null): void {
 
 function reasonOf(headers: object): string | null {
   return (headers as { 'tally-reason'?: string })['tally-reason'] ?? null;
+}
+
+function peerOf(request: FastifyRequest, { authenticator }: Gate): Peer {
+  const { 'user-agent': userAgent = '' } = request.headers;
+  return { address: authenticator.addressOf(partsOf(request)), userAgent };
 }
 
 /** Who asks for what; throws ServiceProblem where nobody is known. */
