@@ -6,7 +6,7 @@ export {
   type Refusal,
 } from './authenticate/authenticator.ts';
 export { isInRanges, type NetworkSettings, Networks, type TrustedProxy } from './authenticate/networks.ts';
-export { CredentialError, storedCredential } from './authenticate/new-credential.ts';
+export { CredentialError, enrollAction, storedCredential } from './authenticate/new-credential.ts';
 export type { RequestParts } from './authenticate/origin.ts';
 export {
   deviceOfClaims,
@@ -33,6 +33,13 @@ export { type Circumstances, describe, type Identity, rolesFor } from './judgmen
 export { type Effect, effectOf, noEffect } from './judgment/effect.ts';
 export { bareResource, type Resource, resourceOf } from './judgment/resource.ts';
 export { actionNames, actions } from './policy/actions.ts';
+export { checkCandidate } from './policy/check-candidate.ts';
+export {
+  type CellChange,
+  comparePolicies,
+  type PolicyChange,
+  type PolicyComparison,
+} from './policy/compare-policies.ts';
 export type { Decision, Lack } from './policy/decision.ts';
 export { defaultPolicyDocument } from './policy/defaults/document.ts';
 export { defaultRoles, internalRoles } from './policy/defaults/roles.ts';
@@ -46,6 +53,13 @@ export {
 } from './policy/input.ts';
 export { Memo } from './policy/memo.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
+export {
+  failuresOf,
+  outcomeOf,
+  readTable,
+  type TableCase,
+  type TableFailure,
+} from './policy/policy-table.ts';
 export {
   csrfTokenOf,
   endedSessionCookies,
