@@ -60,6 +60,5 @@ export const registrations: readonly Registration[] = [
   registerSigner,
   registerRoot,
   registerPolicy,
-  registerAccess,
   registerWitness,
 ];
