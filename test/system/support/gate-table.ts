@@ -4,7 +4,7 @@
  * and not how it says it.
  */
 import type { RouteName } from '@tallystick/contract';
-import type { defaultRoles } from '@tallystick/gate';
+import { defaultPolicyDocument, type defaultRoles } from '@tallystick/gate';
 
 export type Role = (typeof defaultRoles)[number];
 
@@ -22,19 +22,24 @@ export interface Ids {
 }
 
 export interface Row {
-  /** `anybody` needs no credential, `mirror` that of a mirror or somebody who reads, `own` is for whoever is let in. */
+  /** `anybody` needs no credential, `own` is for whoever is let in. */
   may: readonly Role[] | 'anybody' | 'own';
   /** What people have to add. A reason is for everything that changes something. */
   needs: readonly ('reason' | 'step-up')[];
-  /** What answers those who may not: that there is no such thing, where they may not see it either. */
-  denied: 'forbidden' | 'absent';
+  /** For people alone, whatever role a service has. */
+  isForPeople?: true;
+  /**
+   * What reads the subject of the path. Who may not do that is told that there is no such thing, whatever is asked for;
+   * null where nothing is named, or nothing is hidden.
+   */
+  seenBy: RouteName | null;
   /** Subject of the path. */
   id?: keyof Ids;
   query?: string;
   body?: (ids: Ids) => object;
 }
 
-const everyRole: readonly Role[] = [
+export const everyRole: readonly Role[] = [
   'viewer',
   'support',
   'issuer',
@@ -46,32 +51,28 @@ const everyRole: readonly Role[] = [
 ];
 const inspectors: readonly Role[] = ['auditor', 'administrator', 'incident-responder'];
 const approvers: readonly Role[] = ['issuer', 'product-owner', 'key-custodian', 'administrator'];
+const seers: readonly Role[] = [...new Set([...inspectors, ...approvers])];
 const administrator: readonly Role[] = ['administrator'];
 const containing: readonly Role[] = ['administrator', 'incident-responder'];
 const owners: readonly Role[] = ['product-owner'];
 const issuers: readonly Role[] = ['issuer'];
 const custodians: readonly Role[] = ['key-custodian'];
 
-const open: Row = { may: 'anybody', needs: [], denied: 'forbidden' };
-const reads = (id?: keyof Ids): Row => ({
+const open: Row = { may: 'anybody', needs: [], seenBy: null };
+const reads = (id?: Exclude<keyof Ids, 'otherCustomer'>): Row => ({
   may: everyRole,
   needs: [],
-  denied: id === undefined ? 'forbidden' : 'absent',
+  seenBy: id === undefined || id === 'session' ? null : `${id}.get`,
   ...(id && { id }),
 });
-const inspects = (id?: keyof Ids): Row => ({ ...reads(id), may: inspectors });
+const inspects = (id?: Exclude<keyof Ids, 'otherCustomer'>): Row => ({ ...reads(id), may: inspectors });
 const dryRun = '?dryRun=true';
-const changes = (may: readonly Role[], id?: keyof Ids, body: Row['body'] = () => ({})): Row => ({
-  may,
-  needs: ['reason'],
-  denied: 'forbidden',
-  query: dryRun,
-  body,
-  ...(id && { id }),
-});
+const changes = (
+  may: readonly Role[],
+  id?: Exclude<keyof Ids, 'otherCustomer'>,
+  body: Row['body'] = () => ({}),
+): Row => ({ ...reads(id), may, needs: ['reason'], query: dryRun, body });
 const sensitive = (row: Row): Row => ({ ...row, needs: ['reason', 'step-up'] });
-/** Of what not everybody may see. */
-const hidden = (row: Row): Row => ({ ...row, denied: 'absent' });
 
 const text = 'AAAA';
 const later = new Date(Date.now() + 400 * 86_400_000).toISOString();
@@ -88,16 +89,25 @@ export const gateTable: Record<RouteName, Row> = {
   'health.get': open,
   'ready.get': open,
   'primary.get': open,
+  'login.describe': open,
+  'login.password': { ...open, body: () => ({}) },
+  'enrollment.begin': { ...open, body: () => ({}) },
+  'enrollment.finish': { ...open, body: () => ({}) },
 
   'log.tile': reads(),
   'log.status': reads(),
   'log.entry': reads(),
   'event.stream': reads(),
+  'access.list': { ...reads(), may: ['auditor'] },
   'openapi.get': reads(),
 
   'trust.publish': sensitive(changes(custodians, undefined, () => ({ envelopes: [text] }))),
   'namespace.revise': sensitive(
-    changes(custodians, undefined, () => ({ entry: text, document: text, cause: { salt: text, document: text } })),
+    changes(custodians, undefined, () => ({
+      entry: text,
+      document: text,
+      cause: { salt: text, document: text },
+    })),
   ),
   'brake.tighten': sensitive(
     changes(['key-custodian', 'incident-responder'], undefined, () => ({ lock: 'heightened' })),
@@ -126,14 +136,16 @@ export const gateTable: Record<RouteName, Row> = {
   'license.list': reads(),
   'license.get': reads('license'),
   'license.history': reads('license'),
-  'license.bundle': { ...reads('license'), may: ['support', 'issuer', 'auditor'], denied: 'forbidden' },
+  'license.bundle': { ...reads('license'), may: ['support', 'issuer', 'auditor'], seenBy: null },
   'license.custody': { ...reads('license'), may: ['auditor'] },
   'license.issue': changes(issuers, undefined, ({ plan }) => ({ plan, licensee: 'Contoso' })),
   'license.amend': changes(issuers, 'license', () => ({ licensee: 'Other' })),
   // Longer than support may.
   'license.renew': changes(issuers, 'license', () => ({ length: 'P1Y' })),
   'license.change_plan': changes(issuers, 'license', ({ plan }) => ({ plan })),
-  'license.suspend': changes(['support', 'issuer', 'incident-responder'], 'license', () => ({ reason: 'payment' })),
+  'license.suspend': changes(['support', 'issuer', 'incident-responder'], 'license', () => ({
+    reason: 'payment',
+  })),
   'license.reinstate': changes(['support', 'issuer'], 'license'),
   'license.revoke': changes(issuers, 'license', () => ({ reason: 'refund' })),
   'license.replace': changes(issuers, 'license'),
@@ -144,18 +156,16 @@ export const gateTable: Record<RouteName, Row> = {
   'principal.list': inspects(),
   'principal.get': inspects('principal'),
   'principal.history': inspects('principal'),
-  'principal.create': sensitive(
-    changes(administrator, undefined, () => ({ kind: 'person', name: 'Fresh' })),
+  'principal.create': sensitive(changes(administrator, undefined, () => ({ kind: 'person', name: 'Fresh' }))),
+  'principal.update': sensitive(changes(administrator, 'principal', () => ({ name: 'Other' }))),
+  'principal.assign': sensitive(
+    changes(administrator, 'principal', () => ({ roles: [{ role: 'support' }] })),
   ),
-  'principal.update': hidden(sensitive(changes(administrator, 'principal', () => ({ name: 'Other' })))),
-  'principal.assign': hidden(
-    sensitive(changes(administrator, 'principal', () => ({ roles: [{ role: 'support' }] }))),
+  'principal.grant': sensitive(
+    changes(administrator, 'principal', () => ({ role: 'support', length: 'PT1H' })),
   ),
-  'principal.grant': hidden(
-    sensitive(changes(administrator, 'principal', () => ({ role: 'support', length: 'PT1H' }))),
-  ),
-  'principal.enable': hidden(sensitive(changes(administrator, 'principal'))),
-  'principal.disable': hidden(sensitive(changes(containing, 'principal'))),
+  'principal.enable': sensitive(changes(administrator, 'principal')),
+  'principal.disable': sensitive(changes(containing, 'principal')),
 
   'credential.list': inspects(),
   'credential.get': inspects('credential'),
@@ -168,15 +178,15 @@ export const gateTable: Record<RouteName, Row> = {
       lookup: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
     })),
   ),
-  'credential.expire': hidden(sensitive(changes(containing, 'credential', () => ({ notAfter: soon })))),
-  'credential.revoke': hidden(sensitive(changes(containing, 'credential'))),
+  'credential.expire': sensitive(changes(containing, 'credential', () => ({ notAfter: soon }))),
+  'credential.revoke': sensitive(changes(containing, 'credential')),
 
   'policy.get': inspects(),
   'policy.history': inspects(),
-  'policy.publish': sensitive(changes(administrator)),
+  'policy.publish': sensitive(changes(administrator, undefined, defaultPolicyDocument)),
 
-  'approval.list': { ...inspects(), may: [...new Set([...inspectors, ...approvers])] },
-  'approval.get': { ...inspects('approval'), may: [...new Set([...inspectors, ...approvers])] },
+  'approval.list': { ...inspects(), may: seers, isForPeople: true },
+  'approval.get': { ...inspects('approval'), may: seers, isForPeople: true },
   'approval.history': inspects('approval'),
   'approval.request': {
     ...changes([], undefined, ({ plan }) => ({
@@ -184,12 +194,13 @@ export const gateTable: Record<RouteName, Row> = {
     })),
     may: 'own',
   },
-  'approval.withdraw': hidden(changes([], 'approval')),
-  'approval.execute': hidden(changes(approvers, 'approval')),
-  'approval.approve': hidden(sensitive(changes(approvers, 'approval'))),
-  'approval.reject': hidden(changes(approvers, 'approval')),
+  'approval.withdraw': changes([], 'approval'),
+  'approval.execute': { ...changes(approvers, 'approval'), isForPeople: true },
+  'approval.approve': { ...sensitive(changes(approvers, 'approval')), isForPeople: true },
+  'approval.reject': { ...changes(approvers, 'approval'), isForPeople: true },
 
-  'session.list': { may: 'own', needs: [], denied: 'forbidden' },
-  'session.current': { may: 'own', needs: [], denied: 'forbidden' },
-  'session.end': { ...inspects('session'), may: containing },
+  'session.list': { may: 'own', needs: [], seenBy: null },
+  'session.current': { may: 'own', needs: [], seenBy: null },
+  // Whose session it is, and that it is, is nobody else's business.
+  'session.end': { ...inspects('session'), may: containing, seenBy: 'session.end' },
 };

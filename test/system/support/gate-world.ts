@@ -9,7 +9,6 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { Zone } from '@tallystick/contract';
 import { keyFingerprintText } from '@tallystick/core';
 import {
-  defaultPolicyDocument,
   deriveGateSecrets,
   GateFile,
   newSecretToken,
@@ -48,7 +47,7 @@ interface WantedSession {
   credential: string;
   /** Minutes since proof of presence; null for none. */
   steppedUpMinutes: number | null;
-  taken: (token: string) => void;
+  taken: (token: string, id: string) => void;
 }
 
 const minuteMs = 60_000;
@@ -135,21 +134,24 @@ export class GateWorld implements AsyncDisposable {
     return { id, key };
   }
 
-  /** A session that begins with the next `restart`. */
-  session(principal: string, credential: string, steppedUpMinutes: number | null): Shows {
+  /** A session that begins with the next `restart`; `taken` is told its id then. */
+  session(
+    principal: string,
+    credential: string,
+    steppedUpMinutes: number | null,
+    taken: (id: string) => void = () => {},
+  ): Shows {
     let token = '';
-    const taken = (begun: string): void => {
-      token = begun;
-    };
-    this.#wanted.push({ principal, credential, steppedUpMinutes, taken });
+    this.#wanted.push({
+      principal,
+      credential,
+      steppedUpMinutes,
+      taken: (begun, id) => {
+        token = begun;
+        taken(id);
+      },
+    });
     return () => ({ authorization: `Bearer ${token}` });
-  }
-
-  /** The policy that comes with the software, and more. */
-  async publishPolicy(more: { id: string; lines: string[] }[]): Promise<void> {
-    const policy = defaultPolicyDocument();
-    const policies = [...policy.policies, ...more].sort((a, b) => (a.id < b.id ? -1 : 1));
-    await this.made('/v1/policy', { ...policy, policies });
   }
 
   /** Starts the server anew with the sessions that were asked for. */
@@ -171,7 +173,7 @@ export class GateWorld implements AsyncDisposable {
       newId: () => `ses_${String(++nth).padStart(26, '0')}`,
     });
     for (const { principal, credential, steppedUpMinutes, taken } of this.#wanted.splice(0)) {
-      const { token } = sessions.begin({
+      const { token, session } = sessions.begin({
         principal,
         credential,
         strength: steppedUpMinutes === null ? 2 : 3,
@@ -182,7 +184,7 @@ export class GateWorld implements AsyncDisposable {
         userAgent: 'test',
         device: null,
       });
-      taken(token);
+      taken(token, session.id);
     }
     file.close();
     await this.system.up();
