@@ -101,6 +101,8 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
+  // Before there are routes: those take it as it is by then.
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
   if (zone === 'admin') await serveLogin(app, parts);
