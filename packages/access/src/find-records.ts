@@ -1,9 +1,9 @@
 /** Looks records up: by time, and by who asked, what for, or which request it was. */
-import { LogTree, leafHash, parseInstant, parseSignedCheckpoint, utf8 } from '@tallystick/core';
+import { parseInstant } from '@tallystick/core';
 import { AccessLogError } from './errors.ts';
 import { type AccessRecord, parseAccessRecord } from './record.ts';
 import { openSegment, parseLeaf } from './segment.ts';
-import { checked, type SegmentReader, type StoredSegment } from './segment-store.ts';
+import { checked, type SegmentReader } from './segment-store.ts';
 
 export interface AccessQuery {
   /** Instants: not before, and before. */
@@ -29,15 +29,6 @@ export interface FoundPage {
   records: FoundRecord[];
   /** Number of the record to go on with; null where there are no more. */
   next: number | null;
-}
-
-/** What proves a record to somebody who has the log's checkpoint: its whole segment, and the leaf's way to the root. */
-export interface RecordProof extends StoredSegment {
-  leaf: Uint8Array;
-  index: number;
-  path: Uint8Array[];
-  /** The signed and cosigned note. */
-  checkpoint: string;
 }
 
 /** Segments that one call opens at most, each a few milliseconds of work, and leaves that it looks at. */
@@ -77,23 +68,6 @@ export function findRecords(
     if (fits(record, query, from, to)) records.push({ n, leaf: null, record });
   }
   return { records, next: null };
-}
-
-/** Throws AccessLogError where no kept checkpoint covers the leaf, or something does not fit. */
-export function proveLeaf(reader: SegmentReader, index: number): RecordProof {
-  const [leaf, segment, saved] = [reader.leaf(index), reader.segment(index), reader.checkpoint()];
-  if (leaf === undefined || segment === undefined)
-    throw new AccessLogError('segment', `there is no segment ${index}`);
-  if (saved === undefined || saved.size <= index)
-    throw new AccessLogError('checkpoint', `no checkpoint covers leaf ${index} yet: ask again in a second`);
-  checked('segment', `segment ${index}`, () => openSegment(parseLeaf(leaf), segment.salt, segment.bytes));
-  const tree = new LogTree();
-  for (const each of reader.leaves()) {
-    if (each.index >= saved.size) break;
-    tree.append(leafHash(each.leaf));
-  }
-  const { size } = parseSignedCheckpoint(utf8(saved.note));
-  return { leaf, index, ...segment, path: tree.inclusionProof(index, size), checkpoint: saved.note };
 }
 
 /** Index of the leaf whose segment has a record of this number, or behind the last one. */

@@ -12,10 +12,9 @@ export {
   type FoundPage,
   type FoundRecord,
   findRecords,
-  proveLeaf,
-  type RecordProof,
 } from './find-records.ts';
 export { accessOrigin, accessUsage, accessVerifierKeys, isAccessOrigin } from './identity.ts';
+export { type ProvenSegment, proveSegment, type SegmentProof, verifySegmentProof } from './prove-segment.ts';
 export {
   type AccessCaller,
   type AccessDecision,
