@@ -12,6 +12,8 @@ export {
   type FoundPage,
   type FoundRecord,
   findRecords,
+  type LeavesProof,
+  proveLeaves,
 } from './find-records.ts';
 export { accessOrigin, accessUsage, accessVerifierKeys, isAccessOrigin } from './identity.ts';
 export { type ProvenSegment, proveSegment, type SegmentProof, verifySegmentProof } from './prove-segment.ts';
@@ -22,6 +24,7 @@ export {
   encodeAccessRecord,
   parseAccessRecord,
 } from './record.ts';
+export { openSegment, parseLeaf, type SegmentLeaf } from './segment.ts';
 export {
   SegmentReader,
   SegmentStore,

@@ -16,6 +16,7 @@ import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
 import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
+import { registerLogin } from './login.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerMonitor } from './monitor/index.ts';
 import { registerNamespace } from './namespace.ts';
@@ -38,6 +39,7 @@ export type Registration = (program: Command, context: Context) => void;
 export const registrations: readonly Registration[] = [
   registerInit,
   registerUp,
+  registerLogin,
   registerCatalog,
   registerLicenses,
   registerBundle,

@@ -82,6 +82,8 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     // References of customers stand percent-encoded in paths.
     routerOptions: { maxParamLength: 2400 },
   });
+  // Before anything is awaited: a route that is ready by then keeps the framework's own handler.
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
   await limitRequests(
@@ -104,13 +106,14 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
-  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
     return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
+  // Awaited, a scope fixes what it was given: after the handlers of errors.
+  if (zone === 'admin') await serveLogin(app, parts);
   return app;
 }
 
