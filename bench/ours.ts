@@ -55,7 +55,9 @@ export class Ours {
     });
     // Cosigners are paused for whole rounds: that must not stop the taking of changes.
     const times = { stallMs: 3_600_000, ...(intervalMs === undefined ? {} : { intervalMs }) };
-    const server = { synchronous, times };
+    // The load comes from one place and one credential; what the server can do is what is measured.
+    const unlimited = { strangersPerMinute: 100_000_000, credentialPerMinute: 100_000_000 };
+    const server = { synchronous, times, limits: { public: unlimited, admin: unlimited, ops: unlimited } };
     const supervisor = await Supervisor.start(
       { directory: data, server },
       { onLine: () => {}, onRestart: (name, cause) => process.stderr.write(`${name} died: ${cause}\n`) },

@@ -36,6 +36,12 @@ const systemPackages: readonly SystemPackage[] = [
     isNeededByAll: false,
   },
   {
+    name: 'nftables',
+    isPresent: () => process.platform !== 'linux' || spawnSync('nft', ['--version']).status === 0,
+    project: 'node',
+    isNeededByAll: false,
+  },
+  {
     name: 'softhsm2',
     // Elsewhere it has other names, and the tests of tokens are skipped.
     isPresent: () => process.platform !== 'linux' || spawnSync('softhsm2-util', ['--version']).status === 0,

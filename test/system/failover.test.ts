@@ -6,7 +6,7 @@ import { Mark } from '@tallystick/signer';
 import { PostgresServer, WriterProxy } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Operator } from './support/operator.ts';
-import { type Answer, RealSystem } from './support/real-system.ts';
+import { type Answer, noLimits, RealSystem } from './support/real-system.ts';
 import { eventually } from './support/waiting.ts';
 
 /** It takes 3 on an idle machine; this one runs other tests as well. */
@@ -41,7 +41,7 @@ beforeAll(async () => {
   ({ cosigners } = JSON.parse(readFileSync(join(one.layout.run, 'server.json'), 'utf8')) as {
     cosigners: Record<string, string>;
   });
-  await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
+  await two.up({ server: { cosigners, limits: noLimits } });
 });
 
 afterAll(async () => {
@@ -211,7 +211,7 @@ describe('a server that takes over and may not write', () => {
       const { origin, size, root } = mark.checkpoint;
       mark.advance({ origin, size: size + 1_000_000, root }, mark.journal);
     }
-    await two.up({ server: { cosigners, publicRatePerMinute: 1_000_000 } });
+    await two.up({ server: { cosigners, limits: noLimits } });
     await takesOver(one);
     const stopped = one.pid('server');
     process.kill(stopped, 'SIGSTOP');

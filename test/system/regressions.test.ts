@@ -390,7 +390,9 @@ describe('a log that is behind and whose projections were thrown away', () => {
 
 describe('the rate limit of the public listener', () => {
   it('does not lock out the replayer, without which nothing is published', async () => {
-    await using system = await RealSystem.start({ server: { publicRatePerMinute: 20 } });
+    await using system = await RealSystem.start({
+      server: { limits: { public: { strangersPerMinute: 20 } } },
+    });
     await system.ready();
     await system.sellPro();
     for (let nth = 0; nth < 30; nth++) {

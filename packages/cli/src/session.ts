@@ -1,7 +1,13 @@
 /** What every verb needs, made from the global options: a printer, and clients once they are asked for. */
 import type { Command } from 'commander';
 import { Client } from './client/client.ts';
-import { adminConnection, type ConnectionFlags, dataFolder, publicConnection } from './client/connection.ts';
+import {
+  adminConnection,
+  type ConnectionFlags,
+  connectionTls,
+  dataFolder,
+  publicConnection,
+} from './client/connection.ts';
 import { briefRetries, type RetryPolicy } from './client/retry.ts';
 import type { Context } from './context.ts';
 import { Printer } from './output/printer.ts';
@@ -43,6 +49,15 @@ export class Session {
 
   private client(url: URL, token: string | null, retry: RetryPolicy): Client {
     const { signal, sleep } = this.context;
-    return new Client({ url, token, signal, retry, sleep, onRetry: (message) => this.print.say(message) });
+    const tls = connectionTls(this.flags, this.context.env);
+    return new Client({
+      url,
+      token,
+      tls,
+      signal,
+      retry,
+      sleep,
+      onRetry: (message) => this.print.say(message),
+    });
   }
 }

@@ -84,7 +84,13 @@ export const commonProblems: readonly ProblemCode[] = [
   'internal',
 ];
 
-export const authProblems: readonly ProblemCode[] = ['unauthorized', 'forbidden'];
+export const authProblems: readonly ProblemCode[] = [
+  'unauthorized',
+  'forbidden',
+  'insufficient_user_authentication',
+  'reason_required',
+  'signature_required',
+];
 export const bodyProblems: readonly ProblemCode[] = ['body_too_large', 'unsupported_media_type'];
 
 /** True when a request must have a body: some member of it is not optional. */

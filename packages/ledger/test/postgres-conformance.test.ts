@@ -1,6 +1,9 @@
 /** On a server of its own, or on that of `TALLYSTICK_TEST_POSTGRES`, in schemas that are dropped again. */
 import { randomUUID } from 'node:crypto';
-import { localhostCertificate, PostgresServer } from '@tallystick/testkit';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { localhostCertificate, PostgresServer, TestAuthority } from '@tallystick/testkit';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresStore, StoreConflict, StoreFenced, StoreLocked } from '../src/index.ts';
@@ -9,14 +12,22 @@ import { describeStore } from './support/store-conformance.ts';
 
 let server: PostgresServer | null = null;
 let schema = '';
+const folder = mkdtempSync(join(tmpdir(), 'tally-postgres-'));
 
 beforeAll(async () => {
   if (process.env.TALLYSTICK_TEST_POSTGRES === undefined) server = await PostgresServer.start();
 });
 
 afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
   await server?.[Symbol.asyncDispose]();
 });
+
+function pem(text: string): string {
+  const path = join(folder, `${randomUUID()}.pem`);
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
 
 function url(): string {
   const made = new URL(process.env.TALLYSTICK_TEST_POSTGRES ?? server?.url() ?? '');
@@ -95,10 +106,10 @@ describe('a store on PostgreSQL', () => {
     async () => {
       await (await create())[Symbol.asyncDispose]();
       const sslrootcert = (await server?.serveTls(localhostCertificate)) ?? '';
-      const over = (host: string, members: object) => {
+      const over = (host: string, members: object, role = 'tally') => {
         const { port, search } = new URL(url());
         const all = new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(search)), ...members });
-        return PostgresStore.read({ url: `postgres://tally@${host}:${port}/postgres?${all}` });
+        return PostgresStore.read({ url: `postgres://${role}@${host}:${port}/postgres?${all}` });
       };
       for (const host of ['127.0.0.1', 'localhost'])
         await (await over(host, { sslmode: 'verify-full', sslrootcert }))[Symbol.asyncDispose]();
@@ -106,6 +117,21 @@ describe('a store on PostgreSQL', () => {
       const strange = over('127.0.0.2', { sslmode: 'verify-full', sslrootcert });
       await expect(strange).rejects.toThrow("127.0.0.2 is not in the cert's list");
       await expect(over('127.0.0.1', { sslmode: 'verify-full' })).rejects.toThrow('self-signed certificate');
+
+      const authority = new TestAuthority();
+      await server?.addCertifiedRole('certified', authority.cert);
+      const withCertificate = (shown: { cert: string; key: string } | null) => {
+        const files = shown === null ? {} : { sslcert: pem(shown.cert), sslkey: pem(shown.key) };
+        return over('127.0.0.1', { sslmode: 'verify-full', sslrootcert, ...files }, 'certified');
+      };
+      await (await withCertificate(authority.issue({ name: 'certified' })))[Symbol.asyncDispose]();
+      const wrong = [
+        null,
+        authority.issue({ name: 'another' }),
+        new TestAuthority().issue({ name: 'certified' }),
+      ];
+      for (const shown of wrong)
+        await expect(withCertificate(shown)).rejects.toThrow(/certificate|does not answer/);
       await remove();
     },
   );

@@ -46,6 +46,9 @@ describe('the URL of a store on PostgreSQL', () => {
     ['postgres://a/b?options=-c%20fsync%3Doff', 'has "options"'],
     ['postgres:///b?host=/run&sslmode=verify-full', 'a Unix socket has no TLS'],
     ['postgres://a/b?sslrootcert=/none', 'cannot be read'],
+    ['postgres://a/b?sslcert=/none', 'go together'],
+    ['postgres://a/b?sslcert=/none&sslkey=/none', 'sslcert /none cannot be read'],
+    ['postgres://localhost/b?sslcert=/none&sslkey=/none', 'sslcert /none cannot be read'],
   ])('is refused as %s', (url, says) => {
     expect(() => parsePostgresUrl(url)).toThrow(PostgresUrlError);
     expect(() => parsePostgresUrl(url)).toThrow(says);

@@ -1,14 +1,39 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
+import type { Zone } from '@tallystick/contract';
 import { isNamespaceName } from '@tallystick/core';
 import { isPostgresUrl, type LedgerTimes, type PostgresLimits } from '@tallystick/ledger';
+import type { ClientTlsPaths } from '@tallystick/witness';
 import { z } from 'zod';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
+
+/** Paths of PEM files; they are read again when they change. */
+export interface ListenerTls {
+  cert: string;
+  key: string;
+  /** Authorities that issue clients their certificates. */
+  clientCa?: string;
+  /** Whether a client may, or must, show one. One that does not verify ends the connection either way. */
+  clientCert: 'none' | 'wanted' | 'required';
+  minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
 
 export interface ListenerConfig {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  tls?: ListenerTls;
+  /** Serves other machines without TLS: for a listener behind a proxy that does TLS. */
+  allowPlainHttp: boolean;
+}
+
+export interface ZoneLimits {
+  /** Requests per minute of an address that shows no credential, or none that is known. */
+  strangersPerMinute: number;
+  /** Requests per minute of a credential, from wherever it is shown. */
+  credentialPerMinute: number;
+  /** Bytes of a body; the limit of a route counts where it is lower. */
+  bodyBytesMax: number;
 }
 
 export interface ServerConfig {
@@ -33,24 +58,69 @@ export interface ServerConfig {
   mirrorTokenHash: string;
   /** Addresses by cosigner name, where the trust root's do not apply. */
   cosigners: Record<string, string>;
-  listeners: { public: ListenerConfig; admin: ListenerConfig; ops: ListenerConfig };
+  /** Files in PEM with which this process shows the cosigners who it is, and whom it believes there. */
+  cosignerTls: ClientTlsPaths;
+  listeners: Record<Zone, ListenerConfig>;
+  limits: Record<Zone, ZoneLimits>;
   /** Milliseconds; see the ledger's times. */
   times: Partial<LedgerTimes>;
   cosignerTimeoutMs: number;
-  /** Requests per minute and address on the public listener. */
-  publicRatePerMinute: number;
   /** When the issuing key is rotated by itself. */
   rotation: RotationLimits;
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous: 'full' | 'off';
 }
 
-const listener: z.ZodType<ListenerConfig> = z.strictObject({
-  host: z.string(),
-  port: z.int().min(0).max(65_535),
-});
-
 const text = z.string().min(1);
+
+const listenerTls: z.ZodType<ListenerTls> = z
+  .strictObject({
+    cert: text,
+    key: text,
+    clientCa: text.exactOptional(),
+    clientCert: z.enum(['none', 'wanted', 'required']).default('none'),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.3'),
+  })
+  .refine(
+    ({ clientCa, clientCert }) => (clientCa === undefined) === (clientCert === 'none'),
+    'clientCa says who issues clients their certificates, and clientCert whether they are wanted: give both or neither',
+  );
+
+const listener: z.ZodType<ListenerConfig> = z
+  .strictObject({
+    host: z.string(),
+    port: z.int().min(0).max(65_535),
+    tls: listenerTls.exactOptional(),
+    allowPlainHttp: z.boolean().default(false),
+  })
+  .refine(
+    ({ host, tls, allowPlainHttp }) => isLoopback(host) || tls !== undefined || allowPlainHttp,
+    'other machines reach this address, and tokens and license keys would go there unencrypted: give it tls with cert ' +
+      'and key, or say "allowPlainHttp": true where a proxy in front of it does TLS',
+  );
+
+/** This machine alone gets there. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** A credential's are what a server on a small machine can do; they keep a runaway program from everybody's share. */
+const defaultLimits: Record<Zone, ZoneLimits> = {
+  public: { strangersPerMinute: 600, credentialPerMinute: 120_000, bodyBytesMax: 65_536 },
+  admin: { strangersPerMinute: 300, credentialPerMinute: 120_000, bodyBytesMax: 1_048_576 },
+  ops: { strangersPerMinute: 3_000, credentialPerMinute: 3_000, bodyBytesMax: 1_024 },
+};
+
+function limitsOf(defaults: ZoneLimits): z.ZodDefault<z.ZodType<ZoneLimits>> {
+  const count = (value: number): z.ZodDefault<z.ZodInt> => z.int().min(1).default(value);
+  const limits: z.ZodType<ZoneLimits> = z.strictObject({
+    strangersPerMinute: count(defaults.strangersPerMinute),
+    credentialPerMinute: count(defaults.credentialPerMinute),
+    bodyBytesMax: count(defaults.bodyBytesMax),
+  });
+  return limits.default(defaults);
+}
+
 const tokenHash = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'is not the base64 of a SHA-256');
 
 const schema: z.ZodType<ServerConfig> = z
@@ -74,7 +144,21 @@ const schema: z.ZodType<ServerConfig> = z
     adminTokenHash: tokenHash,
     mirrorTokenHash: tokenHash,
     cosigners: z.record(z.string(), z.url({ protocol: /^https?$/ })).default({}),
+    cosignerTls: z
+      .strictObject({
+        caFile: text.exactOptional(),
+        certFile: text.exactOptional(),
+        keyFile: text.exactOptional(),
+      })
+      .default({}),
     listeners: z.strictObject({ public: listener, admin: listener, ops: listener }),
+    limits: z
+      .strictObject({
+        public: limitsOf(defaultLimits.public),
+        admin: limitsOf(defaultLimits.admin),
+        ops: limitsOf(defaultLimits.ops),
+      })
+      .default(defaultLimits),
     times: z
       .strictObject({
         intervalMs: z.int().min(10).exactOptional(),
@@ -85,7 +169,6 @@ const schema: z.ZodType<ServerConfig> = z
       })
       .default({}),
     cosignerTimeoutMs: z.int().min(100).default(10_000),
-    publicRatePerMinute: z.int().min(1).default(600),
     rotation: z
       .strictObject({
         days: z.int().min(1).nullable().default(rotationLimits.days),

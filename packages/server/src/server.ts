@@ -2,10 +2,13 @@
 
 import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
+import { Directory } from '@tallystick/gate';
 import { pino } from 'pino';
 import type { ServerConfig } from './config.ts';
+import { Authenticator } from './http/authenticate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
+import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { Metrics } from './metrics.ts';
 
@@ -20,38 +23,66 @@ export interface ServerEvents {
   onDeath: (error: Error) => void;
 }
 
+export interface ServerOptions {
+  /** Judges nobody, for measuring what that costs: no configuration leads here. */
+  isGateOpen?: boolean;
+}
+
 /** Starts everything, the ledger first; rejects with a sentence for the operator. */
-export async function startServer(config: ServerConfig, on: ServerEvents): Promise<RunningServer> {
+export async function startServer(
+  config: ServerConfig,
+  on: ServerEvents,
+  { isGateOpen = false }: ServerOptions = {},
+): Promise<RunningServer> {
   const logger = pino({ level: 'warn' }, pino.destination(2));
   const streams = new EventStreams();
+  const directory = new Directory();
   let ledger: LedgerClient | null = null;
   const metrics = new Metrics(() => ledger?.status ?? null);
-  ledger = await LedgerClient.start(config, {
-    onEvent: (event) => {
-      if (event.type === 'alarm')
-        metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
-      streams.send(event);
+  ledger = await LedgerClient.start(
+    { config, isGateOpen },
+    {
+      onEvent: (event) => {
+        if (event.type === 'alarm')
+          metrics.alarm((JSON.parse(event.data.slice(event.data.indexOf('{'))) as { code: string }).code);
+        streams.send(event);
+      },
+      onAccess: (documents) => {
+        for (const document of documents) directory.apply(document);
+      },
+      onProgress: on.onProgress,
+      onDeath: on.onDeath,
     },
-    onProgress: on.onProgress,
-    onDeath: on.onDeath,
-  });
+  );
   streams.attach(ledger);
+  const authenticator = new Authenticator({ hashes: config, directory, now: () => Date.now() });
   const apps = await Promise.all(
-    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, logger })),
+    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, authenticator, logger })),
   );
   const urls: Record<string, string> = {};
+  const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];
     if (app === undefined) continue;
-    await app.listen({ ...config.listeners[zone], backlog: 4096 });
-    urls[zone] = `http://${config.listeners[zone].host}:${(app.server.address() as AddressInfo).port}`;
+    const { host, port, tls } = config.listeners[zone];
+    await app.listen({ host, port, backlog: 4096 });
+    urls[zone] = urlOf(tls !== undefined, host, (app.server.address() as AddressInfo).port);
+    if (tls === undefined) continue;
+    following.use(
+      followTls(app.server, tls, (outcome) => logger.warn({ zone, ...outcome }, 'TLS files changed')),
+    );
   }
   return {
     urls: urls as RunningServer['urls'],
     async [Symbol.asyncDispose]() {
+      following.dispose();
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
       await ledger.stop();
     },
   };
+}
+
+function urlOf(isSecure: boolean, host: string, port: number): string {
+  return `${isSecure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -15,5 +15,6 @@ export {
   type TestSystemOptions,
   type TestWorld,
 } from './system.ts';
+export { type LeafOptions, TestAuthority, type TestCertificate } from './test-certificates.ts';
 export { VaultServer } from './vault-server.ts';
 export { WriterProxy } from './writer-proxy.ts';

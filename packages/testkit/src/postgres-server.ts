@@ -171,6 +171,19 @@ export class PostgresServer {
     return join(this.data, 'server.crt');
   }
 
+  /** Makes a role that comes with a certificate of its name, which this authority (PEM) has issued. */
+  async addCertifiedRole(name: string, authority: string): Promise<void> {
+    await this.sql(`CREATE ROLE ${name} LOGIN SUPERUSER`);
+    const file = join(this.data, 'clients.crt');
+    writeFileSync(file, authority, { mode: 0o600 });
+    chown(file);
+    this.configure("ssl_ca_file = 'clients.crt'");
+    const rules = join(this.data, 'pg_hba.conf');
+    const only = `hostssl all ${name} 127.0.0.1/32 cert\nhost all ${name} all reject\n`;
+    writeFileSync(rules, only + readFileSync(rules, 'utf8'));
+    await this.reload();
+  }
+
   /** Adds lines to its configuration, for the next start or `reload`. */
   configure(lines: string): void {
     appendFileSync(join(this.data, 'postgresql.conf'), `\n${lines}\n`);

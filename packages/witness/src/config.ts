@@ -5,11 +5,13 @@
  *      "stateFile": "witness.db", "keyFile": "witness.key",
  *      "logs": [{"origin": "…", "vkeys": ["…"]}]}
  *
- * `metrics` is an address of its own for the operator, `tls` has `certFile` and `keyFile`, `url` says where logs find it,
+ * `metrics` is an address of its own for the operator, `tls` has `certFile` and `keyFile`, and `clientCaFile` with
+ * `clientIds` where only the processes with these SPIFFE ids may ask for cosignatures; `url` says where logs find it,
  * and `limits` has `checkpointsPerSecond` of each log and `strangersPerSecond`; all of them may be left out.
  * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
- * `tokenFile`; `follow` looks by itself at a log that does not ask for cosignatures. `workers` says how many threads check signatures. `tokenHashes` opens what a replayer holds: for each
- * reader the base64 of its token's SHA-256. Paths are relative to the file's folder.
+ * `tokenFile`, and for https `tls` with `caFile`, `certFile` and `keyFile`; `follow` looks by itself at a log that does
+ * not ask for cosignatures. `workers` says how many threads check signatures. `tokenHashes` opens what a replayer
+ * holds: for each reader the base64 of its token's SHA-256. Paths are relative to the file's folder.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -23,8 +25,10 @@ import {
   type VerifierKey,
 } from '@tallystick/core';
 import { ConfigError, messageOf } from './errors.ts';
+import { isSpiffeId } from './peer-identity.ts';
 import type { ReplayerLog } from './replayer/replayer.ts';
 import type { CosignerKind } from './state/state-file.ts';
+import type { ClientTlsPaths } from './tls-files.ts';
 
 export interface ListenConfig {
   host: string;
@@ -37,8 +41,8 @@ interface ProcessConfig {
   listen: ListenConfig;
   /** Where the operator reads metrics and health. */
   metrics: ListenConfig | null;
-  /** Files in PEM. */
-  tls: { certFile: string; keyFile: string } | null;
+  /** Files in PEM; `clients` where only processes with these SPIFFE ids may ask for cosignatures. */
+  tls: { certFile: string; keyFile: string; clients: { caFile: string; ids: string[] } | null } | null;
   /** Where logs find it, for what is printed; the submission prefix of tlog-witness. */
   url: string | null;
   limits: { checkpointsPerSecond?: number; strangersPerSecond?: number };
@@ -134,8 +138,23 @@ function parseListen(value: unknown, where: string): ListenConfig {
 }
 
 function parseTls(value: unknown, folder: string): ProcessConfig['tls'] {
-  const json = new Members(value, 'tls', ['certFile', 'keyFile']);
-  return { certFile: resolve(folder, json.text('certFile')), keyFile: resolve(folder, json.text('keyFile')) };
+  const json = new Members(value, 'tls', ['certFile', 'keyFile', 'clientCaFile', 'clientIds']);
+  if (json.has('clientCaFile') !== json.has('clientIds'))
+    throw new ConfigError(
+      'tls: clientCaFile says who issues clients their certificates, and clientIds which count: give both',
+    );
+  return {
+    certFile: resolve(folder, json.text('certFile')),
+    keyFile: resolve(folder, json.text('keyFile')),
+    clients: json.has('clientIds')
+      ? { caFile: resolve(folder, json.text('clientCaFile')), ids: json.list('clientIds').map(parseSpiffeId) }
+      : null,
+  };
+}
+
+function parseSpiffeId(value: unknown): string {
+  if (typeof value === 'string' && isSpiffeId(value)) return value;
+  throw new ConfigError('tls.clientIds: each is a SPIFFE id such as spiffe://tally.example/server');
 }
 
 function parseLimits(value: unknown): ProcessConfig['limits'] {
@@ -170,6 +189,7 @@ function parseReplayedLog(value: unknown, where: string, folder: string): Replay
     'tokenFile',
     'genesis',
     'follow',
+    'tls',
   ]);
   const token = json.has('tokenFile') ? readToken(resolve(folder, json.text('tokenFile'))) : undefined;
   return {
@@ -177,9 +197,19 @@ function parseReplayedLog(value: unknown, where: string, folder: string): Replay
     logUrl: json.url('logUrl'),
     trustUrl: json.url('trustUrl'),
     token,
+    ...(json.has('tls') && { tls: parseClientTls(json.value('tls'), `${where}.tls`, folder) }),
     follow: json.has('follow') && json.flag('follow'),
     genesis: json.checked('genesis', (text) => decodeBase64(text, hashLength)),
   };
+}
+
+function parseClientTls(value: unknown, where: string, folder: string): ClientTlsPaths {
+  const names = ['caFile', 'certFile', 'keyFile'] as const;
+  const json = new Members(value, where, names);
+  const given = names
+    .filter((name) => json.has(name))
+    .map((name) => [name, resolve(folder, json.text(name))]);
+  return Object.fromEntries(given) as ClientTlsPaths;
 }
 
 function readLog(json: Members): { origin: string; vkeys: VerifierKey[] } {

@@ -1,13 +1,14 @@
 /** A whole cosigner: key, state, judge and HTTP, from one configuration. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { CosignerConfig } from './config.ts';
 import type { Clock, Cosigner } from './cosigner.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { type MetricsServer, startMetrics } from './http/metrics.ts';
-import { type CosignerServer, startServer, type TlsFiles } from './http/server.ts';
+import { type CosignerServer, type ServerTls, startServer } from './http/server.ts';
 import { type CosignerKeys, createKeys, loadKeys } from './keys.ts';
 import { createReplayer } from './replayer/replayer.ts';
 import { initState } from './state/state-file.ts';
+import { readAuthorities, readCertificate } from './tls-files.ts';
 import { createWitness, type FollowedLogs, Witness } from './witness/witness.ts';
 
 /** A line for the operator, as an object to be printed as JSON. */
@@ -23,7 +24,7 @@ export interface RunningCosigner extends AsyncDisposable {
   /** Where it listens, without a slash at its end. */
   readonly url: string;
   readonly vkeys: readonly string[];
-  /** Certificate and key that it serves with; none without TLS. */
+  /** Certificate, key and the clients' authorities that it serves with; none without TLS. */
   readonly tlsFiles: readonly string[];
   /** Where the operator reads metrics; null where that was not asked for. */
   readonly metricsUrl: string | null;
@@ -80,6 +81,7 @@ export async function startCosigner(config: CosignerConfig, options: StartOption
       ...config.limits,
       prefix: config.url === null ? '' : new URL(config.url).pathname.replace(/\/$/, ''),
       tls: readTls(config),
+      ...(config.tls?.clients && { clientIds: config.tls.clients.ids }),
       now: options.now,
       reportFault: (error) => options.report({ event: 'fault', message: messageOf(error) }),
     });
@@ -88,7 +90,7 @@ export async function startCosigner(config: CosignerConfig, options: StartOption
     return {
       url,
       vkeys: textsOf(cosigner.keys),
-      tlsFiles: config.tls === null ? [] : [config.tls.certFile, config.tls.keyFile],
+      tlsFiles: tlsFilesOf(config),
       metricsUrl: metrics?.url ?? null,
       cosigner,
       reload: (next) => reload(cosigner, config, next, renewTls),
@@ -104,7 +106,7 @@ async function reload(
   cosigner: Cosigner,
   current: CosignerConfig,
   next: CosignerConfig,
-  renewTls: (files: TlsFiles) => void,
+  renewTls: (files: ServerTls) => void,
 ): Promise<FollowedLogs> {
   if (!(cosigner instanceof Witness) || next.kind !== 'witness')
     throw new ConfigError('only a witness goes on with other logs while it runs');
@@ -115,18 +117,17 @@ async function reload(
   return cosigner.follow(next.logs);
 }
 
-/** Throws ConfigError where a file is missing, or others than owner and group can read the key. */
-function readTls({ tls }: CosignerConfig): TlsFiles | undefined {
+/** Throws ConfigError. */
+function readTls({ tls }: CosignerConfig): ServerTls | undefined {
   if (tls === null) return undefined;
-  try {
-    const mode = statSync(tls.keyFile).mode & 0o777;
-    if ((mode & 0o007) !== 0)
-      throw new ConfigError(`${tls.keyFile} has mode ${mode.toString(8)}: run chmod 640 on it`);
-    return { cert: readFileSync(tls.certFile, 'utf8'), key: readFileSync(tls.keyFile, 'utf8') };
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`cannot read the files for TLS: ${messageOf(error)}`, { cause: error });
-  }
+  const { certFile, keyFile, clients } = tls;
+  const files = readCertificate(certFile, keyFile);
+  return clients === null ? files : { ...files, clientCa: readAuthorities(clients.caFile) };
+}
+
+function tlsFilesOf({ tls }: CosignerConfig): string[] {
+  if (tls === null) return [];
+  return [tls.certFile, tls.keyFile, ...(tls.clients === null ? [] : [tls.clients.caFile])];
 }
 
 function createCosigner(config: CosignerConfig, keys: CosignerKeys, { now, report }: StartOptions): Cosigner {

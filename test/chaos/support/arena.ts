@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SystemDescription } from '@tallystick/server';
 import { WriterProxy } from '@tallystick/testkit';
-import { RealSystem } from '../../system/support/real-system.ts';
+import { noLimits, RealSystem } from '../../system/support/real-system.ts';
 import { eventually } from '../../system/support/waiting.ts';
 import { Database } from './database.ts';
 import { Link } from './link.ts';
@@ -162,7 +162,7 @@ function serverOf(party: Party, store: string, first: RealSystem): Record<string
   const cosigners = describedBy(first).cosigners.map(({ name, folder }) => {
     return [name, `http://127.0.0.1:${party.cosigners.get(folder as CosignerName)?.port}`];
   });
-  return { ...times, store, cosigners: Object.fromEntries(cosigners), publicRatePerMinute: 1_000_000 };
+  return { ...times, store, cosigners: Object.fromEntries(cosigners), limits: noLimits };
 }
 
 function describedBy(system: RealSystem): SystemDescription {

@@ -2,6 +2,7 @@
  * The HTTP client: one method for every route of the contract, typed by it. A request is checked against the
  * contract before it is sent, so a spelling mistake needs no server to be found.
  */
+import type { Agent } from 'node:http';
 import {
   type AnswerOf,
   type RequestOf,
@@ -10,10 +11,11 @@ import {
   readRequest,
   routes,
 } from '@tallystick/contract';
+import type { ClientTls } from '@tallystick/witness';
 import { interrupted, unreachable, usageError } from '../errors.ts';
 import { readAnswer } from './answer.ts';
 import { type Attempt, connectionFailure, type RetryPolicy, retryDelayMs } from './retry.ts';
-import { exchange } from './transport.ts';
+import { agentFor, exchange } from './transport.ts';
 
 /** The parts of a request that a caller gives; what has a default may be left out. */
 export interface Request<N extends RouteName> {
@@ -37,6 +39,8 @@ export interface ClientOptions {
   url: URL;
   /** null for the public listener. It is sent and never shown. */
   token: string | null;
+  /** For https: whom to believe, and what to show. */
+  tls: ClientTls;
   signal: AbortSignal;
   retry: RetryPolicy;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -50,9 +54,11 @@ export class Client {
   private readonly options: ClientOptions;
   /** True once the server has answered: from then on a refused connection means that it is being restarted. */
   private hasAnswered = false;
+  private readonly agent: Agent;
 
   constructor(options: ClientOptions) {
     this.options = options;
+    this.agent = agentFor(options.url, options.tls);
   }
 
   /**
@@ -85,7 +91,7 @@ export class Client {
   ): Promise<{ ok: true; answer: Answer<N> } | Attempt> {
     const { signal } = this.options;
     try {
-      const reply = await exchange(this.options.url, this.options.token, message, { timeoutMs, signal });
+      const reply = await exchange(this.options, this.agent, message, timeoutMs);
       this.hasAnswered = true;
       return readAnswer<N>(name, reply);
     } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { type ClientTls, readClientTls } from '@tallystick/witness';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 
@@ -16,6 +17,10 @@ export interface ClientFile {
   /** Absolute, or relative to the data folder. */
   trustRootFile: string;
   namespace: string;
+  /** Files in PEM for https, as the flags of these names have it; absolute, or relative to the data folder. */
+  caFile: string;
+  clientCert: string;
+  clientKey: string;
 }
 
 export interface ConnectionFlags {
@@ -23,12 +28,16 @@ export interface ConnectionFlags {
   url?: string;
   publicUrl?: string;
   tokenFile?: string;
+  caFile?: string;
+  clientCert?: string;
+  clientKey?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const clientFileName = 'client.json';
-const memberNames = ['adminUrl', 'publicUrl', 'token', 'trustRootFile', 'namespace'] as const;
+const pathNames = ['trustRootFile', 'caFile', 'clientCert', 'clientKey'] as const;
+const memberNames = ['adminUrl', 'publicUrl', 'token', 'namespace', ...pathNames] as const;
 
 /** The data folder: a flag, `$TALLY_DATA`, or `./data`. */
 export function dataFolder(flags: ConnectionFlags, env: Environment): string {
@@ -40,9 +49,11 @@ export function readClientFile(folder: string): Partial<ClientFile> | null {
   const path = join(folder, clientFileName);
   if (!existsSync(path)) return null;
   const found = parseClientFile(path);
-  const { trustRootFile } = found;
-  if (trustRootFile === undefined || isAbsolute(trustRootFile)) return found;
-  return { ...found, trustRootFile: join(folder, trustRootFile) };
+  for (const name of pathNames) {
+    const file = found[name];
+    if (file !== undefined && !isAbsolute(file)) found[name] = join(folder, file);
+  }
+  return found;
 }
 
 function parseClientFile(path: string): Partial<ClientFile> {
@@ -103,6 +114,24 @@ export function publicConnection(flags: ConnectionFlags, env: Environment): URL 
   const folder = dataFolder(flags, env);
   const file = readClientFile(folder);
   return parseUrl(flags.publicUrl ?? file?.publicUrl ?? noServer(folder, '--public-url'), '--public-url');
+}
+
+/** Whom to believe over https, and what to show there. Throws a usage error for files that cannot be used. */
+export function connectionTls(flags: ConnectionFlags, env: Environment): ClientTls {
+  const file = readClientFile(dataFolder(flags, env));
+  const caFile = flags.caFile ?? file?.caFile;
+  // A certificate and a key of two places would not belong together.
+  const own = flags.clientCert === undefined && flags.clientKey === undefined ? (file ?? {}) : flags;
+  const { clientCert, clientKey } = own;
+  try {
+    return readClientTls({
+      ...(caFile !== undefined && { caFile }),
+      ...(clientCert !== undefined && { certFile: clientCert }),
+      ...(clientKey !== undefined && { keyFile: clientKey }),
+    });
+  } catch (error) {
+    throw usageError(`${messageOf(error)}.`, 'Check --ca-file, --client-cert and --client-key.');
+  }
 }
 
 function noServer(folder: string, flag: string): never {

@@ -55,9 +55,12 @@ export function retryAfterMs(value: string | null, nowMs: number = Date.now()): 
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }
 
+/** Why OpenSSL and Node do not believe a certificate, and what a peer says that wants to see one. */
+const distrust = /CERT|SELF_SIGNED|^ERR_(?:SSL|TLS)_|UNABLE_TO_(?:GET|VERIFY)/;
+
 const refusals: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT']);
 
-/** What a failed fetch means, without its message: that could quote a header. */
+/** What a failed exchange means, without its message: that could quote a header. */
 export function connectionFailure(error: unknown, timeoutMs: number): { kind: FailureKind; why: string } {
   if (!(error instanceof Error)) return { kind: 'final', why: 'failed' };
   if (error.name === 'TimeoutError')
@@ -65,13 +68,15 @@ export function connectionFailure(error: unknown, timeoutMs: number): { kind: Fa
   if (error.name === 'ReplyTooLarge') return { kind: 'final', why: 'answered more than can be read' };
   const code = causeCode(error);
   if (code === null) return { kind: 'final', why: 'cannot be asked' };
+  if (distrust.test(code))
+    return { kind: 'final', why: `cannot be asked over TLS (${code}): see --ca-file and --client-cert` };
+  // What Node itself refuses to send.
+  if (code.startsWith('ERR_')) return { kind: 'final', why: 'cannot be asked' };
   return { kind: refusals.has(code) ? 'refused' : 'network', why: `cannot be reached (${code})` };
 }
 
 function causeCode(error: Error): string | null {
-  const { cause } = error;
-  const causes = cause instanceof AggregateError ? cause.errors : [cause];
-  for (const each of causes) {
+  for (const each of error instanceof AggregateError ? error.errors : [error]) {
     if (each instanceof Error && 'code' in each && typeof each.code === 'string') return each.code;
   }
   return null;

@@ -1,4 +1,7 @@
-/** One request and its reply over HTTP. The built-in fetch keeps connections alive between them. */
+/** One request and its reply over HTTP, on connections that are kept. */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientTls } from '@tallystick/witness';
 import type { Message } from './client.ts';
 
 export interface Reply {
@@ -15,41 +18,71 @@ class ReplyTooLarge extends Error {
 
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Throws what fetch throws, ReplyTooLarge, or a TimeoutError. Redirects are not followed: a token goes nowhere else. */
+export function agentFor(url: URL, tls: ClientTls): HttpAgent {
+  return url.protocol === 'https:'
+    ? new HttpsAgent({ keepAlive: true, ...tls })
+    : new HttpAgent({ keepAlive: true });
+}
+
+/**
+ * Throws what Node throws for a connection that fails, ReplyTooLarge, or a TimeoutError. Redirects are not followed: a
+ * token goes nowhere else.
+ */
 export async function exchange(
-  url: URL,
-  token: string | null,
+  { url, token, signal }: { url: URL; token: string | null; signal: AbortSignal },
+  agent: HttpAgent,
   message: Message,
-  limits: { timeoutMs: number; signal: AbortSignal },
+  timeoutMs: number,
 ): Promise<Reply> {
   const target = new URL(url.pathname.replace(/\/$/, '') + message.path, url);
   for (const [name, value] of Object.entries(message.query)) target.searchParams.set(name, value);
-  const response = await fetch(target, {
-    method: message.method,
-    headers: {
-      accept: '*/*',
-      'user-agent': 'tally',
-      ...message.headers,
-      ...(message.body === null ? {} : { 'content-type': 'application/json' }),
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: message.body === null ? null : JSON.stringify(message.body),
-    redirect: 'manual',
-    signal: AbortSignal.any([limits.signal, AbortSignal.timeout(limits.timeoutMs)]),
-  });
-  return {
-    status: response.status,
-    mediaType: (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim() ?? '',
-    retryAfter: response.headers.get('retry-after'),
-    text: await boundedText(response),
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const body = message.body === null ? null : JSON.stringify(message.body);
+  const headers = {
+    accept: '*/*',
+    'user-agent': 'tally',
+    ...message.headers,
+    ...(body === null
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
   };
+  const both = AbortSignal.any([signal, timeout]);
+  try {
+    const response = await send(target, { agent, method: message.method, headers, signal: both }, body);
+    return {
+      status: response.statusCode ?? 0,
+      mediaType: (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim() ?? '',
+      retryAfter: response.headers['retry-after'] ?? null,
+      text: await boundedText(response),
+    };
+  } catch (error) {
+    // Node tells of every signal with the same error.
+    throw timeout.aborted && !signal.aborted ? timeout.reason : error;
+  }
 }
 
-async function boundedText(response: Response): Promise<string> {
+interface SendOptions {
+  agent: HttpAgent;
+  method: string;
+  headers: Record<string, string | number>;
+  signal: AbortSignal;
+}
+
+function send(target: URL, options: SendOptions, body: string | null): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const start = target.protocol === 'https:' ? httpsRequest : httpRequest;
+    const request = start(target, options, resolve);
+    request.on('error', reject);
+    request.end(body ?? undefined);
+  });
+}
+
+async function boundedText(response: IncomingMessage): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   let length = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
     length += chunk.length;
     if (length > REPLY_BYTES_MAX)
       throw new ReplyTooLarge(`the reply is larger than ${REPLY_BYTES_MAX} bytes`);

@@ -57,6 +57,31 @@ export const serviceProblems = {
     remedy: 'Use a credential that is meant for this route; a mirror token reads the log only.',
     retryable: false,
   },
+  insufficient_user_authentication: {
+    status: 401,
+    title: 'The proof that somebody is there is too old',
+    remedy: 'Confirm with your passkey (tally login --step-up), then send the request again.',
+    retryable: false,
+  },
+  reason_required: {
+    status: 403,
+    title: 'The change needs a reason',
+    remedy: 'Say why in Tally-Reason: a ticket, or a few words. It goes on the record.',
+    retryable: false,
+  },
+  signature_required: {
+    status: 403,
+    title: 'The request has to be signed',
+    remedy: 'Sign the request with a key of the caller (HTTP Message Signatures, RFC 9421).',
+    retryable: false,
+  },
+  approval_required: {
+    status: 409,
+    title: 'Others have to approve this first',
+    remedy:
+      'The request was stored and waits: see details.approval. It is carried out once enough have approved.',
+    retryable: false,
+  },
   rate_limited: {
     status: 429,
     title: 'There were too many requests',

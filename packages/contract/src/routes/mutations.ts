@@ -37,6 +37,7 @@ const SMALL_BODY_BYTES_MAX = 16_384;
 const mutationProblems: readonly ProblemCode[] = [
   ...commonProblems,
   ...authProblems,
+  'approval_required',
   ...bodyProblems,
   'idempotency_key_invalid',
   'idempotency_key_reused',

@@ -143,7 +143,8 @@ export const results: {
 const placeInLog = { index: natural, leaf: hash, rev: natural, recordType, at: instant } as const;
 
 function itemMembers<T extends Listed>(type: T): Shape<Item<T>> {
-  return { document: documents[type], ...placeInLog } as unknown as Shape<Item<T>>;
+  const members = { document: documents[type], ...placeInLog };
+  return members;
 }
 
 export const items: {

@@ -111,6 +111,7 @@ const access: Record<string, ActionRow> = {
   'principal.create': assign,
   'principal.update': assign,
   'principal.assign': assign,
+  'principal.grant': assign,
   'principal.enable': administer,
   'principal.disable': row('Principal', 'change', 'admin', 'tighten', 'sensitive'),
   ...reads('credential', 'Credential', 'inspect'),

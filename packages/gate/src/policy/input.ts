@@ -80,8 +80,8 @@ export interface DecisionInput {
 const domain = hashDomain('tallystick/decision-input/v1');
 
 /**
- * The one encoding of an input: members in the order printed above, lists sorted, nothing besides. Throws where
- * a member that holds others is missing.
+ * The one encoding of an input: members in the order printed above, lists sorted, nothing besides. Throws
+ * TypeError where a member that holds others is missing, a list is none, or a number is none.
  */
 export function canonicalInput(input: DecisionInput): string {
   return JSON.stringify(copyInput(input));
@@ -96,13 +96,13 @@ export function inputHash(canonical: string): string {
 function copyInput({ principal, action, resource, context }: DecisionInput): DecisionInput {
   const { device } = context;
   return {
-    principal: { id: principal.id, kind: principal.kind, roles: [...principal.roles].sort() },
+    principal: { id: principal.id, kind: principal.kind, roles: sorted(principal.roles) },
     action,
     resource: {
       type: resource.type,
-      product: resource.product,
-      state: resource.state,
-      purpose: resource.purpose,
+      product: finite(resource.product),
+      state: finite(resource.state),
+      purpose: finite(resource.purpose),
       own: resource.own,
     },
     context: {
@@ -112,19 +112,31 @@ function copyInput({ principal, action, resource, context }: DecisionInput): Dec
       signed: context.signed,
       reason: context.reason,
       approved: context.approved,
-      purpose: context.purpose,
-      networks: [...context.networks].sort(),
+      purpose: finite(context.purpose),
+      networks: sorted(context.networks),
       device: { managed: device.managed, encrypted: device.encrypted, attested: device.attested },
       weekday: context.weekday,
       hour: context.hour,
       lock: context.lock,
       epoch: context.epoch,
-      extendsDays: context.extendsDays,
-      termDays: context.termDays,
-      seats: context.seats,
-      rolesChanged: [...context.rolesChanged].sort(),
+      extendsDays: finite(context.extendsDays),
+      termDays: finite(context.termDays),
+      seats: finite(context.seats),
+      rolesChanged: sorted(context.rolesChanged),
     },
   };
+}
+
+/** JSON has null for a number that is none, and null means that there is no such amount. */
+function finite<T>(value: T): T {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('not a number');
+  return value;
+}
+
+/** Text can be spread, too, and would then be a list of its letters. */
+function sorted(list: string[]): string[] {
+  if (!Array.isArray(list)) throw new TypeError('not a list');
+  return [...list].sort();
 }
 
 const TEXT_LENGTH_MAX = 256;

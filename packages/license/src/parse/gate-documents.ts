@@ -50,9 +50,9 @@ const ROLES_MAX = 50;
 const PRODUCTS_MAX = 50;
 const ACTIONS_MAX = 200;
 const NETWORKS_MAX = 50;
-const POLICIES_MAX = 200;
-const LINES_MAX = 2_000;
-const LINE_LENGTH_MAX = 400;
+const POLICIES_MAX = 512;
+const LINES_MAX = 4_096;
+const LINE_LENGTH_MAX = 1024;
 const APPROVALS_MAX = 32;
 /** An id of an issuer and of somebody there, a key id or an HMAC. */
 const LOOKUP_LENGTH_MAX = 600;

@@ -92,7 +92,7 @@ export class EventStreams {
       while (stream.next < end && this.#streams.has(stream)) {
         const to = Math.min(end, stream.next + recordsPerRead);
         const records = JSON.parse(
-          await ledger.call('eventsBetween', { from: stream.next, to }),
+          (await ledger.ask('eventsBetween', { from: stream.next, to }, null)).body,
         ) as EventData['entry.published'][];
         for (const record of records) this.#write(stream, encodeEvent('entry.published', record));
         stream.next = to;

@@ -9,23 +9,15 @@ import {
   routes,
 } from '@tallystick/contract';
 import type { Command } from '@tallystick/license';
-import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Caller } from './tokens.ts';
-
-export interface HandlerContext {
-  ledger: LedgerClient;
-  metrics: Metrics;
-  caller: Caller;
-}
+import type { RequestContext } from './request-context.ts';
 
 /** A body, or with a status other than 200. */
 export type Answer = string | Uint8Array | { status: number; body: string };
 
 export type Handler<N extends RouteName> = (
   request: RequestOf<N>,
-  context: HandlerContext,
+  context: RequestContext,
 ) => Promise<Answer>;
 
 export type Handlers = { readonly [N in Exclude<RouteName, 'event.stream'>]: Handler<N> };
@@ -42,71 +34,75 @@ interface MutationRequest {
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
   const kind = name.slice(0, name.indexOf('.'));
-  return (request, { ledger, caller }) => {
+  return (request, { ask, caller }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
     const command = { ...body, ...target, type: name } as unknown as Command;
     const key = headers['idempotency-key'];
-    return ledger.ask('mutate', {
+    return ask('mutate', {
       command,
-      who: { kind: 'token', id: caller?.id ?? 'nobody' },
       why: headers['tally-reason'] ?? null,
-      request: key === undefined ? null : { key, hash: hash('sha256', JSON.stringify(command), 'base64') },
+      request: key === undefined ? null : { key, hash: hash('sha256', askedFor(command, caller), 'base64') },
       ...query,
     });
   };
 }
 
+/** What is asked for under a key: by somebody else it is something else. The token of a system's folder is nobody's. */
+function askedFor(command: Command, caller: RequestContext['caller']): string {
+  const text = JSON.stringify(command);
+  return caller === null || caller.kind === 'bootstrap' ? text : `${caller.principal}\n${text}`;
+}
+
 function get(
   type: Listed,
-): (request: { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
-  return ({ params }, { ledger }) => ledger.call('get', { type, id: params.id });
+): (request: { params: { id: string } }, context: RequestContext) => Promise<Answer> {
+  return ({ params }, { call }) => call('get', { type, id: params.id });
 }
 
 interface ListRequest {
   query: { limit: number; cursor?: string };
 }
 
-function list(type: Listed): (request: ListRequest, context: HandlerContext) => Promise<Answer> {
-  return ({ query }, { ledger }) => {
+function list(type: Listed): (request: ListRequest, context: RequestContext) => Promise<Answer> {
+  return ({ query }, { call }) => {
     const { limit, cursor, ...filter } = query;
-    return ledger.call('list', { type, filter, cursor: cursor ?? null, limit });
+    return call('list', { type, filter, cursor: cursor ?? null, limit });
   };
 }
 
 function history(
   type: Listed,
-): (request: ListRequest & { params: { id: string } }, context: HandlerContext) => Promise<Answer> {
-  return ({ params, query }, { ledger }) => {
+): (request: ListRequest & { params: { id: string } }, context: RequestContext) => Promise<Answer> {
+  return ({ params, query }, { call }) => {
     const { limit, cursor } = query;
-    return ledger.call('history', { type, id: params.id, cursor: cursor ?? null, limit });
+    return call('history', { type, id: params.id, cursor: cursor ?? null, limit });
   };
 }
 
 const openApi = JSON.stringify(openApiDocument());
 
 const reads = {
-  'log.checkpoint': (_, { ledger }) => ledger.call('checkpoint', null),
-  'log.tile': async ({ params }, { ledger }) => {
-    return Buffer.from(await ledger.call('tile', { path: params['*'] }), 'base64');
+  'log.checkpoint': (_, { call }) => call('checkpoint', null),
+  'log.tile': async ({ params }, { call }) => {
+    return Buffer.from(await call('tile', { path: params['*'] }), 'base64');
   },
-  'trust.get': ({ params }, { ledger }) =>
+  'trust.get': ({ params }, { call }) =>
     typeof params.key === 'number'
-      ? ledger.call('trustRoot', { version: params.key })
-      : ledger.call('currentTrust', { ns: params.key }),
-  'trust.keys': ({ params }, { ledger }) => ledger.call('trustKeys', { ns: params.ns }),
-  'trust.namespace': ({ params }, { ledger }) =>
-    ledger.call('publicDocument', { ...params, id: 'namespace' }),
-  'trust.brake': ({ params }, { ledger }) => ledger.call('publicDocument', { ...params, id: 'brake' }),
-  'trust.publish': ({ body, query }, { ledger }) => ledger.call('publishTrust', { ...body, ...query }),
-  'namespace.revise': ({ body, query }, { ledger }) =>
-    ledger.ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
-  'license.bundle': ({ params, query }, { ledger }) =>
-    ledger.call('bundle', { id: params.id, trustVersion: query.trustVersion }),
-  'bundle.fetch': ({ body }, { ledger }) => ledger.call('bundleOfKey', { ...body }),
-  'log.entry': ({ params }, { ledger }) => ledger.call('logEntry', { index: params.index }),
-  'log.status': async (_, { ledger }) => {
-    const now = JSON.parse(await ledger.call('status', null)) as LedgerStatus;
+      ? call('trustRoot', { version: params.key })
+      : call('currentTrust', { ns: params.key }),
+  'trust.keys': ({ params }, { call }) => call('trustKeys', { ns: params.ns }),
+  'trust.namespace': ({ params }, { call }) => call('publicDocument', { ...params, id: 'namespace' }),
+  'trust.brake': ({ params }, { call }) => call('publicDocument', { ...params, id: 'brake' }),
+  'trust.publish': ({ body, query }, { call }) => call('publishTrust', { ...body, ...query }),
+  'namespace.revise': ({ body, query }, { ask }) =>
+    ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
+  'license.bundle': ({ params, query }, { call }) =>
+    call('bundle', { id: params.id, trustVersion: query.trustVersion }),
+  'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
+  'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
+  'log.status': async (_, { call }) => {
+    const now = JSON.parse(await call('status', null)) as LedgerStatus;
     const { mutations, quorum, follows: _follows, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
     const members = quorum.map(({ lastSeenAt, ...member }) => ({
@@ -115,16 +111,19 @@ const reads = {
     }));
     return JSON.stringify({ ...status, quorum: members, mutations: readinessOf(mutations) });
   },
-  'policy.get': (_, { ledger }) => ledger.call('policyInForce', null),
-  'policy.history': ({ query }, { ledger }) => {
+  'policy.get': (_, { call }) => call('policyInForce', null),
+  'policy.history': ({ query }, { call }) => {
     const { limit, cursor } = query;
-    return ledger.call('policyHistory', { cursor: cursor ?? null, limit });
+    return call('policyHistory', { cursor: cursor ?? null, limit });
   },
-  'openapi.get': async () => openApi,
+  'openapi.get': async (_, { call }) => {
+    await call('describe', null);
+    return openApi;
+  },
   'metrics.get': (_, { metrics }) => metrics.text(),
   'health.get': async () => JSON.stringify({ alive: true }),
-  'ready.get': async (_, { ledger }) => {
-    const { mutations } = ledger.status;
+  'ready.get': async (_, { status }) => {
+    const { mutations } = status;
     const isBroken = mutations?.problem === 'integrity';
     const body = JSON.stringify({
       reads: isBroken ? readinessOf(mutations) : readinessOf(null),
@@ -132,8 +131,8 @@ const reads = {
     });
     return { status: mutations === null ? 200 : 503, body };
   },
-  'primary.get': async (_, { ledger }) => {
-    const { writes } = ledger.status;
+  'primary.get': async (_, { status }) => {
+    const { writes } = status;
     return { status: writes ? 200 : 503, body: JSON.stringify({ writes }) };
   },
 } satisfies Partial<Handlers>;

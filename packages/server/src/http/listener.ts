@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import {
   type ProblemCode,
   problemMediaType,
@@ -15,6 +14,7 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
+import { type Asked, actions } from '@tallystick/gate';
 import fastify, {
   type ConnectionError,
   type FastifyBaseLogger,
@@ -27,16 +27,21 @@ import type { ServerConfig } from '../config.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Authenticator } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
-import { authProblem, type Caller, callerOf } from './tokens.ts';
+import { createZoneServer } from './listener-tls.ts';
+import { RequestContext } from './request-context.ts';
+import { tokenOf } from './tokens.ts';
+import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
   config: ServerConfig;
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
+  authenticator: Authenticator;
   logger: FastifyBaseLogger;
 }
 
@@ -44,13 +49,16 @@ const contentPolicy = "default-src 'none'; frame-ancestors 'none'";
 /** Requests that may wait for the ledger at once; more are told to come back. */
 const inFlightMax = 12_000;
 const retryAfterSeconds = 1;
+const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
+  const { listeners, limits } = parts.config;
   const app = fastify({
+    serverFactory: (handle) => createZoneServer(listeners[zone].tls, times, handle),
+    bodyLimit: limits[zone].bodyBytesMax,
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
-    requestTimeout: 60_000,
     frameworkErrors: (_error, request, reply) => {
       sendProblem(request, reply, new ServiceProblem('malformed_request'));
     },
@@ -61,15 +69,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
-  if (zone === 'public') {
-    await app.register(rateLimit, {
-      max: parts.config.publicRatePerMinute,
-      timeWindow: '1 minute',
-      // A replayer reads every tile; it has a token of its own and is not one of the crowd.
-      allowList: (request) => callerOf(request.headers.authorization, parts.config) !== null,
-      errorResponseBuilder: () => new ServiceProblem('rate_limited'),
-    });
-  }
+  await limitRequests(
+    app,
+    limits[zone],
+    ({ headers }) => tokenOf(headers.authorization, parts.config),
+    ({ ip }) => ip,
+  );
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
@@ -81,7 +86,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   });
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
   const allowed = allowedMethods(zone);
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
     return sendProblem(
@@ -96,11 +101,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
 
 function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
   const name = route.name as RouteName;
+  const { bodyBytesMax } = parts.config.limits[zone];
   const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
   app.route({
     method: route.method,
     url: route.path,
-    ...(route.bodyLimit === 0 ? {} : { bodyLimit: route.bodyLimit }),
+    ...(route.bodyLimit === 0 ? {} : { bodyLimit: Math.min(route.bodyLimit, bodyBytesMax) }),
     onResponse: async (_request, reply) => {
       parts.metrics.request(zone, name, reply.statusCode, reply.elapsedTime / 1000);
     },
@@ -108,22 +114,35 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const caller = callerOf(request.headers.authorization, parts.config);
-      const refused = authProblem(route.auth, caller);
-      if (refused !== undefined) throw new ServiceProblem(refused);
+      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
-      if (name === 'event.stream') return openStream(request, reply, parts.streams);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
+      const context = new RequestContext(parts.ledger, parts.metrics, asked);
+      if (name === 'event.stream') {
+        await context.call('describe', null);
+        return openStream(request, reply, parts.streams);
+      }
       const handler = handlers[name] as unknown as Handler<'log.status'>;
-      return sendAnswer(reply, mediaType, await handler(read.value, contextOf(parts, caller)));
+      return sendAnswer(reply, mediaType, await handler(read.value, context));
     },
   });
 }
 
-function contextOf({ ledger, metrics }: ListenerParts, caller: Caller): Parameters<Handler<'log.status'>>[1] {
-  return { ledger, metrics, caller };
+/** Who asks for what; throws ServiceProblem where nobody is known. */
+function askedBy(
+  request: FastifyRequest,
+  action: string,
+  zone: Zone,
+  { authenticator }: ListenerParts,
+): Asked {
+  const caller = authenticator.authenticate(request);
+  if (caller === null) throw new ServiceProblem('unauthorized');
+  // Known from the table alone, and so said before anything of the request is read.
+  if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)
+    throw new ServiceProblem('forbidden', 'the token of a mirror reads the log, and nothing else');
+  return { caller, action, zone };
 }
 
 function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): FastifyReply {
@@ -143,8 +162,10 @@ function openStream(request: FastifyRequest, reply: FastifyReply, streams: Event
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: ServiceProblem): FastifyReply {
   const { code, detail, path, details } = problem;
   const { status } = problems[code];
-  if (status === 503 || status === 429) reply.header('retry-after', retryAfterSeconds);
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  // Whoever had too many requests was told for how long.
+  if (status === 503 || (status === 429 && !reply.hasHeader('retry-after')))
+    reply.header('retry-after', retryAfterSeconds);
+  if (status === 401) reply.header('www-authenticate', challengeOf(code));
   const occurrence = {
     requestId: request.id,
     ...(detail === undefined ? {} : { detail }),
@@ -153,6 +174,12 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   };
   const body = JSON.stringify(problemOf(code, occurrence));
   return reply.code(status).type(problemMediaType).send(body);
+}
+
+/** RFC 6750, and RFC 9470 for proof that has become too old. */
+function challengeOf(code: ProblemCode): string {
+  if (code !== 'insufficient_user_authentication') return 'Bearer';
+  return 'Bearer error="insufficient_user_authentication", max_age=300';
 }
 
 const codeOfFastify: Record<string, ProblemCode> = {
@@ -176,7 +203,9 @@ function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
 
 /** What is no HTTP request gets a problem, too; it has no route, and the connection ends with it. */
 function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  // A handshake that failed has nobody on the other side who could read an answer.
+  const isHandshake = /^ERR_(?:SSL|TLS)_/.test(error.code ?? '');
+  if (!socket.writable || error.code === 'ECONNRESET' || isHandshake) {
     socket.destroy();
     return;
   }

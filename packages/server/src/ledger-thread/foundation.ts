@@ -47,6 +47,7 @@ export async function layFoundation(config: ServerConfig): Promise<Foundation> {
       urls: config.cosigners,
       timeoutMs: config.cosignerTimeoutMs,
       now: () => Date.now(),
+      tls: config.cosignerTls,
     }),
     projectionWriter,
     projections: new Projections(config.projections, { readOnly: true }),

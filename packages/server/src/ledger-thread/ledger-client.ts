@@ -2,7 +2,8 @@
 import type { Worker } from 'node:worker_threads';
 import type { ProblemCode } from '@tallystick/contract';
 import { startWorker } from '@tallystick/ledger';
-import type { ServerConfig } from '../config.ts';
+import type { TallyDocument } from '@tallystick/license';
+import type { Verdict } from './gate/judgment.ts';
 import type {
   Call,
   EventMessage,
@@ -11,18 +12,31 @@ import type {
   Reply,
   ServiceMethod,
   ToLedger,
+  WorkerData,
 } from './messages.ts';
 import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 
-type Input<M extends ServiceMethod> = Parameters<LedgerService[M]> extends [infer I] ? I : null;
+/** What a method takes; null for none. */
+export type Input<M extends ServiceMethod> =
+  Parameters<LedgerService[M]> extends [infer I, ...unknown[]] ? I : null;
 
 interface Waiting {
-  resolve(answer: { status: number; body: string }): void;
+  resolve(answer: LedgerAnswer): void;
   reject(error: Error): void;
 }
 
+/** An answer as text, with the status that HTTP should give it. */
+export interface LedgerAnswer {
+  status: number;
+  body: string;
+  /** null where nobody had to be known. */
+  verdict: Verdict | null;
+}
+
 export interface LedgerListener {
+  /** Who may use the system: what is new of it. */
+  onAccess: (documents: TallyDocument[]) => void;
   onEvent: (event: EventMessage) => void;
   onProgress: (progress: { step: string; done: number }) => void;
   /** The thread ended by itself: nothing works any more. */
@@ -53,13 +67,14 @@ export class LedgerClient {
   }
 
   /** Starts the thread; rejects with a sentence for the operator where the ledger cannot be opened. */
-  static start(config: ServerConfig, listener: LedgerListener): Promise<LedgerClient> {
-    const worker = startWorker(new URL('./ledger.worker.ts', import.meta.url), { config });
+  static start(data: WorkerData, listener: LedgerListener): Promise<LedgerClient> {
+    const worker = startWorker(new URL('./ledger.worker.ts', import.meta.url), data);
     return new Promise((resolve, reject) => {
       const onError = (error: Error): void => reject(error);
       const onMessage = (message: FromLedger): void => {
         if ('progress' in message) listener.onProgress(message.progress);
         if ('events' in message) for (const event of message.events) listener.onEvent(event);
+        if ('access' in message) listener.onAccess(message.access);
         if ('failed' in message) reject(new Error(message.failed));
         if (!('ready' in message)) return;
         worker.off('message', onMessage);
@@ -71,18 +86,16 @@ export class LedgerClient {
     });
   }
 
-  /** Calls a method of the service; resolves with its answer as text. Rejects with ServiceProblem. */
-  async call<M extends ServiceMethod>(method: M, input: Input<M>): Promise<string> {
-    return (await this.ask(method, input)).body;
-  }
-
-  /** As `call`, with the status that HTTP should give the answer. */
-  ask<M extends ServiceMethod>(method: M, input: Input<M>): Promise<{ status: number; body: string }> {
+  /**
+   * Asks a method of the service, for a caller where one has to be known; `asked` is JSON. Rejects with ServiceProblem.
+   * Both say what was decided.
+   */
+  ask<M extends ServiceMethod>(method: M, input: Input<M>, asked: string | null): Promise<LedgerAnswer> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#waiting.set(id, { resolve, reject });
       if (this.#calls.length === 0) setImmediate(() => this.#flush());
-      this.#calls.push({ id, method, input: JSON.stringify(input) });
+      this.#calls.push({ id, method, input: JSON.stringify(input), asked });
     });
   }
 
@@ -119,6 +132,7 @@ export class LedgerClient {
   #receive(message: FromLedger): void {
     if ('replies' in message) for (const reply of message.replies) this.#settle(reply);
     else if ('status' in message) this.status = message.status;
+    else if ('access' in message) this.#listener.onAccess(message.access);
     else if ('events' in message) for (const event of message.events) this.#listener.onEvent(event);
   }
 
@@ -130,7 +144,9 @@ export class LedgerClient {
       return;
     }
     const { code, detail, path, details } = reply.problem;
-    waiting?.reject(new ServiceProblem(code as ProblemCode, detail, path, details));
+    const problem = new ServiceProblem(code as ProblemCode, detail, path, details);
+    problem.verdict = reply.verdict;
+    waiting?.reject(problem);
   }
 
   #die(error: Error): void {

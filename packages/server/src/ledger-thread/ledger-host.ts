@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { notes } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
+import { Directory } from '@tallystick/gate';
 import {
   envelopesOf,
   type HeldLease,
@@ -20,6 +21,8 @@ import { newLicenseKey, newSubjectId } from '../identifiers.ts';
 import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import { clearFoundation, type Foundation } from './foundation.ts';
+import { AccessRegister } from './gate/access-register.ts';
+import { Gatekeeper, governingOf } from './gate/gatekeeper.ts';
 import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { RotationSchedule } from './rotation-schedule.ts';
@@ -38,6 +41,7 @@ export interface HeldLog {
   store: Store;
   /** Told when the database fails or comes back while nothing is asked of it. */
   onTrouble: (listener: (trouble: PostgresTrouble | null) => void) => void;
+  isGateOpen?: boolean;
   /** Of a log that several servers share. */
   shared?: SharedLog;
 }
@@ -55,10 +59,12 @@ interface HostParts {
   store: WatchedStore;
   ledger: Ledger;
   reporter: EventReporter;
+  gatekeeper: Gatekeeper;
 }
 
 export class LedgerHost implements Host {
   readonly service: LedgerService;
+  readonly gatekeeper: Gatekeeper;
   readonly #parts: HostParts;
   readonly #timer: NodeJS.Timeout;
   readonly #rotating: NodeJS.Timeout;
@@ -68,6 +74,7 @@ export class LedgerHost implements Host {
   private constructor(parts: HostParts, config: ServerConfig, post: (message: FromLedger) => void) {
     const { foundation, ledger, reporter } = parts;
     this.#parts = parts;
+    this.gatekeeper = parts.gatekeeper;
     this.service = new LedgerService(
       ledger,
       foundation.keys,
@@ -93,6 +100,8 @@ export class LedgerHost implements Host {
     post: (message: FromLedger) => void,
   ): Promise<LedgerHost> {
     const { signer, keys, quorum, projections, projectionWriter, times, indexKey } = foundation;
+    const directory = new Directory();
+    let register: AccessRegister | null = null;
     const { lease, chain = foundation.chain, ...known } = held.shared ?? {};
     const hello = await signer.hello();
     let host: LedgerHost | null = null;
@@ -127,6 +136,8 @@ export class LedgerHost implements Host {
       now: () => Date.now(),
       times,
       onEvent: (event) => {
+        // Before anybody hears of it: who was shut out is out by then.
+        if (event.type === 'durable') register?.take(event.changes);
         reporter.report(event);
         // A database comes back, and a start finds out what is in it.
         if (event.type === 'halted' && event.error.cause instanceof StoreUnavailable) die(event.error);
@@ -136,7 +147,17 @@ export class LedgerHost implements Host {
       onProgress: (progress) => post({ progress }),
       ...known,
     });
-    host = new LedgerHost({ foundation, hello, lease: lease ?? null, store, ledger, reporter }, config, post);
+    register = new AccessRegister(ledger, directory, post);
+    await register.load((message) => reporter.alarm('integrity', message));
+    const gatekeeper = new Gatekeeper({
+      directory,
+      onAlarm: (detail) => reporter.alarm('forbidden', detail),
+      now: () => formatInstant(Date.now()),
+      governing: () => governingOf(ledger),
+      isOpen: held.isGateOpen === true,
+    });
+    const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper };
+    host = new LedgerHost(parts, config, post);
     return host;
   }
 

@@ -2,11 +2,23 @@
  * The ledger's thread: SQLite, sequencing, hashing and proving, off the event loop that serves HTTP.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { type Asked, bareResource, type ResourceType } from '@tallystick/gate';
 import { LedgerError, StoreFenced, StoreUnavailable } from '@tallystick/ledger';
 import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
-import type { Call, FromLedger, ProblemMessage, Reply, ToLedger, WorkerData } from './messages.ts';
+import type { Gatekeeper } from './gate/gatekeeper.ts';
+import type { Judgment } from './gate/judgment.ts';
+import type {
+  Call,
+  FromLedger,
+  ProblemMessage,
+  Reply,
+  ServiceMethod,
+  ToLedger,
+  WorkerData,
+} from './messages.ts';
+import { statusOfMutation } from './mutations.ts';
 import { openHost } from './open-host.ts';
-import { type LedgerService, statusOfMutation } from './service.ts';
+import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { StoreTrouble, troubleOf } from './watched-store.ts';
 
@@ -52,33 +64,65 @@ function problemOf(error: unknown): ProblemMessage {
   return { code: 'internal' };
 }
 
-const host = await openHost((workerData as WorkerData).config, post).catch((error: unknown) => {
+const host = await openHost(workerData as WorkerData, post).catch((error: unknown) => {
   post({ failed: troubleOf(error)?.message ?? (error instanceof Error ? error.message : String(error)) });
   return null;
 });
 
-async function answer(service: LedgerService, { id, method, input }: Call): Promise<void> {
+/** What is asked that is about no subject, by the part of the system that it is about. */
+const about: Partial<Record<ServiceMethod, ResourceType>> = {
+  checkpoint: 'Log',
+  tile: 'Log',
+  logEntry: 'Log',
+  eventsBetween: 'Log',
+  status: 'Log',
+  describe: 'Log',
+  currentTrust: 'Namespace',
+  publicDocument: 'Namespace',
+  trustKeys: 'Namespace',
+  trustRoot: 'Namespace',
+  publishTrust: 'Namespace',
+  reviseNamespace: 'Namespace',
+  policyInForce: 'Policy',
+  policyHistory: 'Policy',
+};
+
+async function answer(service: LedgerService, call: Call, gatekeeper: Gatekeeper): Promise<void> {
+  const { id, method, input } = call;
+  const judgment = gatekeeper.open(call.asked === null ? null : (JSON.parse(call.asked) as Asked));
   try {
+    const type = about[method];
+    // Without anybody asking, only what everybody may know is asked for.
+    if (judgment.asked !== null && type !== undefined) judgment.read(bareResource(type));
     if (host?.isCurrent === false && method !== 'status') throw new ServiceProblem('store_unavailable');
     const asked: unknown = JSON.parse(input);
     if (method === 'mutate' || method === 'reviseNamespace') {
       const { command } = asked as { command: { type: string } };
-      const result = await service[method](asked as never);
-      reply({ id, status: statusOfMutation(command.type, result), body: JSON.stringify(result) });
+      const result = await service[method](asked as never, judgment);
+      const { verdict } = checked(judgment, method);
+      reply({ id, status: statusOfMutation(command.type, result), body: JSON.stringify(result), verdict });
       return;
     }
-    const result = await (service[method] as (input: unknown) => Promise<unknown>).call(service, asked);
-    reply({ id, status: 200, body: typeof result === 'string' ? result : JSON.stringify(result) });
+    const ask = service[method] as (input: unknown, judgment: Judgment) => Promise<unknown>;
+    const result = await ask.call(service, asked, judgment);
+    const { verdict } = checked(judgment, method);
+    reply({ id, status: 200, body: typeof result === 'string' ? result : JSON.stringify(result), verdict });
   } catch (error) {
     const problem = problemOf(error);
     if (problem.code === 'integrity' || problem.code === 'internal') host?.alarm(error);
-    reply({ id, problem });
+    reply({ id, problem, verdict: judgment.verdict });
   }
+}
+
+/** Whatever was found out is not told unless somebody judged that it may be. */
+function checked(judgment: Judgment, method: ServiceMethod): Judgment {
+  if (judgment.asked === null || judgment.isMade) return judgment;
+  throw new Error(`nobody judged ${method}`);
 }
 
 port.on('message', (message: ToLedger) => {
   if ('calls' in message) {
-    if (host !== null) for (const call of message.calls) void answer(host.service, call);
+    if (host !== null) for (const call of message.calls) void answer(host.service, call, host.gatekeeper);
     return;
   }
   if ('listening' in message) {

@@ -3,8 +3,10 @@
  * one string is cheaper than cloning a tree of objects, and the answer goes out as it came.
  */
 import type { LedgerProblem } from '@tallystick/ledger';
+import type { TallyDocument } from '@tallystick/license';
 import type { ServerConfig } from '../config.ts';
 import type { CosignerStatus } from '../quorum/cosigner-client.ts';
+import type { Verdict } from './gate/judgment.ts';
 import type { LedgerService } from './service.ts';
 
 export type ServiceMethod = keyof LedgerService;
@@ -14,6 +16,8 @@ export interface Call {
   method: ServiceMethod;
   /** JSON */
   input: string;
+  /** Who asks for what, as JSON; null where nobody has to be known. */
+  asked: string | null;
 }
 
 export interface ProblemMessage {
@@ -24,7 +28,10 @@ export interface ProblemMessage {
 }
 
 /** `body` is JSON text, or plain text for methods that answer text; `status` is HTTP's. */
-export type Reply = { id: number; status: number; body: string } | { id: number; problem: ProblemMessage };
+export type Reply = { id: number; verdict: Verdict | null } & (
+  | { status: number; body: string }
+  | { problem: ProblemMessage }
+);
 
 /** How the ledger stands; sent whenever it changes. */
 export interface LedgerStatus {
@@ -59,9 +66,13 @@ export type FromLedger =
   | { progress: { step: string; done: number } }
   | { replies: Reply[] }
   | { status: LedgerStatus }
+  /** Who may use the system: what is new of it, in the order of the log. */
+  | { access: TallyDocument[] }
   | { events: EventMessage[] }
   | { stopped: true };
 
 export interface WorkerData {
   config: ServerConfig;
+  /** Judges nobody, for measuring. */
+  isGateOpen: boolean;
 }

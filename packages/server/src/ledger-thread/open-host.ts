@@ -5,11 +5,14 @@ import { holdPostgres } from '../setup/store-place.ts';
 import { layFoundation } from './foundation.ts';
 import type { Host } from './host.ts';
 import { LedgerHost } from './ledger-host.ts';
-import type { FromLedger } from './messages.ts';
+import type { FromLedger, WorkerData } from './messages.ts';
 import { SharedHost } from './shared-host.ts';
 
 /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
-export async function openHost(config: ServerConfig, post: (message: FromLedger) => void): Promise<Host> {
+export async function openHost(
+  { config, isGateOpen }: WorkerData,
+  post: (message: FromLedger) => void,
+): Promise<Host> {
   if (config.shared !== undefined) return SharedHost.open(config, post);
   // Told before there is anybody to tell: whoever opens the store hears of it from that alone.
   let listener: (trouble: PostgresTrouble | null) => void = () => {};
@@ -18,7 +21,7 @@ export async function openHost(config: ServerConfig, post: (message: FromLedger)
   };
   // The lock on the store comes first: a second server must not get as far as asking the signer.
   const store = await openStore(config, (trouble) => listener(trouble));
-  return LedgerHost.open(config, await layFoundation(config), { store, onTrouble }, post);
+  return LedgerHost.open(config, await layFoundation(config), { store, onTrouble, isGateOpen }, post);
 }
 
 /** The SQLite store has a thread that writes; a database is another process anyway. */

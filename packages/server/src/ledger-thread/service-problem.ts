@@ -1,4 +1,5 @@
 import type { ProblemCode } from '@tallystick/contract';
+import type { Verdict } from './gate/judgment.ts';
 
 /** A problem in the terms of the contract, to be answered as such. */
 export class ServiceProblem extends Error {
@@ -8,6 +9,8 @@ export class ServiceProblem extends Error {
   readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly details: Record<string, string | number> | undefined;
+  /** What was decided about the request, where it came so far. */
+  verdict: Verdict | null = null;
 
   constructor(code: ProblemCode, detail?: string, path?: string, details?: Record<string, string | number>) {
     super(detail ?? code);

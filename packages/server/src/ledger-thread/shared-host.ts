@@ -19,6 +19,7 @@ import {
 import type { ServerConfig } from '../config.ts';
 import { holder, holdPostgres, postgresOptions } from '../setup/store-place.ts';
 import { clearFoundation, type Foundation, layFoundation } from './foundation.ts';
+import type { Gatekeeper } from './gate/gatekeeper.ts';
 import type { Host } from './host.ts';
 import { die, LedgerHost } from './ledger-host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
@@ -59,6 +60,10 @@ export class SharedHost implements Host {
 
   get service(): LedgerService {
     return this.#current.service;
+  }
+
+  get gatekeeper(): Gatekeeper {
+    return this.#current.gatekeeper;
   }
 
   get isCurrent(): boolean {

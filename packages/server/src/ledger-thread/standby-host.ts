@@ -1,18 +1,23 @@
 /** Follows a log that another server writes, and answers from what is published of it. */
 import { notes, type ProblemCode } from '@tallystick/contract';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
+import { Directory } from '@tallystick/gate';
 import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';
 import type { ServerConfig } from '../config.ts';
 import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import { FollowingSigner } from './following-signer.ts';
 import type { Foundation } from './foundation.ts';
+import { AccessRegister } from './gate/access-register.ts';
+import { Gatekeeper, governingOf } from './gate/gatekeeper.ts';
 import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { FollowedLog } from './served-log.ts';
 import { LedgerService } from './service.ts';
 
 const statusIntervalMs = 250;
+/** Whoever was shut out at the server that writes is let in here for so long, and reads what is published. */
+const registerIntervalMs = 1000;
 
 export interface StandbyParts {
   /** For reading; closed with the host. */
@@ -23,6 +28,7 @@ export interface StandbyParts {
 
 export class StandbyHost implements Host {
   readonly service: LedgerService;
+  readonly gatekeeper: Gatekeeper;
   readonly isCurrent = true;
   readonly #foundation: Foundation;
   readonly #store: Store;
@@ -32,6 +38,10 @@ export class StandbyHost implements Host {
   readonly #log: FollowedLog;
   readonly #writer: () => string;
   readonly #timer: NodeJS.Timeout;
+  readonly #registering: NodeJS.Timeout;
+  readonly #register: AccessRegister;
+  /** Size of the log that the register was read at. */
+  #registered = -1;
 
   private constructor(
     foundation: Foundation,
@@ -51,13 +61,22 @@ export class StandbyHost implements Host {
       );
     });
     this.#log = new FollowedLog(follower, writer);
+    const directory = new Directory();
     this.service = new LedgerService(
       this.#log,
       foundation.keys,
       (code) => ({ code, detail: notes[code] }),
       () => this.status(),
     );
+    this.gatekeeper = new Gatekeeper({
+      directory,
+      onAlarm: (detail) => reporter.alarm('forbidden', detail),
+      now: () => formatInstant(Date.now()),
+      governing: () => governingOf(this.#log),
+    });
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
+    this.#register = new AccessRegister(this.#log, directory, post);
+    this.#registering = setInterval(() => void this.#follow(), registerIntervalMs);
   }
 
   /** Rejects with LedgerError where nothing is published yet, or what is there is not sound. */
@@ -91,7 +110,16 @@ export class StandbyHost implements Host {
       onProgress: (progress) => post({ progress }),
     });
     host = new StandbyHost(foundation, parts, { follower, reporter }, post);
+    await host.#follow();
     return host;
+  }
+
+  /** Takes in who may use the system as of what is published. */
+  async #follow(): Promise<void> {
+    const { size } = this.#log.published;
+    if (size === this.#registered) return;
+    await this.#register.load((message) => this.#reporter.alarm('integrity', message));
+    this.#registered = size;
   }
 
   status(): LedgerStatus {
@@ -140,6 +168,7 @@ export class StandbyHost implements Host {
   /** The foundation stays: it is somebody else's, too. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#registering);
     await this.#signer[Symbol.asyncDispose]();
     await this.#follower[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@
  * Its answers are a stranger's: sizes, times and signatures are bounded and checked before they count.
  */
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest } from 'node:https';
 import {
   base64,
   checkCosignature,
@@ -15,6 +15,7 @@ import {
   utf8,
   type VerifierKey,
 } from '@tallystick/core';
+import { ClientTlsAgent, type ClientTlsPaths } from '@tallystick/witness';
 
 export type CosignerState = 'ok' | 'behind' | 'unreachable' | 'refusing' | 'unknown';
 
@@ -52,7 +53,7 @@ export class CosignerClient {
   readonly #url: URL;
   readonly #timeoutMs: number;
   readonly #now: () => number;
-  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #agent: HttpAgent;
   /** The size that it cosigned last, as far as we know. */
   #size = 0;
   #status: Pick<CosignerStatus, 'state' | 'lastSeenAt' | 'lastError'> = {
@@ -64,6 +65,7 @@ export class CosignerClient {
   /**
    * @param vkeys all keys that it signs with, at that one address
    * @param now milliseconds
+   * @param tls for https: whom to believe, and what to show
    */
   constructor(
     name: string,
@@ -71,14 +73,15 @@ export class CosignerClient {
     url: string,
     timeoutMs: number,
     now: () => number,
+    tls: ClientTlsPaths = {},
   ) {
     this.name = name;
     this.#vkeys = vkeys;
     this.#url = new URL(`${url.replace(/\/$/, '')}/add-checkpoint`);
     this.#timeoutMs = timeoutMs;
     this.#now = now;
-    const Agent = this.#url.protocol === 'https:' ? HttpsAgent : HttpAgent;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 2 });
+    const options = { keepAlive: true, maxSockets: 2 };
+    this.#agent = this.#url.protocol === 'https:' ? new ClientTlsAgent(tls, options) : new HttpAgent(options);
   }
 
   get status(): CosignerStatus {

@@ -1,6 +1,7 @@
 /** Gathers quorums: all cosigners are asked at once, and enough answers end the wait. */
 import { base64, isQuorum, type NoteSignature, type Policy, type PolicyWitness } from '@tallystick/core';
 import { type Cosigners, LedgerError } from '@tallystick/ledger';
+import type { ClientTlsPaths } from '@tallystick/witness';
 import { CosignerAhead, CosignerClient, type CosignerStatus } from './cosigner-client.ts';
 
 export interface QuorumOptions {
@@ -9,6 +10,8 @@ export interface QuorumOptions {
   /** By cosigner name, where the policy's own addresses do not apply. */
   urls: Readonly<Record<string, string>>;
   timeoutMs: number;
+  /** For https: whom to believe, and what to show. */
+  tls?: ClientTlsPaths;
   /** Milliseconds. */
   now: () => number;
 }
@@ -153,10 +156,10 @@ export class Quorum implements Cosigners {
   }
 
   #clientOf({ address, keys }: Process): CosignerClient {
-    const { timeoutMs, now } = this.#options;
+    const { timeoutMs, now, tls } = this.#options;
     const [{ name, vkey }, ...others] = keys;
     const vkeys = keys.map((key) => key.vkey);
-    return new CosignerClient(others.length === 0 ? name : vkey.name, vkeys, address, timeoutMs, now);
+    return new CosignerClient(others.length === 0 ? name : vkey.name, vkeys, address, timeoutMs, now, tls);
   }
 
   /** Throws Error where nobody says where a cosigner is. */

@@ -9,9 +9,12 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import type { Clock, Cosigner } from '../cosigner.ts';
 import { ConfigError, messageOf, Refusal } from '../errors.ts';
+import { endWithCertificate, spiffeIdOf } from '../peer-identity.ts';
 import { PerSecond } from '../per-second.ts';
+import type { TlsFiles } from '../tls-files.ts';
 import { bodyLengthMax } from './add-checkpoint-request.ts';
 import { type Answer, answerRefusal, plain } from './answers.ts';
 import { healthBody, renderPage } from './page.ts';
@@ -31,13 +34,14 @@ export interface ServerOptions {
   /** A path that stands before those of tlog-witness, such as `/w1`; they are served without it as well. */
   prefix?: string;
   /** Serves https with these; http where left out. */
-  tls?: TlsFiles | undefined;
+  tls?: ServerTls | undefined;
+  /** SPIFFE ids of the processes that may ask for cosignatures; everybody where left out. Wants `clientCa`. */
+  clientIds?: readonly string[];
 }
 
-/** PEM. */
-export interface TlsFiles {
-  cert: string;
-  key: string;
+export interface ServerTls extends TlsFiles {
+  /** Authorities in PEM that issue the certificates of clients. */
+  clientCa?: string;
 }
 
 export interface CosignerServer extends AsyncDisposable {
@@ -46,7 +50,7 @@ export interface CosignerServer extends AsyncDisposable {
   /** Answers to strangers since the start, by HTTP status. */
   readonly strangers: ReadonlyMap<number, number>;
   /** Goes on with another certificate; throws ConfigError where it cannot be used. Only where it began with one. */
-  readonly renewTls: (files: TlsFiles) => void;
+  readonly renewTls: (files: ServerTls) => void;
 }
 
 /** How long a connection stays whose request was answered before it was read to its end. */
@@ -102,21 +106,28 @@ const serverOptions = {
 } as const;
 
 function makeServer(
-  { tls }: ServerOptions,
+  { tls, now }: ServerOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
-): { server: Server; renewTls: (files: TlsFiles) => void } {
+): { server: Server; renewTls: (files: ServerTls) => void } {
   if (tls === undefined) {
     const renewTls = (): void => {
       throw new ConfigError('a server that began without TLS has to be started again to serve it');
     };
     return { server: createServer(serverOptions, handle), renewTls };
   }
-  const minVersion = 'TLSv1.2';
-  const server = withCertificate(() => createTlsServer({ ...serverOptions, ...tls, minVersion }, handle));
+  const options = { ...serverOptions, ...contextOf(tls) };
+  // Whoever reads what is public shows no certificate; who asks for a cosignature is looked at when it does.
+  const asking = { requestCert: tls.clientCa !== undefined, rejectUnauthorized: false };
+  const server = withCertificate(() => createTlsServer({ ...options, ...asking }, handle));
+  server.on('secureConnection', (socket) => endWithCertificate(socket, now() * 1000));
   return {
     server,
-    renewTls: (files) => withCertificate(() => server.setSecureContext({ ...files, minVersion })),
+    renewTls: (files) => withCertificate(() => server.setSecureContext(contextOf(files))),
   };
+}
+
+function contextOf({ cert, key, clientCa }: ServerTls): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 function withCertificate<T>(use: () => T): T {
@@ -202,12 +213,22 @@ class RequestHandler {
 
   async #addCheckpoint(request: IncomingMessage): Promise<Answer> {
     try {
+      this.#demandIdentity(request);
       const body = await this.#read(request);
       return plain(200, await this.#options.cosigner.addCheckpoint(body));
     } catch (error) {
       if (!(error instanceof Refusal) || !strangersStatuses.has(error.status)) throw error;
       throw this.#refusalOfStranger(error);
     }
+  }
+
+  #demandIdentity({ socket }: IncomingMessage): void {
+    const { clientIds, now } = this.#options;
+    if (clientIds === undefined) return;
+    const id = spiffeIdOf(socket, now() * 1000);
+    if (id === null)
+      throw new Refusal(403, 'show a client certificate that my authorities issued, with one SPIFFE id');
+    if (!clientIds.includes(id)) throw new Refusal(403, `${id} may not ask for cosignatures here`);
   }
 
   /** The reason while there is an allowance for that, then a 429. */

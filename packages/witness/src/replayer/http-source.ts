@@ -1,5 +1,8 @@
 /** Where a replayer gets its material: bounded, timed requests to the log's server. */
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { messageOf } from '../errors.ts';
+import type { ClientTlsAgent } from '../tls-files.ts';
 import { Unavailable } from './violation.ts';
 
 export interface HttpSource {
@@ -7,6 +10,8 @@ export interface HttpSource {
   baseUrl: string;
   /** Sent as a bearer token. */
   token?: string | undefined;
+  /** For https: whom to believe, and what to show. */
+  agent?: ClientTlsAgent | undefined;
   /** Limit for one whole request. */
   timeoutMs: number;
   /** Ends every request under way. */
@@ -20,15 +25,13 @@ export async function fetchBytes(
   lengthMax: number,
 ): Promise<Uint8Array | null> {
   const url = `${source.baseUrl}/${path}`;
-  const headers = source.token === undefined ? {} : { authorization: `Bearer ${source.token}` };
-  const signal = AbortSignal.any([source.signal, AbortSignal.timeout(source.timeoutMs)]);
   try {
-    // A redirect would carry the token to wherever it points.
-    const response = await fetch(url, { headers, signal, redirect: 'error' });
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      if (response.status === 404) return null;
-      throw new Unavailable(`${url} answered ${response.status}`);
+    // A redirect is not followed: it would carry the token to wherever it points.
+    const response = await ask(new URL(url), source);
+    if (response.statusCode !== 200) {
+      response.destroy();
+      if (response.statusCode === 404) return null;
+      throw new Unavailable(`${url} answered ${response.statusCode}`);
     }
     return await readBounded(response, lengthMax, url);
   } catch (error) {
@@ -37,10 +40,28 @@ export async function fetchBytes(
   }
 }
 
-async function readBounded(response: Response, lengthMax: number, url: string): Promise<Uint8Array> {
+function ask(url: URL, source: HttpSource, isRetry = false): Promise<IncomingMessage> {
+  const { token, agent } = source;
+  const isSecure = url.protocol === 'https:';
+  const options = {
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    signal: AbortSignal.any([source.signal, AbortSignal.timeout(source.timeoutMs)]),
+    ...(isSecure && agent !== undefined && { agent }),
+  };
+  return new Promise((resolve, reject) => {
+    const request = (isSecure ? httpsGet : httpGet)(url, options, resolve);
+    request.on('error', (error) => {
+      // A kept connection may have gone stale, which says nothing about the server.
+      if (request.reusedSocket && !isRetry && !options.signal.aborted) resolve(ask(url, source, true));
+      else reject(error);
+    });
+  });
+}
+
+async function readBounded(response: IncomingMessage, lengthMax: number, url: string): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of response.body ?? []) {
+  for await (const part of response as AsyncIterable<Uint8Array>) {
     length += part.length;
     if (length > lengthMax) throw new Unavailable(`${url} is longer than ${lengthMax} bytes`);
     parts.push(part);

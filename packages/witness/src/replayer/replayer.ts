@@ -24,6 +24,7 @@ import { MirrorRoutes } from '../mirror/mirror-routes.ts';
 import { PublishedWatch } from '../mirror/published-watch.ts';
 import { linesAbout, metricsOf } from '../mirror/telling.ts';
 import { StateFile } from '../state/state-file.ts';
+import { ClientTlsAgent, type ClientTlsPaths } from '../tls-files.ts';
 import { fetchEntries } from './entry-tiles.ts';
 import { HttpTrustSource } from './http-trust-source.ts';
 import { ReplayJudge } from './replay-judge.ts';
@@ -40,6 +41,8 @@ export interface ReplayerLog {
   trustUrl: string;
   /** Bearer token for the entries. */
   token?: string | undefined;
+  /** How to go there, where it is https. */
+  tls?: ClientTlsPaths;
   /** H(payload of trust root version 1): 32 bytes. */
   genesis: Uint8Array;
   /** Looks by itself at what the log has published, for a log that does not ask for cosignatures. Default false. */
@@ -135,9 +138,10 @@ interface ReplayedLog {
 
 function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal }: Shared): ReplayedLog {
   const { origin, vkeys, genesis, token } = log;
+  const agent = log.tls && new ClientTlsAgent(log.tls);
   const { now } = options;
   const timeoutMs = options.fetchTimeoutMs ?? 10_000;
-  const source = { baseUrl: log.logUrl, token, timeoutMs, signal };
+  const source = { baseUrl: log.logUrl, token, agent, timeoutMs, signal };
   const fetch: FetchEntries = (from, to) => fetchEntries(source, from, to);
   const id = file.logId(origin);
   const store = new EntryStore(file, id);
@@ -148,7 +152,7 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
     keeper: new EntryKeeper(store, fetch),
     signal,
     // Documents and keys are public: the token is not for them.
-    trustSource: new HttpTrustSource({ baseUrl: log.trustUrl, timeoutMs, signal }),
+    trustSource: new HttpTrustSource({ baseUrl: log.trustUrl, agent, timeoutMs, signal }),
     pool,
     file,
     now,

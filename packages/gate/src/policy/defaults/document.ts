@@ -1,61 +1,32 @@
 /** The policy that is in force while the log has none. */
 
-import type { PolicySource } from '../policy-source.ts';
+import type { PolicyContent } from '@tallystick/license';
 import { defaultPolicies } from './policies.ts';
 import { defaultSchema } from './schema.ts';
 
-/** From which size on a change waits for others; what is left out does not count. */
-export interface ApprovalThreshold {
-  /** Days of a new term, or by which one gets longer. */
-  termDays?: number;
-  seats?: number;
-  /** Changes of one principal within an hour. */
-  perHour?: number;
-}
-
-export interface ApprovalRule {
-  actions: string[];
-  /** null: always. */
-  above: ApprovalThreshold | null;
-  approvers: { role: string; count: number }[];
-  /** How long a request waits, as an ISO 8601 duration. */
-  within: string;
-}
-
-/** The members of a policy document besides its head. */
-export interface PolicyMembers extends PolicySource {
-  schema: string[];
-  policies: { id: string; lines: string[] }[];
-  approvals: ApprovalRule[];
-  /** Actions whose access record is on disk before they are answered. */
-  durable: string[];
-  /** ISO 8601 durations. */
-  sessions: { idle: string; max: string; stepUp: string };
-}
-
-const approvals: readonly ApprovalRule[] = [
+const approvals: PolicyContent['approvals'] = [
   {
-    actions: ['policy.publish', 'principal.assign'],
+    actions: ['policy.publish', 'principal.assign', 'principal.grant'],
     above: null,
     approvers: [{ role: 'administrator', count: 1 }],
     within: 'P1D',
   },
   {
     actions: ['license.issue', 'license.amend', 'license.renew', 'license.change_plan'],
-    above: { termDays: 3660, seats: 10_000 },
+    above: { termDays: 3660, seats: 10_000, perHour: null },
     approvers: [{ role: 'issuer', count: 1 }],
     within: 'P1D',
   },
   {
     actions: ['license.revoke'],
-    above: { perHour: 50 },
+    above: { termDays: null, seats: null, perHour: 50 },
     approvers: [{ role: 'issuer', count: 1 }],
     within: 'P1D',
   },
 ];
 
 /** What leaves the house, or shows personal data or who may do what. */
-const durable: readonly string[] = [
+const durable: PolicyContent['durable'] = [
   'license.bundle',
   'license.custody',
   'license.get',
@@ -73,12 +44,12 @@ const durable: readonly string[] = [
 ];
 
 /** A document of its own for each caller. */
-export function defaultPolicyDocument(): PolicyMembers {
+export function defaultPolicyDocument(): PolicyContent {
   return structuredClone({
     schema: [...defaultSchema],
     policies: [...defaultPolicies],
-    approvals: [...approvals],
-    durable: [...durable],
+    approvals,
+    durable,
     sessions: { idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' },
   });
 }

@@ -3,6 +3,8 @@
  * docs/operating/access-policies.md; the decision tables beside the tests say it cell by cell.
  */
 
+import type { PolicyText } from '@tallystick/license';
+
 /** Terms that a support desk may extend, and sales that take more than a session or a key; in days and seats. */
 const SUPPORT_DAYS_MAX = 31;
 const SALE_DAYS_MAX = 1830;
@@ -87,6 +89,8 @@ const own: Record<string, string> = {
 when { resource.own };`,
   'own-credentials': `permit(principal, action in Action::"credential", resource)
 when { resource.own };`,
+  'own-grant-when-approved': `permit(principal, action == Action::"principal.grant", resource)
+when { ${isPerson} && resource.own && context.approved };`,
   'own-requests': `permit(principal, action in Action::"ask", resource)
 when { resource.own };`,
   approvers: `permit(
@@ -106,6 +110,9 @@ when {
 const rules: Record<string, string> = {
   'admin-zone': `forbid(principal, action, resource)
 unless { context.zone == Zone::"admin" || action in Action::"mirror" };`,
+  'mirrors-mirror': `forbid(principal, action, resource)
+when { principal.kind == Kind::"mirror" }
+unless { action in Action::"mirror" };`,
   'people-give-a-reason': `forbid(principal, action in Action::"change", resource)
 when { ${isPerson} && !context.reason };`,
   'people-step-up': `forbid(principal, action in Action::"sensitive", resource)
@@ -133,19 +140,17 @@ when { context.strength < 2 }
 unless { principal.kind == Kind::"bootstrap" };`,
   'administrator-does-not-sell': `forbid(principal in Role::"administrator", action in Action::"entitle", resource);`,
   'nobody-changes-own-roles': `forbid(principal, action in Action::"assign", resource)
-when { resource.own && !context.rolesChanged.isEmpty() };`,
+when { resource.own && !context.rolesChanged.isEmpty() }
+unless { action == Action::"principal.grant" };`,
   'nobody-assigns-to-oneself': `forbid(principal, action in [Action::"principal.assign", Action::"principal.enable"], resource)
 when { resource.own };`,
+  'nobody-grants-to-oneself-alone': `forbid(principal, action == Action::"principal.grant", resource)
+when { resource.own && !context.approved };`,
   'internal-roles-stay-internal': `forbid(principal, action in Action::"assign", resource)
 when { context.rolesChanged.containsAny(["bootstrap", "mirror"]) };`,
   'nobody-approves-alone': `forbid(principal, action in Action::"approve", resource)
 when { resource.own };`,
 };
-
-export interface PolicyText {
-  id: string;
-  lines: string[];
-}
 
 /** Sorted by id. */
 export const defaultPolicies: readonly PolicyText[] = Object.entries({

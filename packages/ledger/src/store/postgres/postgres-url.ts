@@ -3,10 +3,11 @@
  *
  *     postgres://user@host:5432/database?schema=tallystick&durability=quorum&sslmode=verify-full&sslrootcert=/ca.pem
  *
- * `host=/folder` in place of a host name takes the Unix socket there. Nothing but these members is taken, so that a
+ * `sslcert` and `sslkey` name files with a certificate of ours, for servers that ask for one. `host=/folder` in place of a host name takes the Unix socket there. Nothing but these members is taken, so that a
  * misspelled one does not weaken anything in silence.
  */
-import { readFileSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 
@@ -28,7 +29,7 @@ export class PostgresUrlError extends Error {
   override readonly name = 'PostgresUrlError';
 }
 
-const members = ['schema', 'durability', 'sslmode', 'sslrootcert', 'host'] as const;
+const members = ['schema', 'durability', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host'] as const;
 const sslModes = ['verify-full', 'require', 'disable'] as const;
 const defaultPort = 5432;
 
@@ -36,7 +37,7 @@ export function isPostgresUrl(text: string): boolean {
   return /^postgres(?:ql)?:\/\//.test(text);
 }
 
-/** Throws PostgresUrlError. Reads the file that `sslrootcert` names. */
+/** Throws PostgresUrlError. Reads the files that it names. */
 export function parsePostgresUrl(text: string): PostgresPlace {
   const url = asUrl(text);
   if (url.password !== '') {
@@ -98,27 +99,51 @@ function oneOf<const T extends string>(
 }
 
 /** A name that is not this machine's is proven by a certificate, unless the URL says otherwise. */
-function sslOf(host: string, { sslmode, sslrootcert }: Given): ConnectionOptions | false {
+function sslOf(host: string, given: Given): ConnectionOptions | false {
+  const { sslmode, sslrootcert } = given;
   const isSocket = host.startsWith('/');
   const isLocal = isSocket || host === 'localhost' || host === '::1' || host.startsWith('127.');
   const mode = oneOf('sslmode', sslmode ?? (isLocal ? 'disable' : undefined), sslModes);
-  if (mode === 'disable') return false;
+  const own = certificateOf(given);
+  if (mode === 'disable') {
+    if (own !== null) throw new PostgresUrlError('sslcert is shown over TLS alone: say sslmode=verify-full');
+    return false;
+  }
   if (isSocket) throw new PostgresUrlError('a Unix socket has no TLS: leave sslmode out');
   // Node compares the certificate with this name or address; pg names only names.
-  const named: ConnectionOptions = isIP(host) === 0 ? { host, servername: host } : { host };
+  const named: ConnectionOptions = { host, ...(isIP(host) === 0 && { servername: host }), ...own };
   if (mode === 'require') return { ...named, rejectUnauthorized: false };
   return {
     ...named,
     rejectUnauthorized: true,
-    ...(sslrootcert !== undefined && { ca: readCa(sslrootcert) }),
+    ...(sslrootcert !== undefined && { ca: readPem('sslrootcert', sslrootcert) }),
   };
 }
 
-function readCa(file: string): string {
+function certificateOf({ sslcert, sslkey }: Given): { cert: string; key: string } | null {
+  if (sslcert === undefined && sslkey === undefined) return null;
+  if (sslcert === undefined || sslkey === undefined)
+    throw new PostgresUrlError('sslcert and sslkey go together: name both files');
+  const cert = readPem('sslcert', sslcert);
+  const key = readPem('sslkey', sslkey);
+  // As libpq has it: others must not be able to read the key.
+  if ((statSync(sslkey).mode & 0o007) !== 0)
+    throw new PostgresUrlError(`sslkey ${sslkey} can be read by everybody: run chmod 640 on it`);
+  try {
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key };
+  } catch (error) {
+    throw new PostgresUrlError(`sslcert ${sslcert} and sslkey ${sslkey} are no certificate and key in PEM`, {
+      cause: error,
+    });
+  }
+  throw new PostgresUrlError(`sslkey ${sslkey} is not the key of the certificate in ${sslcert}`);
+}
+
+function readPem(member: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new PostgresUrlError(`sslrootcert ${file} cannot be read: correct it or its permissions`, {
+    throw new PostgresUrlError(`${member} ${file} cannot be read: correct it or its permissions`, {
       cause: error,
     });
   }

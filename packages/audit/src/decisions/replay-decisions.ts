@@ -1,0 +1,199 @@
+/**
+ * Decides again what was decided, with the policy of its time: whether each change was allowed by the rules that
+ * were in force, for a caller as the log knows it.
+ */
+
+import { canonicalInput, type DecisionInput, inputHash, type PolicySource } from '@tallystick/gate';
+import type { CauseDocument, Store } from '@tallystick/ledger';
+import type { PolicyDocument, PrincipalDocument } from '@tallystick/license';
+import { messageOf } from '../content-check.ts';
+import { type OnProgress, problemsMax } from '../report.ts';
+import { KnownPolicies, nameOf } from './known-policies.ts';
+import { type LoggedCommand, LoggedCommands, type LoggedDecision } from './logged-commands.ts';
+
+/**
+ * - `unreadable`: the command's records or its cause are not what the log commits to, or cannot be read
+ * - `input`: what it was decided on is not what its hash says, or not what the cause says of the same request
+ * - `roles`: it was decided on roles that the principal did not have
+ * - `policy`: it was decided under a policy that was not in force, or is not known
+ * - `verdict`: decided again, it comes out differently
+ */
+export type DecisionFindingKind = 'unreadable' | 'input' | 'roles' | 'policy' | 'verdict';
+
+export interface DecisionFinding {
+  /** Log index of the command's first record. */
+  index: number;
+  kind: DecisionFindingKind;
+  /** One sentence without its period. */
+  message: string;
+}
+
+export interface DecisionReplayReport {
+  /** True where nothing was found. */
+  ok: boolean;
+  /** Number of entries that were read. */
+  size: number;
+  counts: {
+    /** Commands of the span. */
+    commands: number;
+    /** Those that were decided again. */
+    decided: number;
+    /** Those of the system itself, and from before there was a gate. */
+    undecided: number;
+    /** Policies that decisions were made under. */
+    policies: number;
+  };
+  /** In log order, at most 100. */
+  findings: DecisionFinding[];
+}
+
+export interface DecisionSpan {
+  /** Instants; null for no bound. `to` is the first one outside. */
+  from: string | null;
+  to: string | null;
+  onProgress?: OnProgress;
+}
+
+export interface DecisionReplayOptions extends DecisionSpan {
+  /** Policies that came with other versions of Tallystick, for a log that had none of its own then. */
+  defaults?: readonly PolicySource[];
+}
+
+/** Reads only, also beside a running server. Throws where the store cannot be read. */
+export async function replayDecisions(
+  store: Store,
+  options: DecisionReplayOptions,
+): Promise<DecisionReplayReport> {
+  const size = await store.size();
+  const replay = new Replay(options.defaults ?? []);
+  const commands = new LoggedCommands(store).read(size, options.onProgress ?? (() => {}));
+  for await (const command of commands) {
+    if ('message' in command) replay.find(command.index, 'unreadable', command.message);
+    else if (isWithin(command.cause.at, options)) replay.take(command);
+  }
+  return replay.report(size);
+}
+
+/** Instants compare as text. */
+export function isWithin(at: string, { from, to }: DecisionSpan): boolean {
+  return (from === null || at >= from) && (to === null || at < to);
+}
+
+class Replay {
+  readonly #policies: KnownPolicies;
+  readonly #findings: DecisionFinding[] = [];
+  readonly #used = new Set<string>();
+  readonly #counts = { commands: 0, decided: 0, undecided: 0 };
+  #inForce: { document: PolicyDocument; name: string } | null = null;
+
+  constructor(defaults: readonly PolicySource[]) {
+    this.#policies = new KnownPolicies(defaults);
+  }
+
+  find(index: number, kind: DecisionFindingKind, message: string | null): void {
+    if (message !== null && this.#findings.length < problemsMax)
+      this.#findings.push({ index, kind, message });
+  }
+
+  take({ index, cause, decision, policy, principals }: LoggedCommand): void {
+    this.#counts.commands += 1;
+    if (decision === null) {
+      this.#counts.undecided += 1;
+      return;
+    }
+    this.#counts.decided += 1;
+    this.find(index, 'input', inputProblem(decision, cause));
+    this.find(index, 'roles', rolesProblem(decision.input, principals, cause.at));
+    this.find(index, 'policy', this.#policyProblem(decision, policy));
+    this.find(index, 'verdict', this.#verdictProblem(decision));
+  }
+
+  report(size: number): DecisionReplayReport {
+    const findings = this.#findings;
+    return {
+      ok: findings.length === 0,
+      size,
+      counts: { ...this.#counts, policies: this.#used.size },
+      findings,
+    };
+  }
+
+  #policyProblem(decision: LoggedDecision, document: PolicyDocument | null): string | null {
+    const name = nameOf(decision);
+    if (document === null) {
+      return this.#policies.isDefault(name)
+        ? null
+        : 'it names a policy that neither the log has nor this version came with';
+    }
+    if (this.#inForce?.document !== document)
+      this.#inForce = { document, name: this.#policies.add(document) };
+    return this.#inForce.name === name ? null : 'it names another policy than the one that was in force';
+  }
+
+  #verdictProblem(decision: LoggedDecision): string | null {
+    const name = nameOf(decision);
+    try {
+      const engine = this.#policies.engine(name);
+      if (engine === null) return null;
+      this.#used.add(name);
+      const again = engine.decide(decision.input);
+      if (again.errors.length > 0) return `it cannot be decided: ${again.errors.join('; ')}`;
+      if (!again.allowed) return `it is denied by ${again.reasons.join(', ') || 'no policy that permits it'}`;
+      const was = decision.reasons.join(', ');
+      const is = again.reasons.join(', ');
+      return was === is ? null : `it was allowed by ${was}, and is by ${is}`;
+    } catch (error) {
+      return `its policy cannot be evaluated: ${messageOf(error)}`;
+    }
+  }
+}
+
+/** What the log knows of a request besides the input must be what the input says of it. */
+function inputProblem({ input, entities }: LoggedDecision, cause: CauseDocument): string | null {
+  if (cause.v === 1) return null;
+  const canonical = encode(input);
+  if (canonical === null || canonical !== JSON.stringify(input))
+    return 'what it was decided on is not in its one encoding';
+  if (inputHash(canonical) !== entities) return 'what it was decided on is not what its hash says';
+  const at = new Date(cause.at);
+  const said: [string, unknown, unknown][] = [
+    ['principal.id', input.principal.id, cause.who.id],
+    ['principal.kind', input.principal.kind, cause.who.kind],
+    ['context.reason', input.context.reason, cause.why !== null],
+    ['context.signed', input.context.signed, cause.signed !== null],
+    ['context.approved', input.context.approved, cause.approvals !== null],
+    ['context.hour', input.context.hour, at.getUTCHours()],
+    ['context.weekday', input.context.weekday, at.getUTCDay() || 7],
+  ];
+  const wrong = said.find(([, decided, logged]) => decided !== logged);
+  return wrong === undefined
+    ? null
+    : `it was decided on ${wrong[0]} ${String(wrong[1])}, and the cause says otherwise`;
+}
+
+function encode(input: DecisionInput): string | null {
+  try {
+    return canonicalInput(input);
+  } catch {
+    // What has not the members of an input has no encoding either.
+    return null;
+  }
+}
+
+/** Which of its roles hold for a product is not looked at: one that it never had is. */
+function rolesProblem(
+  input: DecisionInput,
+  principals: ReadonlyMap<string, PrincipalDocument>,
+  at: string,
+): string | null {
+  const { id, kind, roles } = input.principal;
+  if (!Array.isArray(roles)) return null;
+  if (kind === 'bootstrap' || kind === 'mirror')
+    return roles.every((role) => role === kind) ? null : 'a token of the folder was given other roles';
+  const principal = principals.get(id);
+  if (principal === undefined) return `the log knows no principal ${id} at that point`;
+  if (principal.state !== 'active') return `${id} was disabled`;
+  const held = principal.roles.filter(({ until }) => until === null || until > at).map(({ role }) => role);
+  const never = roles.find((role) => !held.includes(role));
+  return never === undefined ? null : `${id} did not have the role ${never}`;
+}

@@ -1,0 +1,287 @@
+/** A log whose changes were let through by decisions, honest ones and others, and what replaying them tells. */
+import { setTimeout as after } from 'node:timers/promises';
+import { type DecisionInput, defaultPolicyDocument, PolicyEngine, type PolicySource } from '@tallystick/gate';
+import { type CauseDecision, SqliteStore } from '@tallystick/ledger';
+import type { Command } from '@tallystick/license';
+import type { TestSystem } from '@tallystick/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replayDecisions, type ShadowReport, shadowPolicy } from '../src/index.ts';
+import { flip } from './support/tamper.ts';
+import { Copy, makeLog, removeLog, type VariedLog } from './support/varied-log.ts';
+
+const everything = { from: null, to: null };
+const stricter: PolicySource = {
+  ...defaultPolicyDocument(),
+  policies: [
+    ...defaultPolicyDocument().policies,
+    { id: 'no-renewals', lines: ['forbid(principal, action == Action::"license.renew", resource);'] },
+  ],
+};
+
+/** Who asks, and what the server says of the decision besides the truth. */
+interface Ask {
+  principal: string;
+  kind: DecisionInput['principal']['kind'];
+  roles: string[];
+  why?: string | null;
+  forge?: (decision: Exclude<CauseDecision, { same: number }>) => CauseDecision;
+}
+
+/** A server that decides with Cedar and writes what it likes into the cause. */
+class Gated {
+  readonly system: TestSystem;
+  engine = new PolicyEngine(defaultPolicyDocument());
+
+  constructor(system: TestSystem) {
+    this.system = system;
+  }
+
+  /** Returns the id of the subject, and the log index of the command. */
+  async run(command: Command, ask: Ask): Promise<{ id: string; index: number }> {
+    const { principal, kind, roles, why = 'TICKET-1', forge = (honest) => honest } = ask;
+    const cause = { who: { kind, id: principal }, why };
+    const actor = { principal, credential: `crd_${kind}`, session: null };
+    const gate = { actor, why, approvals: [], policy: this.engine.policy };
+    const result = await this.system.ledger.submit({
+      command,
+      cause,
+      gate,
+      request: null,
+      dryRun: false,
+      judge: (_view, _changes, { at, lock, epoch }) => {
+        const input = inputOf(
+          command.type,
+          { principal, kind, roles, reason: why !== null },
+          { at, lock, epoch },
+        );
+        const { policy, schema, entities, reasons } = this.engine.decide(input);
+        const decision = forge({ policy, schema, reasons, entities, input });
+        const shown = { credential: actor.credential, session: null, device: null, address: null };
+        return { ...cause, gate: { ...shown, decision, approvals: null, signed: null } };
+      },
+    });
+    if ('refused' in result) throw new Error(result.refused.message);
+    const [first] = result.changes;
+    return { id: first?.change.subject.id ?? '', index: first?.index ?? -1 };
+  }
+}
+
+function inputOf(
+  action: string,
+  {
+    principal,
+    kind,
+    roles,
+    reason,
+  }: { principal: string; kind: Ask['kind']; roles: string[]; reason: boolean },
+  { at, lock, epoch }: { at: string; lock: string; epoch: number },
+): DecisionInput {
+  const time = new Date(at);
+  const isPerson = kind === 'person';
+  const type = action.startsWith('license.')
+    ? 'License'
+    : action.startsWith('customer.')
+      ? 'Customer'
+      : 'Principal';
+  return {
+    principal: { id: principal, kind, roles },
+    action,
+    resource: {
+      type: action.startsWith('policy.') ? 'Policy' : type,
+      product: null,
+      state: null,
+      purpose: null,
+      own: false,
+    },
+    context: {
+      zone: 'admin',
+      strength: isPerson ? 3 : 1,
+      stepUp: isPerson,
+      signed: false,
+      reason,
+      approved: false,
+      purpose: null,
+      networks: [],
+      device: { managed: false, encrypted: false, attested: false },
+      weekday: time.getUTCDay() || 7,
+      hour: time.getUTCHours(),
+      lock,
+      epoch,
+      extendsDays: null,
+      termDays: null,
+      seats: null,
+      rolesChanged: [],
+    },
+  };
+}
+
+let log: VariedLog;
+const at: Record<string, number> = {};
+let middle = '';
+let issuer = '';
+
+beforeAll(async () => {
+  log = await makeLog(async (system) => {
+    await system.sellPro();
+    const gated = new Gated(system);
+    const bootstrap: Ask = { principal: 'bootstrap', kind: 'bootstrap', roles: ['bootstrap'] };
+    const create = (name: string, role: string) =>
+      gated.run({ type: 'principal.create', kind: 'person', name, roles: [{ role }] }, bootstrap);
+    issuer = (await create('Iris', 'issuer')).id;
+    const admin = (await create('Ada', 'administrator')).id;
+    const iris: Ask = { principal: issuer, kind: 'person', roles: ['issuer'] };
+    const ada: Ask = { principal: admin, kind: 'person', roles: ['administrator'] };
+    const issue: Command = { type: 'license.issue', plan: 'pro-yearly' };
+    const { id: license, index: honest } = await gated.run(issue, iris);
+    const again: Ask = { ...iris, forge: () => ({ same: honest }) };
+    await gated.run(issue, again);
+    await gated.run({ type: 'license.renew', license }, iris);
+
+    const lie = async (what: string, ask: Ask, command: Command = issue): Promise<void> => {
+      at[what] = (await gated.run(command, ask)).index;
+    };
+    await lie('roles', { principal: admin, kind: 'person', roles: ['issuer'] });
+    await lie('stranger', { ...iris, principal: 'prn_nobody' });
+    await lie('denied', ada);
+    await lie('reasons', { ...iris, forge: (told) => ({ ...told, reasons: ['bootstrap'] }) });
+    await lie('hash', { ...iris, forge: (told) => ({ ...told, entities: told.policy }) });
+    await lie('other input', {
+      ...iris,
+      why: null,
+      forge: (told) => {
+        const input = told.input as DecisionInput;
+        const better = { ...input, context: { ...input.context, reason: true } };
+        const { reasons, entities } = gated.engine.decide(better);
+        return { ...told, input: better, reasons, entities };
+      },
+    });
+    await lie('unknown policy', { ...iris, forge: (told) => ({ ...told, policy: told.schema }) });
+    await lie('dangling', { ...iris, forge: () => ({ same: 0 }) });
+    await lie('nothing', { ...iris, forge: () => ({}) as CauseDecision });
+
+    await after(5);
+    middle = new Date().toISOString();
+    const { approvals, durable, sessions } = defaultPolicyDocument();
+    const published = {
+      ...stricter,
+      schema: [...stricter.schema],
+      policies: stricter.policies.map(({ id, lines }) => ({ id, lines: [...lines] })),
+    };
+    await lie('published', ada, { type: 'policy.publish', ...published, approvals, durable, sessions });
+    await lie('old policy', iris);
+    gated.engine = new PolicyEngine(stricter);
+    await gated.run(issue, iris);
+    await gated.run({ type: 'principal.disable', principal: issuer }, ada);
+    await lie('disabled', iris);
+  });
+});
+
+afterAll(() => {
+  removeLog(log);
+});
+
+describe('replaying decisions', () => {
+  test('finds each lie at its place, and nothing about what was decided honestly', async () => {
+    await using store = SqliteStore.open(log.storeFile, { readOnly: true });
+    const { ok, findings, counts } = await replayDecisions(store, everything);
+    expect(ok).toBe(false);
+    const found = findings.map(({ index, kind, message }) => [index, kind, message]);
+    expect(found).toEqual([
+      [at['roles'], 'roles', expect.stringContaining('did not have the role issuer')],
+      [at['stranger'], 'roles', expect.stringContaining('no principal prn_nobody')],
+      [at['denied'], 'verdict', 'it is denied by administrator-does-not-sell'],
+      [at['reasons'], 'verdict', 'it was allowed by bootstrap, and is by issuer-sells'],
+      [at['hash'], 'input', expect.stringContaining('not what its hash says')],
+      [at['other input'], 'input', expect.stringContaining('context.reason true')],
+      [at['unknown policy'], 'policy', expect.stringContaining('neither the log has')],
+      [at['dangling'], 'unreadable', expect.stringContaining('where there is none')],
+      [at['nothing'], 'unreadable', 'its decision cannot be read'],
+      [at['old policy'], 'policy', expect.stringContaining('another policy than the one that was in force')],
+      [at['disabled'], 'roles', `${issuer} was disabled`],
+    ]);
+    expect(counts).toMatchObject({ policies: 2, undecided: 2 });
+    expect(counts.commands).toBe(counts.decided + counts.undecided);
+  });
+
+  test('looks at the span that it is asked for alone, with what was in force then', async () => {
+    await using store = SqliteStore.open(log.storeFile, { readOnly: true });
+    const late = await replayDecisions(store, { from: middle, to: null });
+    expect(late.findings.map(({ index }) => index)).toEqual([at['old policy'], at['disabled']]);
+    const none = await replayDecisions(store, {
+      from: '2001-01-01T00:00:00.000Z',
+      to: '2001-01-02T00:00:00.000Z',
+    });
+    expect(none.counts.commands).toBe(0);
+  });
+});
+
+describe('what was decided under another policy', () => {
+  const shadow = async (candidate: PolicySource, span = everything): Promise<ShadowReport> => {
+    await using store = SqliteStore.open(log.storeFile, { readOnly: true });
+    return shadowPolicy(store, candidate, span);
+  };
+
+  test('flips where the candidate forbids it, with who and why', async () => {
+    const report = await shadow(stricter);
+    const renewals = report.flips.filter(({ reasons }) => reasons.includes('no-renewals'));
+    expect(renewals).toMatchObject([
+      { action: 'license.renew', principal: issuer, roles: ['issuer'], times: 1, lacks: null },
+    ]);
+    expect(report.flipped).toBe(renewals.length + 1);
+    expect(report.decisions).toBeGreaterThan(report.flipped);
+  });
+
+  test('does not flip under the policy that let it through, but for the change that it did not let through', async () => {
+    const { flips } = await shadow(defaultPolicyDocument());
+    expect(flips.map(({ first }) => first)).toEqual([at['denied']]);
+  });
+
+  test('counts what was decided on the same as one', async () => {
+    const { policies, ...rest } = defaultPolicyDocument();
+    const without = { ...rest, policies: policies.filter(({ id }) => id !== 'issuer-sells') };
+    const { flips, flipped } = await shadow(without);
+    const issued = flips.filter(({ action }) => action === 'license.issue');
+    expect(issued.length).toBeLessThan(flipped);
+    expect(Math.max(...issued.map(({ times }) => times))).toBeGreaterThan(1);
+    expect(issued.every(({ reasons, errors }) => reasons.length === 0 && errors.length === 0)).toBe(true);
+  });
+
+  test('is not judged under a candidate that is none', async () => {
+    await expect(shadow({ ...stricter, schema: [] })).rejects.toMatchObject({ name: 'PolicyError' });
+  });
+});
+
+describe('a log that somebody tampered with', () => {
+  const replay = async (tampered: VariedLog) => {
+    await using store = SqliteStore.open(tampered.storeFile, { readOnly: true });
+    return (await replayDecisions(store, everything)).findings;
+  };
+
+  test.each([
+    ['the reason in a cause', 'causes', 'document', 'denied', 'the cause is not the one committed to'],
+    ['an entry', 'entries', 'entry', 'denied', 'the entry is not the one logged'],
+    [
+      'the policy that was published',
+      'contents',
+      'document',
+      'published',
+      'the document is not the one committed to',
+    ],
+  ])('is named at %s', async (_what, table, column, place, message) => {
+    using copy = new Copy(log);
+    const index = at[place] ?? -1;
+    copy.tamper((database) => flip(database, table, column, index, -40));
+    expect(await replay(copy.log)).toContainEqual({ index, kind: 'unreadable', message });
+  });
+
+  test('is named where a cause is gone', async () => {
+    using copy = new Copy(log);
+    const index = at['old policy'] ?? -1;
+    copy.tamper((database) => database.prepare('DELETE FROM causes WHERE idx = ?').run(index));
+    expect(await replay(copy.log)).toContainEqual({
+      index,
+      kind: 'unreadable',
+      message: 'the cause of the command is missing',
+    });
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * Says what callers may do, where it can be said for certain: in the ledger's thread, on the very state that a command is
+ * decided on.
+ */
+import { effectiveLock } from '@tallystick/core';
+import {
+  type Asked,
+  type Circumstances,
+  type Decision,
+  type DecisionInput,
+  type Directory,
+  defaultPolicyDocument,
+  describe,
+  type Effect,
+  type Identity,
+  isUsable,
+  PolicyEngine,
+  type Resource,
+  rolesFor,
+} from '@tallystick/gate';
+import type { CauseDecision } from '@tallystick/ledger';
+import type { PolicyContent, PolicyDocument } from '@tallystick/license';
+import type { ServedLog } from '../served-log.ts';
+import { ServiceProblem } from '../service-problem.ts';
+import { Carried } from './carried.ts';
+import { Judgment } from './judgment.ts';
+
+/** A policy set with what evaluates it. */
+export interface Rules {
+  /** Revision of the policy; null for the one that comes with the software. */
+  rev: number | null;
+  content: PolicyContent;
+  engine: PolicyEngine;
+}
+
+/** A decision with what it was made on, as a cause keeps it. */
+export interface Decided {
+  decision: Decision;
+  input: DecisionInput;
+}
+
+export interface GatekeeperParts {
+  directory: Directory;
+  /** Told of what must never happen: a decision that could not be made. */
+  onAlarm: (detail: string) => void;
+  /** Now. Instant. */
+  now: () => string;
+  /** How the namespace stands. */
+  governing: () => Pick<Circumstances, 'lock' | 'epoch'>;
+  /** Lets everything through, for measuring what judging costs. No configuration leads here. */
+  isOpen?: boolean;
+}
+
+export class Gatekeeper {
+  readonly directory: Directory;
+  readonly governing: GatekeeperParts['governing'];
+  readonly now: () => string;
+  readonly isOpen: boolean;
+  readonly #onAlarm: (detail: string) => void;
+  readonly #carried = new Carried();
+  #rules: Rules | null = null;
+  /** The revision that is no policy that can be evaluated, once that was found. */
+  #broken: { rev: number; message: string } | null = null;
+
+  constructor({ directory, onAlarm, now, governing, isOpen = false }: GatekeeperParts) {
+    this.directory = directory;
+    this.#onAlarm = onAlarm;
+    this.now = now;
+    this.governing = governing;
+    this.isOpen = isOpen;
+  }
+
+  /** The judgment of one request; null for requests that nobody has to be known for. */
+  open(asked: Asked | null): Judgment {
+    return new Judgment(this, asked);
+  }
+
+  /**
+   * The rules of a revision of the policy, by default of the newest committed one. Throws ServiceProblem where it cannot be
+   * evaluated: then nobody may do anything.
+   */
+  rules(policy: PolicyDocument | null = this.directory.policy): Rules {
+    const rev = policy?.rev ?? null;
+    if (this.#rules?.rev === rev) return this.#rules;
+    if (this.#broken !== null && this.#broken.rev === rev) throw this.#deny(this.#broken.message);
+    const content = policy ?? defaultPolicyDocument();
+    try {
+      this.#rules = { rev, content, engine: new PolicyEngine(content) };
+    } catch (error) {
+      const message = `the policy cannot be evaluated: ${error instanceof Error ? error.message : String(error)}`;
+      if (rev !== null) this.#broken = { rev, message };
+      throw this.#deny(message);
+    }
+    return this.#rules;
+  }
+
+  /** Decides on a request of a caller with these documents; null for a token of the system's folder. */
+  decide(
+    asked: Asked,
+    identity: Identity | null,
+    resource: Resource,
+    effect: Effect,
+    { rules, ...circumstances }: Omit<Circumstances, 'roles' | 'stepUp'> & { rules: Rules },
+  ): Decided {
+    const { engine, content } = rules;
+    const roles = this.#rolesOf(asked, identity, resource, circumstances.at);
+    const input = describe(asked, roles, resource, effect, {
+      ...circumstances,
+      roles: engine.roles,
+      stepUp: content.sessions.stepUp,
+    });
+    const decision = engine.decide(input);
+    if (decision.errors.length > 0)
+      this.#onAlarm(`a decision on ${asked.action}: ${decision.errors.join('; ')}`);
+    return { decision, input };
+  }
+
+  #rolesOf({ caller }: Asked, identity: Identity | null, resource: Resource, at: string): string[] {
+    if (identity !== null) return rolesFor(identity, resource, at);
+    if (caller.kind === 'bootstrap') return this.directory.isUnclaimed(at) ? ['bootstrap'] : [];
+    return caller.kind === 'mirror' ? ['mirror'] : [];
+  }
+
+  /**
+   * The documents of a caller in the state that `subject` gives. Throws ServiceProblem where they no longer let anybody in:
+   * what was good when the request came may have ended since.
+   */
+  identify({ caller, action }: Asked, subject: Subjects, at: string): Identity | null {
+    if (caller.kind === 'bootstrap' || caller.kind === 'mirror') return null;
+    const principal = subject('principal', caller.principal);
+    const credential = subject('credential', caller.credential);
+    const isGood =
+      principal?.state === 'active' &&
+      credential !== undefined &&
+      credential.principal === principal.id &&
+      isUsable(credential, at);
+    if (!isGood)
+      throw new ServiceProblem('unauthorized', 'the credential has ended, or its principal is disabled');
+    const { actions } = credential.scope;
+    if (actions !== null && !actions.includes(action))
+      throw new ServiceProblem('forbidden', `this credential is not for ${action}`);
+    return { principal, credential };
+  }
+
+  /** What a cause says of a decision. */
+  causeDecision({ decision, input }: Decided): CauseDecision {
+    const { policy, schema, reasons, entities } = decision;
+    const same = this.#carried.indexOf(decision);
+    return same === undefined ? { policy, schema, reasons: [...reasons], entities, input } : { same };
+  }
+
+  /** Takes note that the cause at a log index has a decision whole. */
+  carried(decision: Decision, index: number): void {
+    this.#carried.add(decision, index);
+  }
+
+  #deny(message: string): ServiceProblem {
+    this.#onAlarm(message);
+    return new ServiceProblem('forbidden', message);
+  }
+}
+
+/** How the namespace of a log stands. */
+export function governingOf({
+  governing,
+}: Pick<ServedLog, 'governing'>): Pick<Circumstances, 'lock' | 'epoch'> {
+  const { namespace, brake } = governing;
+  return { lock: effectiveLock(namespace, brake), epoch: namespace.epoch };
+}
+
+/** The newest documents of who may use the system, in one consistent state. */
+export type Subjects = <T extends 'principal' | 'credential'>(
+  type: T,
+  id: string,
+) => (T extends 'principal' ? Identity['principal'] : Identity['credential']) | undefined;

@@ -1,0 +1,203 @@
+/** The judgment of one request: made once, kept for the record, and never left out. */
+import { type Asked, bareResource, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
+import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
+import type { Command, GateEnvironment, View } from '@tallystick/license';
+import { ServiceProblem } from '../service-problem.ts';
+import { absentSubject, commandResource, subjectNamed } from './command-resource.ts';
+import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
+
+/** What the record of a request says of its decision. */
+export interface Verdict {
+  effect: 'allow' | 'deny';
+  policy: string;
+  reasons: string[];
+  entities: string;
+}
+
+/** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
+const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
+
+export class Judgment {
+  readonly asked: Asked | null;
+  readonly #gatekeeper: Gatekeeper;
+  #decided: Decided | null = null;
+  #isCarried = false;
+
+  constructor(gatekeeper: Gatekeeper, asked: Asked | null) {
+    this.#gatekeeper = gatekeeper;
+    this.asked = asked;
+  }
+
+  /** Whether somebody has judged; a request that was carried out without it must not be answered. */
+  get isMade(): boolean {
+    return this.#decided !== null || this.#gatekeeper.isOpen;
+  }
+
+  get verdict(): Verdict | null {
+    if (this.#decided === null) return null;
+    const { allowed, policy, reasons, entities } = this.#decided.decision;
+    return { effect: allowed ? 'allow' : 'deny', policy, reasons: [...reasons], entities };
+  }
+
+  /**
+   * Judges a request that reads. Throws ServiceProblem where it may not; `absent` where the caller may not know either
+   * that there is something.
+   */
+  read(resource: Resource, absent?: ServiceProblem): void {
+    this.#judgeCommitted(resource, { reason: false, approved: false }, absent);
+  }
+
+  /** Judges a request that was carried out before, and is told again what came of it. */
+  repeat(resource: Resource, why: string | null): void {
+    this.#judgeCommitted(resource, { reason: why !== null, approved: true });
+  }
+
+  #judgeCommitted(
+    resource: Resource,
+    said: { reason: boolean; approved: boolean },
+    absent?: ServiceProblem,
+  ): void {
+    const { asked } = this;
+    if (asked === null) throw nobody();
+    if (this.#gatekeeper.isOpen) return;
+    const { directory } = this.#gatekeeper;
+    const at = this.#gatekeeper.now();
+    const identity = this.#gatekeeper.identify(asked, committedSubjects(directory), at);
+    const rules = this.#gatekeeper.rules();
+    const decided = this.#gatekeeper.decide(asked, identity, resource, noEffect, {
+      at,
+      ...this.#gatekeeper.governing(),
+      ...said,
+      rules,
+    });
+    this.#decided = decided;
+    if (!decided.decision.allowed) throw denial(decided, rules, absent);
+  }
+
+  /** Who asks, and the rules in force, for a command. */
+  environment(why: string | null): GateEnvironment {
+    const { asked } = this;
+    if (asked === null) throw nobody();
+    const { principal, credential, session } = asked.caller;
+    const { content, engine } = this.#gatekeeper.rules();
+    return {
+      actor: { principal, credential, session },
+      why,
+      approvals: content.approvals,
+      policy: engine.policy,
+    };
+  }
+
+  /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
+  judge(
+    command: Command,
+    { why, approvals = null }: { why: string | null; approvals?: GateCause['approvals'] },
+  ): Judge {
+    return (view, changes, { at, lock, epoch }) => {
+      const { asked } = this;
+      if (asked === null) throw nobody();
+      if (this.#gatekeeper.isOpen) return { who: whoOf(asked), why };
+      const identity = this.#gatekeeper.identify(asked, subjectsOf(view), at);
+      const rules = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
+      const resource = commandResource(view, command, changes);
+      const effect = effectOf(changes, (type, id) => view.subject(type, id)?.document);
+      const circumstances = { at, lock, epoch, reason: why !== null, approved: approvals !== null, rules };
+      const decided = this.#gatekeeper.decide(asked, identity, resource, effect, circumstances);
+      this.#decided = decided;
+      if (!decided.decision.allowed)
+        throw denial(
+          decided,
+          rules,
+          this.#absent({ asked, identity, view, command, resource, rules, at, lock, epoch }),
+        );
+      const decision = this.#gatekeeper.causeDecision(decided);
+      this.#isCarried = 'input' in decision;
+      return causeOf(asked, why, { decision, approvals });
+    };
+  }
+
+  /** Takes note of where the log has the decision, once it is durable. */
+  committed(index: number): void {
+    if (this.#isCarried && this.#decided !== null) this.#gatekeeper.carried(this.#decided.decision, index);
+  }
+
+  /** What answers a command about a subject that the caller may not even see: exactly what answers if there is none. */
+  #absent({
+    asked,
+    identity,
+    view,
+    command,
+    resource,
+    rules,
+    at,
+    lock,
+    epoch,
+  }: {
+    asked: Asked;
+    identity: Identity | null;
+    view: View;
+    command: Command;
+    resource: Resource;
+    rules: Rules;
+    at: string;
+    lock: string;
+    epoch: number;
+  }): ServiceProblem | undefined {
+    const target = subjectNamed(view, command);
+    if (target === null) return undefined;
+    const read = { ...asked, action: `${target.type}.get` };
+    const circumstances = { at, lock, epoch, reason: false, approved: false, rules };
+    const { decision } = this.#gatekeeper.decide(read, identity, resource, noEffect, circumstances);
+    return decision.allowed ? undefined : absentSubject(target);
+  }
+}
+
+/** What is known of who asks, where a change says why it was made. */
+function causeOf(
+  { caller }: Asked,
+  why: string | null,
+  { decision, approvals }: Pick<GateCause, 'decision' | 'approvals'>,
+): CauseInput {
+  const { kind, principal: id, credential, session, device, address, signed } = caller;
+  return {
+    who: { kind, id },
+    why,
+    gate: { credential, session, device, address, decision, approvals, signed },
+  };
+}
+
+function whoOf({ caller }: Asked): CauseInput['who'] {
+  return { kind: caller.kind, id: caller.principal };
+}
+
+function denial(
+  { decision, input }: Decided,
+  { content }: Rules,
+  absent: ServiceProblem | undefined,
+): ServiceProblem {
+  switch (decision.lacks) {
+    case 'step_up':
+      return new ServiceProblem(
+        'insufficient_user_authentication',
+        `${input.action} needs proof that you are there, at most ${content.sessions.stepUp} old`,
+      );
+    case 'reason':
+      return new ServiceProblem('reason_required', undefined, 'headers.tally-reason');
+    case 'signature':
+      return new ServiceProblem('signature_required', `${input.action} has to be signed by who asks for it`);
+    default:
+      return absent ?? new ServiceProblem('forbidden', `this caller may not ${input.action} here`);
+  }
+}
+
+function subjectsOf(view: View): Subjects {
+  return ((type: 'principal' | 'credential', id: string) => view.subject(type, id)?.document) as Subjects;
+}
+
+function committedSubjects(directory: Gatekeeper['directory']): Subjects {
+  return ((type: 'principal' | 'credential', id: string) =>
+    type === 'principal' ? directory.principal(id) : directory.credential(id)) as Subjects;
+}
+
+/** What requests are about that name no subject. */
+export const logResource: Resource = bareResource('Log');
