@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import {
   type ClientDescription,
   type CreateSystemOptions,
@@ -21,9 +22,12 @@ export interface OursOptions {
   algorithms?: CreateSystemOptions['algorithms'];
   /** Milliseconds between two checkpoints; the server's own where left out. */
   intervalMs?: number;
+  /** True judges nobody: for measuring what judging costs. */
+  isGateOpen?: boolean;
 }
 
 const plan = 'pro';
+const openGate = fileURLToPath(new URL('open-gate.ts', import.meta.url));
 
 export class Ours {
   readonly customersFile: string;
@@ -36,7 +40,7 @@ export class Ours {
 
   /** Makes a system, starts it and creates its product, plan and customers. */
   static async start(options: OursOptions): Promise<Ours> {
-    const { directory, customers, synchronous, store, token, algorithms, intervalMs } = options;
+    const { directory, customers, synchronous, store, token, algorithms, intervalMs, isGateOpen } = options;
     mkdirSync(directory, { recursive: true });
     const data = join(directory, 'data');
     await createSystem({
@@ -59,7 +63,7 @@ export class Ours {
     const unlimited = { strangersPerMinute: 100_000_000, credentialPerMinute: 100_000_000 };
     const server = { synchronous, times, limits: { public: unlimited, admin: unlimited, ops: unlimited } };
     const supervisor = await Supervisor.start(
-      { directory: data, server },
+      { directory: data, server, ...(isGateOpen === true && { serverProgram: openGate }) },
       { onLine: () => {}, onRestart: (name, cause) => process.stderr.write(`${name} died: ${cause}\n`) },
     );
     const ours = new Ours(supervisor, join(directory, 'customers.json'));

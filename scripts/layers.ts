@@ -18,6 +18,7 @@ const levels: Readonly<Record<string, number>> = {
   signer: 2,
   witness: 2,
   gate: 2,
+  access: 2,
   sdk: 2,
   audit: 3,
   server: 3,

@@ -1,4 +1,9 @@
 export { CopyRefused, type CopyReport, checkTarget, copyStore } from './copy-store.ts';
+export { custodyPdf } from './custody/pdf.ts';
+export { custodyLines } from './custody/text.ts';
+export type { CustodyCode, CustodyFinding } from './custody/verify/findings.ts';
+export type * from './custody/verify/proven.ts';
+export { type CustodyVerification, verifyCustody } from './custody/verify/verify-report.ts';
 export {
   type DecisionFinding,
   type DecisionReplayReport,

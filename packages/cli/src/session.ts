@@ -8,6 +8,7 @@ import {
   dataFolder,
   publicConnection,
 } from './client/connection.ts';
+import type { Credential } from './client/credential.ts';
 import { briefRetries, type RetryPolicy } from './client/retry.ts';
 import type { Context } from './context.ts';
 import { Printer } from './output/printer.ts';
@@ -38,8 +39,8 @@ export class Session {
 
   /** A client of the administrators' listener. Throws a usage error when it is not known how to get there. */
   admin(retry: RetryPolicy = briefRetries): Client {
-    const { url, token } = adminConnection(this.flags, this.context.env);
-    return this.client(url, token, retry);
+    const { url, credential } = adminConnection(this.flags, this.context.env);
+    return this.client(url, credential, retry);
   }
 
   /** A client of the public listener, without a token. */
@@ -47,12 +48,12 @@ export class Session {
     return this.client(publicConnection(this.flags, this.context.env), null, briefRetries);
   }
 
-  private client(url: URL, token: string | null, retry: RetryPolicy): Client {
+  private client(url: URL, credential: Credential | null, retry: RetryPolicy): Client {
     const { signal, sleep } = this.context;
     const tls = connectionTls(this.flags, this.context.env);
     return new Client({
       url,
-      token,
+      credential,
       tls,
       signal,
       retry,

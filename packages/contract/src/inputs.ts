@@ -82,6 +82,13 @@ export interface BundleQuery {
   trustVersion?: number;
 }
 
+export interface CustodyQuery extends BundleQuery {
+  /** Revisions from then on are shown in full; left out: from the first. */
+  from?: Instant;
+  /** Revisions before then are shown in full; left out: up to the newest. */
+  to?: Instant;
+}
+
 export interface BundleRequestBody extends BundleQuery {
   licenseKey: string;
 }

@@ -16,7 +16,10 @@ export interface SignedRequest {
   /** base64 */
   signature: string;
   keyid: string;
+  /** The algorithm of the key, whatever the signature says of it. */
   alg: string;
+  /** base64 of the body, whose digest was signed; null for none. */
+  body: string | null;
 }
 
 export interface Caller {

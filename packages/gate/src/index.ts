@@ -1,3 +1,29 @@
+export { AddressError, parseRange } from './authenticate/address.ts';
+export {
+  type Authentication,
+  Authenticator,
+  type AuthenticatorParts,
+  publicKeyOf,
+  type Refusal,
+} from './authenticate/authenticator.ts';
+export { isInRanges, type NetworkSettings, Networks, type TrustedProxy } from './authenticate/networks.ts';
+export type { RequestParts } from './authenticate/origin.ts';
+export {
+  deviceOfClaims,
+  deviceOfHeader,
+  devicePostureText,
+  type PostureClaims,
+} from './authenticate/posture.ts';
+export {
+  newSecretToken,
+  type SecretTokenKind,
+  secretTokenKind,
+  secretTokenKinds,
+  secretTokenLookup,
+  secretTokenPattern,
+} from './authenticate/secret-token.ts';
+export { deriveGateSecrets, type GateSecrets } from './authenticate/secrets.ts';
+export { isSpiffeId, spiffeIdOf } from './authenticate/spiffe.ts';
 export type { Asked, Caller, Device, SignedRequest } from './caller.ts';
 export { Directory, isUsable } from './directory/directory.ts';
 export { type Circumstances, describe, type Identity, rolesFor } from './judgment/describe.ts';
@@ -17,3 +43,12 @@ export {
 } from './policy/input.ts';
 export { Memo } from './policy/memo.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
+export {
+  csrfTokenOf,
+  endedSessionCookies,
+  readSessionCookie,
+  sessionCookies,
+} from './sessions/cookies.ts';
+export { type CredentialUse, GateFile } from './sessions/gate-file.ts';
+export { agentClass, type Session, type SessionLimits, type SessionStart } from './sessions/session.ts';
+export { type BegunSession, Sessions } from './sessions/sessions.ts';

@@ -92,7 +92,7 @@ export interface GateCause {
   /** The request that others approved, and who did. */
   approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
   /** The request as it was signed. */
-  signed: { base: string; signature: string; keyid: string; alg: string } | null;
+  signed: { base: string; signature: string; keyid: string; alg: string; body: string | null } | null;
 }
 
 /**

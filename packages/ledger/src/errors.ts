@@ -23,6 +23,8 @@ export type LedgerProblem =
   | 'namespace_refused'
   /** A trust root does not continue the log's, or changes what a running server cannot. */
   | 'trust_refused'
+  /** A custody report of that much history would not be taken by anybody. */
+  | 'report_too_large'
   | 'overloaded'
   | 'stopping';
 

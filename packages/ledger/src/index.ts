@@ -28,6 +28,7 @@ export {
 export { ThreadedProjectionWriter } from './projections/threaded-writer.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';
+export type { CustodyRequest } from './read/custody-maker.ts';
 export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Judge, Submission } from './sequence/batch.ts';

@@ -18,6 +18,7 @@ import { Promises } from './promises.ts';
 import { type Published, Publisher } from './publish/publisher.ts';
 import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
+import { CustodyMaker, type CustodyRequest } from './read/custody-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
 import { type AppliedChange, type BatchPromise, keptPromise, type Submission } from './sequence/batch.ts';
 import type { DecisionContext } from './sequence/batch-builder.ts';
@@ -39,6 +40,7 @@ export class Ledger {
   readonly #publisher: Publisher;
   readonly #random: RandomPool;
   readonly #bundles: BundleMaker;
+  readonly #custody: CustodyMaker;
   readonly read: LedgerReader;
   #following: NodeJS.Timeout | null = null;
   readonly #governing: Governing;
@@ -87,6 +89,7 @@ export class Ledger {
       save: parts.saveTrust,
     });
     this.#bundles = new BundleMaker({ store, state, reader, trust: opened.trust, keys: parts.keys });
+    this.#custody = new CustodyMaker({ store, state, projections, bundles: this.#bundles });
     const settle = (): Promise<void> => this.#feeder.settle();
     this.read = new LedgerReader({
       store,
@@ -215,23 +218,35 @@ export class Ledger {
     licenseId: string,
     { waitMs = bundleWaitMs, trustVersion = 1 }: { waitMs?: number; trustVersion?: number } = {},
   ): Promise<string> {
+    const { isIssued, published } = await this.#publishedWith(licenseId, waitMs);
+    const text = await this.#bundles.make(licenseId, { published, isIssued, trustVersion });
+    if (text === null) throw notPublished();
+    return text;
+  }
+
+  /**
+   * The custody report on a license, as text, under the published checkpoint. Waits as `bundle` does. Throws LedgerError
+   * (`not_published_yet`, `report_too_large`), or IntegrityAlarm.
+   */
+  async custody(licenseId: string, request: CustodyRequest = {}): Promise<string> {
+    const { published } = await this.#publishedWith(licenseId, bundleWaitMs);
+    const text = await this.#custody.make(licenseId, request, published);
+    if (text === null) throw notPublished();
+    return text;
+  }
+
+  /** The published checkpoint that covers the newest state of a license, or else the newest one. */
+  async #publishedWith(
+    licenseId: string,
+    waitMs: number,
+  ): Promise<{ published: Published; isIssued: boolean }> {
     // A log that was rolled back or altered must not vouch for anything, least of all for absence.
     if (this.#closed !== null) throw this.#closed;
     const head = this.#state.head(this.#state.keyOf(licenseId));
     const size = head === undefined ? 1 : head.index + 1;
     const published = await this.#publisher.whenPublished(size, waitMs).catch(() => this.published);
-    const notYet = new LedgerError(
-      'not_published_yet',
-      'the license is durable and waits for its checkpoint',
-    );
-    if (published === null) throw notYet;
-    const text = await this.#bundles.make(licenseId, {
-      published,
-      isIssued: head !== undefined,
-      trustVersion,
-    });
-    if (text === null) throw notYet;
-    return text;
+    if (published === null) throw notPublished();
+    return { published, isIssued: head !== undefined };
   }
 
   /**
@@ -359,4 +374,8 @@ export class Ledger {
       published,
     );
   }
+}
+
+function notPublished(): LedgerError {
+  return new LedgerError('not_published_yet', 'the license is durable and waits for its checkpoint');
 }

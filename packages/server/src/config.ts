@@ -48,6 +48,8 @@ export interface ServerConfig {
   /** Milliseconds; see the limits of the store on PostgreSQL. */
   databaseTimes: Partial<PostgresLimits>;
   projections: string;
+  /** The log of requests, by its file and its name; `intervalMs` passes between two of its checkpoints. */
+  accessLog?: { file: string; origin: string; intervalMs: number };
   signerSocket: string;
   /** The trust root file that clients pin. */
   trustRoot: string;
@@ -107,7 +109,7 @@ function isLoopback(host: string): boolean {
 /** A credential's are what a server on a small machine can do; they keep a runaway program from everybody's share. */
 const defaultLimits: Record<Zone, ZoneLimits> = {
   public: { strangersPerMinute: 600, credentialPerMinute: 120_000, bodyBytesMax: 65_536 },
-  admin: { strangersPerMinute: 300, credentialPerMinute: 120_000, bodyBytesMax: 1_048_576 },
+  admin: { strangersPerMinute: 300, credentialPerMinute: 3_000_000, bodyBytesMax: 1_048_576 },
   ops: { strangersPerMinute: 3_000, credentialPerMinute: 3_000, bodyBytesMax: 1_024 },
 };
 
@@ -138,6 +140,9 @@ const schema: z.ZodType<ServerConfig> = z
       })
       .default({}),
     projections: text,
+    accessLog: z
+      .strictObject({ file: text, origin: text, intervalMs: z.int().min(10).default(1000) })
+      .exactOptional(),
     signerSocket: text,
     trustRoot: text,
     licenseKeySecret: text,

@@ -20,7 +20,13 @@ import {
 import { SignerRefused, SignerUnavailable } from './client-errors.ts';
 import { proveUser } from './peer/prove-user.ts';
 import { encodeFrame, type Frame, FrameReader } from './protocol/frames.ts';
-import { type Abandoned, type BatchToSign, batchRequest, unavailableReason } from './protocol/requests.ts';
+import {
+  type Abandoned,
+  type BatchToSign,
+  batchRequest,
+  parseCheckpoint,
+  unavailableReason,
+} from './protocol/requests.ts';
 import type { SignedBatch } from './signer.ts';
 
 export interface SignerHello {
@@ -31,6 +37,8 @@ export interface SignerHello {
   destroyed: (PublicKey & { usages: string[]; ns: string | null })[];
   /** The brakes that bind it, by namespace. */
   brakes: BrakeDocument[];
+  /** The newest checkpoint of the access log that it signed; null where it signs none. */
+  access: Checkpoint | null;
 }
 
 interface Waiting {
@@ -56,13 +64,13 @@ export class SignerClient {
   async hello(): Promise<SignerHello> {
     const { header } = await this.#ask({ op: 'hello' });
     const json = asObject(header as JsonValue, 'hello');
-    const mark = asObject(json.mark, 'mark');
     const origin = asString(json.origin, 'origin');
     const keysIn = (name: 'keys' | 'destroyed'): SignerHello['keys'] =>
       asArray(json[name], name, 256).map((key) => parseKey(asObject(key, 'key')));
     return {
       origin,
-      mark: { origin, size: mark.size as number, root: decodeBase64(asString(mark.root, 'root'), 32) },
+      mark: parseCheckpoint(json.mark),
+      access: (json.access ?? null) === null ? null : parseCheckpoint(json.access),
       brakes: asArray(json.brakes, 'brakes', 64).map((brake) => parseBrake(utf8(asString(brake, 'brake')))),
       keys: keysIn('keys'),
       destroyed: keysIn('destroyed'),

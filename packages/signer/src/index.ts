@@ -1,3 +1,4 @@
+export type { AccessMemory } from './access-signer.ts';
 export { awsCredentialFiles } from './cell/aws-files.ts';
 export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';

@@ -1,7 +1,8 @@
 /**
  * The signer's process: `node main.ts <config.json>`.
  *
- * Config: {"socket","keystore","passphraseFile","mark","journal","origin","trustRoot"},
+ * Config: {"socket","keystore","passphraseFile","mark","journal","origin","trustRoot"}, {"access":{"origin","mark"}} where it
+ * signs the access log as well,
  * {"token":{"description","pinFile"}} where the log key is in a PKCS#11 token, {"cloud":{"description","credentialFiles"}}
  * where it is in a service (for Vault the one file is its token's), and "socketFor":"group" with "socketUsers":["name"]
  * where the server runs as another user of the signer's group. Starts only in a cell: see cell/launch.ts. Prints one JSON line when it listens;
@@ -45,11 +46,12 @@ async function main(): Promise<void> {
   demandOwnFiles(file, config);
   const peers = { audience: config.socketFor ?? 'owner', users: servedUsers(config) };
   using mark = Mark.open(config.mark, config.origin);
+  using accessMark = openAccessMark(config);
   await using journal = Journal.open(config.journal, mark, () => Date.now());
   await using token = await openToken(config.token);
   using cloud = await openCloud(config.cloud);
   const held = [...(token?.keys ?? []), ...(cloud?.keys ?? [])];
-  const signer = await openSigner(config, { mark, journal }, held);
+  const signer = await openSigner(config, { mark, accessMark, journal }, held);
   process.on('SIGHUP', () => reload(signer, config, held));
   const alarmLine: ReportAlarm = (refusal) => {
     journal.refused(refusal);
@@ -63,6 +65,16 @@ async function main(): Promise<void> {
   server.close();
 }
 
+function openAccessMark({ origin, access }: SignerConfig): Mark | null {
+  if (access === undefined) return null;
+  // The attestation that names its key is of the log that it belongs to, and says no more of its name than that.
+  if (access.origin !== `${origin}/access` && !access.origin.startsWith(`${origin}/access/`))
+    throw new Error(
+      `access.origin: the access log of ${origin} is ${origin}/access, or begins like that with a slash`,
+    );
+  return Mark.open(access.mark, access.origin);
+}
+
 function lostJournal(file: string, lines: number): Parameters<ReportAlarm>[0] {
   const message = `the journal ${file} was missing, and the mark remembers ${lines} lines of it: find it`;
   return { reason: 'journal_lost', message, op: 'start' };
@@ -71,7 +83,7 @@ function lostJournal(file: string, lines: number): Parameters<ReportAlarm>[0] {
 /** The keys are the signer's alone when this returns: what else referred to one would keep it in memory once it is destroyed. */
 async function openSigner(
   config: SignerConfig,
-  { mark, journal }: { mark: Mark; journal: Journal },
+  { mark, accessMark, journal }: { mark: Mark; accessMark: Mark | null; journal: Journal },
   held: readonly KeystoreKey[],
 ): Promise<Signer> {
   const sealed = openWithDestroyed(config.keystore, readPassphraseFile(config.passphraseFile));
@@ -84,7 +96,8 @@ async function openSigner(
     clock,
     (message) => printAlarm('clock_differs', { message }),
   );
-  const memory = { mark, governance, witnesses, journal };
+  const access = accessMark === null ? {} : { access: { mark: accessMark, governance, journal, clock } };
+  const memory = { mark, governance, witnesses, journal, ...access };
   return new Signer([...sealed.keys, ...held], memory, clock.now, {
     destroyed: sealed.destroyed,
     onReturned: reportReturned,

@@ -15,9 +15,7 @@ import {
   encodeEnvelope,
   encodePromise,
   encodeRecord,
-  equalBytes,
   formatInstant,
-  IntegrityError,
   keyFingerprintText,
   keyIdOf,
   leafHash,
@@ -30,14 +28,15 @@ import {
   recordMessageMax,
   subjectTypeOf,
   usageFor,
-  verifyConsistency,
   verifyLogSignatures,
 } from '@tallystick/core';
+import { type AccessMemory, AccessSigner } from './access-signer.ts';
 import type { Governance } from './governance.ts';
 import type { Journal } from './journal/journal.ts';
 import type { KeystoreKey } from './keystore/keystore-key.ts';
 import type { DestroyedKey } from './keystore/sealed-file.ts';
 import { SigningKey } from './keystore/signing-key.ts';
+import { demandSameHistory, LogHead } from './log-head.ts';
 import { isSameLog, type LogKeys, logKeysOf, logLines, verifierKeysOf } from './log-keys.ts';
 import type { Mark } from './mark.ts';
 import { checkContent, RateLimiter, rightsFor, type SigningRight } from './policy.ts';
@@ -59,6 +58,8 @@ export interface SignerDescription {
   destroyed: { alg: string; key: Uint8Array; usages: readonly string[]; ns: string | null }[];
   /** Newest first known per namespace: what they end stays ended. */
   brakes: BrakeDocument[];
+  /** The newest checkpoint of the access log that was signed; null where none is kept. */
+  access: Checkpoint | null;
 }
 
 /** What a signer remembers beyond its process. */
@@ -67,6 +68,8 @@ export interface SignerMemory {
   governance: Governance;
   witnesses: WitnessWatch;
   journal: Journal;
+  /** Of the log that is kept of requests; left out where there is none. */
+  access?: AccessMemory;
 }
 
 export interface SignerOptions {
@@ -97,6 +100,8 @@ export class Signer {
   /** The only ones that may be in a token: one an algorithm. */
   readonly #logKeys: LogKeys;
   readonly #mark: Mark;
+  readonly #head: LogHead;
+  readonly #access: AccessSigner | null;
   readonly #governance: Governance;
   readonly #witnesses: WitnessWatch;
   readonly #journal: Journal;
@@ -106,7 +111,7 @@ export class Signer {
   /** @param now milliseconds, for rates and limits */
   constructor(
     keys: readonly KeystoreKey[],
-    { mark, governance, witnesses, journal }: SignerMemory,
+    { mark, governance, witnesses, journal, access }: SignerMemory,
     now: () => number,
     { destroyed = [], onReturned = () => {}, isShared = false }: SignerOptions = {},
   ) {
@@ -116,6 +121,8 @@ export class Signer {
     this.#logKeys = this.#take(keys, destroyed);
     this.#mark = mark;
     this.#witnesses = witnesses;
+    this.#head = new LogHead(mark, witnesses, isShared ? sharedConfirmationMs : undefined);
+    this.#access = access === undefined ? null : new AccessSigner(keys, access);
     this.#journal = journal;
     journal.keys(this.#keys);
     this.#rate = new RateLimiter(now);
@@ -126,6 +133,7 @@ export class Signer {
   replaceKeys(keys: readonly KeystoreKey[], destroyed: readonly DestroyedKey[] = []): void {
     if (!isSameLog(logKeysOf(keys), this.#logKeys))
       throw new Error('the keystore has other log keys than before');
+    this.#access?.replaceKey(keys);
     this.#take(keys, destroyed);
     this.#journal.keys(this.#keys);
   }
@@ -141,6 +149,7 @@ export class Signer {
       keys: this.#keys.map(told),
       destroyed: this.#destroyed.map(told),
       brakes: this.#governance.brakes,
+      access: this.#access?.checkpoint ?? null,
     };
   }
 
@@ -197,8 +206,10 @@ export class Signer {
   }
 
   /** A published checkpoint, as WitnessWatch.take. */
-  witnessed(note: Uint8Array, isFresh: boolean): Promise<void> {
-    return this.#witnesses.take(note, isFresh);
+  async witnessed(note: Uint8Array, isFresh: boolean): Promise<void> {
+    const { origin } = parseSignedCheckpoint(note);
+    if (origin === this.#access?.checkpoint.origin) await this.#access.witnessed(note, isFresh);
+    else await this.#witnesses.take(note, isFresh);
   }
 
   /**
@@ -218,7 +229,7 @@ export class Signer {
     // Read after the wait, and moved in one step with it.
     const mark = this.#mark.checkpoint;
     if (size < mark.size) return;
-    this.#demandSameHistory(mark, checkpoint, proof);
+    demandSameHistory(mark, checkpoint, proof);
     if (size === mark.size) return;
     this.#mark.advance({ origin, size, root }, this.#journal.position);
     this.#witnesses.moved();
@@ -322,48 +333,17 @@ export class Signer {
   }
 
   /**
-   * The log's lines on a checkpoint, one of each of its keys. The mark is moved, on disk, before any signature
+   * The log's lines on a checkpoint, one of each of its keys, or the one of the access log on its own. The mark is moved, on disk, before any signature
    * is asked for: a crash in between costs signatures, never a fork. Rejects with SignerRefusal.
    */
   async signCheckpoint(checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<NoteSignature[]> {
-    this.#moveMark(checkpoint, proof);
+    if (checkpoint.origin === this.#access?.checkpoint.origin) return this.#access.sign(checkpoint, proof);
+    this.#head.move(checkpoint, proof, this.#journal.position);
     const [lines] = await Promise.all([
       logLines(this.#logKeys, checkpoint, Math.floor(this.#now() / 1000)),
       this.#journal.checkpoint(checkpoint),
     ]);
     return lines;
-  }
-
-  /**
-   * Compares a checkpoint with the mark and moves it, in one synchronous step: of two requests at the same time, the
-   * second is held against the mark that the first one moved, whether or not that is signed yet.
-   */
-  #moveMark(checkpoint: Checkpoint, proof: readonly Uint8Array[]): void {
-    this.#witnesses.demandMark();
-    const mark = this.#mark.checkpoint;
-    if (checkpoint.origin !== mark.origin) throw new SignerRefusal('other_log', 'checkpoint of another log');
-    if (checkpoint.size < mark.size) {
-      throw new SignerRefusal('rollback', `the log had ${mark.size} entries and now has ${checkpoint.size}`);
-    }
-    this.#demandSameHistory(mark, checkpoint, proof);
-    if (checkpoint.size > mark.size) {
-      this.#witnesses.demandConfirmed(mark, this.#isShared ? sharedConfirmationMs : undefined);
-      this.#witnesses.demandClock();
-      this.#mark.advance(checkpoint, this.#journal.position);
-    }
-    this.#witnesses.signing(checkpoint);
-  }
-
-  /** Of a checkpoint that is not smaller than the mark. */
-  #demandSameHistory(mark: Checkpoint, next: Checkpoint, proof: readonly Uint8Array[]): void {
-    if (next.size === mark.size && !equalBytes(next.root, mark.root))
-      throw new SignerRefusal('fork', `another history of size ${mark.size} was signed before`);
-    try {
-      verifyConsistency(mark.size, mark.root, next.size, next.root, proof);
-    } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
-      throw new SignerRefusal('fork', error.message);
-    }
   }
 }
 

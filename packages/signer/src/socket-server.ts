@@ -131,12 +131,14 @@ async function carryOut(signer: Signer, frame: Frame, id: unknown): Promise<Buff
   const request = parseRequest(frame.header, frame.attachments);
   switch (request.op) {
     case 'hello': {
-      const { origin, mark, keys, destroyed, brakes } = signer.describe();
+      const { origin, mark, keys, destroyed, brakes, access } = signer.describe();
+      const place = ({ size, root }: typeof mark): object => ({ size, root: base64(root) });
       const told = (key: (typeof keys)[number]): object => ({ ...key, key: base64(key.key) });
       return encodeFrame({
         id,
         origin,
-        mark: { origin, size: mark.size, root: base64(mark.root) },
+        mark: { origin, ...place(mark) },
+        access: access && { origin: access.origin, ...place(access) },
         keys: keys.map(told),
         destroyed: destroyed.map(told),
         brakes: brakes.map((brake) => JSON.stringify(brake)),

@@ -22,7 +22,8 @@ const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP']);
  * all of it under its name. Where the same content is there already, which an interrupted run has left, that is as
  * good. Throws a usage error where another content is there, or the file cannot be written.
  */
-export function writeNewFile(path: string, content: string): void {
+export function writeNewFile(path: string, text: string | Uint8Array): void {
+  const content = Buffer.from(text);
   if (holds(path, content)) {
     // The run that wrote it may have been killed before its name was durable.
     syncFolder(dirname(path));
@@ -56,15 +57,15 @@ function putInPlace(partial: string, path: string): void {
   }
 }
 
-function holds(path: string, content: string): boolean {
+function holds(path: string, content: Buffer): boolean {
   if (!existsSync(path)) return false;
-  let found: string;
+  let found: Buffer;
   try {
-    found = readFileSync(path, 'utf8');
+    found = readFileSync(path);
   } catch (error) {
     throw usageError(`${path} cannot be read: ${messageOf(error)}.`, 'Choose another place with --out.');
   }
-  if (found === content) return true;
+  if (found.equals(content)) return true;
   throw usageError(
     `${path} exists, and holds something else: nothing of a ceremony is written over.`,
     'Move it away, or choose another place with --out.',

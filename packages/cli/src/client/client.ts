@@ -14,6 +14,7 @@ import {
 import type { ClientTls } from '@tallystick/witness';
 import { interrupted, unreachable, usageError } from '../errors.ts';
 import { readAnswer } from './answer.ts';
+import type { Credential } from './credential.ts';
 import { type Attempt, connectionFailure, type RetryPolicy, retryDelayMs } from './retry.ts';
 import { agentFor, exchange } from './transport.ts';
 
@@ -37,8 +38,8 @@ export interface Answer<N extends RouteName> {
 
 export interface ClientOptions {
   url: URL;
-  /** null for the public listener. It is sent and never shown. */
-  token: string | null;
+  /** null for the public listener. */
+  credential: Credential | null;
   /** For https: whom to believe, and what to show. */
   tls: ClientTls;
   signal: AbortSignal;

@@ -7,13 +7,16 @@ import { isAbsolute, join } from 'node:path';
 import { type ClientTls, readClientTls } from '@tallystick/witness';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { type Credential, readSigningKey } from './credential.ts';
 
 /** `<data>/client.json`. Members that are not listed are ignored, so that later versions may add some. */
 export interface ClientFile {
   adminUrl: string;
   publicUrl: string;
-  /** The token of an administrator; never shown. */
+  /** A bearer token; never shown. */
   token: string;
+  /** File with a private key in PEM, by which requests are signed instead. Absolute, or relative to the data folder. */
+  signingKeyFile: string;
   /** Absolute, or relative to the data folder. */
   trustRootFile: string;
   namespace: string;
@@ -31,12 +34,13 @@ export interface ConnectionFlags {
   caFile?: string;
   clientCert?: string;
   clientKey?: string;
+  signingKey?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const clientFileName = 'client.json';
-const pathNames = ['trustRootFile', 'caFile', 'clientCert', 'clientKey'] as const;
+const pathNames = ['trustRootFile', 'signingKeyFile', 'caFile', 'clientCert', 'clientKey'] as const;
 const memberNames = ['adminUrl', 'publicUrl', 'token', 'namespace', ...pathNames] as const;
 
 /** The data folder: a flag, `$TALLY_DATA`, or `./data`. */
@@ -84,29 +88,36 @@ function parseClientFile(path: string): Partial<ClientFile> {
 
 export interface AdminConnection {
   url: URL;
-  token: string;
+  credential: Credential;
 }
 
-/** The administrators' listener, with the token for it. Throws a usage error where either is missing. */
+/** The administrators' listener, and what to show there. Throws a usage error where either is missing. */
 export function adminConnection(flags: ConnectionFlags, env: Environment): AdminConnection {
   const folder = dataFolder(flags, env);
   const file = readClientFile(folder);
   const url = parseUrl(flags.url ?? file?.adminUrl ?? noServer(folder, '--url and --token-file'), '--url');
-  if (flags.tokenFile !== undefined) return { url, token: readTokenFile(flags.tokenFile) };
-  if (file?.token === undefined) {
+  if (flags.signingKey !== undefined && flags.tokenFile !== undefined) {
+    throw usageError('--signing-key and --token-file stand for two callers.', 'Leave one of them out.');
+  }
+  if (flags.signingKey !== undefined)
+    return { url, credential: { signingKey: readSigningKey(flags.signingKey) } };
+  if (flags.tokenFile !== undefined) return { url, credential: { token: readTokenFile(flags.tokenFile) } };
+  if (file?.token === undefined && file?.signingKeyFile === undefined) {
     throw usageError(
-      'There is no token to show to the server.',
-      'Name a file that holds one with --token-file.',
+      'There is nothing to show to the server.',
+      'Name a file with a token with --token-file, or with a key with --signing-key.',
     );
   }
-  // A token goes only to the server that it came with.
+  // A credential goes only to the server that it came with.
   if (file.adminUrl === undefined || parseUrl(file.adminUrl, 'adminUrl').origin !== url.origin) {
     throw usageError(
-      `The token in ${join(folder, clientFileName)} is for another server than ${url.origin}.`,
+      `The credential in ${join(folder, clientFileName)} is for another server than ${url.origin}.`,
       'Name a file with the token for this one with --token-file.',
     );
   }
-  return { url, token: file.token };
+  if (file.signingKeyFile !== undefined)
+    return { url, credential: { signingKey: readSigningKey(file.signingKeyFile) } };
+  return { url, credential: { token: file.token as string } };
 }
 
 /** The public listener, which takes no token. Throws a usage error where it is not known. */

@@ -1,8 +1,11 @@
 /** One request and its reply over HTTP, on connections that are kept. */
+import { randomUUID } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { signRequest } from '@tallystick/gate/http-signature';
 import type { ClientTls } from '@tallystick/witness';
 import type { Message } from './client.ts';
+import type { Credential } from './credential.ts';
 
 export interface Reply {
   status: number;
@@ -29,7 +32,7 @@ export function agentFor(url: URL, tls: ClientTls): HttpAgent {
  * token goes nowhere else.
  */
 export async function exchange(
-  { url, token, signal }: { url: URL; token: string | null; signal: AbortSignal },
+  { url, credential, signal }: { url: URL; credential: Credential | null; signal: AbortSignal },
   agent: HttpAgent,
   message: Message,
   timeoutMs: number,
@@ -38,14 +41,16 @@ export async function exchange(
   for (const [name, value] of Object.entries(message.query)) target.searchParams.set(name, value);
   const timeout = AbortSignal.timeout(timeoutMs);
   const body = message.body === null ? null : JSON.stringify(message.body);
+  const said = {
+    ...message.headers,
+    ...(body === null ? {} : { 'content-type': 'application/json' }),
+  };
   const headers = {
     accept: '*/*',
     'user-agent': 'tally',
-    ...message.headers,
-    ...(body === null
-      ? {}
-      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...said,
+    ...(body === null ? {} : { 'content-length': Buffer.byteLength(body) }),
+    ...(credential === null ? {} : shown(credential, { ...message, headers: said }, target, body)),
   };
   const both = AbortSignal.any([signal, timeout]);
   try {
@@ -76,6 +81,26 @@ function send(target: URL, options: SendOptions, body: string | null): Promise<I
     request.on('error', reject);
     request.end(body ?? undefined);
   });
+}
+
+/** The headers that show a credential. A signature is made anew for every try: the server takes none twice. */
+function shown(
+  credential: Credential,
+  { method, headers }: Message,
+  target: URL,
+  body: string | null,
+): Record<string, string> {
+  if ('token' in credential) return { authorization: `Bearer ${credential.token}` };
+  const scheme = target.protocol === 'https:' ? 'https' : 'http';
+  const message = {
+    method,
+    scheme,
+    authority: target.host,
+    target: target.pathname + target.search,
+    headers,
+  } as const;
+  const content = body === null ? null : Buffer.from(body);
+  return signRequest(message, content, credential.signingKey, { nowMs: Date.now(), nonce: randomUUID() });
 }
 
 async function boundedText(response: IncomingMessage): Promise<string> {

@@ -6,6 +6,7 @@ import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerCosigners } from './cosigners.ts';
+import { registerCustody, registerVerifyReport } from './custody.ts';
 import { registerEvidence } from './evidence.ts';
 import { registerFsck } from './fsck.ts';
 import { registerImport } from './import.ts';
@@ -42,6 +43,8 @@ export const registrations: readonly Registration[] = [
   registerBrake,
   registerStatus,
   registerVerify,
+  registerCustody,
+  registerVerifyReport,
   registerInspect,
   registerFsck,
   registerAudit,

@@ -194,6 +194,12 @@ export const serviceProblems = {
     remedy: 'It is durable. Ask again after the next checkpoint, or send mutations with wait=published.',
     retryable: true,
   },
+  report_too_large: {
+    status: 409,
+    title: 'The report would be too large',
+    remedy: 'Ask for less of the history with from and to, and for the rest in further reports.',
+    retryable: false,
+  },
   integrity: {
     status: 500,
     title: 'Stored data does not match its commitment',

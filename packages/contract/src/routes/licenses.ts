@@ -1,11 +1,25 @@
 /** Routes of licenses and of the files that carry them. */
-import { bundleMediaType } from '@tallystick/core';
+import { bundleMediaType, custodyMediaType } from '@tallystick/core';
 import type { BundleJson, LicenseItem } from '../answers.ts';
-import type { BundleQuery, BundleRequestBody, IdParams, LicenseQuery, Nothing } from '../inputs.ts';
+import type {
+  BundleQuery,
+  BundleRequestBody,
+  CustodyQuery,
+  IdParams,
+  LicenseQuery,
+  Nothing,
+} from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
 import { bodyProblems, commonProblems, type Operation, type Route } from '../route.ts';
 import { items } from '../schemas/answers.ts';
-import { bundleQuery, bundleRequest, licenseQuery, noHeaders, nothing } from '../schemas/inputs.ts';
+import {
+  bundleQuery,
+  bundleRequest,
+  custodyQuery,
+  licenseQuery,
+  noHeaders,
+  nothing,
+} from '../schemas/inputs.ts';
 import { bundle } from '../schemas/trust.ts';
 import { type Mutation, mutation } from './mutations.ts';
 import { type Read, read, type SubjectReads, subjectParams, subjectReads } from './reads.ts';
@@ -27,6 +41,7 @@ export interface LicenseRoutes {
   'license.get': LicenseReads['get'];
   'license.history': LicenseReads['history'];
   'license.bundle': Route<Read<BundleJson, IdParams, BundleQuery>>;
+  'license.custody': Route<Read<unknown, IdParams, CustodyQuery>>;
   'license.amend': Route<Mutation<'license.amend'>>;
   'license.renew': Route<Mutation<'license.renew'>>;
   'license.change_plan': Route<Mutation<'license.change_plan'>>;
@@ -164,6 +179,18 @@ export const licenseRoutes: LicenseRoutes = {
     mediaType: bundleMediaType,
     description: 'A license file',
     problems: ['subject_unknown', ...bundleProblems],
+  }),
+  'license.custody': read({
+    name: 'license.custody',
+    path: '/v1/licenses/:id/custody',
+    tag: 'licenses',
+    summary: 'Get everything that happened to a license, with what proves it',
+    params: subjectParams.license,
+    query: custodyQuery,
+    schema: null,
+    mediaType: custodyMediaType,
+    description: 'A custody report, of at most 32 MiB',
+    problems: ['subject_unknown', 'report_too_large', ...bundleProblems],
   }),
   'license.amend': sales['license.amend'],
   'license.renew': sales['license.renew'],

@@ -47,8 +47,9 @@ const ROLES_MAX = 50;
 const PRODUCTS_MAX = 50;
 const ACTIONS_MAX = 200;
 const NETWORKS_MAX = 50;
-const POLICIES_MAX = 200;
-const LINES_MAX = 2_000;
+const POLICIES_MAX = 512;
+const LINES_MAX = 4_096;
+const LINE_LENGTH_MAX = 1_024;
 const APPROVERS_MAX = 8;
 const APPROVALS_MAX = 32;
 const COMMAND_MEMBERS_MAX = 40;
@@ -64,7 +65,7 @@ const networks = z
   .max(NETWORKS_MAX)
   .nullable();
 const productIds = z.array(productId).max(PRODUCTS_MAX).nullable();
-const lines = z.array(longText(0, 400)).max(LINES_MAX);
+const lines = z.array(longText(0, LINE_LENGTH_MAX)).max(LINES_MAX);
 const credentialKind = oneOf(credentialKinds);
 const principalKind = oneOf(principalKinds);
 

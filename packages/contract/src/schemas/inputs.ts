@@ -7,6 +7,7 @@ import type {
   BundleQuery,
   BundleRequestBody,
   CredentialQuery,
+  CustodyQuery,
   CustomerQuery,
   DryRunQuery,
   EventHeaders,
@@ -148,6 +149,11 @@ export const approvalQuery: z.ZodType<ApprovalQuery> = closed<ApprovalQuery>({
 const pinned = 'The newest trust root version that the client has pinned; left out: the one in force';
 export const bundleQuery: z.ZodType<BundleQuery> = closed<BundleQuery>({
   trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+});
+export const custodyQuery: z.ZodType<CustodyQuery> = closed<CustodyQuery>({
+  trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+  from: described(instant, 'Revisions from then on are shown in full').exactOptional(),
+  to: described(instant, 'Revisions before then are shown in full').exactOptional(),
 });
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,

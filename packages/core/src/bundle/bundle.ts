@@ -54,10 +54,15 @@ export interface SubjectState {
   path: Uint8Array[];
 }
 
+/** A map.root entry (text) and its tlog-proof. */
+export interface BundleAnchor {
+  entry: string;
+  proof: string;
+}
+
 export interface Bundle {
   trust: TrustStep[];
-  /** The map.root entry (text) and its tlog-proof. */
-  anchor: { entry: string; proof: string };
+  anchor: BundleAnchor;
   keys: PublicKey[];
   subjects: BundledSubject[];
 }
@@ -65,7 +70,7 @@ export interface Bundle {
 export function encodeBundle(bundle: Bundle): string {
   return JSON.stringify({
     v: 1,
-    trust: bundle.trust.map(({ envelope, proof }) => ({ envelope: base64(envelope), proof })),
+    trust: bundle.trust.map(trustStepJson),
     anchor: { entry: bundle.anchor.entry, proof: bundle.anchor.proof },
     keys: bundle.keys.map(publicKeyJson),
     subjects: bundle.subjects.map(({ id, state, map }) => ({
@@ -101,7 +106,11 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   };
 }
 
-function parseTrustStep(value: JsonValue): TrustStep {
+export function trustStepJson({ envelope, proof }: TrustStep): { envelope: string; proof: string } {
+  return { envelope: base64(envelope), proof };
+}
+
+export function parseTrustStep(value: JsonValue): TrustStep {
   const json = closedMembers(value, ['envelope', 'proof'], 'trust step');
   return {
     envelope: decodeBase64(asString(json.envelope, 'envelope')),

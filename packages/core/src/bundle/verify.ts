@@ -6,30 +6,25 @@
 import { base64 } from '../encoding/base64.ts';
 import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
 import { asObject, type JsonObject, parseJson } from '../encoding/json.ts';
-import { parseDuration, parseInstant } from '../encoding/time.ts';
+import { parseDuration } from '../encoding/time.ts';
 import { IntegrityError, malformed } from '../errors.ts';
-import { verifyLogSignatures } from '../log/checkpoint.ts';
 import { leafHash, verifyInclusion } from '../log/merkle.ts';
-import { verifyQuorum } from '../log/policy.ts';
-import { parseTlogProof, type TlogProof } from '../log/tlog-proof.ts';
-import { type MapRootEntry, parseMapRoot } from '../map/map-root.ts';
+import { parseTlogProof } from '../log/tlog-proof.ts';
+import { parseMapRoot } from '../map/map-root.ts';
 import { verifyMapProof } from '../map/proof.ts';
-import { signersOf } from '../record/dsse.ts';
-import { parseRecordEntry, type RecordEntry, subjectTypeOf, usageFor } from '../record/record.ts';
+import { parseRecordEntry, type RecordEntry, subjectTypeOf } from '../record/record.ts';
 import { documentCommitment, headValue, isPublicSubject, subjectKey, zeroSalt } from '../record/subject.ts';
 import { keyFingerprintText, type PublicKey } from '../trust/key.ts';
 import {
   type BrakeDocument,
   checkBrakeEpoch,
-  entitledKey,
   type NamespaceDocument,
-  type NamespaceKey,
   parseDocumentHead,
   readBrake,
   readNamespace,
 } from '../trust/namespace.ts';
-import { isPerpetual } from '../trust/perpetual.ts';
-import { meetsThreshold, requiredAlgorithms, type TrustRoot } from '../trust/trust-root.ts';
+import { type EntitledSigner, signersOfRecord } from '../trust/record-signers.ts';
+import { meetsThreshold, type TrustRoot } from '../trust/trust-root.ts';
 import { type Bundle, type BundledSubject, parseBundle, type SubjectState } from './bundle.ts';
 import {
   checkAnchorAgainst,
@@ -39,6 +34,7 @@ import {
   remember,
   type SeenAnchor,
 } from './remembered.ts';
+import { verifyAnchor } from './verify-anchor.ts';
 import { verifyTrust } from './verify-trust.ts';
 
 export interface BundleRequest {
@@ -110,30 +106,6 @@ export async function verifyBundle(bytes: Uint8Array, request: BundleRequest): P
 /** Memories of another trust root or namespace say nothing here. */
 function applicable(remembered: Remembered | null, trust: TrustRoot, ns: string): Remembered | null {
   return remembered?.genesis === base64(trust.genesis) && remembered.ns === ns ? remembered : null;
-}
-
-/** The map root is the last leaf of a checkpoint that the log and a quorum signed. */
-async function verifyAnchor(
-  entry: string,
-  mapRoot: MapRootEntry,
-  proof: TlogProof,
-  trust: TrustRoot,
-): Promise<SeenAnchor> {
-  const { checkpoint } = proof;
-  if (checkpoint.origin !== trust.log.origin) {
-    throw new IntegrityError('LOG_SIGNATURE_INVALID', 'checkpoint of another log');
-  }
-  await verifyLogSignatures(checkpoint, trust.log.vkeys);
-  const asOf = await verifyQuorum(checkpoint, trust.quorum);
-  if (proof.index !== checkpoint.size - 1 || mapRoot.index !== proof.index) {
-    throw new IntegrityError('NOT_LOGGED', 'the map root is not the last entry under the checkpoint');
-  }
-  const leaf = leafHash(utf8(entry));
-  verifyInclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root);
-  if (asOf * 1000 > parseInstant(trust.expires)) {
-    throw new IntegrityError('TRUST_OUTDATED', `trust root ${trust.version} had expired`);
-  }
-  return { size: checkpoint.size, root: checkpoint.root, asOf };
 }
 
 interface SubjectContext {
@@ -290,50 +262,6 @@ async function verifySignatures(
     licenseKey: subjects.license.key,
     newest,
   };
-}
-
-interface EntitledSigner {
-  key: PublicKey;
-  listed: NamespaceKey;
-}
-
-/** The entitled keys that signed a record, one per required algorithm at least; throws KEY_NOT_VALID. */
-async function signersOfRecord(
-  subject: LoggedSubject,
-  rules: {
-    trust: TrustRoot;
-    ns: string;
-    namespace: NamespaceDocument;
-    brake: BrakeDocument | null;
-    keys: readonly PublicKey[];
-  },
-): Promise<EntitledSigner[]> {
-  const usage = usageFor(subjectTypeOf(subject.entry.record.type));
-  const entitled = rules.keys.flatMap((key) => {
-    const listed = entitledKey(rules.namespace, rules.brake, key, usage, subject.index);
-    return listed === undefined ? [] : [{ key, listed }];
-  });
-  const candidates = entitled.map(({ key }) => key);
-  const signed = new Set(await signersOf(subject.entry.envelope, candidates));
-  const signers = entitled.filter(({ key }) => signed.has(key));
-  const namespaceTrust = rules.trust.namespaces.get(rules.ns);
-  const algorithms =
-    namespaceTrust === undefined
-      ? []
-      : requiredAlgorithms(
-          namespaceTrust,
-          usage,
-          subject.index,
-          isPerpetual(subject.json, subject.entry.record.at),
-        );
-  const missing = algorithms.filter((alg) => !signers.some(({ key }) => key.alg === alg));
-  if (algorithms.length === 0 || missing.length > 0) {
-    throw new IntegrityError(
-      'KEY_NOT_VALID',
-      `${subject.id} is not signed by a key entitled to at index ${subject.index}`,
-    );
-  }
-  return signers;
 }
 
 function checkNoUnusedKeys(keys: readonly PublicKey[], used: readonly EntitledSigner[]): void {

@@ -108,6 +108,15 @@ export function policyOfGroup(policy: Policy, name: string): Policy {
   return { ...policy, quorum: name };
 }
 
+/**
+ * What a quorum asks of witnesses alone: of a log that nobody can replay. `quorum` is of a trust root, which has a group of
+ * that name.
+ */
+export function witnessPolicy(quorum: Policy): Policy {
+  const policy = policyOfGroup(quorum, 'witnesses');
+  return { ...policy, witnesses: countedWitnesses(policy) };
+}
+
 /** Whoever the quorum does not reach may be there or not. */
 function countedWitnesses({ witnesses, groups, quorum }: Policy): Policy['witnesses'] {
   const reached = new Set([quorum]);

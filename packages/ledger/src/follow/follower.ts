@@ -21,6 +21,7 @@ import { ProjectionFeeder } from '../projections/feeder.ts';
 import type { Projections, ProjectionWriter } from '../projections/projections.ts';
 import type { Published } from '../publish/publisher.ts';
 import { BundleMaker } from '../read/bundle-maker.ts';
+import { CustodyMaker, type CustodyRequest } from '../read/custody-maker.ts';
 import { LedgerReader } from '../read/ledger-reader.ts';
 import { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCheckpoint } from '../store/store.ts';
@@ -66,6 +67,7 @@ export class Follower implements AsyncDisposable {
   readonly #reader: RevisionReader;
   readonly #feeder: ProjectionFeeder;
   readonly #bundles: BundleMaker;
+  readonly #custody: CustodyMaker;
   readonly #governing: Governing;
   readonly read: LedgerReader;
   #published: Published;
@@ -91,6 +93,7 @@ export class Follower implements AsyncDisposable {
     this.#reader = new RevisionReader(store, state);
     this.#feeder = new ProjectionFeeder({ store, state, projections, writer: projectionWriter, indexKey });
     this.#bundles = new BundleMaker({ store, state, reader: this.#reader, trust, keys });
+    this.#custody = new CustodyMaker({ store, state, projections, bundles: this.#bundles });
     this.read = new LedgerReader({
       store,
       state,
@@ -147,6 +150,14 @@ export class Follower implements AsyncDisposable {
     const published = this.#published;
     const isIssued = this.#state.head(this.#state.keyOf(licenseId)) !== undefined;
     const text = await this.#bundles.make(licenseId, { published, isIssued, trustVersion });
+    if (text === null) throw new LedgerError('not_published_yet', 'the license waits for its checkpoint');
+    return text;
+  }
+
+  /** The custody report on a license as it was published. Throws LedgerError. */
+  async custody(licenseId: string, request: CustodyRequest = {}): Promise<string> {
+    this.#demandSound();
+    const text = await this.#custody.make(licenseId, request, this.#published);
     if (text === null) throw new LedgerError('not_published_yet', 'the license waits for its checkpoint');
     return text;
   }

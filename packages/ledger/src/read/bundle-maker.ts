@@ -1,5 +1,6 @@
 /** Makes license files: the newest state of a license under the published checkpoint, with its proofs. */
 import {
+  type BundleAnchor,
   type BundledSubject,
   encodeBundle,
   equalBytes,
@@ -42,12 +43,12 @@ export interface BundleParts {
 /** What all bundles under one checkpoint share. */
 interface Shared {
   published: Published;
-  anchor: { entry: string; proof: string };
+  anchor: BundleAnchor;
   singletons: { subject: BundledSubject; keyids: string[] }[];
 }
 
 /** The map as it was under a checkpoint. */
-interface MapUnder {
+export interface MapUnder {
   indexOf(key: Uint8Array): number | undefined;
   prove(key: Uint8Array): Uint8Array;
 }
@@ -81,15 +82,15 @@ export class BundleMaker {
       ),
     );
     return encodeBundle({
-      trust: await this.#trustSteps(trustVersion, published),
+      trust: await this.trustSteps(trustVersion, published),
       anchor: shared.anchor,
-      keys: this.#keysOf(keyids),
+      keys: this.keysOf(keyids),
       subjects: [...shared.singletons.map(({ subject }) => subject), license.subject],
     });
   }
 
-  /** Throws LedgerError where one is missing: without it clients take a license that is genuine for a forged one. */
-  #keysOf(keyids: ReadonlySet<string>): PublicKey[] {
+  /** The public keys of these ids. Throws LedgerError where one is missing: without it clients take a license that is genuine for a forged one. */
+  keysOf(keyids: ReadonlySet<string>): PublicKey[] {
     const keys = this.#parts.keys.all.filter((key) => keyids.has(keyIdOf(key)));
     const known = new Set(keys.map(keyIdOf));
     const missing = [...keyids].filter((id) => !known.has(id));
@@ -101,7 +102,8 @@ export class BundleMaker {
     );
   }
 
-  async #trustSteps(trustVersion: number, { size }: Published): Promise<TrustStep[]> {
+  /** The trust roots after `trustVersion` that govern what is published, with their proofs. */
+  async trustSteps(trustVersion: number, { size }: Published): Promise<TrustStep[]> {
     const steps: TrustStep[] = [];
     for (const { trust, entry, index } of this.#parts.trust.after(trustVersion, size)) {
       let proof = this.#stepProofs.get(trust.version);
@@ -133,6 +135,11 @@ export class BundleMaker {
     }
   }
 
+  /** The map root under a checkpoint, with its proof. */
+  async anchorOf(published: Published): Promise<BundleAnchor> {
+    return (await this.#sharedUnder(published)).anchor;
+  }
+
   async #sharedUnder(published: Published): Promise<Shared> {
     if (this.#shared?.published === published) return this.#shared;
     const { state, store } = this.#parts;
@@ -147,8 +154,11 @@ export class BundleMaker {
     return this.#shared;
   }
 
-  /** The map is one step ahead while a new checkpoint waits for its quorum. */
-  #mapUnder(size: number): MapUnder {
+  /**
+   * The map as it was under a published checkpoint, which is one step ahead while a new one waits for its quorum. To be used
+   * without a wait in between: the map goes on.
+   */
+  mapUnder(size: number): MapUnder {
     const { map, mapSize } = this.#parts.state;
     if (mapSize === size - 1 || mapSize === size) {
       return { indexOf: (key) => map.head(key)?.index, prove: (key) => map.prove(key) };
@@ -162,8 +172,7 @@ export class BundleMaker {
   async #subject(id: string, published: Published): Promise<{ subject: BundledSubject; keyids: string[] }> {
     const { state, reader } = this.#parts;
     const key = state.keyOf(id);
-    // Asked for and used without a wait in between: the map goes on.
-    const map = this.#mapUnder(published.size);
+    const map = this.mapUnder(published.size);
     const proof = map.prove(key);
     const index = map.indexOf(key);
     if (index === undefined) return { subject: { id, state: null, map: proof }, keyids: [] };

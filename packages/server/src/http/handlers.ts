@@ -99,6 +99,7 @@ const reads = {
     ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),
+  'license.custody': ({ params, query }, { call }) => call('custody', { id: params.id, ...query }),
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
   'log.status': async (_, { call }) => {

@@ -15,6 +15,7 @@ export type ServedLog = Pick<
   | 'publishTrust'
   | 'whenPublished'
   | 'bundle'
+  | 'custody'
   | 'promiseOf'
 >;
 
@@ -62,6 +63,10 @@ export class FollowedLog implements ServedLog {
 
   bundle(licenseId: string, options: { trustVersion?: number } = {}): Promise<string> {
     return this.#follower.bundle(licenseId, options);
+  }
+
+  custody(...request: Parameters<Follower['custody']>): Promise<string> {
+    return this.#follower.custody(...request);
   }
 
   submit(): Promise<never> {

@@ -7,6 +7,7 @@
 import type { Listed, NoteCode, PolicyInForce, TrustPublishBody, TrustPublished } from '@tallystick/contract';
 import { base64, decodeUtf8, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import { bareResource } from '@tallystick/gate';
+import type { CustodyRequest } from '@tallystick/ledger';
 import type { Judgment } from './gate/judgment.ts';
 import type { LedgerStatus } from './messages.ts';
 import {
@@ -88,6 +89,12 @@ export class LedgerService {
 
   #bundle(id: string, trustVersion: number | undefined): Promise<string> {
     return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
+  }
+
+  /** The custody report as text. */
+  async custody({ id, ...request }: { id: string } & CustodyRequest, judgment: Judgment): Promise<string> {
+    const { content } = await this.#reads.find('license', id, judgment);
+    return this.#ledger.custody(content.id, request);
   }
 
   /** Says that something may be asked for that is found out elsewhere. */

@@ -1,8 +1,7 @@
-/** Revisions as answers show them, and the cursors of lists. */
+/** Revisions as answers show them. */
 import type { Item, RecordType } from '@tallystick/contract';
 import { base64 } from '@tallystick/core';
 import type { CheckedRevision, HistoryItem } from '@tallystick/ledger';
-import { ServiceProblem } from './service-problem.ts';
 import { shownDocument } from './shown-document.ts';
 
 export function item(revision: CheckedRevision): object {
@@ -36,17 +35,4 @@ export function historyItem({ revision, cause }: HistoryItem): object {
     cause: { who, why: cause.why, n: cause.n },
     document: current === null ? null : shownDocument(current.document),
   };
-}
-
-export function encodeCursor(position: string): string {
-  return Buffer.from(position).toString('base64url');
-}
-
-/** The position that a list goes on from; the newest where there is no cursor. */
-export function decodeCursor(cursor: string | null): string {
-  if (cursor === null) return '\u{10ffff}';
-  const position = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (!/^[0-9a-z_]{1,64}$/.test(position))
-    throw new ServiceProblem('malformed_request', 'the cursor is not one of ours', 'query.cursor');
-  return position;
 }

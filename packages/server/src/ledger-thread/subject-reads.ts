@@ -3,11 +3,12 @@ import type { Listed, PolicyInForce } from '@tallystick/contract';
 import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
 import type { CheckedRevision } from '@tallystick/ledger';
 import type { TallyDocument } from '@tallystick/license';
+import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Judgment } from './gate/judgment.ts';
 import { policyAnswer, policyId } from './policy-answer.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
-import { companionOf, decodeCursor, encodeCursor, historyItem, item } from './shown-revision.ts';
+import { companionOf, historyItem, item } from './shown-revision.ts';
 
 export interface ListInput {
   type: Listed;
@@ -46,7 +47,7 @@ export class SubjectReads {
   }
 
   async get({ type, id }: { type: Listed; id: string }, judgment: Judgment): Promise<object> {
-    const revision = await this.#find(type, id, judgment);
+    const revision = await this.find(type, id, judgment);
     return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
   }
 
@@ -67,7 +68,7 @@ export class SubjectReads {
     input: { type: Listed; id: string; cursor: string | null; limit: number },
     judgment: Judgment,
   ): Promise<object> {
-    const { content } = await this.#find(input.type, input.id, judgment);
+    const { content } = await this.find(input.type, input.id, judgment);
     return this.#historyOf(content.id, input);
   }
 
@@ -122,7 +123,7 @@ export class SubjectReads {
   }
 
   /** A subject that the caller may ask for; what it may not know of is not there. */
-  async #find(type: Listed, name: string, judgment: Judgment): Promise<CheckedRevision> {
+  async find(type: Listed, name: string, judgment: Judgment): Promise<CheckedRevision> {
     const absent = new ServiceProblem('subject_unknown', `there is no ${type} ${name}`);
     const id = await this.#resolve(type, name);
     const revision = id === undefined ? undefined : await this.#ledger.read.revision(id);

@@ -2,14 +2,17 @@
  * Makes the data folder of a second server for a log in a database: the same keys and secrets, and a signer that has signed
  * nothing of the log and goes on from what is signed when its server takes over.
  */
+import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { accessOrigin } from '@tallystick/access';
 import {
   type Checkpoint,
   isPublicSubject,
   LogTree,
   parseSignedCheckpoint,
   parseTrustRootFile,
+  parseVerifierKey,
   type TrustRoot,
   utf8,
   verifyLogSignatures,
@@ -18,6 +21,7 @@ import {
 import { isPostgresUrl, type Store } from '@tallystick/ledger';
 import { createMark, Journal, type LoggedDocument, Mark } from '@tallystick/signer';
 import { writeWhole } from '../write-whole.ts';
+import { type AccessLogDescription, describeAccessLog, makeAccessMark } from './access-log.ts';
 import { cosignerAddresses, unknownCosigner } from './cosigner-addresses.ts';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -119,8 +123,10 @@ async function fillFolder(
     mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
   copyKeys(here, layout);
   await beginSigner(layout, system, store, now);
+  const access = ownAccessLog(layout, system);
   const described: SystemDescription = {
     ...system,
+    ...(access !== null && { access }),
     ports,
     shared: { address: address.there },
     cosigners: [],
@@ -130,6 +136,15 @@ async function fillFolder(
   const client = JSON.parse(readFileSync(here.client, 'utf8')) as ClientDescription;
   const told = { ...client, adminUrl: address.there, trustRootFile: final.trustRoot };
   writeSecret(layout.client, `${JSON.stringify(told, null, 2)}\n`);
+}
+
+/** Each server writes down what it is asked itself, under a name of its own. The key is the same. */
+function ownAccessLog(layout: Layout, { origin, access }: SystemDescription): AccessLogDescription | null {
+  // Where there is none yet, the first start begins one.
+  if (access === undefined) return null;
+  const name = accessOrigin(origin, randomBytes(4).toString('hex'));
+  makeAccessMark(layout, name);
+  return describeAccessLog(name, parseVerifierKey(access.vkey));
 }
 
 /** What a server and its signer need; the offline keys stay where they are. */

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { accessOrigin } from '@tallystick/access';
 import {
   base64,
   formatTrustRootFile,
@@ -21,6 +22,7 @@ import type { Store } from '@tallystick/ledger';
 import { createMark, Journal, Mark } from '@tallystick/signer';
 import { createKeys, initState } from '@tallystick/witness';
 import { hashToken } from '../http/tokens.ts';
+import { type AccessLogDescription, describeAccessLog, makeAccessMark } from './access-log.ts';
 import { bootstrapIdentity, createIdentity, type Identity, type SystemAlgorithms } from './identity.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { dropStore, makeStore, resolvedPlace, type StorePlace } from './store-place.ts';
@@ -72,6 +74,8 @@ export interface SystemDescription {
   /** base64 */
   genesis: string;
   logVkeys: string[];
+  /** The log of requests; left out in systems of before. */
+  access?: AccessLogDescription;
   adminTokenHash: string;
   mirrorTokenHash: string;
   ports: SystemPorts;
@@ -165,12 +169,14 @@ async function fillSystem(
   const identity = await createIdentity({ ...options, quorum, trustYears }, keys.keys);
   await writeLedger(store, layout, identity, options);
   const trust = parseTrustRoot(identity.trustRoot);
-  initCosigners(layout, names, trust);
+  const access = describeAccessLog(accessOrigin(options.origin), identity.keys.access.publicKey);
+  makeAccessMark(layout, access.origin);
+  initCosigners(layout, names, trust, access);
   keys.write(layout);
   writeSecret(layout.secrets.licenseKeySecret, randomBytes(32).toString('base64'));
   writeFileSync(layout.trustRoot, formatTrustRootFile([identity.trustRoot]));
   writeFileSync(`${layout.root}/README.txt`, readme(options));
-  writeDescriptions(layout, final, options, trust, names);
+  writeDescriptions(layout, final, options, { trust, access, names });
 }
 
 type NamedCosigner = SystemDescription['cosigners'][number];
@@ -212,9 +218,16 @@ async function createJournal(layout: Layout, store: Store, options: CreateSystem
   Journal.create(layout.signer.journal, begin, mark, () => now);
 }
 
-function initCosigners(layout: Layout, names: readonly NamedCosigner[], trust: TrustRoot): void {
+function initCosigners(
+  layout: Layout,
+  names: readonly NamedCosigner[],
+  trust: TrustRoot,
+  access: AccessLogDescription,
+): void {
   for (const { kind, folder, name } of names) {
-    initState({ kind, name, stateFile: layout.cosigner(folder).state, origins: [trust.log.origin] });
+    // Nobody can replay what only this vendor reads.
+    const origins = kind === 'witness' ? [trust.log.origin, access.origin] : [trust.log.origin];
+    initState({ kind, name, stateFile: layout.cosigner(folder).state, origins });
   }
 }
 
@@ -222,8 +235,11 @@ function writeDescriptions(
   layout: Layout,
   final: Layout,
   options: CreateSystemOptions,
-  trust: TrustRoot,
-  names: readonly NamedCosigner[],
+  {
+    trust,
+    access,
+    names,
+  }: { trust: TrustRoot; access: AccessLogDescription; names: readonly NamedCosigner[] },
 ): void {
   const adminToken = `tally_admin_${randomBytes(24).toString('base64url')}`;
   const mirrorToken = `tally_mirror_${randomBytes(24).toString('base64url')}`;
@@ -234,6 +250,7 @@ function writeDescriptions(
     origin: options.origin,
     genesis: base64(trust.genesis),
     logVkeys: trust.log.vkeys.map(formatVerifierKey),
+    access,
     adminTokenHash: hashToken(adminToken),
     mirrorTokenHash: hashToken(mirrorToken),
     ports: options.ports,
@@ -278,6 +295,7 @@ function readme({ name, token, cloud, store }: CreateSystemOptions): string {
 trust-root.json            what clients pin: build it into your application
 ${token === undefined ? sealedReadme : tokenReadme}${inService}
 ledger/                    ${store === undefined ? 'the log and its projections' : 'projections of the log, which is in a database'}
+access/                    the log of requests: who asked for what
 witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence
 client.json                holds the administrator's token
 

@@ -53,8 +53,10 @@ export interface IdentityKeys<Key = KeystoreKey> {
   /** Root and authority: used now, then kept where no server reaches. All keys of each have to sign. */
   root: Key[];
   authority: Key[];
-  /** Log, issuing, brake and lease keys, for the signer. The log has one of each algorithm. */
+  /** Log, access, issuing, brake and lease keys, for the signer. The log has one of each algorithm. */
   log: Key[];
+  /** Signs the log that is kept of requests. */
+  access: Key;
   /** Of each algorithm the first signs, where it is needed, and the others stand by for rotations. */
   issuing: Key[];
   brake: Key;
@@ -105,6 +107,7 @@ export function generateIdentityKeys(
     // Whoever lists the keys of perpetual licenses must be no easier to forge than they are.
     authority: perpetual.map((alg) => generateKeySpec(['authority'], ns, noLimits, alg)),
     log: algorithms.map((alg) => generateKeySpec(['log'], null, noLimits, alg)),
+    access: generateKeySpec(['access'], null),
     issuing: perpetual.flatMap((alg) =>
       Array.from({ length: issuingKeys }, () => generateOnlineKey('issuing', ns, alg)),
     ),
@@ -119,6 +122,7 @@ export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<Signing
     root: specs.root.map((spec) => new SigningKey(spec)),
     authority: specs.authority.map((spec) => new SigningKey(spec)),
     log: specs.log.map((spec) => new SigningKey(spec)),
+    access: new SigningKey(specs.access),
     issuing: specs.issuing.map((spec) => new SigningKey(spec)),
     brake: new SigningKey(specs.brake),
     lease: new SigningKey(specs.lease),
@@ -126,8 +130,8 @@ export function keysInMemory(specs: IdentityKeys<KeySpec>): IdentityKeys<Signing
 }
 
 /** Those that the signer has: all but root and authority. */
-export function onlineKeys<Key>({ log, issuing, brake, lease }: IdentityKeys<Key>): Key[] {
-  return [...log, ...issuing, brake, lease];
+export function onlineKeys<Key>({ log, access, issuing, brake, lease }: IdentityKeys<Key>): Key[] {
+  return [...log, access, ...issuing, brake, lease];
 }
 
 /** Log index of the namespace's first record, from which its keys are valid. */

@@ -34,7 +34,9 @@ export interface Layout {
     /** Written by the server, beside its store. */
     publicKeys: string;
   };
-  signer: { mark: string; journal: string; socket: string };
+  /** The log of requests, written by the server. */
+  access: string;
+  signer: { mark: string; accessMark: string; journal: string; socket: string };
   /** Configurations that the supervisor writes at each start. */
   run: string;
   cosigner(name: string): { directory: string; key: string; state: string };
@@ -69,7 +71,13 @@ export function layoutOf(directory: string): Layout {
       projections: at('ledger', 'projections.db'),
       publicKeys: at('ledger', 'public-keys.json'),
     },
-    signer: { mark: at('signer', 'mark.db'), journal: at('signer', 'journal'), socket: socketPath(root) },
+    access: at('access', 'access.db'),
+    signer: {
+      mark: at('signer', 'mark.db'),
+      accessMark: at('signer', 'access-mark.db'),
+      journal: at('signer', 'journal'),
+      socket: socketPath(root),
+    },
     run: at('run'),
     cosigner: (name) => ({ directory: at(name), key: at(name, 'cosigner.key'), state: at(name, 'state.db') }),
   };

@@ -3,6 +3,7 @@
  * again; the supervisor holds their channel, so that none outlives it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,6 +18,7 @@ import {
   pinRefusedExitCode,
   signerLaunch,
 } from '@tallystick/signer';
+import { beginAccessLog } from './access-log.ts';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { freePort } from './free-port.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -38,6 +40,8 @@ export interface SupervisorOptions {
   ports?: SystemPorts;
   /** Replaces members of the server's configuration: times, limits. */
   server?: Record<string, unknown>;
+  /** Replaces the program of the server: for measuring another one beside it. */
+  serverProgram?: string;
 }
 
 const startTimeoutMs = 120_000;
@@ -116,10 +120,11 @@ export class Supervisor {
     this.#predecessor?.leave();
   }
 
-  async #startAll({ ports, server }: SupervisorOptions): Promise<void> {
+  async #startAll({ ports, server, serverProgram = mains.server }: SupervisorOptions): Promise<void> {
     const { layout } = this;
-    const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    const found = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
+    const system = found.access === undefined ? await this.#beginAccessLog(found) : found;
     const chosen = await choosePorts(ports ?? system.ports);
     // Before anybody follows the keystore: a signer that starts does not take signals yet.
     finishDestruction({ keystore: layout.keys.online, passphraseFile: layout.secrets.onlinePassphrase });
@@ -140,10 +145,24 @@ export class Supervisor {
     const config = { ...serverConfig(layout, system, chosen), cosigners, ...server };
     const line = await this.#launch(
       'server',
-      nodeLaunch(mains.server, writeConfig(layout, 'server', config)),
+      nodeLaunch(serverProgram, writeConfig(layout, 'server', config)),
     );
     this.#urls = line.listening as typeof this.urls;
     this.#rememberAddresses();
+  }
+
+  /** Of a system that an earlier version made. */
+  async #beginAccessLog(system: SystemDescription): Promise<SystemDescription> {
+    // Another server of the same log has one of its own.
+    const suffix = system.shared === undefined ? null : randomBytes(4).toString('hex');
+    for (;;) {
+      try {
+        return beginAccessLog(this.layout, system, suffix);
+      } catch (error) {
+        if (this.#isStopping || this.#predecessor?.mayPass(error) !== true) throw error;
+        await after(leftoverDelayMs);
+      }
+    }
   }
 
   /** Keys that come into the keystore or leave it do so in the signer a moment later. */
@@ -264,6 +283,7 @@ function signerLaunchOf(layout: Layout, system: SystemDescription): Launch {
     keystore: layout.keys.online,
     passphraseFile: layout.secrets.onlinePassphrase,
     mark: layout.signer.mark,
+    ...(system.access && { access: { origin: system.access.origin, mark: layout.signer.accessMark } }),
     journal: layout.signer.journal,
     trustRoot: layout.trustRoot,
     ...(system.tokenPinFile && {
@@ -302,10 +322,14 @@ function cosignerConfig(
     listen: { host: '127.0.0.1', port: cosigner.port },
     stateFile: state,
     keyFile: key,
-    logs: [cosigner.kind === 'replayer' ? { ...log, ...replayed } : log],
+    logs: cosigner.kind === 'replayer' ? [{ ...log, ...replayed }] : [log, ...accessLogs(system)],
     // Who may read the log's tiles may read the mirror's.
     ...(cosigner.kind === 'replayer' && { tokenHashes: [system.mirrorTokenHash] }),
   };
+}
+
+function accessLogs({ access }: SystemDescription): { origin: string; vkeys: string[] }[] {
+  return access === undefined ? [] : [{ origin: access.origin, vkeys: [access.vkey] }];
 }
 
 function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPorts): object {
@@ -315,6 +339,7 @@ function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPo
     ...storePlaceOf(layout, system),
     ...(system.shared && { shared: { address: system.shared.address } }),
     projections: layout.ledger.projections,
+    ...(system.access && { accessLog: { file: layout.access, origin: system.access.origin } }),
     signerSocket: layout.signer.socket,
     trustRoot: layout.trustRoot,
     licenseKeySecret: layout.secrets.licenseKeySecret,

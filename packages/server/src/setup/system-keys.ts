@@ -18,7 +18,13 @@ import {
   writeCloudDescription,
   writeTokenDescription,
 } from '@tallystick/signer';
-import { generateIdentityKeys, type IdentityKeys, keysInMemory, type SystemAlgorithms } from './identity.ts';
+import {
+  generateIdentityKeys,
+  type IdentityKeys,
+  keysInMemory,
+  onlineKeys,
+  type SystemAlgorithms,
+} from './identity.ts';
 import type { Layout } from './layout.ts';
 
 /** A token that is there and has a user PIN. */
@@ -68,12 +74,12 @@ export function makeSystemKeys({
 }
 
 async function makeSealedKeys(specs: IdentityKeys<KeySpec>): Promise<SystemKeys> {
-  const { root, authority, log, issuing, brake, lease } = specs;
+  const { root, authority } = specs;
   return {
     keys: keysInMemory(specs),
     write({ keys, secrets }) {
       seal(keys.offline, secrets.offlinePassphrase, [...root, ...authority]);
-      seal(keys.online, secrets.onlinePassphrase, [...log, ...issuing, brake, lease]);
+      seal(keys.online, secrets.onlinePassphrase, onlineKeys(specs));
     },
     async discard() {},
     async [Symbol.asyncDispose]() {},
@@ -106,7 +112,6 @@ async function makeTokenKeys(
       authority: inMemory(specs.authority),
       log: inMemory(specs.log),
     };
-    const { issuing, brake, lease } = sealed;
     const offline = [...sealed.root, ...sealed.authority];
     const more = keysInMemory(sealed);
     return {
@@ -120,7 +125,7 @@ async function makeTokenKeys(
         writeTokenDescription(keys.offlineToken, keystore.describe([root, authority]));
         writeTokenDescription(keys.token, keystore.describe([log]));
         if (offline.length > 0) seal(keys.offline, secrets.offlinePassphrase, offline);
-        seal(keys.online, secrets.onlinePassphrase, [...sealed.log, ...issuing, brake, lease]);
+        seal(keys.online, secrets.onlinePassphrase, onlineKeys(sealed));
       },
       discard: () => keystore.destroyKeys(),
       [Symbol.asyncDispose]: () => keystore[Symbol.asyncDispose](),
@@ -147,14 +152,14 @@ async function makeKeysBesideCloud(
       throw new KeystoreError(`${file} does not describe one Ed25519 key for --usage log: describe it again`);
     await keystore.tryKeys();
     const sealed = { ...specs, log: specs.log.filter(({ alg }) => alg !== 'ed25519') };
-    const { root, authority, issuing, brake, lease } = sealed;
+    const { root, authority } = sealed;
     const more = keysInMemory(sealed);
     return {
       keys: { ...more, log: [log, ...more.log] },
       write({ keys, secrets }) {
         writeCloudDescription(keys.cloud, description);
         seal(keys.offline, secrets.offlinePassphrase, [...root, ...authority]);
-        seal(keys.online, secrets.onlinePassphrase, [...sealed.log, ...issuing, brake, lease]);
+        seal(keys.online, secrets.onlinePassphrase, onlineKeys(sealed));
       },
       async discard() {},
       [Symbol.asyncDispose]: async () => keystore[Symbol.dispose](),

@@ -9,6 +9,8 @@ export interface CellFiles {
   keystore: string;
   passphraseFile: string;
   mark: string;
+  /** The log of requests that it signs as well: its name, and the mark of that. */
+  access?: { origin: string; mark: string };
   /** Of what it signed and refused. Made where it is missing. */
   journal: string;
   /** Public: whoever else changed it would name other authorities. */
@@ -71,7 +73,9 @@ export function reopenedFiles({ keystore, passphraseFile }: CellFiles): string[]
 
 /** Files whose folders are looked at as well. */
 export function guardedFiles(configFile: string, files: CellFiles): string[] {
-  return [resolve(configFile), ...reopenedFiles(files), resolve(files.mark), resolve(files.journal)];
+  const { mark, journal, access } = files;
+  const memory = [mark, ...(access === undefined ? [] : [access.mark]), journal];
+  return [configFile, ...reopenedFiles(files), ...memory].map((path) => resolve(path));
 }
 
 /** Files that may lie anywhere. */

@@ -31,7 +31,8 @@ export function isFlagOfCell(flag: string): boolean {
 export function cellFlags(configFile: string, files: CellFiles, code: readonly string[]): string[] {
   const socketFolder = dirname(resolve(files.socket));
   const guarded = guardedFiles(configFile, files);
-  const written = new Set([dirname(resolve(files.mark)), dirname(resolve(files.journal)), socketFolder]);
+  const memory = [files.mark, files.access?.mark ?? files.mark, files.journal];
+  const written = new Set([...memory.map((path) => dirname(resolve(path))), socketFolder]);
   const named = [...guarded, ...scatteredFiles(files)].filter((path) => !liesIn(socketFolder, path));
   const folders = new Set([...code, ...ownProcess, ...guarded.map((path) => dirname(path)), ...written]);
   const withNamed = new Set([...folders].filter((folder) => named.some((path) => liesIn(folder, path))));

@@ -174,6 +174,11 @@ export class Journal implements AsyncDisposable {
     await this.#append({ op: 'followed', size, root });
   }
 
+  /** The key of the access log signed a larger checkpoint of it. */
+  async access({ origin, size, root }: Checkpoint): Promise<void> {
+    await this.#append({ op: 'access', origin, size, root });
+  }
+
   /** A logged namespace with this leaf hash governs from now on, or did already. */
   async adopted({ ns, type, rev }: LogRecord, leaf: Uint8Array): Promise<void> {
     await this.#append({ op: 'adopted', ns, type, rev, leaf });

@@ -46,6 +46,7 @@ export type JournalEvent =
   | { op: 'promise'; index: number; count: number; root: Uint8Array; publishBy: string }
   | { op: 'checkpoint'; size: number; root: Uint8Array }
   | { op: 'followed'; size: number; root: Uint8Array }
+  | { op: 'access'; origin: string; size: number; root: Uint8Array }
   | { op: 'adopted'; ns: string; type: string; rev: number; leaf: Uint8Array }
   | { op: 'attested'; keyids: readonly string[] }
   | { op: 'resumed'; size: number }
@@ -92,6 +93,7 @@ function toJson(event: JournalEvent): object {
     case 'promise':
     case 'checkpoint':
     case 'followed':
+    case 'access':
       return { ...event, root: base64(event.root) };
     case 'batch':
     case 'abandoned':
@@ -177,6 +179,8 @@ function parseOther(json: JsonObject): JournalEvent {
       return { op: 'attested', keyids: strings(json.keyids, 'keyids') };
     case 'followed':
       return { op: 'followed', ...sizeAndRoot(json) };
+    case 'access':
+      return { op: 'access', origin: asString(json.origin, 'origin'), ...sizeAndRoot(json) };
     case 'resumed':
       return { op: 'resumed', size: asCount(json.size, 'size') };
     case 'abandoned':

@@ -10,6 +10,7 @@ export const signingUsages = [
   'authority',
   'rehearsal',
   'log',
+  'access',
   'product',
   'plan',
   'customer',
@@ -26,7 +27,7 @@ export interface KeystoreKey {
   readonly publicKey: PublicKey;
   readonly keyid: string;
   readonly usages: readonly SigningUsage[];
-  /** Namespace that the key belongs to; null for root and log keys. */
+  /** Namespace that the key belongs to; null for root, log and access keys. */
   readonly ns: string | null;
   readonly limits: KeyLimits;
   readonly place: KeyPlace;

@@ -222,7 +222,8 @@ function parseStatement(value: JsonValue | undefined): PromiseStatement {
   return statement;
 }
 
-function parseCheckpoint(value: JsonValue | undefined): Checkpoint {
+/** `{"origin","size","root"}`, the root as base64; throws MALFORMED. */
+export function parseCheckpoint(value: JsonValue | undefined): Checkpoint {
   const json = asObject(value, 'checkpoint');
   const origin = asString(json.origin, 'origin');
   if (!isKeyName(origin)) throw malformed('origin');

@@ -1,0 +1,127 @@
+/** Looks records up: by time, and by who asked, what for, or which request it was. */
+import { LogTree, leafHash, parseInstant, parseSignedCheckpoint, utf8 } from '@tallystick/core';
+import { AccessLogError } from './errors.ts';
+import { type AccessRecord, parseAccessRecord } from './record.ts';
+import { openSegment, parseLeaf } from './segment.ts';
+import { checked, type SegmentReader, type StoredSegment } from './segment-store.ts';
+
+export interface AccessQuery {
+  /** Instants: not before, and before. */
+  from: string;
+  to: string;
+  /** Id of who asked. */
+  principal?: string;
+  /** Id of what was asked for. */
+  resource?: string;
+  requestId?: string;
+}
+
+export interface FoundRecord {
+  /** Its number, counted from the log's beginning. */
+  n: number;
+  /** Index of the leaf that commits to it; null while its segment is open. */
+  leaf: number | null;
+  record: AccessRecord;
+}
+
+/** Where to go on. */
+export interface FoundPage {
+  records: FoundRecord[];
+  /** Number of the record to go on with; null where there are no more. */
+  next: number | null;
+}
+
+/** What proves a record to somebody who has the log's checkpoint: its whole segment, and the leaf's way to the root. */
+export interface RecordProof extends StoredSegment {
+  leaf: Uint8Array;
+  index: number;
+  path: Uint8Array[];
+  /** The signed and cosigned note. */
+  checkpoint: string;
+}
+
+/** Segments that one call opens at most, each a few milliseconds of work, and leaves that it looks at. */
+const openedMax = 64;
+const seenMax = 20_000;
+
+/**
+ * Up to `limit` records from number `start` on, oldest first, each segment held against its leaf. A page may be short, or
+ * empty, and not be the last. Throws AccessLogError for what does not fit.
+ */
+export function findRecords(
+  reader: SegmentReader,
+  query: AccessQuery,
+  { start, limit }: { start: number; limit: number },
+): FoundPage {
+  const [from, to] = [parseInstant(query.from), parseInstant(query.to)];
+  const records: FoundRecord[] = [];
+  const begin = leafWith(reader, start);
+  let opened = 0;
+  for (const { index, leaf: bytes } of reader.leaves(begin)) {
+    const leaf = checked('leaf', `leaf ${index}`, () => parseLeaf(bytes));
+    if (opened === openedMax || index - begin === seenMax) return { records, next: leaf.first };
+    if (parseInstant(leaf.to) < from || parseInstant(leaf.from) >= to) continue;
+    opened += 1;
+    for (const [nth, line] of linesOf(reader, index, leaf).entries()) {
+      const n = leaf.first + nth;
+      if (n < start) continue;
+      if (records.length === limit) return { records, next: n };
+      const record = parseAccessRecord(line);
+      if (fits(record, query, from, to)) records.push({ n, leaf: index, record });
+    }
+  }
+  for (const { n, line } of reader.pending()) {
+    if (n < start) continue;
+    if (records.length === limit) return { records, next: n };
+    const record = checked('record', `record ${n}`, () => parseAccessRecord(line));
+    if (fits(record, query, from, to)) records.push({ n, leaf: null, record });
+  }
+  return { records, next: null };
+}
+
+/** Throws AccessLogError where no kept checkpoint covers the leaf, or something does not fit. */
+export function proveLeaf(reader: SegmentReader, index: number): RecordProof {
+  const [leaf, segment, saved] = [reader.leaf(index), reader.segment(index), reader.checkpoint()];
+  if (leaf === undefined || segment === undefined)
+    throw new AccessLogError('segment', `there is no segment ${index}`);
+  if (saved === undefined || saved.size <= index)
+    throw new AccessLogError('checkpoint', `no checkpoint covers leaf ${index} yet: ask again in a second`);
+  checked('segment', `segment ${index}`, () => openSegment(parseLeaf(leaf), segment.salt, segment.bytes));
+  const tree = new LogTree();
+  for (const each of reader.leaves()) {
+    if (each.index >= saved.size) break;
+    tree.append(leafHash(each.leaf));
+  }
+  const { size } = parseSignedCheckpoint(utf8(saved.note));
+  return { leaf, index, ...segment, path: tree.inclusionProof(index, size), checkpoint: saved.note };
+}
+
+/** Index of the leaf whose segment has a record of this number, or behind the last one. */
+function leafWith(reader: SegmentReader, n: number): number {
+  let [low, high] = [1, Math.max(1, reader.size)];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const bytes = reader.leaf(middle) ?? new Uint8Array(0);
+    const { first, count } = checked('leaf', `leaf ${middle}`, () => parseLeaf(bytes));
+    if (first + count <= n) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function linesOf(reader: SegmentReader, index: number, leaf: ReturnType<typeof parseLeaf>): string[] {
+  const segment = reader.segment(index);
+  if (segment === undefined) throw new AccessLogError('segment', `the segment of leaf ${index} is missing`);
+  return checked('segment', `the segment of leaf ${index}`, () =>
+    openSegment(leaf, segment.salt, segment.bytes),
+  );
+}
+
+function fits(record: AccessRecord, query: AccessQuery, from: number, to: number): boolean {
+  const at = parseInstant(record.at);
+  if (at < from || at >= to) return false;
+  const { principal, resource, requestId } = query;
+  if (principal !== undefined && record.who?.id !== principal) return false;
+  if (resource !== undefined && record.resource?.id !== resource) return false;
+  return requestId === undefined || record.requestId === requestId;
+}

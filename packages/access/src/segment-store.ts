@@ -1,0 +1,384 @@
+/**
+ * The access log on disk: one SQLite file. Its calls block and belong in a thread of their own.
+ *
+ * `leaves` is the log; `segments` has what they commit to, apart, so that it can go one day and the log stays. `pending`
+ * holds records of the segment that is still open, where they had to be durable before it was full. The commit point of a
+ * segment is the transaction that writes it with its leaf and takes its records out of `pending`, so that a crash leaves
+ * each record in exactly one of both.
+ */
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import {
+  base64,
+  equalBytes,
+  IntegrityError,
+  LogTree,
+  leafHash,
+  parseSignedCheckpoint,
+  utf8,
+} from '@tallystick/core';
+import { AccessLogError } from './errors.ts';
+import { parseAccessRecord } from './record.ts';
+import {
+  encodeLeaf,
+  leafOf,
+  linesLengthMax,
+  openSegment,
+  packLines,
+  parseLeaf,
+  recordsMax,
+} from './segment.ts';
+
+export interface StoredSegment {
+  salt: Uint8Array;
+  bytes: Uint8Array;
+}
+
+export interface StoredAccessCheckpoint {
+  size: number;
+  /** The signed note with its cosignatures. */
+  note: string;
+  /** Instant. */
+  at: string;
+}
+
+export interface SegmentStoreOptions {
+  /** Fresh bytes for salts. */
+  random: (length: number) => Uint8Array;
+}
+
+const schema = `
+  CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
+  CREATE TABLE segments (idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE pending (n INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
+  CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+  PRAGMA user_version = 1;
+`;
+
+const lockWaitMs = 5000;
+const saltLength = 32;
+/** Of an instant: up to its hour. */
+const hourLength = 13;
+
+/** The file, read only, as auditors and a running server read it. */
+export class SegmentReader implements Disposable {
+  protected readonly database: DatabaseSync;
+
+  protected constructor(database: DatabaseSync) {
+    this.database = database;
+  }
+
+  /** Throws AccessLogError where there is no such file, or it is none of these. Works beside a server that writes. */
+  static open(file: string): SegmentReader {
+    return new SegmentReader(openFile(file, true));
+  }
+
+  /** Bytes of the leaf at an index; undefined where there is none. */
+  leaf(index: number): Uint8Array | undefined {
+    const row = this.database.prepare('SELECT leaf FROM leaves WHERE idx = ?').get(index);
+    return row?.leaf as Uint8Array | undefined;
+  }
+
+  /** The leaves from an index on, in order. */
+  *leaves(from = 0): Generator<{ index: number; leaf: Uint8Array }> {
+    const sql = 'SELECT idx, leaf FROM leaves WHERE idx >= ? ORDER BY idx';
+    for (const { idx, leaf } of this.database.prepare(sql).iterate(from))
+      yield { index: idx as number, leaf: leaf as Uint8Array };
+  }
+
+  /** Index behind the last leaf. */
+  get size(): number {
+    const row = this.database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves').get();
+    return (row as { size: number }).size;
+  }
+
+  segment(index: number): StoredSegment | undefined {
+    const row = this.database.prepare('SELECT salt, bytes FROM segments WHERE idx = ?').get(index);
+    return row as unknown as StoredSegment | undefined;
+  }
+
+  /** Records of the segment that is open, with their numbers. */
+  pending(): { n: number; line: string }[] {
+    const rows = this.database.prepare('SELECT n, line FROM pending ORDER BY n').all();
+    return rows as unknown as { n: number; line: string }[];
+  }
+
+  checkpoint(): StoredAccessCheckpoint | undefined {
+    const row = this.database.prepare('SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1').get();
+    return row as unknown as StoredAccessCheckpoint | undefined;
+  }
+
+  /** All that are kept. */
+  checkpoints(): StoredAccessCheckpoint[] {
+    const rows = this.database.prepare('SELECT * FROM checkpoints ORDER BY size').all();
+    return rows as unknown as StoredAccessCheckpoint[];
+  }
+
+  [Symbol.dispose](): void {
+    this.database.close();
+  }
+}
+
+export class SegmentStore extends SegmentReader {
+  readonly #lock: DatabaseSync;
+  readonly #random: SegmentStoreOptions['random'];
+  readonly tree: LogTree = new LogTree();
+  /** Number of the first record that is in no segment. */
+  #first = 0;
+  /** Lines of the open segment that are on disk. */
+  #open: string[] = [];
+
+  private constructor(database: DatabaseSync, lock: DatabaseSync, { random }: SegmentStoreOptions) {
+    super(database);
+    this.#lock = lock;
+    this.#random = random;
+  }
+
+  /**
+   * Makes the log, with what says whose it is as its first leaf. Throws AccessLogError where the file exists.
+   *
+   * @param identity an attestation of the key that signs it
+   */
+  static create(file: string, identity: Uint8Array): void {
+    if (existsSync(file))
+      throw new AccessLogError('file', `${file} exists: an access log is never begun over another`);
+    // SQLite would make it readable by everybody, and gives its journal the mode that it finds.
+    closeSync(openSync(file, 'wx', 0o600));
+    const database = new DatabaseSync(file);
+    database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN');
+    database.exec(schema);
+    database.prepare('INSERT INTO leaves VALUES (0, ?)').run(identity);
+    database.exec('COMMIT');
+    database.close();
+  }
+
+  /**
+   * Opens the log to write to it, and checks what it builds on: that its leaves follow each other, that its newest checkpoint is
+   * over them, and all that no checkpoint covers. What was left open becomes a segment. Throws AccessLogError.
+   */
+  static openToWrite(file: string, options: SegmentStoreOptions): SegmentStore {
+    if (!existsSync(file)) throw noFile(file);
+    const lock = takeLock(file);
+    try {
+      const store = new SegmentStore(openFile(file, false), lock, options);
+      store.#load();
+      store.append(store.next, [], true);
+      return store;
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+  }
+
+  /** As far as they are known to be written. */
+  override get size(): number {
+    return this.tree.size;
+  }
+
+  /** Number of the next record. */
+  get next(): number {
+    return this.#first + this.#open.length;
+  }
+
+  /**
+   * Takes lines in, durable when it returns: those that are there already, after a call of which nobody knows how it ended,
+   * are left out. Segments that are full are closed, and the last one where that is asked for.
+   *
+   * @param first number of the first line
+   */
+  append(first: number, lines: readonly string[], closes: boolean): void {
+    if (first > this.next)
+      throw new AccessLogError(
+        'record',
+        `records ${this.next} to ${first - 1} are missing before the next one`,
+      );
+    const fresh = lines.slice(this.next - first);
+    const all = [...this.#open, ...fresh];
+    const chunks = chunksOf(all);
+    const isLastFull = chunks.at(-1)?.length === recordsMax;
+    const rest = closes || isLastFull ? [] : (chunks.pop() ?? []);
+    const made: Made[] = [];
+    let at = this.#first;
+    for (const chunk of chunks) {
+      made.push(this.#make(at, chunk));
+      at += chunk.length;
+    }
+    const kept = made.length > 0 ? rest : fresh;
+    if (made.length === 0 && kept.length === 0) return;
+    this.#commit(made, kept, at + rest.length - kept.length);
+    for (const { leaf } of made) this.tree.append(leafHash(leaf));
+    this.#first = at;
+    this.#open = rest;
+  }
+
+  /** Keeps a checkpoint, durable when it returns: the newest, and of those before it the last one of each hour. */
+  saveCheckpoint({ size, note, at }: StoredAccessCheckpoint): void {
+    this.#transact(() => {
+      this.database
+        .prepare('DELETE FROM checkpoints WHERE size < ? AND substr(at, 1, ?) = ?')
+        .run(size, hourLength, at.slice(0, hourLength));
+      this.database.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)').run(size, note, at);
+    });
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.#lock.close();
+  }
+
+  #load(): void {
+    // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
+    this.database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    const saved = this.checkpoint();
+    const covered = saved?.size ?? 0;
+    for (const { index, leaf } of this.leaves()) {
+      if (index !== this.tree.size)
+        throw new AccessLogError('leaf', `leaf ${this.tree.size} is missing: see tally access log verify`);
+      if (index > 0) this.#follow(index, leaf, index >= covered);
+      this.tree.append(leafHash(leaf));
+    }
+    if (this.tree.size === 0) throw new AccessLogError('identity', 'the access log has no first leaf');
+    if (saved !== undefined) demandCheckpoint(saved, this.tree);
+    for (const { n, line } of this.pending()) {
+      if (n !== this.next)
+        throw new AccessLogError('record', `record ${this.next} is missing among those of the open segment`);
+      checked('record', `record ${n} of the open segment`, () => parseAccessRecord(line));
+      this.#open.push(line);
+    }
+  }
+
+  #follow(index: number, bytes: Uint8Array, isNew: boolean): void {
+    const leaf = checked('leaf', `leaf ${index}`, () => parseLeaf(bytes));
+    if (leaf.first !== this.#first)
+      throw new AccessLogError('leaf', `leaf ${index} begins with record ${leaf.first}, not ${this.#first}`);
+    if (isNew) {
+      const segment = this.segment(index);
+      if (segment === undefined)
+        throw new AccessLogError('segment', `the segment of leaf ${index} is missing`);
+      checked('segment', `the segment of leaf ${index}`, () =>
+        openSegment(leaf, segment.salt, segment.bytes),
+      );
+    }
+    this.#first += leaf.count;
+  }
+
+  #make(first: number, lines: readonly string[]): Made {
+    const salt = this.#random(saltLength);
+    const bytes = packLines(lines);
+    return { leaf: encodeLeaf(leafOf(first, lines, salt, bytes)), salt, bytes };
+  }
+
+  #commit(made: readonly Made[], kept: readonly string[], keptFrom: number): void {
+    this.#transact(() => {
+      const leaf = this.database.prepare('INSERT INTO leaves VALUES (?, ?)');
+      const segment = this.database.prepare('INSERT INTO segments VALUES (?, ?, ?)');
+      const line = this.database.prepare('INSERT INTO pending VALUES (?, ?)');
+      if (made.length > 0) this.database.exec('DELETE FROM pending');
+      for (const [nth, each] of made.entries()) {
+        leaf.run(this.size + nth, each.leaf);
+        segment.run(this.size + nth, each.salt, each.bytes);
+      }
+      for (const [nth, each] of kept.entries()) line.run(keptFrom + nth, each);
+    });
+    // Signed is only what can be read again.
+    for (const [nth, each] of made.entries()) {
+      const index = this.size + nth;
+      const [leaf, segment] = [this.leaf(index), this.segment(index)];
+      const isThere = leaf !== undefined && segment !== undefined;
+      if (!isThere || !equalBytes(leaf, each.leaf) || !equalBytes(segment.bytes, each.bytes))
+        throw new AccessLogError(
+          'segment',
+          `segment ${index} was written and reads otherwise: look at the disk`,
+        );
+    }
+  }
+
+  #transact(work: () => void): void {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.database.exec('COMMIT');
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+interface Made extends StoredSegment {
+  leaf: Uint8Array;
+}
+
+/** Lines as they fit into segments; the last one may be short. */
+function chunksOf(lines: readonly string[]): string[][] {
+  const chunks: string[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const line of lines) {
+    const last = chunks.at(-1);
+    length += line.length + 1;
+    if (last === undefined || last.length === recordsMax || length > linesLengthMax) {
+      chunks.push([line]);
+      length = line.length + 1;
+    } else last.push(line);
+  }
+  return chunks;
+}
+
+/** Throws AccessLogError unless a checkpoint that was kept is over the leaves that are there. */
+export function demandCheckpoint({ size, note }: StoredAccessCheckpoint, tree: LogTree): void {
+  const { root, size: said } = checked('checkpoint', `the checkpoint of size ${size}`, () =>
+    parseSignedCheckpoint(utf8(note)),
+  );
+  if (said !== size)
+    throw new AccessLogError('checkpoint', `the checkpoint of size ${said} stands as ${size}`);
+  if (size > tree.size)
+    throw new AccessLogError('tail', `a checkpoint is over ${size} leaves, and ${tree.size} are there`);
+  if (!equalBytes(tree.root(size), root))
+    throw new AccessLogError(
+      'checkpoint',
+      `the first ${size} leaves have the root ${base64(tree.root(size))}, not ${base64(root)} as was signed`,
+    );
+}
+
+export function checked<T>(part: AccessLogError['part'], what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    throw new AccessLogError(part, `${what}: ${error.message}`, { cause: error });
+  }
+}
+
+function openFile(file: string, readOnly: boolean): DatabaseSync {
+  if (!existsSync(file)) throw noFile(file);
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly });
+    if (!readOnly) database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+    const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
+      user_version: number;
+    };
+    if (version === 1) return database;
+    throw new Error(`it has format ${version}, which this version does not know`);
+  } catch (error) {
+    database?.close();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AccessLogError('file', `${file} cannot be opened: ${why}`, { cause: error });
+  }
+}
+
+function noFile(file: string): AccessLogError {
+  return new AccessLogError('file', `there is no access log at ${file}`);
+}
+
+/** On a file beside, so that readers are not locked out. The system releases it with the process, also after kill -9. */
+function takeLock(file: string): DatabaseSync {
+  const lock = new DatabaseSync(`${file}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new AccessLogError('held', `another process writes to ${file}`, { cause: error });
+  }
+}

@@ -1,0 +1,134 @@
+/** A proven custody report as people read it: titles, and names with values. Terminal and PDF show the same. */
+import { type CauseStatement, formatInstant, gapMeanings, type JsonObject } from '@tallystick/core';
+import type { ProvenCustody, ProvenRevision, ProvenSigner } from './verify/proven.ts';
+
+export type OutlineRow = readonly [name: string, value: string];
+
+export interface OutlineSection {
+  title: string;
+  /** Not made safe to print yet. */
+  rows: OutlineRow[];
+}
+
+export interface Outline {
+  title: string;
+  sections: OutlineSection[];
+}
+
+/** @param sha256 of the report's bytes, in hexadecimal, by which this page names it */
+export function outlineOf(proven: ProvenCustody, sha256: string): Outline {
+  const { license, revisions, gaps } = proven;
+  let before: object = {};
+  const changes = revisions.map((revision): OutlineSection => {
+    const section = revisionSection(revision, proven, before);
+    before = revision.document ?? {};
+    return section;
+  });
+  return {
+    title: `Chain of custody of license ${license}`,
+    sections: [
+      { title: 'What this is', rows: [...subjectRows(proven), ['report', `SHA-256 ${sha256}`]] },
+      {
+        title: 'What is missing, and what no report can show',
+        rows: gaps.map(({ code, index }): OutlineRow => {
+          const where = index === null ? '' : `entry ${index}: `;
+          return [code, `${where}${gapMeanings[code].text}`];
+        }),
+      },
+      ...changes,
+    ],
+  };
+}
+
+function subjectRows(proven: ProvenCustody): OutlineRow[] {
+  const { ns, namespaceName, mode, anchor, trustVersion, range, revisions } = proven;
+  const { origin, size, root, asOf, cosigners } = anchor;
+  return [
+    ['vendor', `${namespaceName} (namespace ${ns}${mode === 'test' ? ', for tests' : ''})`],
+    ['log', origin],
+    ['proven under', `the checkpoint of ${size} entries with the root ${root}`],
+    ['as of', `${formatInstant(asOf)}: no later than this was the last revision the newest`],
+    ['cosigned by', cosigners.map(({ name, at }) => `${name} at ${formatInstant(at)}`).join(', ')],
+    ['trust root', `version ${trustVersion}`],
+    ['revisions', `${revisions.length}, none missing in between or at the end`],
+    [
+      'shown in full',
+      range === null ? 'none' : range.from === range.to ? `${range.from}` : `${range.from} to ${range.to}`,
+    ],
+  ];
+}
+
+function revisionSection(
+  revision: ProvenRevision,
+  { anchor }: ProvenCustody,
+  before: object,
+): OutlineSection {
+  const { rev, recordType, at, index, leaf, isShown, document, cause, signers, proofLength } = revision;
+  const shown: OutlineRow[] = isShown
+    ? [...causeRows(cause), ...(document === null ? [] : changedRows(before, document))]
+    : [['shown', 'no: outside of the time that was asked for']];
+  return {
+    title: `Revision ${rev}: ${recordType}`,
+    rows: [
+      ['recorded', `${at}, as the server says`],
+      ...shown,
+      ...(document === null ? ([['committed to', revision.commitment]] satisfies OutlineRow[]) : []),
+      ['signed by', signers.map(describeSigner).join(', ')],
+      ['entry', `${index}, leaf ${leaf}`],
+      ['included', `by ${proofLength} hashes under the checkpoint of ${anchor.size} entries`],
+    ],
+  };
+}
+
+function causeRows(cause: CauseStatement | null): OutlineRow[] {
+  if (cause === null) return [['who', 'not held any more']];
+  const { who, why, command, n, request, at } = cause;
+  const device =
+    who.device === null
+      ? []
+      : Object.entries(who.device).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  const details = [
+    who.credential === null ? null : `with credential ${who.credential}`,
+    who.session === null ? null : `session ${who.session}`,
+    who.address === null ? null : `from ${who.address}`,
+    device.length === 0 ? null : `device: ${device.join(', ')}`,
+  ].filter((each) => each !== null);
+  return [
+    ['who', [`${who.kind} ${who.id}`, ...details].join(', ')],
+    ['why', why ?? 'no reason was given'],
+    ['command', `${command}, decided at ${at}${n > 1 ? `, one of ${n} records` : ''}`],
+    ...(request === null
+      ? []
+      : ([['request', `key ${request.key}, hash ${request.hash}`]] satisfies OutlineRow[])),
+  ];
+}
+
+function describeSigner({ alg, id, from, until }: ProvenSigner): string {
+  return `${alg} key ${id}, valid from entry ${from} ${until === null ? 'on' : `up to entry ${until}`}`;
+}
+
+const headMembers: ReadonlySet<string> = new Set(['v', 'type', 'ns', 'id', 'rev', 'crit']);
+
+/** Every member that is another one than in the revision before. */
+function changedRows(before: object, after: object): OutlineRow[] {
+  const old = flat(before);
+  const now = flat(after);
+  const names = [...new Set([...now.keys(), ...old.keys()])];
+  return names.flatMap((name): OutlineRow[] => {
+    const value = now.get(name);
+    if (value === old.get(name)) return [];
+    if (old.size === 0) return value === 'null' ? [] : [[name, value ?? '']];
+    return [[name, `${value ?? 'nothing'}, before: ${old.get(name) ?? 'nothing'}`]];
+  });
+}
+
+function flat(value: object, path = '', into: Map<string, string> = new Map()): Map<string, string> {
+  for (const [name, member] of Object.entries(value as JsonObject)) {
+    if (path === '' && headMembers.has(name)) continue;
+    const at = path === '' ? name : `${path}.${name}`;
+    const isNested = typeof member === 'object' && member !== null && !Array.isArray(member);
+    if (isNested && Object.keys(member).length > 0) flat(member, at, into);
+    else into.set(at, typeof member === 'string' ? member : JSON.stringify(member));
+  }
+  return into;
+}

@@ -1,0 +1,197 @@
+/** What a cause document says: who asked for a command, why, and what it was allowed by. Versions 1 and 2. */
+import { decodeUtf8 } from '../encoding/bytes.ts';
+import {
+  asArray,
+  asCount,
+  asObject,
+  asString,
+  closedMembers,
+  type JsonObject,
+  type JsonValue,
+} from '../encoding/json.ts';
+import { parseInstant } from '../encoding/time.ts';
+import { IntegrityError, malformed } from '../errors.ts';
+
+export interface CauseStatement {
+  v: 1 | 2;
+  /** The command's type, `license.issue`. */
+  command: string;
+  /** Number of records that the command made. */
+  n: number;
+  who: CauseAuthor;
+  /** Why, in the caller's words. */
+  why: string | null;
+  request: { key: string; hash: string } | null;
+  decision: { same: number } | DecisionStatement | null;
+  approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
+  /** The request as it was signed (RFC 9421). */
+  signed: { base: string; signature: string; keyid: string; alg: string } | null;
+  at: string;
+}
+
+/** Who asked; of version 1 nothing but kind and id is known. */
+export interface CauseAuthor {
+  kind: string;
+  id: string;
+  credential: string | null;
+  session: string | null;
+  device: JsonObject | null;
+  address: string | null;
+}
+
+export interface DecisionStatement {
+  /** Hashes in base64: of the policy set, of its schema, of `input`. */
+  policy: string;
+  schema: string;
+  entities: string;
+  /** Ids of the policies that decided. */
+  reasons: string[];
+  /** Everything that was looked at. */
+  input: JsonObject;
+}
+
+const version1 = ['v', 'command', 'n', 'who', 'why', 'request', 'at'] as const;
+const version2 = [
+  'v',
+  'command',
+  'n',
+  'who',
+  'why',
+  'request',
+  'decision',
+  'approvals',
+  'signed',
+  'at',
+] as const;
+const author = ['kind', 'id', 'credential', 'session', 'device', 'address'] as const;
+
+/**
+ * Reads the bytes of a cause document; throws MALFORMED or TOO_NEW. They need be no more than JSON in the one encoding
+ * that `JSON.stringify` has for it: what callers say is kept as they said it.
+ */
+export function readCauseStatement(bytes: Uint8Array): CauseStatement {
+  const json = asObject(parsed(bytes), 'cause');
+  if (json.v === 1) return readVersion1(json);
+  if (json.v === 2) return readVersion2(json);
+  throw typeof json.v === 'number'
+    ? new IntegrityError('TOO_NEW', `cause: version ${json.v}`)
+    : malformed('cause: no version');
+}
+
+function parsed(bytes: Uint8Array): JsonValue {
+  const text = decodeUtf8(bytes);
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text) as JsonValue;
+  } catch {
+    throw malformed('cause: not JSON');
+  }
+  if (JSON.stringify(value) !== text) throw malformed('cause: not in its one encoding');
+  return value;
+}
+
+function readVersion1(value: JsonObject): CauseStatement {
+  const json = closedMembers(value, version1, 'cause');
+  const who = closedMembers(json.who, ['kind', 'id'], 'cause.who');
+  return {
+    v: 1,
+    ...readCommon(json),
+    who: {
+      kind: asString(who.kind, 'who.kind'),
+      id: asString(who.id, 'who.id'),
+      credential: null,
+      session: null,
+      device: null,
+      address: null,
+    },
+    decision: null,
+    approvals: null,
+    signed: null,
+  };
+}
+
+function readVersion2(value: JsonObject): CauseStatement {
+  const json = closedMembers(value, version2, 'cause');
+  const who = closedMembers(json.who, author, 'cause.who');
+  return {
+    v: 2,
+    ...readCommon(json),
+    who: {
+      kind: asString(who.kind, 'who.kind'),
+      id: asString(who.id, 'who.id'),
+      credential: textOrNull(who.credential, 'who.credential'),
+      session: textOrNull(who.session, 'who.session'),
+      device: who.device === null ? null : asObject(who.device, 'who.device'),
+      address: textOrNull(who.address, 'who.address'),
+    },
+    decision: readDecision(json.decision),
+    approvals: readApprovals(json.approvals),
+    signed: readSigned(json.signed),
+  };
+}
+
+function readCommon(
+  json: Record<'command' | 'n' | 'why' | 'request' | 'at', JsonValue>,
+): Pick<CauseStatement, 'command' | 'n' | 'why' | 'request' | 'at'> {
+  const request =
+    json.request === null ? null : closedMembers(json.request, ['key', 'hash'], 'cause.request');
+  const at = asString(json.at, 'cause.at');
+  parseInstant(at);
+  return {
+    command: asString(json.command, 'cause.command'),
+    n: asCount(json.n, 'cause.n'),
+    why: textOrNull(json.why, 'cause.why'),
+    request: request && {
+      key: asString(request.key, 'request.key'),
+      hash: asString(request.hash, 'request.hash'),
+    },
+    at,
+  };
+}
+
+function readDecision(value: JsonValue): CauseStatement['decision'] {
+  if (value === null) return null;
+  if (asObject(value, 'decision').same !== undefined) {
+    return { same: asCount(closedMembers(value, ['same'], 'decision').same, 'decision.same') };
+  }
+  const names = ['policy', 'schema', 'reasons', 'entities', 'input'] as const;
+  const json = closedMembers(value, names, 'decision');
+  return {
+    policy: asString(json.policy, 'decision.policy'),
+    schema: asString(json.schema, 'decision.schema'),
+    reasons: asArray(json.reasons, 'decision.reasons', 1024).map((id) => asString(id, 'reason')),
+    entities: asString(json.entities, 'decision.entities'),
+    input: asObject(json.input, 'decision.input'),
+  };
+}
+
+function readApprovals(value: JsonValue): CauseStatement['approvals'] {
+  if (value === null) return null;
+  const json = closedMembers(value, ['approval', 'by'], 'approvals');
+  return {
+    approval: asString(json.approval, 'approvals.approval'),
+    by: asArray(json.by, 'approvals.by', 64).map((item) => {
+      const by = closedMembers(item, ['principal', 'credential', 'at'], 'approvals.by');
+      return {
+        principal: asString(by.principal, 'by.principal'),
+        credential: asString(by.credential, 'by.credential'),
+        at: asString(by.at, 'by.at'),
+      };
+    }),
+  };
+}
+
+function readSigned(value: JsonValue): CauseStatement['signed'] {
+  if (value === null) return null;
+  const json = closedMembers(value, ['base', 'signature', 'keyid', 'alg'], 'signed');
+  return {
+    base: asString(json.base, 'signed.base'),
+    signature: asString(json.signature, 'signed.signature'),
+    keyid: asString(json.keyid, 'signed.keyid'),
+    alg: asString(json.alg, 'signed.alg'),
+  };
+}
+
+function textOrNull(value: JsonValue, what: string): string | null {
+  return value === null ? null : asString(value, what);
+}

@@ -1,0 +1,66 @@
+/** What a custody report cannot show. Derived from the rest of it, so that no gap can be left out unseen. */
+import type { CauseStatement } from './cause.ts';
+import type { CustodyReport } from './report.ts';
+
+export type GapCode = 'document_gone' | 'cause_gone' | 'no_decision' | 'no_access_log' | 'unseen_reads';
+
+/** `missing` is what there should be, and is not; a `limit` is what no report can show. */
+export interface GapMeaning {
+  kind: 'missing' | 'limit';
+  text: string;
+}
+
+export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
+  document_gone: {
+    kind: 'missing',
+    text: 'The document is not held any more: it was erased, or lost in a repair. What it was is committed to.',
+  },
+  cause_gone: {
+    kind: 'missing',
+    text: 'Who asked for this, and why, is not held any more: it was lost in a repair, or removed.',
+  },
+  no_decision: {
+    kind: 'missing',
+    text: 'No decision is on record: the change was made before there were policies, or by the system itself.',
+  },
+  no_access_log: {
+    kind: 'missing',
+    text: 'There is no access log in this report: who read or exported the license is not known.',
+  },
+  unseen_reads: {
+    kind: 'limit',
+    text:
+      'Reading leaves a trace at the server alone: not in a license file that was passed on, in a backup, in the ' +
+      'database itself or at a mirror.',
+  },
+};
+
+export interface CustodyGap {
+  code: GapCode;
+  /** Log index of the entry that it is about; null for the whole report. */
+  index: number | null;
+}
+
+export function isGapCode(text: string): text is GapCode {
+  return Object.hasOwn(gapMeanings, text);
+}
+
+/** All gaps of a report, in the order of the log. `causes` say what the causes of the report do, in its order. */
+export function custodyGaps(
+  { license, range, entries }: Pick<CustodyReport, 'license' | 'range' | 'entries'>,
+  causes: readonly Pick<CauseStatement, 'decision'>[],
+): CustodyGap[] {
+  const gaps: CustodyGap[] = [];
+  let rev = 0;
+  for (const { index, subject, document, cause } of entries) {
+    if (subject !== license) continue;
+    const isShown = range !== null && rev >= range.from && rev <= range.to;
+    rev += 1;
+    if (!isShown) continue;
+    if (document === null) gaps.push({ code: 'document_gone', index });
+    if (cause === null) gaps.push({ code: 'cause_gone', index });
+    else if (causes[cause]?.decision === null) gaps.push({ code: 'no_decision', index });
+  }
+  gaps.push({ code: 'no_access_log', index: null }, { code: 'unseen_reads', index: null });
+  return gaps;
+}
