@@ -119,6 +119,11 @@ export interface LicenseItem extends Item<'license'> {
   companion?: CompanionView;
 }
 
+export interface CredentialItem extends Item<'credential'> {
+  /** When and from where it was last used at this server; null for never. */
+  lastUse?: { at: Instant; address: string } | null;
+}
+
 /** The policy set that requests are judged by. */
 export interface PolicyInForce extends PolicyContent {
   /** Hashes of the policies and of their schema, as decisions name them. */

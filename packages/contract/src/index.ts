@@ -14,3 +14,4 @@ export * from './routes.ts';
 export { problem as problemSchema } from './schemas/answers.ts';
 export { documents as documentSchemas } from './schemas/documents.ts';
 export { encodeReason } from './schemas/inputs.ts';
+export * from './session-answers.ts';

@@ -18,6 +18,7 @@ export const tags = [
   'plans',
   'customers',
   'licenses',
+  'sessions',
   'principals',
   'credentials',
   'policy',

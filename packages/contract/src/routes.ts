@@ -6,12 +6,14 @@ import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
 import { type PublicRoutes, publicRoutes } from './routes/public.ts';
 import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
+import { type SessionRoutes, sessionRoutes } from './routes/sessions.ts';
 
 export interface Routes
   extends PublicRoutes,
     GoverningRoutes,
     CatalogRoutes,
     LicenseRoutes,
+    SessionRoutes,
     AccessRoutes,
     ServiceRoutes {}
 
@@ -29,6 +31,7 @@ export const routes: Routes = {
   ...governingRoutes,
   ...catalogRoutes,
   ...licenseRoutes,
+  ...sessionRoutes,
   ...accessRoutes,
   ...serviceRoutes,
 };

@@ -7,10 +7,10 @@ export {
   type Authentication,
   Authenticator,
   type AuthenticatorParts,
-  publicKeyOf,
   type Refusal,
 } from './authenticate/authenticator.ts';
 export { isInRanges, type NetworkSettings, Networks, type TrustedProxy } from './authenticate/networks.ts';
+export { CredentialError, storedCredential } from './authenticate/new-credential.ts';
 export type { RequestParts } from './authenticate/origin.ts';
 export {
   deviceOfClaims,
@@ -18,9 +18,12 @@ export {
   devicePostureText,
   type PostureClaims,
 } from './authenticate/posture.ts';
+export { publicKeyOf } from './authenticate/public-key.ts';
 export {
+  lookupOfHash,
   newSecretToken,
   type SecretTokenKind,
+  secretTokenHash,
   secretTokenKind,
   secretTokenKinds,
   secretTokenLookup,
@@ -34,6 +37,13 @@ export { type Circumstances, describe, type Identity, rolesFor } from './judgmen
 export { type Effect, effectOf, noEffect } from './judgment/effect.ts';
 export { bareResource, type Resource, resourceOf } from './judgment/resource.ts';
 export { actionNames, actions } from './policy/actions.ts';
+export { checkCandidate } from './policy/check-candidate.ts';
+export {
+  type CellChange,
+  comparePolicies,
+  type PolicyChange,
+  type PolicyComparison,
+} from './policy/compare-policies.ts';
 export type { Decision, Lack } from './policy/decision.ts';
 export { defaultPolicyDocument } from './policy/defaults/document.ts';
 export { defaultRoles, internalRoles } from './policy/defaults/roles.ts';
@@ -47,6 +57,13 @@ export {
 } from './policy/input.ts';
 export { Memo } from './policy/memo.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
+export {
+  failuresOf,
+  outcomeOf,
+  readTable,
+  type TableCase,
+  type TableFailure,
+} from './policy/policy-table.ts';
 export {
   csrfTokenOf,
   endedSessionCookies,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Zone } from '@tallystick/contract';
 import { isNamespaceName } from '@tallystick/core';
+import { AddressError, isSpiffeId, parseRange } from '@tallystick/gate';
 import { isPostgresUrl, type LedgerTimes, type PostgresLimits } from '@tallystick/ledger';
 import type { ClientTlsPaths } from '@tallystick/witness';
 import { z } from 'zod';
@@ -36,6 +37,15 @@ export interface ZoneLimits {
   bodyBytesMax: number;
 }
 
+export interface TrustedProxyConfig {
+  /** Ranges that it connects from. */
+  addresses: string[];
+  /** The SPIFFE id of its certificate. */
+  spiffeId?: string;
+  /** File with 32 bytes in base64, for the MAC of what it says of devices. */
+  secretFile?: string;
+}
+
 export interface ServerConfig {
   /** Namespace. */
   ns: string;
@@ -67,6 +77,14 @@ export interface ServerConfig {
   /** Milliseconds; see the ledger's times. */
   times: Partial<LedgerTimes>;
   cosignerTimeoutMs: number;
+  /** File of SQLite for sessions and last uses of credentials, of this server alone; `gate.db` beside the projections. */
+  gateFile?: string;
+  /** Names of networks with their ranges in CIDR notation, for policies. */
+  networks: Record<string, string[]>;
+  /** What stands in front of the server and is believed, where it names callers and their devices. */
+  trustedProxies: TrustedProxyConfig[];
+  /** Trust domains whose SPIFFE ids count. */
+  trustDomains: string[];
   /** When the issuing key is rotated by itself. */
   rotation: RotationLimits;
   /** 'off' gives durability away and exists for benchmarks. */
@@ -74,6 +92,7 @@ export interface ServerConfig {
 }
 
 const text = z.string().min(1);
+const range = z.string().refine(isRange, 'is no address and no range such as 10.0.0.0/8');
 
 const listenerTls: z.ZodType<ListenerTls> = z
   .strictObject({
@@ -174,6 +193,18 @@ const schema: z.ZodType<ServerConfig> = z
       })
       .default({}),
     cosignerTimeoutMs: z.int().min(100).default(10_000),
+    gateFile: text.exactOptional(),
+    networks: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'is no code'), z.array(range)).default({}),
+    trustedProxies: z
+      .array(
+        z.strictObject({
+          addresses: z.array(range).min(1),
+          spiffeId: z.string().refine(isSpiffeId, 'is no SPIFFE id').exactOptional(),
+          secretFile: text.exactOptional(),
+        }),
+      )
+      .default([]),
+    trustDomains: z.array(text).default([]),
     rotation: z
       .strictObject({
         days: z.int().min(1).nullable().default(rotationLimits.days),
@@ -187,6 +218,16 @@ const schema: z.ZodType<ServerConfig> = z
     'shared: several servers share a database, and not a file: name its postgres:// URL as store',
   )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
+
+function isRange(range: string): boolean {
+  try {
+    parseRange(range);
+    return true;
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
+  }
+}
 
 /** Throws Error with a sentence for the operator. */
 export function readServerConfig(file: string): ServerConfig {

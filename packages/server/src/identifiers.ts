@@ -1,8 +1,9 @@
 /** Identifiers that the server draws: subject ids and license keys. */
+import type { IdPrefix } from '@tallystick/license';
 import { typeidUnboxed } from 'typeid-js';
 
 /** A TypeID over UUIDv7: sorts by time, 74 random bits. */
-export function newSubjectId(prefix: 'prd' | 'pln' | 'cus' | 'lic'): string {
+export function newSubjectId(prefix: IdPrefix | 'ses'): string {
   return typeidUnboxed(prefix);
 }
 

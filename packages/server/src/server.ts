@@ -3,9 +3,9 @@
 import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
 import { Directory } from '@tallystick/gate';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { ServerConfig } from './config.ts';
-import { Authenticator } from './http/authenticate.ts';
+import { Gate } from './gate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
 import { followTls } from './http/listener-tls.ts';
@@ -28,6 +28,14 @@ export interface ServerOptions {
   isGateOpen?: boolean;
 }
 
+function openGate(config: ServerConfig, directory: Directory, logger: Logger): Gate {
+  const gate = new Gate(config, directory, (error) => logger.error({ error }, 'sessions cannot be written'));
+  const { rejected } = gate.sessions;
+  if (rejected > 0)
+    logger.error({ rejected }, 'the file of sessions had rows that this server did not write');
+  return gate;
+}
+
 /** Starts everything, the ledger first; rejects with a sentence for the operator. */
 export async function startServer(
   config: ServerConfig,
@@ -38,6 +46,7 @@ export async function startServer(
   const streams = new EventStreams();
   const directory = new Directory();
   let ledger: LedgerClient | null = null;
+  let gate: Gate | null = null;
   const metrics = new Metrics(() => ledger?.status ?? null);
   ledger = await LedgerClient.start(
     { config, isGateOpen },
@@ -49,15 +58,17 @@ export async function startServer(
       },
       onAccess: (documents) => {
         for (const document of documents) directory.apply(document);
+        gate?.follow(documents);
       },
       onProgress: on.onProgress,
       onDeath: on.onDeath,
     },
   );
   streams.attach(ledger);
-  const authenticator = new Authenticator({ hashes: config, directory, now: () => Date.now() });
+  const opened = openGate(config, directory, logger);
+  gate = opened;
   const apps = await Promise.all(
-    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, authenticator, logger })),
+    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, gate: opened, logger })),
   );
   const urls: Record<string, string> = {};
   const following = new DisposableStack();
@@ -79,6 +90,7 @@ export async function startServer(
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
       await ledger.stop();
+      opened.close();
     },
   };
 }

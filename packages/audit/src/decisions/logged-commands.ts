@@ -14,21 +14,17 @@ import {
   parseJson,
   parseRecordEntry,
 } from '@tallystick/core';
-import { type DecisionInput, Memo } from '@tallystick/gate';
+import { type DecisionInput, Directory, Memo } from '@tallystick/gate';
 import type { CauseDocument, Store, StoredCause, StoredEntry } from '@tallystick/ledger';
-import {
-  isRecordType,
-  type PolicyDocument,
-  type PrincipalDocument,
-  parseDocument,
-  subjectTypeOf,
-  type TallyDocument,
-} from '@tallystick/license';
+import { isRecordType, parseDocument, subjectTypeOf, type TallyDocument } from '@tallystick/license';
 import { messageOf } from '../content-check.ts';
 import type { OnProgress } from '../report.ts';
 
 const ENTRIES_PER_READ = 1000;
 const DECISIONS_REMEMBERED = 10_000;
+
+/** Records of what decides about later commands. */
+const gateRecord = /^(?:policy|principal|credential)\./;
 
 /** What a cause says of the decision that let its command through. */
 export interface LoggedDecision {
@@ -45,10 +41,8 @@ export interface LoggedCommand {
   cause: CauseDocument;
   /** null for what the system itself did, and for what is from before there was a gate. */
   decision: LoggedDecision | null;
-  /** The newest policy before it; null where the log has none. */
-  policy: PolicyDocument | null;
-  /** The principals before it, until the next command is read. */
-  principals: ReadonlyMap<string, PrincipalDocument>;
+  /** Principals, credentials and policy before it, until the next command is read. */
+  directory: Directory;
 }
 
 /** What stands in the way of reading a command. `message` is one sentence without its period. */
@@ -59,9 +53,8 @@ export interface UnreadableCommand {
 
 export class LoggedCommands {
   readonly #store: Store;
-  readonly #principals = new Map<string, PrincipalDocument>();
+  readonly #directory = new Directory();
   readonly #decisions = new Memo<LoggedDecision>(DECISIONS_REMEMBERED);
-  #policy: PolicyDocument | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -103,26 +96,27 @@ export class LoggedCommands {
     const cause = openCause(stored, record);
     const decision = cause.v === 1 ? null : await this.#decision(index, cause.decision);
     if (decision !== null) this.#decisions.set(String(index), decision);
-    return { index, cause, decision, policy: this.#policy, principals: this.#principals };
+    return { index, cause, decision, directory: this.#directory };
   }
 
   /** What stands in an earlier cause is looked up there. */
   async #decision(index: number, decision: unknown): Promise<LoggedDecision> {
     if (!isObject(decision)) throw new Error('its cause says nothing of a decision');
     if (!('same' in decision)) return readDecision(decision);
-    const { same } = decision;
-    if (!Number.isSafeInteger(same) || (same as number) < 0 || (same as number) >= index)
+    const same = decision['same'] as number;
+    if (!Number.isSafeInteger(same) || same < 0 || same >= index)
       throw new Error('its decision is said to be in a cause that is not an earlier one');
-    const known = this.#decisions.get(String(same));
-    if (known !== undefined) return known;
-    const cause = await this.#store.cause(same as number);
-    const entry = await this.#store.entry(same as number);
+    return this.#decisions.get(String(same)) ?? (await this.#decisionAt(same));
+  }
+
+  async #decisionAt(index: number): Promise<LoggedDecision> {
+    const cause = await this.#store.cause(index);
+    const entry = await this.#store.entry(index);
     if (cause === undefined || entry === undefined)
-      throw new Error(`its decision is said to be at ${same}: nothing is there`);
-    const { record } = parseRecordEntry(entry.entry);
-    const earlier = openCause(cause, record);
+      throw new Error(`its decision is said to be at ${index}: nothing is there`);
+    const earlier = openCause(cause, parseRecordEntry(entry.entry).record);
     if (earlier.v === 1 || !isObject(earlier.decision) || 'same' in earlier.decision)
-      throw new Error(`its decision is said to be at ${same}, where there is none`);
+      throw new Error(`its decision is said to be at ${index}, where there is none`);
     return readDecision(earlier.decision);
   }
 
@@ -132,17 +126,12 @@ export class LoggedCommands {
     try {
       if (!equalBytes(leafHash(entry), leaf)) throw new Error('the entry is not the one logged');
       const { record } = parseRecordEntry(entry);
-      if (/^(?:policy|principal)\./.test(record.type)) this.#keep(openDocument(content, record));
+      const document = gateRecord.test(record.type) ? openDocument(content, record) : null;
+      if (document !== null) this.#directory.apply(document);
       return null;
     } catch (error) {
       return { index, message: messageOf(error) };
     }
-  }
-
-  #keep(document: TallyDocument | null): void {
-    if (document === null) return;
-    if (document.type === 'policy') this.#policy = document;
-    else if (document.type === 'principal') this.#principals.set(document.id, document);
   }
 }
 

@@ -3,9 +3,15 @@
  * were in force, for a caller as the log knows it.
  */
 
-import { canonicalInput, type DecisionInput, inputHash, type PolicySource } from '@tallystick/gate';
+import {
+  canonicalInput,
+  type DecisionInput,
+  type Directory,
+  inputHash,
+  type PolicySource,
+} from '@tallystick/gate';
 import type { CauseDocument, Store } from '@tallystick/ledger';
-import type { PolicyDocument, PrincipalDocument } from '@tallystick/license';
+import type { PolicyDocument } from '@tallystick/license';
 import { messageOf } from '../content-check.ts';
 import { type OnProgress, problemsMax } from '../report.ts';
 import { KnownPolicies, nameOf } from './known-policies.ts';
@@ -17,8 +23,9 @@ import { type LoggedCommand, LoggedCommands, type LoggedDecision } from './logge
  * - `roles`: it was decided on roles that the principal did not have
  * - `policy`: it was decided under a policy that was not in force, or is not known
  * - `verdict`: decided again, it comes out differently
+ * - `undecided`: somebody made it without a decision, in a log that had a gate by then
  */
-export type DecisionFindingKind = 'unreadable' | 'input' | 'roles' | 'policy' | 'verdict';
+export type DecisionFindingKind = 'unreadable' | 'undecided' | 'input' | 'roles' | 'policy' | 'verdict';
 
 export interface DecisionFinding {
   /** Log index of the command's first record. */
@@ -69,7 +76,7 @@ export async function replayDecisions(
   const commands = new LoggedCommands(store).read(size, options.onProgress ?? (() => {}));
   for await (const command of commands) {
     if ('message' in command) replay.find(command.index, 'unreadable', command.message);
-    else if (isWithin(command.cause.at, options)) replay.take(command);
+    else replay.take(command, isWithin(command.cause.at, options));
   }
   return replay.report(size);
 }
@@ -84,6 +91,7 @@ class Replay {
   readonly #findings: DecisionFinding[] = [];
   readonly #used = new Set<string>();
   readonly #counts = { commands: 0, decided: 0, undecided: 0 };
+  #hasGate = false;
   #inForce: { document: PolicyDocument; name: string } | null = null;
 
   constructor(defaults: readonly PolicySource[]) {
@@ -95,16 +103,21 @@ class Replay {
       this.#findings.push({ index, kind, message });
   }
 
-  take({ index, cause, decision, policy, principals }: LoggedCommand): void {
+  /** Takes every command in order, and judges those of the span. */
+  take({ index, cause, decision, directory }: LoggedCommand, isInSpan: boolean): void {
+    const hadGate = this.#hasGate;
+    this.#hasGate ||= decision !== null;
+    if (!isInSpan) return;
     this.#counts.commands += 1;
     if (decision === null) {
       this.#counts.undecided += 1;
+      this.find(index, 'undecided', hadGate ? undecidedProblem(cause) : null);
       return;
     }
     this.#counts.decided += 1;
     this.find(index, 'input', inputProblem(decision, cause));
-    this.find(index, 'roles', rolesProblem(decision.input, principals, cause.at));
-    this.find(index, 'policy', this.#policyProblem(decision, policy));
+    this.find(index, 'roles', rolesProblem(decision.input, directory, cause.at));
+    this.find(index, 'policy', this.#policyProblem(decision, directory.policy));
     this.find(index, 'verdict', this.#verdictProblem(decision));
   }
 
@@ -180,17 +193,22 @@ function encode(input: DecisionInput): string | null {
   }
 }
 
+/** What the authority signed elsewhere carries a cause of its own, and the system itself has no rights to be judged. */
+function undecidedProblem({ command, who }: CauseDocument): string | null {
+  if (who.kind === 'system' || command.startsWith('namespace.')) return null;
+  return `${who.kind} ${who.id} asked for ${command}, and nothing says that it was allowed`;
+}
+
 /** Which of its roles hold for a product is not looked at: one that it never had is. */
-function rolesProblem(
-  input: DecisionInput,
-  principals: ReadonlyMap<string, PrincipalDocument>,
-  at: string,
-): string | null {
+function rolesProblem(input: DecisionInput, directory: Directory, at: string): string | null {
   const { id, kind, roles } = input.principal;
   if (!Array.isArray(roles)) return null;
-  if (kind === 'bootstrap' || kind === 'mirror')
-    return roles.every((role) => role === kind) ? null : 'a token of the folder was given other roles';
-  const principal = principals.get(id);
+  if (kind === 'bootstrap' || kind === 'mirror') {
+    if (roles.some((role) => role !== kind)) return 'a token of the folder was given other roles';
+    if (kind === 'mirror' || directory.isUnclaimed(at)) return null;
+    return 'the token of tally init was used once there was an administrator';
+  }
+  const principal = directory.principal(id);
   if (principal === undefined) return `the log knows no principal ${id} at that point`;
   if (principal.state !== 'active') return `${id} was disabled`;
   const held = principal.roles.filter(({ until }) => until === null || until > at).map(({ role }) => role);

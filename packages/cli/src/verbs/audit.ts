@@ -11,6 +11,7 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
+import { registerAuditReplay } from './audit-replay.ts';
 import { openSystem, StepProgress } from './fsck.ts';
 
 interface AuditFlags {
@@ -19,7 +20,8 @@ interface AuditFlags {
 }
 
 export function registerAudit(program: Command, context: Context): void {
-  const audit = program.command('audit').summary('check what was signed against what was logged');
+  const audit = program.command('audit').summary('check what was signed and allowed against what was logged');
+  registerAuditReplay(audit, context);
   const command = audit
     .command('signer')
     .summary("check the signer's journal against the log, both ways")

@@ -1,6 +1,7 @@
 /** The verbs of `tally`, in the order of its help. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { registerAccess } from './access/index.ts';
 import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
@@ -58,5 +59,6 @@ export const registrations: readonly Registration[] = [
   registerSigner,
   registerRoot,
   registerPolicy,
+  registerAccess,
   registerWitness,
 ];

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
   type Cause,
   type Change,
+  type CredentialItem,
   type HistoryItem,
   type Item,
   type LicenseItem,
@@ -148,14 +149,20 @@ function itemMembers<T extends Listed>(type: T): Shape<Item<T>> {
 }
 
 export const items: {
-  readonly [T in Exclude<Listed, 'license'>]: z.ZodType<Item<T>>;
-} & { readonly license: z.ZodType<LicenseItem> } = {
+  readonly [T in Exclude<Listed, 'license' | 'credential'>]: z.ZodType<Item<T>>;
+} & { readonly license: z.ZodType<LicenseItem>; readonly credential: z.ZodType<CredentialItem> } = {
   product: open<Item<'product'>>(itemMembers('product')),
   plan: open<Item<'plan'>>(itemMembers('plan')),
   customer: open<Item<'customer'>>(itemMembers('customer')),
   license: open<LicenseItem>({ ...itemMembers('license'), companion: companionView.exactOptional() }),
   principal: open<Item<'principal'>>(itemMembers('principal')),
-  credential: open<Item<'credential'>>(itemMembers('credential')),
+  credential: open<CredentialItem>({
+    ...itemMembers('credential'),
+    lastUse: described(
+      open<NonNullable<CredentialItem['lastUse']>>({ at: instant, address: z.string().max(64) }).nullable(),
+      'When and from where it was last used at this server',
+    ).exactOptional(),
+  }),
   approval: open<Item<'approval'>>(itemMembers('approval')),
 };
 

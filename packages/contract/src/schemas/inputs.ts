@@ -41,7 +41,7 @@ function decimal(min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodType<
     .pipe(integer(min, max) as z.ZodType<number, number>);
 }
 
-const flag: z.ZodType<boolean> = z
+export const flag: z.ZodType<boolean> = z
   .enum(['true', 'false'], { error: 'must be true or false' })
   .transform((value) => value === 'true')
   .pipe(z.boolean());
@@ -66,7 +66,7 @@ export const mutationQuery: z.ZodType<MutationQuery> = closed<MutationQuery>({
   ),
 });
 
-function withDefault<T>(schema: z.ZodType<T>, value: T): z.ZodType<T> {
+export function withDefault<T>(schema: z.ZodType<T>, value: T): z.ZodType<T> {
   return schema.default(value as z.core.util.NoUndefined<T>);
 }
 

@@ -2,15 +2,7 @@
  * From a request to its caller: one credential, shown in one way, and looked up in the directory as it is at this moment.
  * Two ways at once are refused, because two readers would believe two callers.
  */
-import {
-  checkPublicKey,
-  decodeBase64,
-  formatInstant,
-  IntegrityError,
-  isKeyAlgorithm,
-  keyFingerprintText,
-  type PublicKey,
-} from '@tallystick/core';
+import { formatInstant, keyFingerprintText, type PublicKey } from '@tallystick/core';
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import type { Caller } from '../caller.ts';
 import { type Directory, isUsable } from '../directory/directory.ts';
@@ -22,6 +14,7 @@ import { csrfHeader, isOwnPage, readSessionCookie } from '../sessions/cookies.ts
 import type { Sessions } from '../sessions/sessions.ts';
 import { isInRanges, type Networks } from './networks.ts';
 import { headerOf, originOf, type RequestOrigin, type RequestParts } from './origin.ts';
+import { publicKeyOf } from './public-key.ts';
 import { secretTokenKind, secretTokenLookup } from './secret-token.ts';
 import type { GateSecrets } from './secrets.ts';
 
@@ -86,6 +79,36 @@ export class Authenticator {
     if (!found.ok || found.caller === null) return found;
     this.#noteUse(found.caller);
     return { ok: true, caller: { ...found.caller, purpose } };
+  }
+
+  /**
+   * Whose allowance a request draws on, before its body is read: the credential that it shows, if there is such a one,
+   * and null else. A signature is not checked yet, so it counts for its sender's address alone: nobody uses up what is
+   * another's.
+   */
+  allowanceOf(request: RequestParts): string | null {
+    const { directory, sessions, secrets, networks, trustDomains, now, systemToken } = this.#parts;
+    const origin = originOf(request, networks, trustDomains, now());
+    if (origin === null) return null;
+    const cookie = readSessionCookie(headerOf(request, 'cookie'));
+    const token =
+      bearer.exec(headerOf(request, 'authorization') ?? '')?.[1] ??
+      (cookie === null || cookie === 'twice' ? undefined : cookie.token);
+    if (token !== undefined) {
+      const lookup = secretTokenLookup(secrets.apiKeys, token);
+      return sessions.idOf(token) ?? directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
+    }
+    const keyid = signatureKeyId(headerOf(request, 'signature-input'));
+    const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
+    return signer === undefined ? (this.#ownerOfCertificate(origin) ?? null) : `${signer} ${origin.address}`;
+  }
+
+  /** The address that a request comes from, through proxies that are trusted. */
+  addressOf(request: RequestParts): string {
+    const { socketAddress } = request;
+    return (
+      this.#parts.networks.addressOf(socketAddress, headerOf(request, 'x-forwarded-for')) ?? socketAddress
+    );
   }
 
   /** A certificate of the connection may come with a signature of the request, of the same principal. */
@@ -278,23 +301,14 @@ export class Authenticator {
   }
 }
 
+/** Unproven: what the request says of itself. */
+function signatureKeyId(header: string | undefined): string | null {
+  return /;keyid="([A-Za-z0-9+/=]{1,128})"/.exec(header ?? '')?.[1] ?? null;
+}
+
 function bearerProof(nowMs: number): Omit<Proof, 'device'> {
   const authenticatedAt = formatInstant(nowMs);
   return { session: null, strength: 1, authenticatedAt, steppedUpAt: null, signed: null };
-}
-
-/** The key of a credential of the kind `http_signature`: members `alg` and `key`, raw, in base64. */
-export function publicKeyOf({ alg, key }: Readonly<Record<string, string>>): PublicKey | undefined {
-  if (alg === undefined || key === undefined || !isKeyAlgorithm(alg)) return undefined;
-  if (alg !== 'ed25519' && alg !== 'ecdsa-p256-sha256') return undefined;
-  try {
-    const raw = decodeBase64(key);
-    checkPublicKey(alg, raw);
-    return { alg, key: raw };
-  } catch (error) {
-    if (error instanceof IntegrityError) return undefined;
-    throw error;
-  }
 }
 
 function refuse(code: Refusal['code'], detail: string | null, why: string): Authentication {

@@ -3,10 +3,10 @@
  * scanner of repositories finds a leaked one and can tell it from an example without asking anybody.
  *
  * The checksum is CRC-32 over everything before it: it detects slips, and protects nothing. The server keeps the
- * HMAC-SHA-256 of a token under a secret of its own, and looks that up in a map. What time the look-up takes depends on
+ * HMAC-SHA-256 of a token's SHA-256 under a secret of its own, and looks that up in a map. What time the look-up takes depends on
  * the HMAC, which nobody without the secret can choose, so it says nothing about how much of a guess is right.
  */
-import { createHmac, type KeyObject } from 'node:crypto';
+import { createHmac, hash, type KeyObject } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 export const secretTokenKinds = ['api', 'partner', 'session', 'invite'] as const;
@@ -36,9 +36,19 @@ export function secretTokenKind(text: string): SecretTokenKind | null {
   return secretTokenKinds.find((kind) => text.startsWith(`tally_${kind}_`)) ?? null;
 }
 
+/** Base64 of the SHA-256 of a token: what its maker tells the server, which so never sees a key that it did not make. */
+export function secretTokenHash(token: string): string {
+  return hash('sha256', token, 'base64');
+}
+
 /** Base64 of the HMAC under which a token is found. */
 export function secretTokenLookup(key: KeyObject, token: string): string {
-  return createHmac('sha256', key).update(token, 'latin1').digest('base64');
+  return lookupOfHash(key, secretTokenHash(token));
+}
+
+/** As `secretTokenLookup`, for who has the hash alone. */
+export function lookupOfHash(key: KeyObject, tokenHash: string): string {
+  return createHmac('sha256', key).update(tokenHash, 'latin1').digest('base64');
 }
 
 function checksum(body: string): string {

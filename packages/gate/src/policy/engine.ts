@@ -59,6 +59,14 @@ export class PolicyEngine {
     return this.#decide(input, false);
   }
 
+  /** Whether an input is allowed, without a search for what would help: for asking about very many. */
+  allows(input: DecisionInput): boolean {
+    const canonical = encode(input);
+    if (canonical === null) return false;
+    const read = readCanonicalInput(canonical);
+    return typeof read !== 'string' && this.#ask(read).allowed;
+  }
+
   #decide(input: DecisionInput, mayRemember: boolean): Decision {
     const canonical = encode(input);
     if (canonical === null) return this.#denial('', ['the input is not complete']);

@@ -89,6 +89,11 @@ export class Sessions {
     return session;
   }
 
+  /** Whose token it is, without a word on whether it still counts; undefined for nobody's. */
+  idOf(token: string): string | undefined {
+    return this.#byLookup.get(secretTokenLookup(this.#parts.key, token))?.session.id;
+  }
+
   /** False where there is none of that id. */
   end(id: string): boolean {
     return this.#end([id]) > 0;

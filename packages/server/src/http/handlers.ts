@@ -10,7 +10,9 @@ import {
 } from '@tallystick/contract';
 import type { Command } from '@tallystick/license';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
+import { preparedCommand, withLastUse } from './credential-handlers.ts';
 import type { RequestContext } from './request-context.ts';
+import { sessionHandlers } from './session-handlers.ts';
 
 /** A body, or with a status other than 200. */
 export type Answer = string | Uint8Array | { status: number; body: string };
@@ -34,10 +36,11 @@ interface MutationRequest {
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
   const kind = name.slice(0, name.indexOf('.'));
-  return (request, { ask, caller }) => {
+  return async (request, { ask, caller, gate }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
-    const command = { ...body, ...target, type: name } as unknown as Command;
+    const asked = { ...body, ...target, type: name } as unknown as Command;
+    const command = preparedCommand(asked, gate.secrets);
     const key = headers['idempotency-key'];
     return ask('mutate', {
       command,
@@ -164,12 +167,14 @@ function mutationHandlers(): { [N in MutationName]: Handler<N> } {
 
 export const handlers: Handlers = {
   ...reads,
+  ...sessionHandlers,
   ...subjectReads('product'),
   ...subjectReads('plan'),
   ...subjectReads('customer'),
   ...subjectReads('license'),
   ...subjectReads('principal'),
   ...subjectReads('credential'),
+  ...withLastUse(subjectReads('credential')),
   ...subjectReads('approval'),
   ...mutationHandlers(),
 };

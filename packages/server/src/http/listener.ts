@@ -24,16 +24,17 @@ import fastify, {
   LogController,
 } from 'fastify';
 import type { ServerConfig } from '../config.ts';
+import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Authenticator } from './authenticate.ts';
+import { authenticate, partsOf } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
+import { keepRawBody } from './raw-body.ts';
 import { RequestContext } from './request-context.ts';
-import { tokenOf } from './tokens.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -41,7 +42,7 @@ export interface ListenerParts {
   ledger: LedgerClient;
   metrics: Metrics;
   streams: EventStreams;
-  authenticator: Authenticator;
+  gate: Gate;
   logger: FastifyBaseLogger;
 }
 
@@ -72,11 +73,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   await limitRequests(
     app,
     limits[zone],
-    ({ headers }) => tokenOf(headers.authorization, parts.config),
-    ({ ip }) => ip,
+    (request) => parts.gate.authenticator.allowanceOf(partsOf(request)),
+    (request) => parts.gate.authenticator.addressOf(partsOf(request)),
   );
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    keepRawBody(request, body as Buffer);
     try {
       // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
       done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
@@ -114,12 +116,12 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : askedBy(request, name, zone, parts);
+      const asked = route.auth === 'none' ? null : await askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
-      const context = new RequestContext(parts.ledger, parts.metrics, asked);
+      const context = new RequestContext(parts, asked);
       if (name === 'event.stream') {
         await context.call('describe', null);
         return openStream(request, reply, parts.streams);
@@ -131,13 +133,13 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
 }
 
 /** Who asks for what; throws ServiceProblem where nobody is known. */
-function askedBy(
+async function askedBy(
   request: FastifyRequest,
   action: string,
   zone: Zone,
-  { authenticator }: ListenerParts,
-): Asked {
-  const caller = authenticator.authenticate(request);
+  { gate }: ListenerParts,
+): Promise<Asked> {
+  const caller = await authenticate(request, gate.authenticator, gate.directory);
   if (caller === null) throw new ServiceProblem('unauthorized');
   // Known from the table alone, and so said before anything of the request is read.
   if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)

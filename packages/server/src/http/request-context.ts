@@ -1,5 +1,6 @@
 /** One request on its way: who makes it, and what was decided about it. */
 import type { Asked, Caller } from '@tallystick/gate';
+import type { Gate } from '../gate.ts';
 import type { Verdict } from '../ledger-thread/gate/judgment.ts';
 import type { Input, LedgerAnswer, LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { LedgerStatus, ServiceMethod } from '../ledger-thread/messages.ts';
@@ -9,15 +10,17 @@ import type { Metrics } from '../metrics.ts';
 export class RequestContext {
   readonly caller: Caller | null;
   readonly metrics: Metrics;
+  readonly gate: Gate;
   readonly #ledger: LedgerClient;
   readonly #asked: string | null;
   /** What was decided; null before that, and where nobody has to be known. */
   verdict: Verdict | null = null;
 
   /** @param asked null for routes that nobody has to be known for */
-  constructor(ledger: LedgerClient, metrics: Metrics, asked: Asked | null) {
-    this.#ledger = ledger;
-    this.metrics = metrics;
+  constructor(parts: { ledger: LedgerClient; metrics: Metrics; gate: Gate }, asked: Asked | null) {
+    this.#ledger = parts.ledger;
+    this.metrics = parts.metrics;
+    this.gate = parts.gate;
     this.caller = asked?.caller ?? null;
     this.#asked = asked === null ? null : JSON.stringify(asked);
   }

@@ -13,7 +13,11 @@ export function hashToken(token: string): string {
 /** Which of the two an `Authorization` header shows; null for neither. */
 export function tokenOf(header: string | undefined, hashes: TokenHashes): 'bootstrap' | 'mirror' | null {
   const token = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(header ?? '')?.[1];
-  if (token === undefined) return null;
+  return token === undefined ? null : tokenKind(token, hashes);
+}
+
+/** Which of the two a token is; null for neither. */
+export function tokenKind(token: string, hashes: TokenHashes): 'bootstrap' | 'mirror' | null {
   const given = Buffer.from(hashToken(token));
   if (sameHash(given, hashes.adminTokenHash)) return 'bootstrap';
   return sameHash(given, hashes.mirrorTokenHash) ? 'mirror' : null;

@@ -102,6 +102,12 @@ export class LedgerService {
     return {};
   }
 
+  /** Says whether sessions of `owner` may be asked for or ended; null for everybody's. They are in another thread. */
+  async maySessions({ owner }: { owner: string | null }, judgment: Judgment): Promise<object> {
+    judgment.read({ ...bareResource('Session'), owner });
+    return {};
+  }
+
   async bundleOfKey({
     licenseKey,
     trustVersion,

@@ -29,7 +29,8 @@ export async function fetchBytes(
     // A redirect is not followed: it would carry the token to wherever it points.
     const response = await ask(new URL(url), source);
     if (response.statusCode !== 200) {
-      response.destroy();
+      // Read to its end, which the time limit bounds, so that the connection can be used again.
+      response.resume();
       if (response.statusCode === 404) return null;
       throw new Unavailable(`${url} answered ${response.statusCode}`);
     }

@@ -3,6 +3,7 @@ import { type Asked, bareResource, effectOf, type Identity, noEffect, type Resou
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
+import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, subjectNamed } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
 
@@ -110,6 +111,7 @@ export class Judgment {
           rules,
           this.#absent({ asked, identity, view, command, resource, rules, at, lock, epoch }),
         );
+      if (changes.length > 0) checkPublication(command);
       const decision = this.#gatekeeper.causeDecision(decided);
       this.#isCarried = 'input' in decision;
       return causeOf(asked, why, { decision, approvals });

@@ -1,0 +1,223 @@
+/** `tally access policy`: what callers may do: to look at, to try, and to put in force. */
+import { type ShadowReport, shadowPolicy } from '@tallystick/audit';
+import type { PolicyInForce } from '@tallystick/contract';
+import { decodeUtf8 } from '@tallystick/core';
+import {
+  comparePolicies,
+  defaultPolicyDocument,
+  failuresOf,
+  PolicyEngine,
+  PolicyError,
+  type PrincipalKind,
+  readTable,
+  type TableCase,
+} from '@tallystick/gate';
+import type { PolicyContent } from '@tallystick/license';
+import { readStore } from '@tallystick/server';
+import { type Command, Option } from 'commander';
+import { describeComparison, describeFailures, describeShadow } from '../../access/describe-policy.ts';
+import { type Candidate, formatPolicy, readCandidate, readOtherPolicy } from '../../access/policy-file.ts';
+import { readShadowNote, writeShadowNote } from '../../access/shadow-note.ts';
+import type { Context } from '../../context.ts';
+import { CliError, usageError } from '../../errors.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import { readInput, writeFileAtomic } from '../../files.ts';
+import { asInstant } from '../../flags/values.ts';
+import { describeResult } from '../../output/results.ts';
+import { Session } from '../../session.ts';
+import { openSystem, StepProgress } from '../fsck.ts';
+
+export function registerAccessPolicy(access: Command, context: Context): void {
+  const policy = access
+    .command('policy')
+    .summary('look at, try and publish what callers may do')
+    .description(
+      'What callers may do, as Cedar policies in a YAML file: show writes it, test, diff and shadow try another one, and publish puts it in force.',
+    );
+  registerShow(policy, context);
+  registerTest(policy, context);
+  registerDiff(policy, context);
+  registerShadow(policy, context);
+  registerPublish(policy, context);
+}
+
+function registerShow(parent: Command, context: Context): void {
+  const command = parent
+    .command('show')
+    .summary('print the policy that is in force')
+    .description('Print the policy that is in force, as a file to begin a change with.')
+    .option('--default', 'the one that comes with this version, without asking a server')
+    .option('--out <file>', 'write it to a file');
+  command.action(async () => {
+    const session = new Session(context, command);
+    const flags = command.opts<{ default?: boolean; out?: string }>();
+    const content = flags.default === true ? defaultPolicyDocument() : contentOf(await inForce(session));
+    const { policy, schema } = new PolicyEngine(content);
+    if (flags.out !== undefined) await writeFileAtomic(flags.out, formatPolicy(content));
+    session.print.answer({ ...content, hashes: { policy, schema } }, () =>
+      flags.out === undefined ? formatPolicy(content).trimEnd().split('\n') : [`Wrote ${flags.out}.`],
+    );
+  });
+}
+
+async function inForce(session: Session): Promise<PolicyInForce> {
+  return (await session.admin().call('policy.get')).value;
+}
+
+function contentOf({ schema, policies, approvals, durable, sessions }: PolicyInForce): PolicyContent {
+  return { schema, policies, approvals, durable, sessions };
+}
+
+function registerTest(parent: Command, context: Context): void {
+  const command = parent
+    .command('test')
+    .argument('<file>')
+    .summary('check a policy, and what it decides against tables')
+    .description(
+      'Check that a policy is valid and can be put in force, and hold what it decides against decision tables. Asks no server. The exit code is 1 where a case is decided otherwise.',
+    )
+    .option('--table <file...>', 'decision tables as comma-separated values')
+    .addOption(
+      new Option('--kind <kind>', 'of the callers in tables that have a column for each role')
+        .choices(['person', 'service', 'partner'])
+        .default('person'),
+    );
+  command.action(async (file: string) => {
+    const session = new Session(context, command);
+    const { table = [], kind } = command.opts<{ table?: string[]; kind: PrincipalKind }>();
+    const { engine } = await readCandidate(file, context);
+    const cases = (await Promise.all(table.map((path) => readTableFile(path, kind, context)))).flat();
+    const failures = failuresOf(engine, cases);
+    const { policy, schema } = engine;
+    session.print.answer({ policy, schema, cases: cases.length, failures }, () => [
+      `${file} is valid: policy ${policy}`,
+      ...(cases.length === 0 ? [] : describeFailures(failures, cases.length, session.print)),
+    ]);
+    if (failures.length > 0) context.setExitCode(exitCodes.refused);
+  });
+}
+
+async function readTableFile(path: string, kind: PrincipalKind, context: Context): Promise<TableCase[]> {
+  const text = decodeUtf8(await readInput(path, context));
+  try {
+    return readTable(text, kind);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw usageError(`${path}: ${error.message}.`, 'Correct the table.');
+  }
+}
+
+function registerDiff(parent: Command, context: Context): void {
+  const command = parent
+    .command('diff')
+    .argument('<file>')
+    .summary('say what a policy changes')
+    .description(
+      'Say what a policy changes against the one that is in force: which policies and lines, and what each role may do more or less.',
+    )
+    .option('--against <file>', 'another policy to compare it with, without asking a server');
+  command.action(async (file: string) => {
+    const session = new Session(context, command);
+    const { against } = command.opts<{ against?: string }>();
+    const after = await readCandidate(file, context);
+    const before = against === undefined ? await current(session) : await readOtherPolicy(against, context);
+    const comparison = comparePolicies(before, after);
+    const hashes = ({ engine: { policy, schema } }: Candidate) => ({ policy, schema });
+    session.print.answer({ before: hashes(before), after: hashes(after), ...comparison }, () =>
+      describeComparison(comparison, session.print),
+    );
+  });
+}
+
+async function current(session: Session): Promise<Candidate> {
+  const content = contentOf(await inForce(session));
+  return { content, engine: new PolicyEngine(content) };
+}
+
+interface SpanFlags {
+  from?: string;
+  to?: string;
+}
+
+function registerShadow(parent: Command, context: Context): void {
+  const command = parent
+    .command('shadow')
+    .argument('<file>')
+    .summary('say which logged changes a policy would have denied')
+    .description(
+      'Decide every logged change again under another policy, and say which verdicts flip. Reads the log in the data folder, also beside a running system, and leaves a note there for publish. The exit code is 1 where a verdict flips.',
+    )
+    .option('--from <instant>', 'the first change to look at (default: the first)', asInstant)
+    .option('--to <instant>', 'where to end (default: now)', asInstant);
+  command.action(async (file: string) => {
+    const session = new Session(context, command);
+    const { from = null, to = null } = command.opts<SpanFlags>();
+    const { content } = await readCandidate(file, context);
+    const { layout, place } = await openSystem(session.dataFolder);
+    const report = await shadow(session, content, place, { from, to });
+    await writeShadowNote(layout.root, report, new Date(context.now()).toISOString());
+    session.print.answer(report, () => describeShadow(report, session.print));
+    if (report.flipped > 0) context.setExitCode(exitCodes.refused);
+  });
+}
+
+async function shadow(
+  { context, print }: Session,
+  content: PolicyContent,
+  place: Parameters<typeof readStore>[0],
+  span: { from: string | null; to: string | null },
+): Promise<ShadowReport> {
+  await using store = await readStore(place);
+  using progress = new StepProgress(context, print);
+  return await shadowPolicy(store, content, { ...span, onProgress: progress.onProgress });
+}
+
+interface PublishFlags {
+  reason?: string;
+  dryRun?: boolean;
+  withoutShadow?: boolean;
+  idempotencyKey?: string;
+}
+
+function registerPublish(parent: Command, context: Context): void {
+  const command = parent
+    .command('publish')
+    .argument('<file>')
+    .summary('put a policy in force')
+    .description(
+      'Put a policy in force, for every request from the moment that it is in the log. Refuses one that tally access policy shadow was not run on last.',
+    )
+    .option('--reason <text>', 'why, for the log')
+    .option('--dry-run', 'say whether it would be taken and change nothing')
+    .option('--without-shadow', 'also where nobody has looked what it would have denied')
+    .option('--idempotency-key <key>', 'makes it safe to repeat the command (default: a random UUID)');
+  command.action(async (file: string) => {
+    const session = new Session(context, command);
+    const flags = command.opts<PublishFlags>();
+    const candidate = await readCandidate(file, context);
+    if (flags.withoutShadow !== true) requireShadow(session, candidate, file);
+    const idempotencyKey = flags.idempotencyKey ?? context.newKey();
+    const { value } = await session
+      .admin()
+      .call('policy.publish', {
+        query: flags.dryRun === true ? { dryRun: true } : { wait: 'published' },
+        body: candidate.content,
+        idempotencyKey,
+        ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+      })
+      .catch((error: unknown) => {
+        throw error instanceof CliError ? error.withIdempotencyKey(idempotencyKey) : error;
+      });
+    session.print.answer(value, () => describeResult(value, session.print));
+  });
+}
+
+/** What a policy breaks is found before it is in force, by who is about to publish it. */
+function requireShadow(session: Session, { engine }: Candidate, file: string): void {
+  const note = readShadowNote(session.dataFolder);
+  if (note?.policy === engine.policy && note.schema === engine.schema) return;
+  throw usageError(
+    `Nobody has looked yet what ${file} would have denied.`,
+    `Run tally access policy shadow ${file} first, or give --without-shadow.`,
+  );
+}

@@ -1,0 +1,67 @@
+/** `tally audit replay`: whether every logged change was allowed, by the policy of its time. */
+import { type DecisionReplayReport, replayDecisions } from '@tallystick/audit';
+import type { PolicySource } from '@tallystick/gate';
+import { readStore } from '@tallystick/server';
+import type { Command } from 'commander';
+import { readPolicyFile } from '../access/policy-file.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { asInstant } from '../flags/values.ts';
+import type { Printer } from '../output/printer.ts';
+import { properties } from '../output/table.ts';
+import { Session } from '../session.ts';
+import { openSystem, StepProgress } from './fsck.ts';
+
+interface ReplayFlags {
+  from?: string;
+  to?: string;
+  default?: string[];
+}
+
+export function registerAuditReplay(audit: Command, context: Context): void {
+  const command = audit
+    .command('replay')
+    .summary('decide every logged change again, by the policy of its time')
+    .description(
+      'Decide every logged change again, by the policy that was in force then and for the caller that the log knows. Reads only, and works beside a running system. The exit code is 2 when something does not fit.',
+    )
+    .option('--from <instant>', 'the first change to look at (default: the first)', asInstant)
+    .option('--to <instant>', 'where to end (default: now)', asInstant)
+    .option(
+      '--default <file...>',
+      'policies that came with other versions, for changes from before the log had one of its own',
+    );
+  command.action(async () => {
+    const session = new Session(context, command);
+    const { from = null, to = null, default: files = [] } = command.opts<ReplayFlags>();
+    const defaults = await Promise.all(files.map((file) => readPolicyFile(file, context)));
+    const report = await replay(session, { from, to, defaults });
+    session.print.answer(report, () => describe(report, session.print));
+    if (!report.ok) context.setExitCode(exitCodes.integrity);
+  });
+}
+
+async function replay(
+  { context, print, dataFolder }: Session,
+  options: { from: string | null; to: string | null; defaults: PolicySource[] },
+): Promise<DecisionReplayReport> {
+  const { place } = await openSystem(dataFolder);
+  await using store = await readStore(place);
+  using progress = new StepProgress(context, print);
+  return await replayDecisions(store, { ...options, onProgress: progress.onProgress });
+}
+
+function describe({ ok, findings, counts, size }: DecisionReplayReport, print: Printer): string[] {
+  return [
+    ok
+      ? print.style('green', 'CLEAN  Every change was allowed by the rules of its time.')
+      : print.style('red', 'PROBLEM  A change was not decided as it should have been: nothing was changed.'),
+    ...findings.map(({ index, kind, message }) => `${kind} at ${index}: ${message}`),
+    ...properties([
+      ['entries', size],
+      ['changes', counts.commands],
+      ['decided again', `${counts.decided}, under ${counts.policies} policies`],
+      ['without a decision', counts.undecided],
+    ]),
+  ];
+}

@@ -1,0 +1,125 @@
+/** Who is let in at this server: authentication, and the sessions that it began. */
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  Authenticator,
+  type Directory,
+  defaultPolicyDocument,
+  deriveGateSecrets,
+  GateFile,
+  type GateSecrets,
+  Networks,
+  type SessionLimits,
+  Sessions,
+  type TrustedProxy,
+} from '@tallystick/gate';
+import { durationToSeconds, type TallyDocument } from '@tallystick/license';
+import type { ServerConfig, TrustedProxyConfig } from './config.ts';
+import { tokenKind } from './http/tokens.ts';
+import { newSubjectId } from './identifiers.ts';
+
+const flushMs = 10_000;
+
+export class Gate {
+  readonly authenticator: Authenticator;
+  readonly sessions: Sessions;
+  readonly secrets: GateSecrets;
+  readonly directory: Directory;
+  readonly #file: GateFile;
+  readonly #timer: NodeJS.Timeout;
+
+  /**
+   * Throws Error with a sentence for the operator where its file cannot be used.
+   *
+   * @param onTrouble told when what happened to sessions cannot be written
+   */
+  constructor(config: ServerConfig, directory: Directory, onTrouble: (error: unknown) => void) {
+    const now = (): number => Date.now();
+    this.directory = directory;
+    this.secrets = deriveGateSecrets(readSecret(config.licenseKeySecret), config.ns);
+    this.#file = openFile(config.gateFile ?? join(dirname(config.projections), 'gate.db'), this.secrets);
+    this.sessions = new Sessions({
+      file: this.#file,
+      key: this.secrets.sessions,
+      limits: () => limitsOf(directory),
+      now,
+      random: (length) => randomBytes(length),
+      newId: () => newSubjectId('ses'),
+    });
+    this.authenticator = new Authenticator({
+      directory,
+      networks: new Networks({
+        networks: config.networks,
+        trustedProxies: config.trustedProxies.map(proxyOf),
+      }),
+      secrets: this.secrets,
+      sessions: this.sessions,
+      trustDomains: config.trustDomains,
+      systemToken: (token) => tokenKind(token, config),
+      now,
+    });
+    this.#timer = setInterval(() => {
+      try {
+        this.sessions.flush();
+      } catch (error) {
+        onTrouble(error);
+      }
+    }, flushMs);
+    this.#timer.unref();
+  }
+
+  /** Ends the sessions of whoever these documents let in no longer. */
+  follow(documents: readonly TallyDocument[]): void {
+    for (const document of documents) {
+      if (document.type === 'credential' && document.state === 'revoked')
+        this.sessions.endOfCredential(document.id);
+      if (document.type === 'principal' && document.state === 'disabled')
+        this.sessions.endOfPrincipal(document.id);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    try {
+      this.sessions.flush();
+    } finally {
+      this.#file.close();
+    }
+  }
+}
+
+/** As the policy in force says. */
+function limitsOf({ policy }: Directory): SessionLimits {
+  const { idle, max } = (policy ?? defaultPolicy).sessions;
+  return { idleMs: durationToSeconds(idle) * 1000, maxMs: durationToSeconds(max) * 1000 };
+}
+
+const defaultPolicy = defaultPolicyDocument();
+
+function openFile(path: string, { rows }: GateSecrets): GateFile {
+  try {
+    return new GateFile(path, rows);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `the file of sessions ${path} cannot be used (${why}): if no other server has it, remove it, and everybody logs in anew`,
+      { cause: error },
+    );
+  }
+}
+
+function proxyOf({ addresses, spiffeId, secretFile }: TrustedProxyConfig): TrustedProxy {
+  return {
+    addresses,
+    spiffeId: spiffeId ?? null,
+    secret: secretFile === undefined ? null : readSecret(secretFile),
+  };
+}
+
+/** A file with 32 bytes in base64. */
+function readSecret(file: string): KeyObject {
+  const bytes = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+  if (bytes.length !== 32) throw new Error(`${file} does not hold 32 bytes in base64`);
+  return createSecretKey(bytes);
+}

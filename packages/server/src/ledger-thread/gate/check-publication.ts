@@ -1,0 +1,21 @@
+import { checkCandidate, PolicyError } from '@tallystick/gate';
+import type { Command, PolicyPublish } from '@tallystick/license';
+import { ServiceProblem } from '../service-problem.ts';
+
+/**
+ * Refuses to put a policy in force, or to let others approve one, that cannot be evaluated or that nobody could
+ * replace. Takes half a second, and so is for callers that were found allowed to publish one.
+ */
+export function checkPublication(command: Command): void {
+  const asked = command.type === 'approval.request' ? command.command : command;
+  if (asked['type'] !== 'policy.publish') return;
+  try {
+    checkCandidate(asked as unknown as PolicyPublish);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    const { message, policy, line } = error;
+    const where = [policy === null ? null : `policy ${policy}`, line === null ? null : `line ${line}`];
+    const place = where.filter((each) => each !== null).join(', ');
+    throw new ServiceProblem('input_invalid', place === '' ? message : `${place}: ${message}`, '$.policies');
+  }
+}
