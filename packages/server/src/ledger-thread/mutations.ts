@@ -1,13 +1,14 @@
 /** Changes, as callers ask for them and are told of them. */
 import type { NamespaceRevisionBody, NoteCode } from '@tallystick/contract';
-import { base64, type KeptPromise } from '@tallystick/core';
+import type { KeptPromise } from '@tallystick/core';
 import { PublicationTimeout, type SubmitResult } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
+import { Approvals, type Carried, carriedOut, type Execution, requestOf } from './approvals.ts';
+import { ApprovalNeeded } from './gate/approval-needs.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import type { ServedLog } from './served-log.ts';
-import { ServiceProblem } from './service-problem.ts';
-import { shownDocument } from './shown-document.ts';
+import { type ShownChange, shownChange, shownDocument } from './shown-document.ts';
 import { signedRevision } from './signed-revision.ts';
 import { resourceIn } from './subject-reads.ts';
 
@@ -29,14 +30,7 @@ export interface NamespaceRevisionInput extends NamespaceRevisionBody {
 }
 
 export interface MutationAnswer {
-  changes: {
-    type: string;
-    subject: { type: string; id: string };
-    rev: number;
-    index: number | null;
-    leaf: string | null;
-    at: string;
-  }[];
+  changes: ShownChange[];
   promises: KeptPromise[];
   document: object;
   published: boolean;
@@ -44,6 +38,7 @@ export interface MutationAnswer {
   notes: { code: NoteCode; detail: string }[];
   licenseKey?: string;
   bundle?: unknown;
+  execution?: Execution;
 }
 
 const makingCommands = /\.create$|^license\.issue$|^approval\.request$/;
@@ -62,6 +57,7 @@ export class Mutations {
   readonly #ledger: ServedLog;
   readonly #keys: NamespaceKeys;
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
+  readonly #approvals: Approvals;
 
   constructor(
     ledger: ServedLog,
@@ -71,27 +67,53 @@ export class Mutations {
     this.#ledger = ledger;
     this.#keys = keys;
     this.#note = note;
+    this.#approvals = new Approvals(ledger);
   }
 
   async mutate(input: MutateInput, judgment: Judgment): Promise<MutationAnswer> {
-    const { command, why, request, dryRun } = input;
-    const result = await this.#ledger.submit({
-      command,
-      cause: { who: { kind: 'nobody', id: 'nobody' }, why },
-      gate: judgment.environment(why),
-      judge: judgment.judge(command, { why }),
-      request: request && { key: request.key, hash: Buffer.from(request.hash, 'base64') },
-      dryRun,
-    });
-    if ('refused' in result) {
-      const { code, message, path, details } = result.refused;
-      throw new ServiceProblem(code, message, path, details);
-    }
+    const { command, why } = input;
+    if (command.type === 'approval.execute')
+      return this.#mutationAnswer(input, await this.#approvals.execute(input, command.approval, judgment));
+    if (command.type === 'approval.request') await this.#approvals.checkCommand(input, command, judgment);
+    const result = await this.#submit(input, judgment);
     const [main] = result.changes;
     if (main === undefined) throw new Error('a command without changes');
+    const waits = result.repeated && main.change.type === 'approval.created';
+    if (waits && command.type !== 'approval.request')
+      return this.#mutationAnswer(input, await this.#approvals.recall(main.change.subject.id, judgment));
     if (result.repeated) judgment.repeat(await resourceIn(this.#ledger, main.current.document), why);
     else if (main.index !== null) judgment.committed(main.index);
-    return this.#mutationAnswer(input, result);
+    const answer = await this.#mutationAnswer(input, result);
+    this.#noteNeed(answer, judgment);
+    if (command.type !== 'approval.approve' || input.dryRun) return answer;
+    return { ...answer, ...(await this.#approvals.afterApproval(command.approval, judgment)) };
+  }
+
+  /** Carries a command out, or stores it where others have to approve it first. */
+  async #submit(input: MutateInput, judgment: Judgment): Promise<Carried> {
+    const { command, why, request, dryRun } = input;
+    try {
+      return carriedOut(
+        await this.#ledger.submit({
+          command,
+          cause: { who: { kind: 'nobody', id: 'nobody' }, why },
+          gate: judgment.environment(why),
+          judge: judgment.judge(command, { why, isDryRun: dryRun }),
+          request: requestOf(request),
+          dryRun,
+        }),
+      );
+    } catch (error) {
+      judgment.failed();
+      if (!(error instanceof ApprovalNeeded)) throw error;
+      throw await this.#approvals.store(input, judgment, error.isBulk);
+    }
+  }
+
+  /** Says what rules for approvals would do, or would have done. */
+  #noteNeed({ dryRun, notes }: MutationAnswer, { need }: Judgment): void {
+    if (need.kind === 'nobody') notes.push(this.#note('approved_by_nobody'));
+    if (need.kind === 'approval' && dryRun) notes.push(this.#note('needs_approval'));
   }
 
   /** Takes a namespace revision; every member is base64. */
@@ -106,7 +128,7 @@ export class Mutations {
     result: Extract<SubmitResult, { changes: unknown }>,
   ): Promise<MutationAnswer> {
     const { changes, repeated } = result;
-    const [main] = changes;
+    const main = input.command.type === 'approval.execute' ? changes.at(-1) : changes[0];
     if (main === undefined) throw new Error('a command without changes');
     const notes: NoteCode[] = [];
     if (input.dryRun) notes.push('dry_run');
@@ -118,14 +140,7 @@ export class Mutations {
     const isLicense = main.change.subject.type === 'license';
     const licenseKey = keyMakingCommands.has(input.command.type) ? main.current.companion?.key : null;
     return {
-      changes: changes.map(({ change, index, leaf, at }) => ({
-        type: change.type,
-        subject: change.subject,
-        rev: change.rev,
-        index,
-        leaf: leaf && base64(leaf),
-        at,
-      })),
+      changes: changes.map(shownChange),
       promises: result.promises ?? [],
       document: shownDocument(main.current.document),
       published,

@@ -3,6 +3,7 @@ import type { Listed, PolicyInForce } from '@tallystick/contract';
 import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
 import type { CheckedRevision } from '@tallystick/ledger';
 import type { TallyDocument } from '@tallystick/license';
+import { effectOfRequest } from './approval-effect.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Judgment } from './gate/judgment.ts';
 import { policyAnswer, policyId } from './policy-answer.ts';
@@ -40,15 +41,20 @@ export async function resourceIn(log: Pick<ServedLog, 'read'>, document: TallyDo
 }
 
 export class SubjectReads {
-  readonly #ledger: Pick<ServedLog, 'read'>;
+  readonly #ledger: Pick<ServedLog, 'read' | 'submit'>;
 
-  constructor(ledger: Pick<ServedLog, 'read'>) {
+  constructor(ledger: Pick<ServedLog, 'read' | 'submit'>) {
     this.#ledger = ledger;
   }
 
   async get({ type, id }: { type: Listed; id: string }, judgment: Judgment): Promise<object> {
     const revision = await this.find(type, id, judgment);
-    return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
+    const document = revision.current?.document;
+    return {
+      ...item(revision),
+      ...(type === 'license' ? { companion: companionOf(revision) } : {}),
+      ...(document?.type === 'approval' ? await effectOfRequest(this.#ledger, document) : {}),
+    };
   }
 
   async list(

@@ -4,6 +4,7 @@ import {
   type Asked,
   actsAlone,
   applicableRules,
+  type Directory,
   type Effect,
   HourlyCounts,
 } from '@tallystick/gate';
@@ -50,7 +51,7 @@ export class ApprovalNeeded extends ServiceProblem {
 }
 
 export class ApprovalNeeds {
-  readonly counts = new HourlyCounts();
+  readonly counts: HourlyCounts = new HourlyCounts();
   /** The principal that the configuration lets act alone. */
   readonly #mayActAlone: string | null;
 
@@ -67,11 +68,7 @@ export class ApprovalNeeds {
     const countOf = ({ actions }: ApprovalRule): number =>
       this.counts.count(author, actions, now, request) + 1;
     const principal = (id: string) => view.subject('principal', id)?.document;
-    const applicable = applicableRules(
-      rules,
-      { command, changes, effect, author, principal },
-      countOf,
-    );
+    const applicable = applicableRules(rules, { command, changes, effect, author, principal }, countOf);
     if (applicable.length > 0 && !this.#isAlone(author, view, at))
       return { kind: 'approval', isBulk: applicable.every(isBulk) };
     if (!isDryRun && rules.some((rule) => isCounting(rule, command)))
@@ -82,6 +79,12 @@ export class ApprovalNeeds {
   #isAlone(author: string, view: View, at: string): boolean {
     return author === this.#mayActAlone || actsAlone(author, principalsOf(view), at);
   }
+}
+
+/** How rules for approvals stand: whether there is anybody whom they could ask. */
+export function approvalsStatus(directory: Directory): { people: number; bind: boolean } {
+  const people = directory.people();
+  return { people: people.filter(({ state }) => state === 'active').length, bind: people.length > 1 };
 }
 
 function principalsOf(view: View): PrincipalDocument[] {
