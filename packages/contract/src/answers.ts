@@ -295,6 +295,29 @@ export interface Readiness {
   reasons: { code: ProblemCode; detail: string }[];
 }
 
+/** What one request was, and what became of it: docs/spec/access-log.md. */
+export interface AccessRecordJson {
+  at: Instant;
+  requestId: string;
+  zone: string;
+  route: string;
+  method: string;
+  status: number;
+  code: string | null;
+  who: { kind: string; id: string; credential: string; session: string | null } | null;
+  address: string;
+  resource: { type: string; id: string } | null;
+  decision: { effect: 'allow' | 'deny'; policy: string; reasons: string[]; entities: string } | null;
+  why: string | null;
+}
+
+export interface AccessItem {
+  /** Its number in the access log, and the index of the leaf that commits to it; null for the last second. */
+  n: number;
+  leaf: number | null;
+  record: AccessRecordJson;
+}
+
 /** Of several servers on one database, one writes the log. */
 export interface Writing {
   writes: boolean;

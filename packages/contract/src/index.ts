@@ -1,3 +1,4 @@
+export * from './access-records.ts';
 export * from './answers.ts';
 export * from './bodies.ts';
 export * from './documents.ts';
@@ -5,6 +6,7 @@ export * from './events.ts';
 export * from './gate-bodies.ts';
 export * from './gate-documents.ts';
 export * from './inputs.ts';
+export * from './login-answers.ts';
 export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './openapi.ts';
 export * from './problems.ts';
 export * from './reading.ts';

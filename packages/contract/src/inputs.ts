@@ -33,6 +33,15 @@ export interface PageQuery {
   cursor?: string;
 }
 
+/** From and until when, and of whom, what or which request by id. */
+export interface AccessListQuery extends PageQuery {
+  from: Instant;
+  to: Instant;
+  principal?: string;
+  resource?: string;
+  request?: string;
+}
+
 export interface ProductQuery extends PageQuery {
   state?: CatalogState;
 }

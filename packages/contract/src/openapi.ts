@@ -71,6 +71,7 @@ const securitySchemes: Readonly<Record<string, unknown>> = {
 
 const security: Readonly<Record<Route['auth'], Record<string, string[]>[]>> = {
   none: [],
+  login: [],
   admin: [{ admin: [] }],
   mirror: [{ mirror: [] }, { admin: [] }],
 };

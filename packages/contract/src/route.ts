@@ -7,8 +7,11 @@ import type { ProblemCode } from './problems.ts';
 export const zones = ['public', 'admin', 'ops'] as const;
 export type Zone = (typeof zones)[number];
 
-/** Who may call. A mirror token reads the log; the token of an administrator does, too. */
-export type RouteAuth = 'none' | 'mirror' | 'admin';
+/**
+ * Who may call. A mirror token reads the log; the token of an administrator does, too. `login` is for who is not known
+ * yet, and shows in the body who it is.
+ */
+export type RouteAuth = 'none' | 'login' | 'mirror' | 'admin';
 
 export const tags = [
   'log',
@@ -82,6 +85,7 @@ export const commonProblems: readonly ProblemCode[] = [
   'rate_limited',
   'overloaded',
   'store_unavailable',
+  'access_log_unavailable',
   'internal',
 ];
 

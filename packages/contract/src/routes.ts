@@ -4,6 +4,7 @@ import { type AccessRoutes, accessRoutes } from './routes/access.ts';
 import { type CatalogRoutes, catalogRoutes } from './routes/catalog.ts';
 import { type GoverningRoutes, governingRoutes } from './routes/governing.ts';
 import { type LicenseRoutes, licenseRoutes } from './routes/licenses.ts';
+import { type LoginRoutes, loginRoutes } from './routes/login.ts';
 import { type PublicRoutes, publicRoutes } from './routes/public.ts';
 import { type ServiceRoutes, serviceRoutes } from './routes/service.ts';
 import { type SessionRoutes, sessionRoutes } from './routes/sessions.ts';
@@ -14,6 +15,7 @@ export interface Routes
     CatalogRoutes,
     LicenseRoutes,
     SessionRoutes,
+    LoginRoutes,
     AccessRoutes,
     ServiceRoutes {}
 
@@ -32,6 +34,7 @@ export const routes: Routes = {
   ...catalogRoutes,
   ...licenseRoutes,
   ...sessionRoutes,
+  ...loginRoutes,
   ...accessRoutes,
   ...serviceRoutes,
 };

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { bodyIsRequired, type Route, routeNames, routes, routesOf, zones } from '../src/index.ts';
+import {
+  accessRecordings,
+  bodyIsRequired,
+  isRecordedFirst,
+  type Route,
+  routeNames,
+  routes,
+  routesOf,
+  zones,
+} from '../src/index.ts';
 import { bodies } from '../src/schemas/bodies.ts';
 
 const table = Object.entries(routes) as [string, Route][];
@@ -37,7 +46,9 @@ describe('the table of routes', () => {
   it.each(table)('%s asks for a credential unless it serves clients or operators', (_name, route) => {
     const isOpen = route.auth === 'none';
     expect(route.problems.includes('unauthorized')).toBe(!isOpen);
-    if (route.zones.length === 1 && route.zones[0] === 'admin') expect(route.auth).toBe('admin');
+    const letsIn = /^\/v1\/(?:login|enrollment)(?:\/|$)/.test(route.path);
+    if (route.zones.length === 1 && route.zones[0] === 'admin')
+      expect(route.auth).toBe(letsIn ? 'login' : 'admin');
     if (route.path.startsWith('/log/tile/')) expect(route.auth).toBe('mirror');
   });
 
@@ -61,6 +72,28 @@ describe('the table of routes', () => {
       'POST /v1/bundles',
     ]);
     expect(addresses('ops').sort()).toEqual(['GET /healthz', 'GET /metrics', 'GET /primary', 'GET /readyz']);
+  });
+});
+
+describe('what the access log keeps', () => {
+  it('is said of every route, and of no other', () => {
+    expect(Object.keys(accessRecordings).sort()).toEqual([...routeNames].sort());
+  });
+
+  it('is a change of everything that changes something, which nothing else is', () => {
+    const isChange = ([name, route]: [string, Route]): boolean =>
+      route.mutation || ['trust.publish', 'namespace.revise'].includes(name);
+    const said = table.filter(([name]) => accessRecordings[name] === 'change');
+    expect(said).toEqual(table.filter(isChange));
+  });
+
+  it('is on disk first for denials, and for what nobody thought of', () => {
+    expect([isRecordedFirst('log.checkpoint', 200), isRecordedFirst(null, 404)]).toEqual([false, false]);
+    expect([isRecordedFirst('log.checkpoint', 403), isRecordedFirst(null, 401)]).toEqual([true, true]);
+    expect([isRecordedFirst('license.get', 200), isRecordedFirst('something.new', 200)]).toEqual([
+      true,
+      true,
+    ]);
   });
 });
 

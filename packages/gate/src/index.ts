@@ -10,7 +10,7 @@ export {
   type Refusal,
 } from './authenticate/authenticator.ts';
 export { isInRanges, type NetworkSettings, Networks, type TrustedProxy } from './authenticate/networks.ts';
-export { CredentialError, storedCredential } from './authenticate/new-credential.ts';
+export { CredentialError, enrollAction, storedCredential } from './authenticate/new-credential.ts';
 export type { RequestParts } from './authenticate/origin.ts';
 export {
   deviceOfClaims,

@@ -46,6 +46,32 @@ export interface TrustedProxyConfig {
   secretFile?: string;
 }
 
+export interface ExternalIssuerConfig {
+  /** Its identifier, an https address. */
+  issuer: string;
+  /** What the login page calls it; its host where left out. */
+  name?: string;
+  clientId: string;
+  /** File with the secret of the client; left out for a public one. */
+  clientSecretFile?: string;
+  /** What values of `acr` and `amr` are worth: 2 for two factors, 3 for a passkey. */
+  strengths?: Record<string, 1 | 2 | 3>;
+  /** Names of claims that speak of the device. */
+  posture?: { id?: string; managed?: string; encrypted?: string; attested?: string };
+}
+
+export interface LoginConfig {
+  /** Where browsers find the listener of administrators, such as `https://tally.example`; its own address where left out. */
+  origin?: string;
+  /** The domain that passkeys are for; the host of the origin where left out. */
+  passkeyDomain?: string;
+  /** Whether password and code prove presence of who has no passkey; where left out, if nobody else's machine gets here. */
+  codesStepUp?: boolean;
+  /** File of SQLite with what counts once; `login.db` beside the projections. */
+  file?: string;
+  issuers: ExternalIssuerConfig[];
+}
+
 export interface ServerConfig {
   /** Namespace. */
   ns: string;
@@ -79,6 +105,7 @@ export interface ServerConfig {
   cosignerTimeoutMs: number;
   /** File of SQLite for sessions and last uses of credentials, of this server alone; `gate.db` beside the projections. */
   gateFile?: string;
+  login: LoginConfig;
   /** Names of networks with their ranges in CIDR notation, for policies. */
   networks: Record<string, string[]>;
   /** What stands in front of the server and is believed, where it names callers and their devices. */
@@ -126,7 +153,7 @@ const listener: z.ZodType<ListenerConfig> = z
   );
 
 /** This machine alone gets there. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
@@ -146,6 +173,36 @@ function limitsOf(defaults: ZoneLimits): z.ZodDefault<z.ZodType<ZoneLimits>> {
   });
   return limits.default(defaults);
 }
+
+const httpsUrl = z.url({ protocol: /^https$/ });
+const login: z.ZodType<LoginConfig> = z.strictObject({
+  origin: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => new URL(url).origin === url, 'is no origin such as https://tally.example')
+    .exactOptional(),
+  passkeyDomain: text.exactOptional(),
+  codesStepUp: z.boolean().exactOptional(),
+  file: text.exactOptional(),
+  issuers: z
+    .array(
+      z.strictObject({
+        issuer: httpsUrl,
+        name: text.exactOptional(),
+        clientId: text,
+        clientSecretFile: text.exactOptional(),
+        strengths: z.record(z.string(), z.union([z.literal(1), z.literal(2), z.literal(3)])).exactOptional(),
+        posture: z
+          .strictObject({
+            id: text.exactOptional(),
+            managed: text.exactOptional(),
+            encrypted: text.exactOptional(),
+            attested: text.exactOptional(),
+          })
+          .exactOptional(),
+      }),
+    )
+    .default([]),
+});
 
 const tokenHash = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'is not the base64 of a SHA-256');
 
@@ -199,6 +256,7 @@ const schema: z.ZodType<ServerConfig> = z
       .default({}),
     cosignerTimeoutMs: z.int().min(100).default(10_000),
     gateFile: text.exactOptional(),
+    login: login.default({ issuers: [] }),
     networks: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'is no code'), z.array(range)).default({}),
     trustedProxies: z
       .array(

@@ -42,7 +42,7 @@ export class Gate {
     this.sessions = new Sessions({
       file: this.#file,
       key: this.secrets.sessions,
-      limits: () => limitsOf(directory),
+      limits: () => sessionLimits(directory),
       now,
       random: (length) => randomBytes(length),
       newId: () => newSubjectId('ses'),
@@ -90,7 +90,7 @@ export class Gate {
 }
 
 /** As the policy in force says. */
-function limitsOf({ policy }: Directory): SessionLimits {
+export function sessionLimits({ policy }: Directory): SessionLimits {
   const { idle, max } = (policy ?? defaultPolicy).sessions;
   return { idleMs: durationToSeconds(idle) * 1000, maxMs: durationToSeconds(max) * 1000 };
 }
@@ -118,7 +118,7 @@ function proxyOf({ addresses, spiffeId, secretFile }: TrustedProxyConfig): Trust
 }
 
 /** A file with 32 bytes in base64. */
-function readSecret(file: string): KeyObject {
+export function readSecret(file: string): KeyObject {
   const bytes = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
   if (bytes.length !== 32) throw new Error(`${file} does not hold 32 bytes in base64`);
   return createSecretKey(bytes);

@@ -58,19 +58,26 @@ export class Metrics {
         (now) => now.quorum.filter(({ state }) => state === 'ok').length,
       ],
     ];
+    this.gauges(gauges, status);
+    this.#registerCosigners(status);
+  }
+
+  /** Shows numbers of a state by name, with what each is; none of them while there is no state. */
+  gauges<S>(
+    gauges: readonly (readonly [string, string, (state: S) => number])[],
+    state: () => S | null,
+  ): void {
     for (const [name, help, value] of gauges) {
-      const registers = [this.#registry];
       new Gauge({
         name,
         help,
-        registers,
+        registers: [this.#registry],
         collect() {
-          const now = status();
+          const now = state();
           if (now !== null) this.set(value(now));
         },
       });
     }
-    this.#registerCosigners(status);
   }
 
   #registerCosigners(status: () => LedgerStatus | null): void {

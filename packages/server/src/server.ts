@@ -4,12 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
 import { Directory } from '@tallystick/gate';
 import { type Logger, pino } from 'pino';
+import { startAccessLog } from './access/start-access-log.ts';
 import type { ServerConfig } from './config.ts';
 import { Gate } from './gate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
 import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
+import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
 
 export interface RunningServer extends AsyncDisposable {
@@ -65,12 +67,16 @@ export async function startServer(
     },
   );
   streams.attach(ledger);
+  const access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
   const opened = openGate(config, directory, logger);
   gate = opened;
-  const apps = await Promise.all(
-    zones.map((zone) => createListener(zone, { config, ledger, metrics, streams, gate: opened, logger })),
-  );
   const urls: Record<string, string> = {};
+  const login = await openLogin(config, opened, ledger, () => urls['admin'] ?? '');
+  const apps = await Promise.all(
+    zones.map((zone) =>
+      createListener(zone, { config, ledger, metrics, streams, access, gate: opened, login, logger }),
+    ),
+  );
   const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];
@@ -89,8 +95,10 @@ export async function startServer(
       following.dispose();
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
+      await access?.[Symbol.asyncDispose]();
       await ledger.stop();
       opened.close();
+      login[Symbol.dispose]();
     },
   };
 }

@@ -86,11 +86,16 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'approval.get': admin,
   'approval.history': admin,
   'session.list': admin,
+  'login.describe': admin,
+  'login.password': admin,
+  'enrollment.begin': admin,
+  'enrollment.finish': admin,
   'session.current': admin,
   'session.end': admin,
   'log.status': admin,
   'log.entry': admin,
   'event.stream': admin,
+  'access.list': admin,
   'openapi.get': admin,
 };
 

@@ -1,6 +1,13 @@
 /** A proven custody report as people read it: titles, and names with values. Terminal and PDF show the same. */
 import { type CauseStatement, formatInstant, gapMeanings, type JsonObject } from '@tallystick/core';
-import type { ProvenCustody, ProvenRevision, ProvenSigner } from './verify/proven.ts';
+import type {
+  ProvenApproval,
+  ProvenAuthor,
+  ProvenCustody,
+  ProvenDecision,
+  ProvenRevision,
+  ProvenSigner,
+} from './verify/proven.ts';
 
 export type OutlineRow = readonly [name: string, value: string];
 
@@ -17,7 +24,7 @@ export interface Outline {
 
 /** @param sha256 of the report's bytes, in hexadecimal, by which this page names it */
 export function outlineOf(proven: ProvenCustody, sha256: string): Outline {
-  const { license, revisions, gaps } = proven;
+  const { license, revisions, approvals, gaps } = proven;
   let before: object = {};
   const changes = revisions.map((revision): OutlineSection => {
     const section = revisionSection(revision, proven, before);
@@ -36,6 +43,7 @@ export function outlineOf(proven: ProvenCustody, sha256: string): Outline {
         }),
       },
       ...changes,
+      ...approvals.map(approvalSection),
     ],
   };
 }
@@ -63,9 +71,9 @@ function revisionSection(
   { anchor }: ProvenCustody,
   before: object,
 ): OutlineSection {
-  const { rev, recordType, at, index, leaf, isShown, document, cause, signers, proofLength } = revision;
+  const { rev, recordType, at, index, leaf, isShown, document, signers, proofLength } = revision;
   const shown: OutlineRow[] = isShown
-    ? [...causeRows(cause), ...(document === null ? [] : changedRows(before, document))]
+    ? [...causeRows(revision), ...(document === null ? [] : changedRows(before, document))]
     : [['shown', 'no: outside of the time that was asked for']];
   return {
     title: `Revision ${rev}: ${recordType}`,
@@ -80,27 +88,69 @@ function revisionSection(
   };
 }
 
-function causeRows(cause: CauseStatement | null): OutlineRow[] {
+function causeRows({ cause, author, decision }: ProvenRevision): OutlineRow[] {
   if (cause === null) return [['who', 'not held any more']];
-  const { who, why, command, n, request, at } = cause;
-  const device =
-    who.device === null
-      ? []
-      : Object.entries(who.device).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  const { why, command, n, request, at, approvals } = cause;
+  const rows: (OutlineRow | null)[] = [
+    ['who', describeAuthor(cause.who, author)],
+    ['why', why ?? 'no reason was given'],
+    ['command', `${command}, decided at ${at}${n > 1 ? `, one of ${n} records` : ''}`],
+    request && ['request', `key ${request.key}, hash ${request.hash}`],
+    ['allowed by', decision === null ? 'no decision is on record' : describeDecision(decision)],
+    approvals && ['approved', `${approvals.approval}, by ${approvals.by.map(describeApprover).join(', ')}`],
+    author?.signed == null
+      ? null
+      : ['request signed', `${Object.values(author.signed).join(' ')}, by the key of the credential`],
+  ];
+  return rows.filter((row) => row !== null);
+}
+
+function describeAuthor(who: CauseStatement['who'], author: ProvenAuthor | null): string {
+  const device = Object.entries(who.device ?? {}).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  const called = [author?.credentialKind, author?.credentialName].filter((each) => each != null).join(' ');
   const details = [
-    who.credential === null ? null : `with credential ${who.credential}`,
+    author?.name == null ? null : `called ${author.name}`,
+    who.credential === null
+      ? null
+      : `with credential ${who.credential}${called === '' ? '' : ` (${called})`}`,
     who.session === null ? null : `session ${who.session}`,
     who.address === null ? null : `from ${who.address}`,
     device.length === 0 ? null : `device: ${device.join(', ')}`,
-  ].filter((each) => each !== null);
-  return [
-    ['who', [`${who.kind} ${who.id}`, ...details].join(', ')],
-    ['why', why ?? 'no reason was given'],
-    ['command', `${command}, decided at ${at}${n > 1 ? `, one of ${n} records` : ''}`],
-    ...(request === null
-      ? []
-      : ([['request', `key ${request.key}, hash ${request.hash}`]] satisfies OutlineRow[])),
   ];
+  return [`${who.kind} ${who.id}`, ...details.filter((each) => each !== null)].join(', ');
+}
+
+function describeDecision({ policy, reasons, rev, input, carriedAt }: ProvenDecision): string {
+  const { roles = [] } = input.principal as { roles?: string[] };
+  const source = rev === null ? 'the policy that came with the software' : `revision ${rev} of the policy`;
+  return `${reasons.join(', ')} for the roles ${roles.join(', ') || 'none'}, in ${source} (${policy}); decided on as of entry ${carriedAt}`;
+}
+
+function describeApprover({
+  principal,
+  credential,
+  at,
+}: {
+  principal: string;
+  credential: string;
+  at: string;
+}): string {
+  return `${principal} with ${credential} at ${at}`;
+}
+
+function approvalSection(approval: ProvenApproval): OutlineSection {
+  const { id, state, author, command, why, approvers, approvals, binding } = approval;
+  return {
+    title: `Request for approval ${id}: ${state}`,
+    rows: [
+      ['asked by', `${author.principal} with ${author.credential}`],
+      ['why', why ?? 'no reason was given'],
+      ['command', command],
+      ['needed', approvers.map(({ role, count }) => `${count} × ${role}`).join(', ')],
+      ...approvals.map((each): OutlineRow => ['approved by', `${describeApprover(each)}, as ${each.role}`]),
+      ['bound to', binding],
+    ],
+  };
 }
 
 function describeSigner({ alg, id, from, until }: ProvenSigner): string {

@@ -3,17 +3,12 @@
  * were in force, for a caller as the log knows it.
  */
 
-import {
-  canonicalInput,
-  type DecisionInput,
-  type Directory,
-  inputHash,
-  type PolicySource,
-} from '@tallystick/gate';
+import type { DecisionInput, Directory, PolicySource } from '@tallystick/gate';
 import type { CauseDocument, Store } from '@tallystick/ledger';
 import type { PolicyDocument } from '@tallystick/license';
 import { messageOf } from '../content-check.ts';
 import { type OnProgress, problemsMax } from '../report.ts';
+import { inputProblem } from './input-problem.ts';
 import { KnownPolicies, nameOf } from './known-policies.ts';
 import { type LoggedCommand, LoggedCommands, type LoggedDecision } from './logged-commands.ts';
 
@@ -115,7 +110,7 @@ class Replay {
       return;
     }
     this.#counts.decided += 1;
-    this.find(index, 'input', inputProblem(decision, cause));
+    this.find(index, 'input', cause.v === 1 ? null : inputProblem(decision, cause));
     this.find(index, 'roles', rolesProblem(decision.input, directory, cause.at));
     this.find(index, 'policy', this.#policyProblem(decision, directory.policy));
     this.find(index, 'verdict', this.#verdictProblem(decision));
@@ -158,38 +153,6 @@ class Replay {
     } catch (error) {
       return `its policy cannot be evaluated: ${messageOf(error)}`;
     }
-  }
-}
-
-/** What the log knows of a request besides the input must be what the input says of it. */
-function inputProblem({ input, entities }: LoggedDecision, cause: CauseDocument): string | null {
-  if (cause.v === 1) return null;
-  const canonical = encode(input);
-  if (canonical === null || canonical !== JSON.stringify(input))
-    return 'what it was decided on is not in its one encoding';
-  if (inputHash(canonical) !== entities) return 'what it was decided on is not what its hash says';
-  const at = new Date(cause.at);
-  const said: [string, unknown, unknown][] = [
-    ['principal.id', input.principal.id, cause.who.id],
-    ['principal.kind', input.principal.kind, cause.who.kind],
-    ['context.reason', input.context.reason, cause.why !== null],
-    ['context.signed', input.context.signed, cause.signed !== null],
-    ['context.approved', input.context.approved, cause.approvals !== null],
-    ['context.hour', input.context.hour, at.getUTCHours()],
-    ['context.weekday', input.context.weekday, at.getUTCDay() || 7],
-  ];
-  const wrong = said.find(([, decided, logged]) => decided !== logged);
-  return wrong === undefined
-    ? null
-    : `it was decided on ${wrong[0]} ${String(wrong[1])}, and the cause says otherwise`;
-}
-
-function encode(input: DecisionInput): string | null {
-  try {
-    return canonicalInput(input);
-  } catch {
-    // What has not the members of an input has no encoding either.
-    return null;
   }
 }
 

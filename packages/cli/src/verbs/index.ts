@@ -47,6 +47,7 @@ export const registrations: readonly Registration[] = [
   registerCustody,
   registerVerifyReport,
   registerInspect,
+  registerAccess,
   registerFsck,
   registerAudit,
   registerMonitor,
@@ -59,6 +60,5 @@ export const registrations: readonly Registration[] = [
   registerSigner,
   registerRoot,
   registerPolicy,
-  registerAccess,
   registerWitness,
 ];

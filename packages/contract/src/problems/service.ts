@@ -129,6 +129,13 @@ export const serviceProblems = {
     remedy: 'Nothing was read and nothing was changed. Send the request again once the database is back.',
     retryable: true,
   },
+  access_log_unavailable: {
+    status: 503,
+    title: 'What is asked cannot be recorded',
+    remedy:
+      'Nothing was changed and nothing was handed out. Make room for the access log or mend its disk, then send the request again.',
+    retryable: true,
+  },
   publication_stalled: {
     status: 503,
     title: 'Changes are refused while the log cannot publish',

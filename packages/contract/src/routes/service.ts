@@ -1,10 +1,26 @@
 /** Routes about the service itself: its log, its events, its description and its health. */
 import { z } from 'zod';
-import type { Liveness, LogEntry, LogStatus, ReadinessReport, Writing } from '../answers.ts';
-import type { EventHeaders, Nothing } from '../inputs.ts';
+import type {
+  AccessItem,
+  Liveness,
+  LogEntry,
+  LogStatus,
+  Page,
+  ReadinessReport,
+  Writing,
+} from '../answers.ts';
+import type { AccessListQuery, EventHeaders, Nothing } from '../inputs.ts';
 import { jsonMediaType, type Operation, type Route } from '../route.ts';
-import { liveness, logEntry, logStatus, readinessReport, writing } from '../schemas/answers.ts';
-import { eventHeaders, indexParams } from '../schemas/inputs.ts';
+import {
+  accessItem,
+  liveness,
+  logEntry,
+  logStatus,
+  pageOf,
+  readinessReport,
+  writing,
+} from '../schemas/answers.ts';
+import { accessListQuery, eventHeaders, indexParams } from '../schemas/inputs.ts';
 import { type Read, read } from './reads.ts';
 
 export interface StreamEvents extends Operation {
@@ -19,6 +35,7 @@ export interface ServiceRoutes {
   'log.status': Route<Read<LogStatus>>;
   'log.entry': Route<Read<LogEntry, { index: number }>>;
   'event.stream': Route<StreamEvents>;
+  'access.list': Route<Read<Page<AccessItem>, Nothing, AccessListQuery>>;
   'openapi.get': Route<Read<Record<string, unknown>>>;
   'metrics.get': Route<Read<unknown>>;
   'health.get': Route<Read<Liveness>>;
@@ -54,6 +71,15 @@ export const serviceRoutes: ServiceRoutes = {
     schema: null,
     mediaType: 'text/event-stream',
     description: 'A stream that lasts until one side ends it',
+  }),
+  'access.list': read({
+    name: 'access.list',
+    path: '/v1/access',
+    tag: 'service',
+    summary: 'List what was asked of this server, oldest first',
+    query: accessListQuery,
+    schema: pageOf(accessItem),
+    description: 'One page of records, each held against its leaf; a page may be short and not the last one',
   }),
   'openapi.get': read({
     name: 'openapi.get',

@@ -2,6 +2,8 @@
 import type { KeptPromise } from '@tallystick/core';
 import { z } from 'zod';
 import {
+  type AccessItem,
+  type AccessRecordJson,
   type AnyDocument,
   type ApprovalEffect,
   type ApprovalItem,
@@ -324,6 +326,40 @@ export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
   subject: subjectName.nullable(),
   published: boolean,
   promise: keptPromise.nullable(),
+});
+
+/** Written by the server, cut where it was long. */
+const recorded: z.ZodType<string> = z.string().max(256);
+
+const accessRecord: z.ZodType<AccessRecordJson> = open<AccessRecordJson>({
+  at: instant,
+  requestId: recorded,
+  zone: recorded,
+  route: recorded,
+  method: recorded,
+  status: natural,
+  code: recorded.nullable(),
+  who: open<NonNullable<AccessRecordJson['who']>>({
+    kind: recorded,
+    id: recorded,
+    credential: recorded,
+    session: recorded.nullable(),
+  }).nullable(),
+  address: recorded,
+  resource: open<{ type: string; id: string }>({ type: recorded, id: recorded }).nullable(),
+  decision: open<NonNullable<AccessRecordJson['decision']>>({
+    effect: oneOf(['allow', 'deny']),
+    policy: recorded,
+    reasons: z.array(recorded),
+    entities: recorded,
+  }).nullable(),
+  why: recorded.nullable(),
+});
+
+export const accessItem: z.ZodType<AccessItem> = open<AccessItem>({
+  n: natural,
+  leaf: natural.nullable(),
+  record: accessRecord,
 });
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { catalogStates, customerStates, licenseStates } from '../documents.ts';
 import { approvalStates, credentialStates, principalStates } from '../gate-documents.ts';
 import type {
+  AccessListQuery,
   ApprovalQuery,
   BundleQuery,
   BundleRequestBody,
@@ -158,6 +159,15 @@ export const custodyQuery: z.ZodType<CustodyQuery> = closed<CustodyQuery>({
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,
   trustVersion: described(integer(1, TRUST_VERSION_MAX), pinned).exactOptional(),
+});
+
+export const accessListQuery: z.ZodType<AccessListQuery> = closed<AccessListQuery>({
+  from: described(instant, 'Not before'),
+  to: described(instant, 'Before'),
+  principal: described(text, 'Id of who asked').exactOptional(),
+  resource: described(text, 'Id of what was asked for').exactOptional(),
+  request: described(text, 'Id of the request').exactOptional(),
+  ...page,
 });
 
 export const eventHeaders: z.ZodType<EventHeaders> = open<EventHeaders>({

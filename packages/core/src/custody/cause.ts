@@ -25,8 +25,17 @@ export interface CauseStatement {
   decision: { same: number } | DecisionStatement | null;
   approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
   /** The request as it was signed (RFC 9421). */
-  signed: { base: string; signature: string; keyid: string; alg: string } | null;
+  signed: SignedEvidence | null;
   at: string;
+}
+
+/** A signed request: its signature base, and in base64 the signature and the body, whose digest was signed. */
+export interface SignedEvidence {
+  base: string;
+  signature: string;
+  keyid: string;
+  alg: string;
+  body: string | null;
 }
 
 /** Who asked; of version 1 nothing but kind and id is known. */
@@ -183,12 +192,13 @@ function readApprovals(value: JsonValue): CauseStatement['approvals'] {
 
 function readSigned(value: JsonValue): CauseStatement['signed'] {
   if (value === null) return null;
-  const json = closedMembers(value, ['base', 'signature', 'keyid', 'alg'], 'signed');
+  const json = closedMembers(value, ['base', 'signature', 'keyid', 'alg', 'body'], 'signed');
   return {
     base: asString(json.base, 'signed.base'),
     signature: asString(json.signature, 'signed.signature'),
     keyid: asString(json.keyid, 'signed.keyid'),
     alg: asString(json.alg, 'signed.alg'),
+    body: textOrNull(json.body, 'signed.body'),
   };
 }
 

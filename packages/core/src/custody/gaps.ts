@@ -2,7 +2,14 @@
 import type { CauseStatement } from './cause.ts';
 import type { CustodyReport } from './report.ts';
 
-export type GapCode = 'document_gone' | 'cause_gone' | 'no_decision' | 'no_access_log' | 'unseen_reads';
+export type GapCode =
+  | 'document_gone'
+  | 'cause_gone'
+  | 'no_decision'
+  | 'principal_gone'
+  | 'built_in_policy'
+  | 'no_access_log'
+  | 'unseen_reads';
 
 /** `missing` is what there should be, and is not; a `limit` is what no report can show. */
 export interface GapMeaning {
@@ -23,6 +30,14 @@ export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
     kind: 'missing',
     text: 'No decision is on record: the change was made before there were policies, or by the system itself.',
   },
+  principal_gone: {
+    kind: 'missing',
+    text: 'What the principal was called, and which roles it had, is not held any more.',
+  },
+  built_in_policy: {
+    kind: 'limit',
+    text: 'The policy that allowed this is the one that comes with the software: the log held none yet.',
+  },
   no_access_log: {
     kind: 'missing',
     text: 'There is no access log in this report: who read or exported the license is not known.',
@@ -34,6 +49,9 @@ export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
       'database itself or at a mirror.',
   },
 };
+
+/** Id of the subject that is the policy of a namespace. */
+export const policiesId = 'policies';
 
 export interface CustodyGap {
   code: GapCode;
@@ -48,18 +66,28 @@ export function isGapCode(text: string): text is GapCode {
 /** All gaps of a report, in the order of the log. `causes` say what the causes of the report do, in its order. */
 export function custodyGaps(
   { license, range, entries }: Pick<CustodyReport, 'license' | 'range' | 'entries'>,
-  causes: readonly Pick<CauseStatement, 'decision'>[],
+  causes: readonly (Pick<CauseStatement, 'who' | 'decision'> | null)[],
 ): CustodyGap[] {
   const gaps: CustodyGap[] = [];
+  const subjects = new Set<string>();
+  /** Principals whose newest revision so far is not shown. */
+  const unshown = new Set<string>();
   let rev = 0;
   for (const { index, subject, document, cause } of entries) {
-    if (subject !== license) continue;
-    const isShown = range !== null && rev >= range.from && rev <= range.to;
-    rev += 1;
-    if (!isShown) continue;
-    if (document === null) gaps.push({ code: 'document_gone', index });
-    if (cause === null) gaps.push({ code: 'cause_gone', index });
-    else if (causes[cause]?.decision === null) gaps.push({ code: 'no_decision', index });
+    if (subject !== null) subjects.add(subject);
+    if (subject?.startsWith('prn_')) document === null ? unshown.add(subject) : unshown.delete(subject);
+    const statement = cause === null ? undefined : causes[cause];
+    if (subject === license) {
+      const isShown = range !== null && rev >= range.from && rev <= range.to;
+      rev += 1;
+      if (!isShown) continue;
+      if (document === null) gaps.push({ code: 'document_gone', index });
+      if (cause === null) gaps.push({ code: 'cause_gone', index });
+    } else if (!subject?.startsWith('apr_')) continue;
+    if (statement == null) continue;
+    if (statement.decision === null) gaps.push({ code: 'no_decision', index });
+    else if (!subjects.has(policiesId)) gaps.push({ code: 'built_in_policy', index });
+    if (unshown.has(statement.who.id)) gaps.push({ code: 'principal_gone', index });
   }
   gaps.push({ code: 'no_access_log', index: null }, { code: 'unseen_reads', index: null });
   return gaps;

@@ -10,6 +10,9 @@ import { lookupOfHash } from './secret-token.ts';
 import type { GateSecrets } from './secrets.ts';
 import { isSpiffeId } from './spiffe.ts';
 
+/** What an invitation lets its holder do. */
+export const enrollAction = 'credential.enroll';
+
 /** A credential that could never be used. `path` points into the command. */
 export class CredentialError extends Error {
   override readonly name = 'CredentialError';
@@ -28,14 +31,19 @@ export function storedCredential(
 ): CredentialCreate {
   const { kind, lookup, material, scope } = command;
   for (const [at, range] of (scope?.networks ?? []).entries()) checkRange(range, `$.scope.networks[${at}]`);
-  if (kind === 'api_key') {
+  if (kind === 'api_key' || kind === 'invitation') {
     if (!isHash(lookup)) {
       throw new CredentialError(
         '$.lookup',
         'send the SHA-256 of the key in base64, and never the key itself',
       );
     }
-    return { ...command, lookup: lookupOfHash(apiKeys, lookup), material: {} };
+    const stored = { ...command, lookup: lookupOfHash(apiKeys, lookup), material: {} };
+    return kind === 'api_key' ? stored : { ...stored, ...checkInvitation(command) };
+  }
+  if (kind === 'passkey' || kind === 'password' || kind === 'totp') {
+    const how = 'a person makes it with an invitation: give one with tally invite';
+    throw new CredentialError('$.kind', `nobody makes a ${kind} for somebody else; ${how}`);
   }
   if (kind === 'http_signature') {
     const key = publicKeyOf(material ?? {});
@@ -51,6 +59,13 @@ export function storedCredential(
     throw new CredentialError('$.lookup', 'send a SPIFFE id such as spiffe://vendor.example/billing');
   }
   return command;
+}
+
+/** It is good for what it is for, and not for long: whoever finds it becomes the person. */
+function checkInvitation({ notAfter, scope }: CredentialCreate): Pick<CredentialCreate, 'scope'> {
+  if (notAfter === undefined || notAfter === null)
+    throw new CredentialError('$.notAfter', 'an invitation ends: say when, within a few days');
+  return { scope: { ...scope, actions: [enrollAction] } };
 }
 
 function checkRange(range: string, path: string): void {

@@ -116,6 +116,8 @@ const access: Record<string, ActionRow> = {
   'principal.disable': row('Principal', 'change', 'admin', 'tighten', 'sensitive'),
   ...reads('credential', 'Credential', 'inspect'),
   'credential.create': row('Credential', 'change', 'admin', 'credential', 'sensitive'),
+  // No route: what an invitation is for, and nothing else.
+  'credential.enroll': row('Credential', 'change', 'credential'),
   'credential.expire': row('Credential', 'change', 'admin', 'credential', 'tighten', 'sensitive'),
   'credential.revoke': row('Credential', 'change', 'admin', 'credential', 'tighten', 'sensitive'),
   'policy.get': row('Policy', 'inspect'),

@@ -1,20 +1,24 @@
 /** Makes custody reports: everything that happened to a license under the published checkpoint, with its proofs. */
 import {
   type CauseStatement,
-  type CustodyCause,
-  type CustodyEntry,
   type CustodyReport,
-  type CustodySubject,
   custodyGaps,
-  custodyLimits,
   encodeCustodyReport,
-  readCauseStatement,
+  policiesId,
 } from '@tallystick/core';
-import { type CheckedRevision, checkCause } from '../content.ts';
-import { IntegrityAlarm, LedgerError } from '../errors.ts';
+import type { CheckedRevision } from '../content.ts';
+import { IntegrityAlarm } from '../errors.ts';
 import type { Published } from '../publish/publisher.ts';
 import type { BundleMaker } from './bundle-maker.ts';
-import { type ChainHead, chainHead, readChain, readHead, type SubjectChainParts } from './subject-chain.ts';
+import { CustodyDraft } from './custody-draft.ts';
+import {
+  type ChainHead,
+  chainHead,
+  readAt,
+  readChain,
+  readHead,
+  type SubjectChainParts,
+} from './subject-chain.ts';
 
 export interface CustodyRequest {
   /** Instants: revisions from `from` on and before `to` are shown in full; no limit where left out. */
@@ -22,6 +26,12 @@ export interface CustodyRequest {
   to?: string | undefined;
   /** The newest trust root that the reader has pinned; 1 where left out. */
   trustVersion?: number | undefined;
+}
+
+/** A change that is to be explained: who asked for it, and what allowed it. */
+interface Explained {
+  index: number;
+  statement: CauseStatement;
 }
 
 export class CustodyMaker {
@@ -37,25 +47,18 @@ export class CustodyMaker {
    */
   async make(license: string, request: CustodyRequest, published: Published): Promise<string | null> {
     const { state, bundles } = this.#parts;
-    const draft = new Draft(this.#parts, published.size);
-    const heads = ['namespace', 'brake', license].map((id) =>
-      chainHead(id, state, bundles.mapUnder(published.size)),
-    );
-    const [namespace, brake, head] = heads;
-    if (head == null) return null;
-    if (namespace == null || brake == null) throw new IntegrityAlarm(0, 'namespace or brake is missing');
-    await draft.addNewest(namespace);
-    await draft.addNewest(brake);
-    const range = await draft.addLicense(head, request);
-    const { entries, causes, statements } = draft.sorted();
+    const writing = new CustodyWriting(this.#parts, published.size);
+    const range = await writing.addAll(license, request);
+    if (range === undefined) return null;
+    const { entries, causes, statements } = writing.draft.sorted();
     return encodeCustodyReport({
       ns: state.ns,
       license,
       range,
       trust: await bundles.trustSteps(request.trustVersion ?? 1, published),
       anchor: await bundles.anchorOf(published),
-      keys: bundles.keysOf(draft.keyids),
-      subjects: draft.subjects,
+      keys: bundles.keysOf(writing.draft.keyids),
+      subjects: writing.draft.subjects,
       entries,
       causes,
       gaps: custodyGaps({ license, range, entries }, statements),
@@ -63,99 +66,134 @@ export class CustodyMaker {
   }
 }
 
-/** An entry before the causes have their order. */
-type DraftEntry = Omit<CustodyEntry, 'cause'> & { causeIndex: number | null };
-
-/** A report as it grows. */
-class Draft {
-  readonly #parts: SubjectChainParts;
+/** One report being written. */
+class CustodyWriting {
+  readonly #parts: SubjectChainParts & { bundles: BundleMaker };
   readonly #size: number;
-  readonly subjects: CustodySubject[] = [];
-  readonly keyids = new Set<string>();
-  readonly #entries = new Map<number, DraftEntry>();
-  /** By the log index of their commands' first records. */
-  readonly #causes = new Map<number, CustodyCause>();
-  #bytes = 0;
+  readonly draft: CustodyDraft;
 
-  constructor(parts: SubjectChainParts, size: number) {
+  constructor(parts: SubjectChainParts & { bundles: BundleMaker }, size: number) {
     this.#parts = parts;
     this.#size = size;
+    this.draft = new CustodyDraft(parts, size);
   }
 
-  /** The newest revision of a public document. */
-  async addNewest(head: ChainHead): Promise<void> {
-    this.subjects.push({ id: head.id, map: head.map });
-    this.#add(head.id, await readHead(this.#parts, head), true);
+  /** Returns which revisions are shown in full; undefined where there is no such license. */
+  async addAll(license: string, request: CustodyRequest): Promise<CustodyReport['range'] | undefined> {
+    const head = this.#head(license);
+    if (head === null) return undefined;
+    for (const id of ['namespace', 'brake'] as const) {
+      const newest = this.#head(id);
+      if (newest === null) throw new IntegrityAlarm(0, `the ${id} is missing`);
+      this.draft.addSubject(newest);
+      this.draft.add(id, await readHead(this.#parts, newest), true);
+    }
+    const { range, explained } = await this.#addLicense(head, request);
+    for (const id of named(explained, ({ approvals }) => approvals?.approval))
+      explained.push(...(await this.#addApproval(id)));
+    for (const { statement } of explained) await this.#addDecision(statement);
+    for (const id of named(explained, ({ who }) => who.id))
+      if (id.startsWith('prn_')) await this.#addInForce(id, explained, () => true);
+    for (const id of named(explained, ({ who }) => who.credential))
+      if (id.startsWith('crd_')) await this.#addInForce(id, explained, isPublicCredential);
+    const decided = explained.filter(({ statement }) => statement.decision !== null);
+    if (decided.length > 0) await this.#addInForce(policiesId, decided, () => true);
+    return range;
   }
 
-  /** Every revision of the license, with documents and causes of those that were asked for. Returns which these are. */
-  async addLicense(head: ChainHead, { from, to }: CustodyRequest): Promise<CustodyReport['range']> {
-    this.subjects.push({ id: head.id, map: head.map });
+  #head(id: string): ChainHead | null {
+    return chainHead(id, this.#parts.state, this.#parts.bundles.mapUnder(this.#size));
+  }
+
+  /** Every revision of the license, with documents and causes of those that were asked for. */
+  async #addLicense(
+    head: ChainHead,
+    { from, to }: CustodyRequest,
+  ): Promise<{ range: CustodyReport['range']; explained: Explained[] }> {
+    this.draft.addSubject(head);
+    const explained: Explained[] = [];
     const shown: number[] = [];
     for await (const revision of readChain(this.#parts, head)) {
       const { rev, at } = revision.record.record;
       const isShown = (from === undefined || at >= from) && (to === undefined || at < to);
-      const entry = this.#add(head.id, revision, isShown);
+      this.draft.add(head.id, revision, isShown);
       if (!isShown) continue;
       shown.push(rev);
-      entry.causeIndex = await this.#addCause(revision);
+      await this.#explain(revision, explained);
     }
     const [first] = shown;
-    return first === undefined ? null : { from: first, to: shown.at(-1) ?? first };
+    const range = first === undefined ? null : { from: first, to: shown.at(-1) ?? first };
+    return { range, explained };
   }
 
-  /** Entries and causes in the order of the log. */
-  sorted(): { entries: CustodyEntry[]; causes: CustodyCause[]; statements: CauseStatement[] } {
-    const places = new Map<number, number>();
-    const entries = [...this.#entries.values()]
-      .sort((a, b) => a.index - b.index)
-      .map(({ causeIndex, ...entry }) => {
-        if (causeIndex !== null && !places.has(causeIndex)) places.set(causeIndex, places.size);
-        return { ...entry, cause: causeIndex === null ? null : (places.get(causeIndex) ?? null) };
-      });
-    const causes = [...places.keys()].flatMap((index) => this.#causes.get(index) ?? []);
-    return { entries, causes, statements: causes.map(({ document }) => readCauseStatement(document)) };
+  /** A request for approval, with who approved it. */
+  async #addApproval(id: string): Promise<Explained[]> {
+    const explained: Explained[] = [];
+    const head = this.#head(id);
+    if (head === null) throw new IntegrityAlarm(0, `a cause names ${id}, which was never logged`);
+    this.draft.addSubject(head);
+    for await (const revision of readChain(this.#parts, head)) {
+      this.draft.add(id, revision, true);
+      await this.#explain(revision, explained);
+    }
+    return explained;
   }
 
-  #add(subject: string, revision: CheckedRevision, isShown: boolean): DraftEntry {
-    const { index, entry, content, record } = revision;
-    const { document, salt } = content;
-    const path = this.#parts.state.tree.inclusionProof(index, this.#size);
-    const added: DraftEntry = {
-      index,
-      subject,
-      entry,
-      path,
-      document: isShown && document !== null && salt !== null ? { bytes: document, salt } : null,
-      causeIndex: null,
-    };
-    this.#entries.set(index, added);
-    // The authority's keys are in the trust root.
-    if (subject !== 'namespace') for (const { keyid } of record.envelope.signatures) this.keyids.add(keyid);
-    this.#grow(entry.length + path.length * 36 + (added.document?.bytes.length ?? 0) + 256);
-    return added;
+  async #explain(revision: CheckedRevision, explained: Explained[]): Promise<void> {
+    const statement = await this.draft.addCause(revision);
+    if (statement !== null) explained.push({ index: revision.index, statement });
   }
 
-  /** null where the cause is not held any more. */
-  async #addCause(revision: CheckedRevision): Promise<number | null> {
-    const { cause: index } = revision.content;
-    if (this.#causes.has(index)) return index;
-    const stored = await this.#parts.store.cause(index);
-    if (stored === undefined) return null;
-    checkCause(revision, stored);
-    this.#causes.set(index, { salt: stored.salt, document: stored.document });
-    this.#grow(stored.document.length + 128);
-    return index;
+  /** A decision that stands whole in the cause of another command. */
+  async #addDecision({ decision }: CauseStatement): Promise<void> {
+    if (decision === null || !('same' in decision)) return;
+    const revision = await readAt(this.#parts, decision.same);
+    this.draft.add(null, revision, false);
+    await this.draft.addCause(revision);
   }
 
-  /** Bytes as they are before base64 makes four of three. */
-  #grow(bytes: number): void {
-    this.#bytes += bytes;
-    if ((this.#bytes * 4) / 3 <= custodyLimits.bytes * 0.95 && this.#entries.size < custodyLimits.entries)
+  /** A subject with the documents that were in force when something happened, or the proof that there is none. */
+  async #addInForce(
+    id: string,
+    explained: readonly Explained[],
+    mayShow: (revision: CheckedRevision) => boolean,
+  ): Promise<void> {
+    const { state, bundles } = this.#parts;
+    const head = this.#head(id);
+    if (head === null) {
+      this.draft.addSubject({ id, map: bundles.mapUnder(this.#size).prove(state.keyOf(id)) });
       return;
-    throw new LedgerError(
-      'report_too_large',
-      `a report has at most ${custodyLimits.bytes / 1_048_576} MiB: ask for less of the history with from and to`,
-    );
+    }
+    const times = explained.filter(({ statement }) => concerns(id, statement)).map(({ index }) => index);
+    this.draft.addSubject(head);
+    let held: CheckedRevision | null = null;
+    const add = (revision: CheckedRevision | null, until: number): void => {
+      if (revision === null) return;
+      const isInForce = times.some((time) => time > revision.index && time <= until);
+      this.draft.add(id, revision, isInForce && mayShow(revision));
+    };
+    for await (const revision of readChain(this.#parts, head)) {
+      add(held, revision.index);
+      held = revision;
+    }
+    add(held, Number.POSITIVE_INFINITY);
   }
+}
+
+function concerns(id: string, { who }: CauseStatement): boolean {
+  return id === policiesId || who.id === id || who.credential === id;
+}
+
+function named(
+  explained: readonly Explained[],
+  name: (statement: CauseStatement) => string | null | undefined,
+): Set<string> {
+  return new Set(explained.flatMap(({ statement }) => name(statement) ?? []));
+}
+
+/** What verifies the others is for nobody else: a hash of a password can be guessed at. */
+const publicKinds: ReadonlySet<string> = new Set(['http_signature', 'passkey', 'oidc', 'spiffe']);
+
+function isPublicCredential({ current }: CheckedRevision): boolean {
+  return current?.document.type === 'credential' && publicKinds.has(current.document.kind);
 }

@@ -83,16 +83,21 @@ async function scannedIndexes(
 }
 
 async function readRevision(
-  { store, state }: SubjectChainParts,
+  parts: SubjectChainParts,
   { id, key }: ChainHead,
   index: number,
 ): Promise<CheckedRevision> {
-  const stored = await store.entry(index);
-  if (stored === undefined) throw new IntegrityAlarm(index, 'the entry is missing');
-  const revision = checkRevision(stored, state.tree.leaf(index));
+  const revision = await readAt(parts, index);
   const { content, record } = revision;
   const isFiled = content.id === id || isUnknownSubject(content.id);
   if (!isFiled || !equalBytes(record.record.subject, key))
     throw new IntegrityAlarm(index, `the entry is not about ${id}`);
   return revision;
+}
+
+/** The record at an index, whatever it is about. Throws IntegrityAlarm. */
+export async function readAt({ store, state }: SubjectChainParts, index: number): Promise<CheckedRevision> {
+  const stored = await store.entry(index);
+  if (stored === undefined) throw new IntegrityAlarm(index, 'the entry is missing');
+  return checkRevision(stored, state.tree.leaf(index));
 }

@@ -52,7 +52,17 @@ export function createCredential(view: View, command: CredentialCreate, env: Env
     replaces: command.replaces ?? null,
   };
   const ended = replaced === null ? [] : endReplaced(replaced, command, holder !== undefined, env);
-  return [...ended, firstChange('credential.created', document)].sort(createdFirst);
+  const spent = spentInvitation(view, command, env);
+  return [...ended, ...spent, firstChange('credential.created', document)].sort(createdFirst);
+}
+
+/** An invitation makes one credential of its owner, and has ended with that: two at once cannot both succeed. */
+function spentInvitation(view: View, { principal, kind }: CredentialCreate, { gate }: Environment): Change[] {
+  const shown = gate === null ? undefined : view.subject('credential', gate.actor.credential);
+  if (shown?.document.kind !== 'invitation') return [];
+  if (shown.document.principal !== principal || (kind !== 'passkey' && kind !== 'password'))
+    refuse('state_forbids', 'An invitation makes a passkey, or password and codes, of who was invited.');
+  return [nextChange('credential.revoked', active(shown, '$.credential'), { state: 'revoked' })];
 }
 
 /** The first change is what the caller is told of; nothing depends on the order of two subjects. */

@@ -17,6 +17,8 @@ export interface AccessListener {
   onTrouble: (trouble: string | null) => void;
   /** The thread ended by itself: nothing can be written any more. */
   onDeath: (error: Error) => void;
+  /** Whether the policy wants the record of an action on disk before it is answered. */
+  isDurable: (action: string) => boolean;
 }
 
 export type AccessStatus = AccessLogStatus & AccessPublication;
@@ -36,7 +38,7 @@ export class AccessClient implements AsyncDisposable {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #isStopping = false;
-  #publication: AccessPublication = { size: 0, published: 0, trouble: null };
+  #publication: AccessPublication = { size: 0, published: 0, trouble: null, contradiction: null };
 
   private constructor(worker: Worker, listener: AccessListener) {
     this.#worker = worker;
@@ -74,7 +76,12 @@ export class AccessClient implements AsyncDisposable {
 
   /** Why nothing may be changed: what is asked cannot be recorded. null where it can. */
   get blocked(): string | null {
-    return this.#log.status.trouble;
+    return this.#publication.contradiction ?? this.#log.status.trouble;
+  }
+
+  /** As `AccessListener.isDurable`. */
+  isDurable(action: string): boolean {
+    return this.#listener.isDurable(action);
   }
 
   /** As `AccessLog.record`. */
@@ -124,7 +131,7 @@ export class AccessClient implements AsyncDisposable {
   #die(error: Error): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
     this.#listener.onDeath(error);
   }

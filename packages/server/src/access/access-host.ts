@@ -86,7 +86,12 @@ export class AccessHost implements AsyncDisposable {
       trouble = error instanceof Error ? error.message : String(error);
       if (isContradiction(error)) this.#contradiction = `this access log is not the newest: ${trouble}`;
     }
-    this.#post({ size: opened.store.size, published: opened.publisher.published, trouble });
+    this.#post({
+      size: opened.store.size,
+      published: opened.publisher.published,
+      trouble,
+      contradiction: this.#contradiction,
+    });
   }
 
   #open(): Promise<{ store: SegmentStore; publisher: AccessPublisher }> {

@@ -25,6 +25,8 @@ export interface AccessPublication {
   published: number;
   /** Why publishing fails; null where it works. */
   trouble: string | null;
+  /** Why nothing more is written: signer or witnesses know another log, or more of it. null where they do not. */
+  contradiction: string | null;
 }
 
 export type FromAccess =

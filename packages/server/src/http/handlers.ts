@@ -9,8 +9,10 @@ import {
   routes,
 } from '@tallystick/contract';
 import type { Command } from '@tallystick/license';
+import { listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
+import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
 import { sessionHandlers } from './session-handlers.ts';
 
@@ -105,7 +107,7 @@ const reads = {
   'license.custody': ({ params, query }, { call }) => call('custody', { id: params.id, ...query }),
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
-  'log.status': async (_, { call }) => {
+  'log.status': async (_, { call, access }) => {
     const now = JSON.parse(await call('status', null)) as LedgerStatus;
     const { mutations, quorum, follows: _follows, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
@@ -113,7 +115,11 @@ const reads = {
       ...member,
       lastSeenAt: instant(lastSeenAt),
     }));
-    return JSON.stringify({ ...status, quorum: members, mutations: readinessOf(mutations) });
+    return JSON.stringify({ ...status, quorum: members, mutations: changesOf(mutations, access) });
+  },
+  'access.list': async ({ query }, { call, access }) => {
+    await call('describe', null);
+    return listAccess(query, access);
   },
   'policy.get': (_, { call }) => call('policyInForce', null),
   'policy.history': ({ query }, { call }) => {
@@ -126,20 +132,30 @@ const reads = {
   },
   'metrics.get': (_, { metrics }) => metrics.text(),
   'health.get': async () => JSON.stringify({ alive: true }),
-  'ready.get': async (_, { status }) => {
+  'ready.get': async (_, { status, access }) => {
     const { mutations } = status;
+    const changes = changesOf(mutations, access);
     const isBroken = mutations?.problem === 'integrity';
     const body = JSON.stringify({
       reads: isBroken ? readinessOf(mutations) : readinessOf(null),
-      mutations: readinessOf(mutations),
+      mutations: changes,
     });
-    return { status: mutations === null ? 200 : 503, body };
+    return { status: changes.ready ? 200 : 503, body };
   },
   'primary.get': async (_, { status }) => {
     const { writes } = status;
     return { status: writes ? 200 : 503, body: JSON.stringify({ writes }) };
   },
 } satisfies Partial<Handlers>;
+
+/** What is not recorded is not changed. */
+function changesOf(problem: LedgerStatus['mutations'], access: RequestContext['access']): Readiness {
+  const { reasons } = readinessOf(problem);
+  const blocked = access?.blocked ?? null;
+  const all =
+    blocked === null ? reasons : [...reasons, { code: 'access_log_unavailable' as const, detail: blocked }];
+  return { ready: all.length === 0, reasons: all };
+}
 
 /** Ready, or why not, as the problem that a request would meet. */
 function readinessOf(problem: LedgerStatus['mutations']): Readiness {
@@ -168,6 +184,7 @@ function mutationHandlers(): { [N in MutationName]: Handler<N> } {
 export const handlers: Handlers = {
   ...reads,
   ...sessionHandlers,
+  ...loginHandlers,
   ...subjectReads('product'),
   ...subjectReads('plan'),
   ...subjectReads('customer'),

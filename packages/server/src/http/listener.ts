@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import {
+  accessRecordings,
   type ProblemCode,
   problemMediaType,
   problemOf,
@@ -23,18 +24,22 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import type { AccessClient } from '../access/access-client.ts';
+import { AccessRecorder } from '../access/recorder.ts';
 import type { ServerConfig } from '../config.ts';
 import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
 import { authenticate, partsOf } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
+import { serveLogin } from './login-site.ts';
 import { keepRawBody } from './raw-body.ts';
-import { RequestContext } from './request-context.ts';
+import { type Peer, RequestContext } from './request-context.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -43,6 +48,9 @@ export interface ListenerParts {
   metrics: Metrics;
   streams: EventStreams;
   gate: Gate;
+  /** null where no access log is kept. */
+  access: AccessClient | null;
+  login: OpenLogin;
   logger: FastifyBaseLogger;
 }
 
@@ -53,6 +61,11 @@ const retryAfterSeconds = 1;
 const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
+  const recorder = new AccessRecorder(zone, parts.access);
+  const fail: typeof sendProblem = (request, reply, problem) => {
+    recorder.note(request, { code: problem.code });
+    return sendProblem(request, reply, problem);
+  };
   const { listeners, limits } = parts.config;
   const app = fastify({
     serverFactory: (handle) => createZoneServer(listeners[zone].tls, times, handle),
@@ -61,7 +74,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     frameworkErrors: (_error, request, reply) => {
-      sendProblem(request, reply, new ServiceProblem('malformed_request'));
+      fail(request, reply, new ServiceProblem('malformed_request'));
     },
     clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
@@ -86,22 +99,27 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
-  for (const route of routesOf(zone)) addRoute(app, zone, route, parts);
+  // Before there are routes: those take it as it is by then.
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
+  recorder.attach(app);
+  for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
+  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
-    if (methods.length === 0) return sendProblem(request, reply, new ServiceProblem('not_found'));
-    return sendProblem(
-      request,
-      reply.header('allow', methods.join(', ')),
-      new ServiceProblem('method_not_allowed'),
-    );
+    if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
+    return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
-  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, asProblem(error, request)));
   return app;
 }
 
-function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: ListenerParts): void {
+function addRoute(
+  app: FastifyInstance,
+  zone: Zone,
+  route: Route,
+  parts: ListenerParts,
+  recorder: AccessRecorder,
+): void {
   const name = route.name as RouteName;
   const { bodyBytesMax } = parts.config.limits[zone];
   const mediaType = Object.values(route.answers)[0]?.mediaType ?? 'application/json';
@@ -116,20 +134,41 @@ function addRoute(app: FastifyInstance, zone: Zone, route: Route, parts: Listene
       // Asked before the call: what is sent to a server that writes by then is answered by one that does.
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
-      const asked = route.auth === 'none' ? null : await askedBy(request, name, zone, parts);
+      const asked =
+        route.auth === 'none' || route.auth === 'login' ? null : await askedBy(request, name, zone, parts);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
       if (parts.ledger.inFlight > inFlightMax) throw new ServiceProblem('overloaded');
-      const context = new RequestContext(parts, asked);
+      const context = new RequestContext(parts, asked, peerOf(request, parts.gate));
+      recorder.note(request, { context, why: reasonOf(read.value.headers) });
+      demandRecorded(name, parts.access);
       if (name === 'event.stream') {
         await context.call('describe', null);
+        // Its answer never ends, and so is not seen being sent.
+        const refused = await recorder.record(request, 200);
+        if (refused !== null) throw new ServiceProblem('access_log_unavailable', refused);
         return openStream(request, reply, parts.streams);
       }
       const handler = handlers[name] as unknown as Handler<'log.status'>;
       return sendAnswer(reply, mediaType, await handler(read.value, context));
     },
   });
+}
+
+/** Throws ServiceProblem for a change while nothing of it could be recorded. */
+function demandRecorded(name: RouteName, access: AccessClient | null): void {
+  const blocked = accessRecordings[name] === 'change' ? (access?.blocked ?? null) : null;
+  if (blocked !== null) throw new ServiceProblem('access_log_unavailable', blocked);
+}
+
+function reasonOf(headers: object): string | null {
+  return (headers as { 'tally-reason'?: string })['tally-reason'] ?? null;
+}
+
+function peerOf(request: FastifyRequest, { authenticator }: Gate): Peer {
+  const { 'user-agent': userAgent = '' } = request.headers;
+  return { address: authenticator.addressOf(partsOf(request)), userAgent };
 }
 
 /** Who asks for what; throws ServiceProblem where nobody is known. */

@@ -1,26 +1,51 @@
 /** One request on its way: who makes it, and what was decided about it. */
 import type { Asked, Caller } from '@tallystick/gate';
+import type { AccessClient } from '../access/access-client.ts';
 import type { Gate } from '../gate.ts';
 import type { Verdict } from '../ledger-thread/gate/judgment.ts';
 import type { Input, LedgerAnswer, LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { LedgerStatus, ServiceMethod } from '../ledger-thread/messages.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
+
+/** What answers requests. */
+export interface Answering {
+  ledger: LedgerClient;
+  metrics: Metrics;
+  /** null where no access log is kept. */
+  access: AccessClient | null;
+  gate: Gate;
+  login: OpenLogin;
+}
+
+/** Who sends a request, before anybody is known. */
+export interface Peer {
+  /** IP address. */
+  address: string;
+  userAgent: string;
+}
 
 export class RequestContext {
   readonly caller: Caller | null;
   readonly metrics: Metrics;
   readonly gate: Gate;
+  readonly access: AccessClient | null;
+  readonly login: OpenLogin;
+  readonly peer: Peer;
   readonly #ledger: LedgerClient;
   readonly #asked: string | null;
   /** What was decided; null before that, and where nobody has to be known. */
   verdict: Verdict | null = null;
 
   /** @param asked null for routes that nobody has to be known for */
-  constructor(parts: { ledger: LedgerClient; metrics: Metrics; gate: Gate }, asked: Asked | null) {
-    this.#ledger = parts.ledger;
-    this.metrics = parts.metrics;
-    this.gate = parts.gate;
+  constructor({ ledger, metrics, access, gate, login }: Answering, asked: Asked | null, peer: Peer) {
+    this.#ledger = ledger;
+    this.metrics = metrics;
+    this.access = access;
+    this.gate = gate;
+    this.login = login;
+    this.peer = peer;
     this.caller = asked?.caller ?? null;
     this.#asked = asked === null ? null : JSON.stringify(asked);
   }

@@ -8,6 +8,12 @@ export type CustodyCode =
   | 'CHAIN_BROKEN'
   /** A cause is not the one that a record commits to, or says nothing that can be read. */
   | 'CAUSE_ALTERED'
+  /** A decision is not what its hashes say, or the policy in force does not make it. */
+  | 'DECISION_ALTERED'
+  /** The log did not know who asked, or did not let them in. */
+  | 'AUTHOR_INVALID'
+  /** Others approved than have to, or something else. */
+  | 'APPROVAL_INVALID'
   /** The report states other gaps than it has. */
   | 'GAPS_MISSTATED';
 

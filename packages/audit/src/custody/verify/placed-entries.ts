@@ -32,6 +32,8 @@ export interface PlacedEntry {
   /** null where it is not shown. */
   document: { bytes: Uint8Array; json: JsonObject } | null;
   cause: CauseStatement | null;
+  /** Which of the report's causes that is. */
+  causeAt: number | null;
   proofLength: number;
 }
 
@@ -51,7 +53,7 @@ export async function placeEntries(context: PlacingContext, findings: Findings):
     if (found === undefined) continue;
     const document = await findings.check(entry.index, () => openDocument(entry, found.entry));
     const cause = checkCause(entry, found.entry, context, findings);
-    placed.push({ ...found, document: document ?? null, cause });
+    placed.push({ ...found, document: document ?? null, cause, causeAt: entry.cause });
   }
   return placed;
 }
@@ -59,7 +61,7 @@ export async function placeEntries(context: PlacingContext, findings: Findings):
 function place(
   entry: CustodyEntry,
   { report, anchor, genesis }: PlacingContext,
-): Omit<PlacedEntry, 'cause' | 'document'> {
+): Omit<PlacedEntry, 'cause' | 'causeAt' | 'document'> {
   const { index, subject, path } = entry;
   const leaf = leafHash(entry.entry);
   verifyInclusion(leaf, index, anchor.size, path, anchor.root);

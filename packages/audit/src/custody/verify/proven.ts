@@ -1,6 +1,6 @@
 /** What a custody report proves, for whoever shows it. */
-import type { CauseStatement, CustodyGap, NamespaceDocument } from '@tallystick/core';
-import type { LicenseDocument } from '@tallystick/license';
+import type { CauseStatement, CustodyGap, JsonObject, NamespaceDocument } from '@tallystick/core';
+import type { ApprovalDocument, LicenseDocument } from '@tallystick/license';
 
 export interface ProvenCustody {
   ns: string;
@@ -15,6 +15,8 @@ export interface ProvenCustody {
   range: { from: number; to: number } | null;
   /** All revisions of the license, from 0 up: none is missing, in between or at the end. */
   revisions: ProvenRevision[];
+  /** The requests for approval that any of them came from. */
+  approvals: ProvenApproval[];
   gaps: CustodyGap[];
 }
 
@@ -27,6 +29,37 @@ export interface ProvenAnchor {
   asOf: number;
   /** The cosigners of the quorum that signed, with the time that each of them states in milliseconds. */
   cosigners: { name: string; at: number }[];
+}
+
+/** What the log knew of who asked. */
+export interface ProvenAuthor {
+  /** null where its document is not held any more. */
+  name: string | null;
+  /** null where its document stays with the vendor, since somebody could guess from it. */
+  credentialKind: string | null;
+  credentialName: string | null;
+  /** What the credential's key signed; null for a request that was not signed. */
+  signed: { method: string; authority: string; path: string } | null;
+}
+
+/** A decision that was made again with the same result. */
+export interface ProvenDecision {
+  /** Hashes, base64. */
+  policy: string;
+  schema: string;
+  /** Ids of the policies that decided. */
+  reasons: string[];
+  input: JsonObject;
+  /** Revision of the policy in the log; null for one that came with the software. */
+  rev: number | null;
+  /** Log index of the cause that has it whole. */
+  carriedAt: number;
+}
+
+export interface ProvenApproval
+  extends Pick<ApprovalDocument, 'id' | 'state' | 'author' | 'why' | 'approvers' | 'approvals' | 'binding'> {
+  /** The command that waited, as JSON. */
+  command: string;
 }
 
 export interface ProvenRevision {
@@ -44,6 +77,9 @@ export interface ProvenRevision {
   commitment: string;
   document: LicenseDocument | null;
   cause: CauseStatement | null;
+  /** null for who is no subject of the log. */
+  author: ProvenAuthor | null;
+  decision: ProvenDecision | null;
   signers: ProvenSigner[];
   /** Hashes in the proof that the entry stands at its index. */
   proofLength: number;

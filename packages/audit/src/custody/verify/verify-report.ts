@@ -30,11 +30,14 @@ import {
   verifyAnchor,
   verifyTrust,
 } from '@tallystick/core';
-import { checkAfter, isRecordType, type LicenseDocument, parseDocument } from '@tallystick/license';
+import { ApprovalCheck } from './approval-check.ts';
+import { AuthorCheck } from './author-check.ts';
 import { checkChains, kindOf } from './chains.ts';
+import { DecisionCheck } from './decision-check.ts';
 import { type CustodyFinding, Findings } from './findings.ts';
-import { altered, type PlacedEntry, placeEntries } from './placed-entries.ts';
-import type { ProvenCustody, ProvenRevision, ProvenSigner } from './proven.ts';
+import { type PlacedEntry, placeEntries } from './placed-entries.ts';
+import type { ProvenApproval, ProvenCustody, ProvenRevision, ProvenSigner } from './proven.ts';
+import { documentOf, ReportWorld } from './report-world.ts';
 
 export interface CustodyVerification {
   /** Everything that is wrong; empty where the report is sound. */
@@ -69,7 +72,9 @@ export async function verifyCustody(
 
 async function openAnchored(bytes: Uint8Array, pin: readonly TrustRoot[]): Promise<Anchored> {
   const report = parseCustodyReport(bytes);
-  const strange = report.subjects.find(({ id }) => kindOf(id) === undefined);
+  const strange = report.subjects.find(
+    ({ id }) => kindOf(id) === undefined || (kindOf(id) === 'license' && id !== report.license),
+  );
   if (strange !== undefined) throw new IntegrityError('TOO_NEW', `report with a subject ${strange.id}`);
   const entry = parseMapRoot(utf8(report.anchor.entry));
   const proof = parseTlogProof(report.anchor.proof);
@@ -87,9 +92,11 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
   const governing = await findings.check(null, () => openGoverning(anchored, chains));
   if (governing === undefined) return null;
   const signers = await checkSigners(placed, governing, findings);
+  const checks = startChecks(new ReportWorld(chains, placed), findings);
   const revisions: ProvenRevision[] = [];
   for (const entry of chains.get(report.license) ?? [])
-    revisions.push(await proveRevision(entry, signers.get(entry) ?? [], report, findings));
+    revisions.push(await proveRevision(entry, signers.get(entry) ?? [], report, checks));
+  const approvals = await proveApprovals(report, chains, checks);
   checkRange(report, revisions, findings);
   const gaps = checkGaps(report, causes, findings);
   const { namespace } = governing;
@@ -102,6 +109,7 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
     trustVersion: trust.version,
     range: report.range,
     revisions,
+    approvals,
     gaps,
   };
 }
@@ -177,18 +185,63 @@ function endOf(id: string, until: number | null, { namespace, brake }: Governing
   return Number.isFinite(end) ? end : null;
 }
 
+/** What is looked at in a change, beside its bytes. */
+interface Checks {
+  findings: Findings;
+  authors: AuthorCheck;
+  decisions: DecisionCheck;
+  approvals: ApprovalCheck;
+}
+
+function startChecks(world: ReportWorld, findings: Findings): Checks {
+  const decisions = new DecisionCheck(world, findings);
+  const authors = new AuthorCheck(world, findings);
+  return { findings, authors, decisions, approvals: new ApprovalCheck(world, decisions, findings) };
+}
+
+/** Who asked for a change, and what allowed it. */
+async function explain(
+  entry: PlacedEntry,
+  cause: CauseStatement | null,
+  { authors, decisions, approvals }: Checks,
+): Promise<Pick<ProvenRevision, 'author' | 'decision'>> {
+  if (cause === null) return { author: null, decision: null };
+  const decision = await decisions.check(entry, cause);
+  const author = await authors.check(entry, cause, decision);
+  await approvals.checkUse(entry, cause, decision);
+  return { author, decision };
+}
+
+async function proveApprovals(
+  { subjects }: CustodyReport,
+  chains: ReadonlyMap<string, readonly PlacedEntry[]>,
+  checks: Checks,
+): Promise<ProvenApproval[]> {
+  const proven: ProvenApproval[] = [];
+  for (const { id } of subjects) {
+    if (kindOf(id) !== 'approval') continue;
+    for (const step of chains.get(id) ?? []) await explain(step, step.cause, checks);
+    const approval = await checks.approvals.check(id);
+    if (approval !== null) proven.push(approval);
+  }
+  return proven;
+}
+
 async function proveRevision(
   placed: PlacedEntry,
   signers: ProvenSigner[],
   { range }: CustodyReport,
-  findings: Findings,
+  checks: Checks,
 ): Promise<ProvenRevision> {
-  const { index, leaf, entry, cause, proofLength } = placed;
+  const { findings } = checks;
+  const { index, leaf, entry, proofLength } = placed;
   const { rev, type, at, doc } = entry.record;
   const isShown = range !== null && rev >= range.from && rev <= range.to;
-  if (!isShown && (placed.document !== null || cause !== null))
+  // A decision of another change may stand in the cause of one that is not shown.
+  const cause = isShown ? placed.cause : null;
+  if (!isShown && placed.document !== null)
     findings.add('MALFORMED', index, `revision ${rev} is outside of what the report says that it shows`);
-  const document = await findings.check(index, () => readLicense(type, placed));
+  const document = await findings.check(index, () => documentOf('license', placed));
   return {
     rev,
     index,
@@ -199,19 +252,10 @@ async function proveRevision(
     commitment: base64(doc),
     document: document ?? null,
     cause,
+    ...(await explain(placed, cause, checks)),
     signers,
     proofLength,
   };
-}
-
-/** The document says what its record's type says. */
-function readLicense(recordType: string, { document }: PlacedEntry): LicenseDocument | null {
-  if (!isRecordType(recordType)) throw new IntegrityError('TOO_NEW', `record of type ${recordType}`);
-  if (document === null) return null;
-  const license = parseDocument('license', document.json);
-  const problem = checkAfter(recordType, license);
-  if (problem !== null) throw altered(`${problem.path}: ${problem.message}`);
-  return license;
 }
 
 function checkRange(
@@ -229,10 +273,7 @@ function checkGaps(
   causes: readonly (CauseStatement | null)[],
   findings: Findings,
 ): CustodyGap[] {
-  const gaps = custodyGaps(
-    report,
-    causes.map((cause) => ({ decision: cause?.decision ?? null })),
-  );
+  const gaps = custodyGaps(report, causes);
   const text = (list: readonly CustodyGap[]): string =>
     JSON.stringify(list.map(({ code, index }) => [code, index]));
   if (text(gaps) !== text(report.gaps))

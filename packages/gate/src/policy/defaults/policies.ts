@@ -117,7 +117,7 @@ unless { action in Action::"mirror" };`,
 when { ${isPerson} && !context.reason };`,
   'people-step-up': `forbid(principal, action in Action::"sensitive", resource)
 when { ${isPerson} && !context.stepUp }
-unless { ${isOwnCredential} };`,
+unless { ${isOwnCredential} && action in Action::"tighten" };`,
   'people-step-up-for-large-sales': `forbid(principal, action in Action::"entitle", resource)
 when { ${isPerson} && !context.stepUp }
 when {

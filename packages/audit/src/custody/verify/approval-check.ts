@@ -1,0 +1,141 @@
+/** Approvals in a report: for exactly this command under exactly these rules, by as many others as have to. */
+import type { CauseStatement } from '@tallystick/core';
+import { type ApprovalDocument, approversFor, bindingOf, type CommandType } from '@tallystick/license';
+import type { DecisionCheck } from './decision-check.ts';
+import type { Findings } from './findings.ts';
+import type { PlacedEntry } from './placed-entries.ts';
+import type { ProvenApproval, ProvenDecision } from './proven.ts';
+import { documentOf, type ReportWorld } from './report-world.ts';
+
+interface Step {
+  entry: PlacedEntry;
+  document: ApprovalDocument;
+}
+
+export class ApprovalCheck {
+  readonly #world: ReportWorld;
+  readonly #decisions: DecisionCheck;
+  readonly #findings: Findings;
+
+  constructor(world: ReportWorld, decisions: DecisionCheck, findings: Findings) {
+    this.#world = world;
+    this.#decisions = decisions;
+    this.#findings = findings;
+  }
+
+  /** Holds a change against the request for approval that its cause names. */
+  async checkUse(
+    entry: PlacedEntry,
+    statement: CauseStatement,
+    decision: ProvenDecision | null,
+  ): Promise<void> {
+    const { approvals } = statement;
+    if (approvals === null) return;
+    const steps = await this.#steps(approvals.approval);
+    const executed = steps.find((step) => step.document.state === 'executed');
+    if (executed === undefined || executed.entry.causeAt !== entry.causeAt || entry.causeAt === null)
+      return this.#refuse(entry, `${approvals.approval} was not carried out by this change`);
+    const { document } = executed;
+    const given = document.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
+    if (JSON.stringify(given) !== JSON.stringify(approvals.by))
+      this.#refuse(entry, `others approved ${approvals.approval} than its cause says`);
+    if (decision !== null && decision.policy !== document.policy)
+      this.#refuse(entry, `${approvals.approval} was approved under another policy`);
+    const { context } = (decision?.input ?? {}) as { context?: { epoch?: number; approved?: boolean } };
+    if (context !== undefined && (context.epoch !== document.epoch || context.approved !== true))
+      this.#refuse(entry, `${approvals.approval} is not what was decided on`);
+  }
+
+  /** Holds a request for approval against the rules, and against who says that they approved it. */
+  async check(id: string): Promise<ProvenApproval | null> {
+    const steps = await this.#steps(id);
+    const [first] = steps;
+    const newest = steps.at(-1);
+    if (first === undefined || newest === undefined) return null;
+    const { document } = newest;
+    if (bindingOf(document.command, document) !== document.binding)
+      this.#refuse(newest.entry, 'what was approved is not the command under these rules');
+    await this.#checkRules(first);
+    let before: Step | null = null;
+    for (const step of steps) {
+      this.#checkStep(step, before);
+      before = step;
+    }
+    const { state, author, command, why, approvers, approvals, binding } = document;
+    return { id, state, author, command: JSON.stringify(command), why, approvers, approvals, binding };
+  }
+
+  async #checkRules({ entry, document }: Step): Promise<void> {
+    const rules = await this.#decisions.rules(entry.index);
+    if (rules === null || rules.engine.policy !== document.policy) {
+      if (rules?.rev != null)
+        this.#refuse(entry, 'it was asked for under another policy than the one in force');
+      return;
+    }
+    const wanted = approversFor(rules.content.approvals, String(document.command['type']) as CommandType);
+    if (JSON.stringify(wanted?.approvers) !== JSON.stringify(document.approvers))
+      this.#refuse(entry, 'the policy in force asks for other approvers');
+  }
+
+  /** Nothing of the request changes but its approvals, and whoever adds one is who asked for that. */
+  #checkStep({ entry, document }: Step, before: Step | null): void {
+    const who = entry.cause?.who;
+    const actor = before === null ? document.author : addedBy(document, before.document);
+    if (
+      who !== undefined &&
+      actor !== null &&
+      (actor.principal !== who.id || actor.credential !== who.credential)
+    )
+      this.#refuse(entry, 'somebody else did this than the document says');
+    if (before === null) return;
+    const kept = document.approvals.slice(0, before.document.approvals.length);
+    const isKept = fixed(document) === fixed(before.document) && same(kept, before.document.approvals);
+    const wanted = entry.entry.record.type === 'approval.approved' ? 1 : 0;
+    if (!isKept || document.approvals.length - kept.length !== wanted)
+      this.#refuse(entry, 'more changed in the request than its approvals');
+  }
+
+  async #steps(id: string): Promise<Step[]> {
+    const steps: Step[] = [];
+    for (const entry of this.#world.chain(id) ?? []) {
+      const document = await this.#findings.check(entry.index, () => documentOf('approval', entry));
+      if (document == null) {
+        if (document === null) this.#refuse(entry, `${id} is not shown whole`);
+        return [];
+      }
+      steps.push({ entry, document });
+    }
+    return steps;
+  }
+
+  #refuse(entry: PlacedEntry, message: string): void {
+    this.#findings.add('APPROVAL_INVALID', entry.index, message);
+  }
+}
+
+/** Who has to have made a step; null where the document does not say. */
+function addedBy(
+  after: ApprovalDocument,
+  before: ApprovalDocument,
+): { principal: string; credential: string } | null {
+  if (after.state === 'rejected') return after.rejected;
+  return after.approvals[before.approvals.length] ?? null;
+}
+
+/** What of a request never changes. */
+function fixed({
+  author,
+  command,
+  why,
+  binding,
+  policy,
+  epoch,
+  approvers,
+  notAfter,
+}: ApprovalDocument): string {
+  return JSON.stringify([author, command, why, binding, policy, epoch, approvers, notAfter]);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,12 @@
+export type { PasswordAndCode } from './account-login.ts';
+export type { Enrolling, EnrollmentStore, NewCredential } from './enrollment.ts';
+export { defaultStrengths, type ExternalIssuer } from './federation.ts';
+export { HighWaterMarks } from './high-water-marks.ts';
+export { cliClient } from './issuer/authorization-request.ts';
+export { createLogin, type Login, type LoginParts } from './login.ts';
+export { LoginError, type LoginErrorCode } from './login-error.ts';
+export { LoginSecret } from './login-secret.ts';
+export { type PasswordCost, Passwords } from './passwords.ts';
+export type { LoginKind, Proven, SessionStarter } from './people.ts';
+export type { SiteAnswer, SiteRequest } from './site-types.ts';
+export { Throttle } from './throttle.ts';

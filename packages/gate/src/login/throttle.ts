@@ -1,0 +1,98 @@
+/**
+ * How often somebody may fail: per account from one address, per account from everywhere, and per address.
+ *
+ * A try is counted before it is made and given back where it succeeds, so that a thousand at once are no way around.
+ * Accounts that do not exist are counted like others, so that the answer tells nothing about them.
+ */
+import { parseAddress } from '../authenticate/address.ts';
+import { LoginError } from './login-error.ts';
+
+export interface ThrottleLimit {
+  tries: number;
+  windowMs: number;
+}
+
+export interface ThrottleLimits {
+  /** One account from one address. */
+  pair: ThrottleLimit;
+  /** One account from everywhere. Passkeys are not counted, so that its owner still gets in while others guess. */
+  account: ThrottleLimit;
+  /** One address, whatever the account; of IPv6 a /64. */
+  address: ThrottleLimit;
+}
+
+const minute = 60_000;
+export const throttleLimits: ThrottleLimits = {
+  pair: { tries: 5, windowMs: 15 * minute },
+  account: { tries: 30, windowMs: 60 * minute },
+  address: { tries: 30, windowMs: 15 * minute },
+};
+
+/** Counters that are kept; beyond, those that end first go. Each costs a stranger a hashed password. */
+const countersMax = 50_000;
+
+interface Counter {
+  tries: number;
+  endsAt: number;
+}
+
+export class Throttle {
+  readonly #counters = new Map<string, Counter>();
+  readonly #now: () => number;
+  readonly #limits: ThrottleLimits;
+
+  constructor(now: () => number, limits: ThrottleLimits = throttleLimits) {
+    this.#now = now;
+    this.#limits = limits;
+  }
+
+  /** Counts a try; throws LoginError where there were too many. Returns what gives it back. */
+  take(account: string, address: string): () => void {
+    const from = networkOf(address);
+    const names: [string, ThrottleLimit][] = [
+      [`pair ${from} ${account}`, this.#limits.pair],
+      [`account ${account}`, this.#limits.account],
+      [`address ${from}`, this.#limits.address],
+    ];
+    const counters = names.map(([name, limit]) => ({ name, limit, counter: this.#counter(name, limit) }));
+    const full = counters.filter(({ counter, limit }) => counter.tries >= limit.tries);
+    if (full.length > 0) {
+      const waitMs = Math.max(...full.map(({ counter }) => counter.endsAt - this.#now()));
+      const minutes = Math.ceil(waitMs / minute);
+      throw new LoginError(
+        'rate_limited',
+        `there were too many tries: wait ${minutes} min, or use a passkey`,
+      );
+    }
+    for (const { counter } of counters) counter.tries += 1;
+    return () => {
+      for (const { counter } of counters) counter.tries -= 1;
+    };
+  }
+
+  #counter(name: string, { windowMs }: ThrottleLimit): Counter {
+    const known = this.#counters.get(name);
+    if (known !== undefined && known.endsAt > this.#now()) return known;
+    this.#counters.delete(name);
+    if (this.#counters.size >= countersMax) this.#makeRoom();
+    const counter = { tries: 0, endsAt: this.#now() + windowMs };
+    this.#counters.set(name, counter);
+    return counter;
+  }
+
+  /** Counters stand in the order in which they began. */
+  #makeRoom(): void {
+    const now = this.#now();
+    for (const [name, { endsAt }] of this.#counters) if (endsAt <= now) this.#counters.delete(name);
+    for (const name of this.#counters.keys()) {
+      if (this.#counters.size < countersMax) break;
+      this.#counters.delete(name);
+    }
+  }
+}
+
+/** Whoever has an IPv6 address has 2^64 of them. */
+function networkOf(address: string): string {
+  const bytes = parseAddress(address);
+  return bytes === null ? address : Buffer.from(bytes.subarray(0, 8)).toString('hex');
+}

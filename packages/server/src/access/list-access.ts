@@ -1,0 +1,51 @@
+/** Answers `access.list`. */
+import type { AccessItem, AccessListQuery, Page } from '@tallystick/contract';
+import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import type { AccessClient } from './access-client.ts';
+
+/** JSON of one page. Rejects with ServiceProblem. */
+export async function listAccess(query: AccessListQuery, access: AccessClient | null): Promise<string> {
+  if (access === null)
+    throw new ServiceProblem('access_log_unavailable', 'this server keeps no access log: configure one');
+  const { from, to, principal, resource, request, limit, cursor = '0' } = query;
+  if (!/^\d{1,15}$/.test(cursor))
+    throw new ServiceProblem(
+      'malformed_request',
+      'must be a cursor that an earlier page returned',
+      'query.cursor',
+    );
+  const wanted = {
+    from,
+    to,
+    ...(principal !== undefined && { principal }),
+    ...(resource !== undefined && { resource }),
+    ...(request !== undefined && { requestId: request }),
+  };
+  const { records, next } = await find(access, wanted, { start: Number(cursor), limit });
+  const items = records.map(
+    ({ n, leaf, record }): AccessItem => ({
+      n,
+      leaf,
+      record: {
+        ...record,
+        decision: record.decision && { ...record.decision, reasons: [...record.decision.reasons] },
+      },
+    }),
+  );
+  const page: Page<AccessItem> = { items, nextCursor: next === null ? null : String(next) };
+  return JSON.stringify(page);
+}
+
+async function find(
+  access: AccessClient,
+  ...asked: Parameters<AccessClient['find']>
+): ReturnType<AccessClient['find']> {
+  try {
+    return await access.find(...asked);
+  } catch (error) {
+    throw new ServiceProblem(
+      'access_log_unavailable',
+      error instanceof Error ? error.message : String(error),
+    );
+  }
+}

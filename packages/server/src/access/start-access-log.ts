@@ -1,0 +1,40 @@
+/** Starts the access log beside the ledger, and has everybody told where it fails. */
+import { encodeEvent } from '@tallystick/contract';
+import { formatInstant } from '@tallystick/core';
+import type { Directory } from '@tallystick/gate';
+import type { ServerConfig } from '../config.ts';
+import type { EventStreams } from '../http/event-streams.ts';
+import type { Metrics } from '../metrics.ts';
+import { AccessClient, type AccessListener } from './access-client.ts';
+import { registerAccessMetrics } from './access-metrics.ts';
+
+interface Told extends Pick<AccessListener, 'onDeath'> {
+  metrics: Metrics;
+  streams: EventStreams;
+  directory: Directory;
+}
+
+/** null where none is kept. */
+export async function startAccessLog(
+  { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs }: ServerConfig,
+  { metrics, streams, directory, onDeath }: Told,
+): Promise<AccessClient | null> {
+  if (accessLog === undefined) return null;
+  const code = 'access_log_unavailable';
+  const access = await AccessClient.start(
+    { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs },
+    {
+      onTrouble: (detail) => {
+        if (detail === null) return;
+        const at = formatInstant(Date.now());
+        process.stderr.write(`${JSON.stringify({ alarm: code, detail, at })}\n`);
+        metrics.alarm(code);
+        streams.send({ type: 'alarm', data: encodeEvent('alarm', { at, code, detail }) });
+      },
+      onDeath,
+      isDurable: (action) => directory.policy?.durable.includes(action) === true,
+    },
+  );
+  registerAccessMetrics(metrics, () => access.status);
+  return access;
+}
