@@ -70,7 +70,7 @@ export class ApprovalNeeds {
     const principal = (id: string) => view.subject('principal', id)?.document;
     const applicable = applicableRules(rules, { command, changes, effect, author, principal }, countOf);
     if (applicable.length > 0 && !this.#isAlone(author, view, at))
-      return { kind: 'approval', isBulk: applicable.every(isBulk) };
+      return { kind: 'approval', isBulk: applicable.every(isForNumber) };
     if (!isDryRun && rules.some((rule) => isCounting(rule, command)))
       this.counts.add(author, command.type, now, request);
     return { kind: applicable.length > 0 ? 'nobody' : 'nothing' };
@@ -95,6 +95,6 @@ function isCounting({ above, actions }: ApprovalRule, { type }: Command): boolea
   return above !== null && above.perHour !== null && actions.includes(type);
 }
 
-function isBulk({ because }: Applicable): boolean {
+function isForNumber({ because }: Applicable): boolean {
   return because === 'how_many';
 }
