@@ -51,13 +51,19 @@ describe('a command that others have to approve', () => {
     const { id } = told.document as LicenseDocument;
     const [made] = await office.ledger.read.history(id, 9, 1);
     const { approvals } = await document(approval);
+    const [stored] = await office.ledger.read.history(approval, 1, 1);
+    expect(stored?.cause).toMatchObject({
+      command: 'approval.request',
+      decision: {
+        input: { action: 'license.issue', context: { approved: true, termDays: expect.any(Number) } },
+      },
+    });
     expect(made?.cause).toMatchObject({
       command: 'approval.execute',
       who: { kind: 'person', id: office.id('Ivo') },
       why: 'T-1',
-      decision: {
-        input: { action: 'license.issue', context: { approved: true, termDays: expect.any(Number) } },
-      },
+      // It is the one that it was stored under, and stands there.
+      decision: { same: stored?.revision.index },
       approvals: {
         approval,
         by: [{ principal: office.id('Ina'), credential: approvals[0]?.credential, at: approvals[0]?.at }],
