@@ -1,5 +1,6 @@
 /** Four eyes, on a real ledger: what waits, who may let it through, and that it happens once. */
 import { randomUUID } from 'node:crypto';
+import { replayDecisions } from '@tallystick/audit';
 import { defaultPolicyDocument } from '@tallystick/gate';
 import type { ApprovalDocument, Command, LicenseDocument, PolicyPublish } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -337,5 +338,13 @@ describe('many of the same within an hour', () => {
       sold.map((_, at) => office.refusal('Ivo', revoke(at), { key: `bulk-${at}` })),
     );
     expect(left.filter(({ code }) => code === 'done')).toHaveLength(7);
+  });
+});
+
+describe('what is in the log in the end', () => {
+  it('was decided as the log says, each command by itself', async () => {
+    const { findings, counts } = await replayDecisions(office.world.store, { from: null, to: null });
+    expect(findings).toEqual([]);
+    expect(counts.decided).toBeGreaterThan(20);
   });
 });
