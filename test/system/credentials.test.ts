@@ -1,7 +1,7 @@
 // long: one running system serves all of these, because starting one costs more than they do together.
 /** Keys, signed requests and sessions against a running server, by who has them and by who would like to. */
 import { createHmac, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { base64, keyFingerprintText } from '@tallystick/core';
 import {
@@ -344,6 +344,12 @@ describe('at the command line', () => {
     const history = await tally('history', issued.document.id);
     expect(history.stdout).toContain(`service:${ids.service}`);
     expect(history.stdout).toContain('ä: 5 %');
+    const folder = mkdtempSync(file('client-'));
+    const { adminUrl } = system.client;
+    writeFileSync(join(folder, 'client.json'), JSON.stringify({ adminUrl, signingKeyFile: '../shop.pem' }));
+    expect(await json<object>('whoami', '--data', folder)).toMatchObject({ signed: true });
+    const both = ['--signing-key', file('shop.pem'), '--token-file', file('key')];
+    expect((await new Operator(system).tally('whoami', ...both)).code).toBe(3);
   });
 
   it('a secret is never written over a file, and not kept where nothing came of it', async () => {
