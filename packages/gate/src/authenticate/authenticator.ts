@@ -93,9 +93,10 @@ export class Authenticator {
     const token =
       bearer.exec(headerOf(request, 'authorization') ?? '')?.[1] ??
       (cookie === null || cookie === 'twice' ? undefined : cookie.token);
+    if (token?.startsWith('tally_session_')) return sessions.idOf(token) ?? null;
     if (token !== undefined) {
       const lookup = secretTokenLookup(secrets.apiKeys, token);
-      return sessions.idOf(token) ?? directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
+      return directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
     }
     const keyid = signatureKeyId(headerOf(request, 'signature-input'));
     const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
