@@ -84,6 +84,8 @@ describe('an API key', () => {
     const shown = (answer: Authentication): unknown =>
       !answer.ok && [answer.refusal.code, answer.refusal.detail];
     expect(shown(ended)).toEqual(shown(unknown));
+    const known = (answer: Authentication): unknown => !answer.ok && answer.refusal.credential;
+    expect([known(ended), known(unknown)]).toEqual(['crd_key', null]);
   });
 
   const scopeTo = (range: string): void =>
