@@ -62,6 +62,5 @@ export const registrations: readonly Registration[] = [
   registerSigner,
   registerRoot,
   registerPolicy,
-  registerAccess,
   registerWitness,
 ];

@@ -99,17 +99,17 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       done(new ServiceProblem('malformed_request', `the body is not JSON: ${messageOf(error)}`, '$'));
     }
   });
+  // Before there are routes: those take it as it is by then.
+  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
+  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
     return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
-  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
-  // Awaited, a scope fixes what it was given: after the handlers of errors.
-  if (zone === 'admin') await serveLogin(app, parts);
   return app;
 }
 
