@@ -16,6 +16,7 @@ export {
   proveLeaves,
 } from './find-records.ts';
 export { accessOrigin, accessUsage, accessVerifierKeys, isAccessOrigin } from './identity.ts';
+export { type ProvenSegment, proveSegment, type SegmentProof, verifySegmentProof } from './prove-segment.ts';
 export {
   type AccessCaller,
   type AccessDecision,

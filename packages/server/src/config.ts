@@ -114,6 +114,11 @@ export interface ServerConfig {
   trustDomains: string[];
   /** When the issuing key is rotated by itself. */
   rotation: RotationLimits;
+  /**
+   * Id of a principal that no rule for approvals holds up: for a system whose other people are gone. Out of reach of
+   * whoever has only a session or a key.
+   */
+  mayActAlone?: string;
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous: 'full' | 'off';
 }
@@ -269,6 +274,7 @@ const schema: z.ZodType<ServerConfig> = z
         entries: z.int().min(1).nullable().default(rotationLimits.entries),
       })
       .default(rotationLimits),
+    mayActAlone: text.exactOptional(),
     synchronous: z.enum(['full', 'off']).default('full'),
   })
   .refine(
@@ -277,9 +283,9 @@ const schema: z.ZodType<ServerConfig> = z
   )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
 
-function isRange(range: string): boolean {
+function isRange(written: string): boolean {
   try {
-    parseRange(range);
+    parseRange(written);
     return true;
   } catch (error) {
     if (error instanceof AddressError) return false;

@@ -3,8 +3,9 @@ import { type Asked, bareResource, effectOf, type Identity, noEffect, type Resou
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
+import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkPublication } from './check-publication.ts';
-import { absentSubject, commandResource, subjectNamed } from './command-resource.ts';
+import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
 
 /** What the record of a request says of its decision. */
@@ -18,15 +19,30 @@ export interface Verdict {
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
 const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
 
+export interface JudgeOptions {
+  why: string | null;
+  /** Who approved it; null for what nobody had to. */
+  approvals?: GateCause['approvals'];
+  isDryRun?: boolean;
+}
+
 export class Judgment {
   readonly asked: Asked | null;
   readonly #gatekeeper: Gatekeeper;
   #decided: Decided | null = null;
   #isCarried = false;
 
+  /** What the command that was judged last has to wait for. */
+  need: Need = { kind: 'nothing' };
+
   constructor(gatekeeper: Gatekeeper, asked: Asked | null) {
     this.#gatekeeper = gatekeeper;
     this.asked = asked;
+  }
+
+  /** The judgment of somebody else's request under the same rules. */
+  of(asked: Asked): Judgment {
+    return new Judgment(this.#gatekeeper, asked);
   }
 
   /** Whether somebody has judged; a request that was carried out without it must not be answered. */
@@ -80,20 +96,27 @@ export class Judgment {
     const { asked } = this;
     if (asked === null) throw nobody();
     const { principal, credential, session } = asked.caller;
-    const { content, engine } = this.#gatekeeper.rules();
+    const { content, hash } = this.rules;
     return {
       actor: { principal, credential, session },
       why,
       approvals: content.approvals,
-      policy: engine.policy,
+      policy: hash,
     };
   }
 
+  /** The rules in force, as of the newest committed policy. */
+  get rules(): Rules {
+    return this.#gatekeeper.rules();
+  }
+
+  /** Now, as an instant. */
+  get now(): string {
+    return this.#gatekeeper.now();
+  }
+
   /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
-  judge(
-    command: Command,
-    { why, approvals = null }: { why: string | null; approvals?: GateCause['approvals'] },
-  ): Judge {
+  judge(command: Command, { why, approvals = null, isDryRun = false }: JudgeOptions): Judge {
     return (view, changes, { at, lock, epoch }) => {
       const { asked } = this;
       if (asked === null) throw nobody();
@@ -109,13 +132,74 @@ export class Judgment {
         throw denial(
           decided,
           rules,
-          this.#absent({ asked, identity, view, command, resource, rules, at, lock, epoch }),
+          this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
-      if (changes.length > 0) checkPublication(command);
-      const decision = this.#gatekeeper.causeDecision(decided);
-      this.#isCarried = 'input' in decision;
-      return causeOf(asked, why, { decision, approvals });
+      if (changes.length > 0) checkPublication(asked.caller, command);
+      if (approvals === null && !command.type.startsWith('approval.')) {
+        const { approvals: approvalRules } = rules.content;
+        const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
+        this.need = this.#gatekeeper.needs.of({ ...proposal, request: this, isDryRun });
+        if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
+      }
+      return this.#cause(asked, decided, { why, approvals });
     };
+  }
+
+  /**
+   * Lets a command be stored that this has judged and that has to wait; judges that it is still whoever asked. It is judged
+   * again before it is carried out.
+   */
+  judgeWaiting(why: string | null): Judge {
+    return (view, _changes, { at }) => {
+      const { asked } = this;
+      const decided = this.#decided;
+      if (asked === null || decided === null) throw nobody();
+      this.#gatekeeper.identify(asked, subjectsOf(view), at);
+      this.#checkRules(view);
+      return this.#cause(asked, decided, { why, approvals: null });
+    };
+  }
+
+  /** Judges what others have approved, on the request as it is there. */
+  judgeApproved(approval: string): Judge {
+    return (view, changes, environment) => {
+      const request = view.subject('approval', approval)?.document;
+      if (request === undefined) throw new ServiceProblem('subject_unknown');
+      this.#checkRules(view);
+      const by = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
+      const command = request.command as unknown as Command;
+      const judge = this.judge(command, { why: request.why, approvals: { approval, by } });
+      return judge(view, changes, environment);
+    };
+  }
+
+  /** What is asked for under one policy is not to be bound to another that is on its way into the log. */
+  #checkRules(view: View): void {
+    const { hash } = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
+    if (hash !== this.rules.hash) throw new ServiceProblem('approval_void');
+  }
+
+  /** What was judged comes to nothing. */
+  failed(): void {
+    if (this.asked !== null) this.#gatekeeper.needs.counts.remove(this.asked.caller.principal, this);
+  }
+
+  /** Others have approved a command of this type: counting begins anew for what its rules count. */
+  approved(type: string): void {
+    const { asked } = this;
+    for (const { actions } of this.rules.content.approvals)
+      if (asked !== null && actions.includes(type))
+        this.#gatekeeper.needs.counts.clear(asked.caller.principal, actions);
+  }
+
+  #cause(
+    asked: Asked,
+    decided: Decided,
+    { why, approvals }: { why: string | null; approvals: GateCause['approvals'] },
+  ): CauseInput {
+    const decision = this.#gatekeeper.causeDecision(decided);
+    this.#isCarried = 'input' in decision;
+    return causeOf(asked, why, { decision, approvals });
   }
 
   /** Takes note of where the log has the decision, once it is durable. */
@@ -123,11 +207,13 @@ export class Judgment {
     if (this.#isCarried && this.#decided !== null) this.#gatekeeper.carried(this.#decided.decision, index);
   }
 
-  /** What answers a command about a subject that the caller may not even see: exactly what answers if there is none. */
+  /**
+   * What answers a command about a subject that the caller may not even see, and a command about one that there is not:
+   * the same, or the answer would say which of them it is.
+   */
   #absent({
     asked,
     identity,
-    view,
     command,
     resource,
     rules,
@@ -137,7 +223,6 @@ export class Judgment {
   }: {
     asked: Asked;
     identity: Identity | null;
-    view: View;
     command: Command;
     resource: Resource;
     rules: Rules;
@@ -145,7 +230,7 @@ export class Judgment {
     lock: string;
     epoch: number;
   }): ServiceProblem | undefined {
-    const target = subjectNamed(view, command);
+    const target = nameIn(command);
     if (target === null) return undefined;
     const read = { ...asked, action: `${target.type}.get` };
     const circumstances = { at, lock, epoch, reason: false, approved: false, rules };
