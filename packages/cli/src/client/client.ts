@@ -45,14 +45,18 @@ export interface ClientOptions {
   signal: AbortSignal;
   retry: RetryPolicy;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Why changes are made, where a request does not say so itself. */
+  reason?: string | undefined;
   /** Told before each wait for another try. */
   onRetry(message: string): void;
+  /** Proves that somebody is there, and resolves to what to show from then on; null where that was not possible. */
+  stepUp?: (() => Promise<Credential | null>) | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
 
 export class Client {
-  private readonly options: ClientOptions;
+  private options: ClientOptions;
   /** True once the server has answered: from then on a refused connection means that it is being restarted. */
   private hasAnswered = false;
   private readonly agent: Agent;
@@ -75,6 +79,7 @@ export class Client {
     for (let count = 1; ; count += 1) {
       const attempt = await this.attempt<N>(name, message, TIMEOUT_MS + waitMs);
       if (attempt.ok) return attempt.answer;
+      if (await this.hasSteppedUp(attempt)) continue;
       const delay = mayRepeat
         ? retryDelayMs(attempt, count, waited, this.options.retry, this.hasAnswered)
         : null;
@@ -83,6 +88,16 @@ export class Client {
       await this.options.sleep(delay, this.options.signal);
       waited += delay;
     }
+  }
+
+  /** The request was refused and changed nothing, so it is sent again as it was. Once: what fails then fails for good. */
+  private async hasSteppedUp({ error }: Attempt): Promise<boolean> {
+    const { stepUp, ...others } = this.options;
+    if (stepUp === undefined || error.options.code !== 'insufficient_user_authentication') return false;
+    const credential = await stepUp();
+    if (credential === null) return false;
+    this.options = { ...others, credential };
+    return true;
   }
 
   private async attempt<N extends RouteName>(
@@ -112,7 +127,8 @@ export class Client {
     const query = textMembers(request.query ?? {});
     const headers: Record<string, string> = {};
     if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey;
-    if (request.reason !== undefined) headers['tally-reason'] = encodeURIComponent(request.reason);
+    const reason = request.reason ?? (route.mutation ? this.options.reason : undefined);
+    if (reason !== undefined) headers['tally-reason'] = encodeURIComponent(reason);
     const params = textMembers(request.params ?? {});
     const result = readRequest(name, { params, query, headers, body: request.body ?? undefined });
     if (!result.ok)
@@ -134,7 +150,7 @@ export interface Message {
   path: string;
   query: Record<string, string>;
   headers: Record<string, string>;
-  /** Sent as JSON; null for none. */
+  /** Sent as a form where it is URLSearchParams, else as JSON; null for none. */
   body: unknown;
 }
 

@@ -6,7 +6,7 @@ import { ServiceProblem } from '../service-problem.ts';
 type NamedType = Exclude<SubjectType, 'namespace' | 'brake' | 'policy'>;
 
 /** A subject as a command names it. */
-export interface Target {
+interface Target {
   type: NamedType;
   name: string;
   document: TallyDocument;
@@ -22,17 +22,23 @@ const namedTypes: ReadonlySet<string> = new Set<NamedType>([
   'approval',
 ]);
 
-/** The existing subject that a command is about; null where it makes one, or names none that there is. */
-export function subjectNamed(view: View, command: Command): Target | null {
+/** The subject that a command says it is about, whether there is one or not; null where it makes one. */
+export function nameIn(command: Command): Pick<Target, 'type' | 'name'> | null {
   const type = typeOf(command);
   if (!namedTypes.has(type)) return null;
   const named = command as unknown as Record<string, unknown>;
   // Making something may name another subject of its own type, as a license names the one it replaces.
   const name = named[type];
-  if (typeof name !== 'string') return null;
-  const id = idOf(view, type as NamedType, name);
-  const document = id === undefined ? undefined : view.subject(type, id)?.document;
-  return document === undefined ? null : { type: type as NamedType, name, document };
+  return typeof name === 'string' ? { type: type as NamedType, name } : null;
+}
+
+/** The existing subject that a command is about; null where it makes one, or names none that there is. */
+function subjectNamed(view: View, command: Command): Target | null {
+  const named = nameIn(command);
+  if (named === null) return null;
+  const id = idOf(view, named.type, named.name);
+  const document = id === undefined ? undefined : view.subject(named.type, id)?.document;
+  return document === undefined ? null : { ...named, document };
 }
 
 function idOf(view: View, type: NamedType, name: string): string | undefined {

@@ -5,7 +5,7 @@ import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkPublication } from './check-publication.ts';
-import { absentSubject, commandResource, subjectNamed } from './command-resource.ts';
+import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
 
 /** What the record of a request says of its decision. */
@@ -132,9 +132,9 @@ export class Judgment {
         throw denial(
           decided,
           rules,
-          this.#absent({ asked, identity, view, command, resource, rules, at, lock, epoch }),
+          this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
-      if (changes.length > 0) checkPublication(command);
+      if (changes.length > 0) checkPublication(asked.caller, command);
       if (approvals === null && !command.type.startsWith('approval.')) {
         const { approvals: approvalRules } = rules.content;
         const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
@@ -207,11 +207,13 @@ export class Judgment {
     if (this.#isCarried && this.#decided !== null) this.#gatekeeper.carried(this.#decided.decision, index);
   }
 
-  /** What answers a command about a subject that the caller may not even see: exactly what answers if there is none. */
+  /**
+   * What answers a command about a subject that the caller may not even see, and a command about one that there is not:
+   * the same, or the answer would say which of them it is.
+   */
   #absent({
     asked,
     identity,
-    view,
     command,
     resource,
     rules,
@@ -221,7 +223,6 @@ export class Judgment {
   }: {
     asked: Asked;
     identity: Identity | null;
-    view: View;
     command: Command;
     resource: Resource;
     rules: Rules;
@@ -229,7 +230,7 @@ export class Judgment {
     lock: string;
     epoch: number;
   }): ServiceProblem | undefined {
-    const target = subjectNamed(view, command);
+    const target = nameIn(command);
     if (target === null) return undefined;
     const read = { ...asked, action: `${target.type}.get` };
     const circumstances = { at, lock, epoch, reason: false, approved: false, rules };
