@@ -169,7 +169,7 @@ export class ContractFake {
     }
     if (!seen.dryRun) this.namespace.apply(decision.changes);
     const at = this.namespace.now;
-    const [main] = decision.changes;
+    const main = name === 'approval.execute' ? decision.changes.at(-1) : decision.changes[0];
     const index = (offset: number): number | null =>
       seen.dryRun ? null : this.namespace.size - decision.changes.length + offset;
     const value = {
