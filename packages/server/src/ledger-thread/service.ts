@@ -44,6 +44,8 @@ export interface MutateInput {
 
 export interface NamespaceRevisionInput extends NamespaceRevisionBody {
   command: { type: 'namespace.update' };
+  /** Why it is logged now; what the log keeps is the cause that the authority signed. */
+  why: string | null;
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
@@ -243,7 +245,7 @@ export class LedgerService {
     envelopes,
     namespace,
     dryRun,
-  }: TrustPublishBody & { dryRun: boolean }): Promise<TrustPublished> {
+  }: TrustPublishBody & { dryRun: boolean; why: string | null }): Promise<TrustPublished> {
     const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
       (error: unknown) => {
         throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));
