@@ -24,6 +24,8 @@ export interface OursOptions {
   intervalMs?: number;
   /** True judges nobody: for measuring what judging costs. */
   isGateOpen?: boolean;
+  /** False keeps none: for measuring what it costs. */
+  accessLog?: boolean;
 }
 
 const plan = 'pro';
@@ -40,7 +42,8 @@ export class Ours {
 
   /** Makes a system, starts it and creates its product, plan and customers. */
   static async start(options: OursOptions): Promise<Ours> {
-    const { directory, customers, synchronous, store, token, algorithms, intervalMs, isGateOpen } = options;
+    const { directory, customers, synchronous, store, token, algorithms, intervalMs, isGateOpen, accessLog } =
+      options;
     mkdirSync(directory, { recursive: true });
     const data = join(directory, 'data');
     await createSystem({
@@ -61,7 +64,12 @@ export class Ours {
     const times = { stallMs: 3_600_000, ...(intervalMs === undefined ? {} : { intervalMs }) };
     // The load comes from one place and one credential; what the server can do is what is measured.
     const unlimited = { strangersPerMinute: 100_000_000, credentialPerMinute: 100_000_000 };
-    const server = { synchronous, times, limits: { public: unlimited, admin: unlimited, ops: unlimited } };
+    const server = {
+      ...(accessLog === false && { accessLog: undefined }),
+      synchronous,
+      times,
+      limits: { public: unlimited, admin: unlimited, ops: unlimited },
+    };
     const supervisor = await Supervisor.start(
       { directory: data, server, ...(isGateOpen === true && { serverProgram: openGate }) },
       { onLine: () => {}, onRestart: (name, cause) => process.stderr.write(`${name} died: ${cause}\n`) },

@@ -2,7 +2,10 @@
 import { cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { proveSegment, type SegmentProof, SegmentReader, verifySegmentProof } from '@tallystick/access';
 import type { AccessItem, AccessRecordJson, Page } from '@tallystick/contract';
+import { IntegrityError } from '@tallystick/core';
+import { readTrustRootFile } from '@tallystick/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SmallDisk } from './support/faulty-disk.ts';
 import { Operator } from './support/operator.ts';
@@ -56,12 +59,13 @@ async function everything(): Promise<string> {
   return JSON.stringify(await list());
 }
 
+/** Resolves when everything that was asked is under a cosigned checkpoint. */
 async function allPublished(): Promise<void> {
   await eventually('the access log to be published', async () => {
     const { text } = await system.ops('/metrics');
-    const value = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-    const waiting = value('tally_access_unwritten_records');
-    return waiting === 0 && value('tally_access_log_published_size') === value('tally_access_log_size');
+    if (!/^tally_access_unwritten_records 0$/m.test(text)) return false;
+    using reader = SegmentReader.open(system.layout.access);
+    return reader.pending().length === 0 && reader.checkpoint()?.size === reader.size;
   });
 }
 
@@ -100,7 +104,7 @@ describe('what is recorded', () => {
       ]),
     );
     const denied = codes.filter(({ who }) => who?.kind === 'mirror');
-    expect(denied).toMatchObject([{ route: 'license.get', decision: { effect: 'deny' } }]);
+    expect(denied).toMatchObject([{ route: 'license.get', status: 403, code: 'forbidden' }]);
   });
 
   it('is what customers fetch, and never their license keys, nor what operators poll', async () => {
@@ -172,6 +176,40 @@ describe('what is recorded', () => {
     expect(items.map(({ record }) => record.route)).toContain('license.get');
     const { code, stdout } = await operator.tally('access', 'log', 'verify');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/CLEAN.*cosigned {3,}2.*running signer/s)]);
+  });
+});
+
+describe('a record', () => {
+  it('is proven to whoever has the trust root, and by nothing that was altered', async () => {
+    await allPublished();
+    const page = await system.must<Page<AccessItem>>(
+      'GET',
+      `/v1/access?from=${begun}&to=2100-01-01T00:00:00.000Z&resource=${license}&limit=1`,
+    );
+    const [item] = page.items;
+    using reader = SegmentReader.open(system.layout.access);
+    const proof = proveSegment(reader, item?.leaf ?? -1);
+    const [trust] = await readTrustRootFile(system.layout.trustRoot);
+    if (trust === undefined) throw new Error('no trust root');
+    const { origin, records, first } = await verifySegmentProof(proof, trust);
+    expect(origin).toBe('tally.example/log/access');
+    expect(records[(item?.n ?? 0) - first]).toEqual(item?.record);
+    for (const part of ['salt', 'bytes', 'leaf', 'identity'] as const) {
+      const altered = Uint8Array.from(proof[part]);
+      altered[20] = (altered[20] as number) ^ 1;
+      await expect(verifySegmentProof({ ...proof, [part]: altered }, trust)).rejects.toBeInstanceOf(
+        IntegrityError,
+      );
+    }
+    const others: Partial<SegmentProof>[] = [
+      { index: proof.index + 1 },
+      { path: proof.path.toReversed().concat(new Uint8Array(32)) },
+      { identityPath: [] },
+      { checkpoint: proof.checkpoint.replace('/access', '') },
+      { checkpoint: proof.checkpoint.split('\n').slice(0, 5).join('\n').concat('\n') },
+    ];
+    for (const other of others)
+      await expect(verifySegmentProof({ ...proof, ...other }, trust)).rejects.toBeInstanceOf(IntegrityError);
   });
 });
 

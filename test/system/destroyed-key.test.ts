@@ -74,6 +74,7 @@ async function tally(args: string[], typed: string[] = []): Promise<Ended> {
     now: () => Date.now(),
     newKey: () => randomUUID(),
     readStdin: async () => new Uint8Array(),
+    openBrowser: async () => false,
     ask: async () => typed.shift() ?? null,
     sleep,
     setExitCode,

@@ -53,6 +53,7 @@ async function type(line: string, { more = [], typed = null, signal }: Typing = 
     now: () => Date.now(),
     newKey: () => randomUUID(),
     readStdin: async () => new Uint8Array(),
+    openBrowser: async () => false,
     ask: async () => typed,
     sleep: (ms) => sleep(ms),
     setExitCode,

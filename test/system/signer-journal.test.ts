@@ -60,6 +60,7 @@ async function tally(...flags: string[]): Promise<{ code: number; report: Signer
       newKey: () => '',
       readStdin: async () => new Uint8Array(0),
       ask: async () => null,
+      openBrowser: async () => false,
       sleep: async () => {},
       setExitCode,
     }),

@@ -62,9 +62,10 @@ describe.skipIf(softHsmModule === null)('a system whose log, root and authority 
         publicKey.alg,
         ...usages,
       ]);
-    const issuing = ['ed25519', 'product', 'plan', 'customer', 'license'];
+    const issuing = ['ed25519', 'product', 'plan', 'customer', 'license', 'gate'];
     expect(open(keys.online, secrets.onlinePassphrase)).toEqual([
       ['ml-dsa-44', 'log'],
+      ['ed25519', 'access'],
       issuing,
       issuing,
       ['ed25519', 'brake'],

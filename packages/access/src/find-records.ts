@@ -1,9 +1,9 @@
 /** Looks records up: by time, and by who asked, what for, or which request it was. */
-import { LogTree, leafHash, parseInstant, parseSignedCheckpoint, utf8 } from '@tallystick/core';
+import { parseInstant, parseSignedCheckpoint, utf8 } from '@tallystick/core';
 import { AccessLogError } from './errors.ts';
 import { type AccessRecord, parseAccessRecord } from './record.ts';
 import { openSegment, parseLeaf } from './segment.ts';
-import { checked, type SegmentReader, type StoredSegment } from './segment-store.ts';
+import { checked, type SegmentReader, type SegmentStore, type StoredSegment } from './segment-store.ts';
 
 export interface AccessQuery {
   /** Instants: not before, and before. */
@@ -31,13 +31,14 @@ export interface FoundPage {
   next: number | null;
 }
 
-/** What proves a record to somebody who has the log's checkpoint: its whole segment, and the leaf's way to the root. */
-export interface RecordProof extends StoredSegment {
-  leaf: Uint8Array;
-  index: number;
+/** What proves records to somebody who has the trust root: whole segments, and the way of their leaves to the root. */
+export interface LeavesProof {
+  /** The first leaf, and its inclusion. */
+  identity: Uint8Array;
   path: Uint8Array[];
   /** The signed and cosigned note. */
   checkpoint: string;
+  segments: (StoredSegment & { index: number; leaf: Uint8Array; path: Uint8Array[] })[];
 }
 
 /** Segments that one call opens at most, each a few milliseconds of work, and leaves that it looks at. */
@@ -79,21 +80,23 @@ export function findRecords(
   return { records, next: null };
 }
 
-/** Throws AccessLogError where no kept checkpoint covers the leaf, or something does not fit. */
-export function proveLeaf(reader: SegmentReader, index: number): RecordProof {
-  const [leaf, segment, saved] = [reader.leaf(index), reader.segment(index), reader.checkpoint()];
-  if (leaf === undefined || segment === undefined)
-    throw new AccessLogError('segment', `there is no segment ${index}`);
-  if (saved === undefined || saved.size <= index)
-    throw new AccessLogError('checkpoint', `no checkpoint covers leaf ${index} yet: ask again in a second`);
-  checked('segment', `segment ${index}`, () => openSegment(parseLeaf(leaf), segment.salt, segment.bytes));
-  const tree = new LogTree();
-  for (const each of reader.leaves()) {
-    if (each.index >= saved.size) break;
-    tree.append(leafHash(each.leaf));
-  }
+/**
+ * Proves segments, in the order of the log, under the newest checkpoint; those that it does not cover yet are left out. null
+ * where there is no checkpoint. Throws AccessLogError for what does not fit.
+ */
+export function proveLeaves(store: SegmentStore, indexes: readonly number[]): LeavesProof | null {
+  const [identity, saved] = [store.leaf(0), store.checkpoint()];
+  if (identity === undefined || saved === undefined) return null;
   const { size } = parseSignedCheckpoint(utf8(saved.note));
-  return { leaf, index, ...segment, path: tree.inclusionProof(index, size), checkpoint: saved.note };
+  const covered = indexes.filter((index) => index < size).sort((a, b) => a - b);
+  const segments = covered.map((index) => {
+    const [leaf, segment] = [store.leaf(index), store.segment(index)];
+    if (leaf === undefined || segment === undefined)
+      throw new AccessLogError('segment', `there is no segment ${index}`);
+    checked('segment', `segment ${index}`, () => openSegment(parseLeaf(leaf), segment.salt, segment.bytes));
+    return { ...segment, index, leaf, path: store.tree.inclusionProof(index, size) };
+  });
+  return { identity, path: store.tree.inclusionProof(0, size), checkpoint: saved.note, segments };
 }
 
 /** Index of the leaf whose segment has a record of this number, or behind the last one. */

@@ -12,10 +12,11 @@ export {
   type FoundPage,
   type FoundRecord,
   findRecords,
-  proveLeaf,
-  type RecordProof,
+  type LeavesProof,
+  proveLeaves,
 } from './find-records.ts';
 export { accessOrigin, accessUsage, accessVerifierKeys, isAccessOrigin } from './identity.ts';
+export { type ProvenSegment, proveSegment, type SegmentProof, verifySegmentProof } from './prove-segment.ts';
 export {
   type AccessCaller,
   type AccessDecision,
@@ -23,6 +24,7 @@ export {
   encodeAccessRecord,
   parseAccessRecord,
 } from './record.ts';
+export { openSegment, parseLeaf, type SegmentLeaf } from './segment.ts';
 export {
   SegmentReader,
   SegmentStore,

@@ -95,7 +95,7 @@ describe('a custody report as a PDF', () => {
       'valid from entry',
     ])
       expect(text).toContain(part);
-    expect(text).toContain('no_access_log');
+    expect(text).toContain('reads_not_shown');
   });
 });
 

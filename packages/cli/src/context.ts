@@ -23,6 +23,8 @@ export interface Context {
   readStdin: () => Promise<Uint8Array>;
   /** What a person at the terminal types after `question`, unseen where it is hidden; null where there is no terminal. */
   ask: (question: string, options: { hidden: boolean }) => Promise<string | null>;
+  /** Opens an address in the person's browser; false where that is not possible. */
+  openBrowser: (url: string) => Promise<boolean>;
   /** Resolves after so many milliseconds, earlier when the signal is aborted. */
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** For commands that end well with bad news, such as `verify` of a revoked license. */

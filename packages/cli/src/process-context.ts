@@ -1,4 +1,5 @@
 /** The context of a real process: its streams, its environment, its clock, and SIGINT. */
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -18,6 +19,7 @@ export function processContext(setExitCode: (code: number) => void): Context {
     newKey: () => randomUUID(),
     readStdin,
     ask,
+    openBrowser,
     sleep,
     setExitCode,
   };
@@ -82,6 +84,26 @@ async function ask(question: string, { hidden }: { hidden: boolean }): Promise<s
     editor.close();
     if (hidden) stderr.write('\n');
   }
+}
+
+const openers: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  linux: 'xdg-open',
+  darwin: 'open',
+  win32: 'explorer',
+};
+
+function openBrowser(url: string): Promise<boolean> {
+  const opener = openers[process.platform];
+  const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = process.env;
+  const hasScreen = process.platform !== 'linux' || x11 !== undefined || wayland !== undefined;
+  if (opener === undefined || !hasScreen) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    // Its own errors would be written between the lines of this command.
+    const child = spawn(opener, [url], { stdio: 'ignore', detached: true });
+    child.once('error', () => resolve(false));
+    child.once('spawn', () => resolve(true));
+    child.unref();
+  });
 }
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { Client } from './client/client.ts';
 import {
   adminConnection,
+  adminUrl,
   type ConnectionFlags,
   connectionTls,
   dataFolder,
@@ -11,6 +12,9 @@ import {
 import type { Credential } from './client/credential.ts';
 import { briefRetries, type RetryPolicy } from './client/retry.ts';
 import type { Context } from './context.ts';
+import type { LoginPlace } from './login/log-in.ts';
+import { sessionFilePath } from './login/session-file.ts';
+import { stepUp } from './login/step-up.ts';
 import { Printer } from './output/printer.ts';
 
 export interface GlobalFlags extends ConnectionFlags {
@@ -39,8 +43,20 @@ export class Session {
 
   /** A client of the administrators' listener. Throws a usage error when it is not known how to get there. */
   admin(retry: RetryPolicy = briefRetries): Client {
-    const { url, credential } = adminConnection(this.flags, this.context.env);
-    return this.client(url, credential, retry);
+    const { url, credential, isSession = false } = adminConnection(this.flags, this.context.env);
+    return this.client(url, credential, retry, isSession ? () => stepUp(this.loginPlace) : undefined);
+  }
+
+  /** Where people log in, and where that is kept. Throws a usage error where the server is not known. */
+  get loginPlace(): LoginPlace {
+    const { flags, context } = this;
+    return {
+      context,
+      url: adminUrl(flags, context.env),
+      tls: connectionTls(flags, context.env),
+      file: sessionFilePath(this.dataFolder, context.env),
+      say: (line) => this.print.say(line),
+    };
   }
 
   /** A client of the public listener, without a token. */
@@ -48,7 +64,12 @@ export class Session {
     return this.client(publicConnection(this.flags, this.context.env), null, briefRetries);
   }
 
-  private client(url: URL, credential: Credential | null, retry: RetryPolicy): Client {
+  private client(
+    url: URL,
+    credential: Credential | null,
+    retry: RetryPolicy,
+    prove?: () => Promise<Credential | null>,
+  ): Client {
     const { signal, sleep } = this.context;
     const tls = connectionTls(this.flags, this.context.env);
     return new Client({
@@ -59,6 +80,7 @@ export class Session {
       retry,
       sleep,
       onRetry: (message) => this.print.say(message),
+      stepUp: prove,
     });
   }
 }

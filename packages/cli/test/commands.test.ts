@@ -196,6 +196,7 @@ describe('exit codes', () => {
       'not_committed',
       'outcome_unknown',
       'store_unavailable',
+      'access_log_unavailable',
       'publication_stalled',
       'standby',
       'signer_unavailable',

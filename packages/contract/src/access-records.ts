@@ -48,6 +48,14 @@ export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   ...changes('policy', 'publish'),
   ...reads('approval'),
   ...changes('approval', 'request', 'approve', 'reject', 'withdraw', 'execute'),
+  'session.list': 'durable',
+  'session.current': 'batched',
+  'session.end': 'durable',
+  // That somebody was let in is a record of its own, which comes first.
+  'login.describe': 'batched',
+  'login.password': 'durable',
+  'enrollment.begin': 'durable',
+  'enrollment.finish': 'durable',
   // Customers' machines fetch their own file, with a key that only they have: that is a validation.
   'bundle.fetch': 'batched',
   'access.list': 'durable',

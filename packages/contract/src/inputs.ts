@@ -99,6 +99,8 @@ export interface CustodyQuery extends BundleQuery {
   from?: Instant;
   /** Revisions before then are shown in full; left out: up to the newest. */
   to?: Instant;
+  /** Whether the report shows who read the license, in segments of the access log that tell of others, too. */
+  reads: boolean;
 }
 
 export interface BundleRequestBody extends BundleQuery {

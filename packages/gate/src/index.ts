@@ -29,6 +29,7 @@ export { deriveGateSecrets, type GateSecrets } from './authenticate/secrets.ts';
 export { isSpiffeId, spiffeIdOf } from './authenticate/spiffe.ts';
 export type { Asked, Caller, Device, SignedRequest } from './caller.ts';
 export { Directory, isUsable } from './directory/directory.ts';
+export { ReplayGuard } from './http-signature/replay-guard.ts';
 export { type Circumstances, describe, type Identity, rolesFor } from './judgment/describe.ts';
 export { type Effect, effectOf, noEffect } from './judgment/effect.ts';
 export { bareResource, type Resource, resourceOf } from './judgment/resource.ts';

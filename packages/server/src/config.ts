@@ -277,9 +277,9 @@ const schema: z.ZodType<ServerConfig> = z
   )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
 
-function isRange(range: string): boolean {
+function isRange(written: string): boolean {
   try {
-    parseRange(range);
+    parseRange(written);
     return true;
   } catch (error) {
     if (error instanceof AddressError) return false;

@@ -10,6 +10,7 @@ import {
   GateFile,
   type GateSecrets,
   Networks,
+  ReplayGuard,
   type SessionLimits,
   Sessions,
   type TrustedProxy,
@@ -38,9 +39,10 @@ export class Gate {
     const now = (): number => Date.now();
     this.directory = directory;
     this.secrets = deriveGateSecrets(readSecret(config.licenseKeySecret), config.ns);
-    this.#file = openFile(config.gateFile ?? join(dirname(config.projections), 'gate.db'), this.secrets);
+    const file = openFile(config.gateFile ?? join(dirname(config.projections), 'gate.db'), this.secrets);
+    this.#file = file;
     this.sessions = new Sessions({
-      file: this.#file,
+      file,
       key: this.secrets.sessions,
       limits: () => sessionLimits(directory),
       now,
@@ -55,6 +57,7 @@ export class Gate {
       }),
       secrets: this.secrets,
       sessions: this.sessions,
+      replays: new ReplayGuard(file.reservedSigned(), (until) => file.reserveSigned(until)),
       trustDomains: config.trustDomains,
       systemToken: (token) => tokenKind(token, config),
       now,

@@ -71,7 +71,7 @@ export async function startServer(
   const opened = openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
-  const login = await openLogin(config, opened, ledger, () => urls['admin'] ?? '');
+  const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
   const apps = await Promise.all(
     zones.map((zone) =>
       createListener(zone, { config, ledger, metrics, streams, access, gate: opened, login, logger }),

@@ -23,6 +23,10 @@ export interface Opening {
 
 export class Operator {
   readonly #system: Pick<RealSystem, 'layout' | 'directory'>;
+  /** What somebody at the terminal does; nobody is there where it is left as it is. */
+  ask: Context['ask'] = async () => null;
+  openBrowser: Context['openBrowser'] = async () => false;
+  isThere = false;
 
   constructor(system: Pick<RealSystem, 'layout' | 'directory'>) {
     this.#system = system;
@@ -44,7 +48,7 @@ export class Operator {
       write: (text) => {
         written[name] += text;
       },
-      isTTY: false,
+      isTTY: this.isThere,
       columns: null,
     });
     const context = (setExitCode: (code: number) => void): Context => ({
@@ -55,7 +59,8 @@ export class Operator {
       now: () => Date.now(),
       newKey: () => randomUUID(),
       readStdin: async () => new Uint8Array(0),
-      ask: async () => null,
+      ask: this.ask,
+      openBrowser: this.openBrowser,
       sleep: (ms) => sleep(ms),
       setExitCode,
     });

@@ -1,6 +1,7 @@
 /** A proven custody report as people read it: titles, and names with values. Terminal and PDF show the same. */
 import { type CauseStatement, formatInstant, gapMeanings, type JsonObject } from '@tallystick/core';
 import type {
+  ProvenAccess,
   ProvenApproval,
   ProvenAuthor,
   ProvenCustody,
@@ -24,7 +25,7 @@ export interface Outline {
 
 /** @param sha256 of the report's bytes, in hexadecimal, by which this page names it */
 export function outlineOf(proven: ProvenCustody, sha256: string): Outline {
-  const { license, revisions, approvals, gaps } = proven;
+  const { license, revisions, approvals, access, gaps } = proven;
   let before: object = {};
   const changes = revisions.map((revision): OutlineSection => {
     const section = revisionSection(revision, proven, before);
@@ -44,6 +45,7 @@ export function outlineOf(proven: ProvenCustody, sha256: string): Outline {
       },
       ...changes,
       ...approvals.map(approvalSection),
+      ...(access === null ? [] : [accessSection(access)]),
     ],
   };
 }
@@ -149,6 +151,24 @@ function approvalSection(approval: ProvenApproval): OutlineSection {
       ['needed', approvers.map(({ role, count }) => `${count} × ${role}`).join(', ')],
       ...approvals.map((each): OutlineRow => ['approved by', `${describeApprover(each)}, as ${each.role}`]),
       ['bound to', binding],
+    ],
+  };
+}
+
+function accessSection({ origin, size, asOf, records }: ProvenAccess): OutlineSection {
+  return {
+    title: 'Who asked for it',
+    rows: [
+      ['access log', `${origin}, ${size} leaves, cosigned ${formatInstant(asOf)}`],
+      ...records.map(({ leaf, record }): OutlineRow => {
+        const { at, route, status, code, who, address, why } = record;
+        const by = who === null ? 'somebody unknown' : `${who.kind} ${who.id} with ${who.credential}`;
+        const reason = why === null ? '' : `, because: ${why}`;
+        return [
+          at,
+          `${route}: ${status}${code === null ? '' : ` ${code}`}, by ${by} from ${address}${reason}; leaf ${leaf}`,
+        ];
+      }),
     ],
   };
 }

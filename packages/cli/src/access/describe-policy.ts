@@ -53,9 +53,9 @@ function describeLines(before: readonly string[], after: readonly string[], prin
 
 function describeCells(cells: readonly CellChange[], print: Printer): string[] {
   if (cells.length === 0)
-    return ['No role may do more or less, as far as a resource without a product or state shows it.'];
+    return ['No verdict changes for plain requests: without product, state, amounts, network or device.'];
   return [
-    `${cells.length} verdicts change, for a caller with all proofs of its kind or with none:`,
+    `${cells.length} verdicts change for plain requests, of a caller with all proofs of its kind or with none:`,
     ...print.table(cells, [
       { title: 'ROLE', value: ({ role }) => role },
       { title: 'KIND', value: ({ kind }) => kind },

@@ -47,12 +47,14 @@ export interface ClientOptions {
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Told before each wait for another try. */
   onRetry(message: string): void;
+  /** Proves that somebody is there, and resolves to what to show from then on; null where that was not possible. */
+  stepUp?: (() => Promise<Credential | null>) | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
 
 export class Client {
-  private readonly options: ClientOptions;
+  private options: ClientOptions;
   /** True once the server has answered: from then on a refused connection means that it is being restarted. */
   private hasAnswered = false;
   private readonly agent: Agent;
@@ -75,6 +77,7 @@ export class Client {
     for (let count = 1; ; count += 1) {
       const attempt = await this.attempt<N>(name, message, TIMEOUT_MS + waitMs);
       if (attempt.ok) return attempt.answer;
+      if (await this.hasSteppedUp(attempt)) continue;
       const delay = mayRepeat
         ? retryDelayMs(attempt, count, waited, this.options.retry, this.hasAnswered)
         : null;
@@ -83,6 +86,16 @@ export class Client {
       await this.options.sleep(delay, this.options.signal);
       waited += delay;
     }
+  }
+
+  /** The request was refused and changed nothing, so it is sent again as it was. Once: what fails then fails for good. */
+  private async hasSteppedUp({ error }: Attempt): Promise<boolean> {
+    const { stepUp, ...others } = this.options;
+    if (stepUp === undefined || error.options.code !== 'insufficient_user_authentication') return false;
+    const credential = await stepUp();
+    if (credential === null) return false;
+    this.options = { ...others, credential };
+    return true;
   }
 
   private async attempt<N extends RouteName>(
@@ -134,7 +147,7 @@ export interface Message {
   path: string;
   query: Record<string, string>;
   headers: Record<string, string>;
-  /** Sent as JSON; null for none. */
+  /** Sent as a form where it is URLSearchParams, else as JSON; null for none. */
   body: unknown;
 }
 

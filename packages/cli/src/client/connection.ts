@@ -7,6 +7,7 @@ import { isAbsolute, join } from 'node:path';
 import { type ClientTls, readClientTls } from '@tallystick/witness';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { readSessionFile, sessionFilePath } from '../login/session-file.ts';
 import { type Credential, readSigningKey } from './credential.ts';
 
 /** `<data>/client.json`. Members that are not listed are ignored, so that later versions may add some. */
@@ -89,23 +90,34 @@ function parseClientFile(path: string): Partial<ClientFile> {
 export interface AdminConnection {
   url: URL;
   credential: Credential;
+  /** True where the credential is what tally login has kept. */
+  isSession?: boolean;
+}
+
+/** The administrators' listener. Throws a usage error where it is not known. */
+export function adminUrl(flags: ConnectionFlags, env: Environment): URL {
+  const folder = dataFolder(flags, env);
+  const url = flags.url ?? readClientFile(folder)?.adminUrl ?? noServer(folder, '--url and --token-file');
+  return parseUrl(url, '--url');
 }
 
 /** The administrators' listener, and what to show there. Throws a usage error where either is missing. */
 export function adminConnection(flags: ConnectionFlags, env: Environment): AdminConnection {
   const folder = dataFolder(flags, env);
   const file = readClientFile(folder);
-  const url = parseUrl(flags.url ?? file?.adminUrl ?? noServer(folder, '--url and --token-file'), '--url');
+  const url = adminUrl(flags, env);
   if (flags.signingKey !== undefined && flags.tokenFile !== undefined) {
     throw usageError('--signing-key and --token-file stand for two callers.', 'Leave one of them out.');
   }
   if (flags.signingKey !== undefined)
     return { url, credential: { signingKey: readSigningKey(flags.signingKey) } };
   if (flags.tokenFile !== undefined) return { url, credential: { token: readTokenFile(flags.tokenFile) } };
+  const session = readSessionFile(sessionFilePath(folder, env), url);
+  if (session !== null) return { url, credential: { token: session.token }, isSession: true };
   if (file?.token === undefined && file?.signingKeyFile === undefined) {
     throw usageError(
       'There is nothing to show to the server.',
-      'Name a file with a token with --token-file, or with a key with --signing-key.',
+      'Log in with tally login, or name a file with a token with --token-file, or with a key with --signing-key.',
     );
   }
   // A credential goes only to the server that it came with.

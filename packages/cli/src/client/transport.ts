@@ -40,10 +40,12 @@ export async function exchange(
   const target = new URL(url.pathname.replace(/\/$/, '') + message.path, url);
   for (const [name, value] of Object.entries(message.query)) target.searchParams.set(name, value);
   const timeout = AbortSignal.timeout(timeoutMs);
-  const body = message.body === null ? null : JSON.stringify(message.body);
+  const isForm = message.body instanceof URLSearchParams;
+  const body = message.body === null ? null : isForm ? String(message.body) : JSON.stringify(message.body);
+  const mediaType = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
   const said = {
     ...message.headers,
-    ...(body === null ? {} : { 'content-type': 'application/json' }),
+    ...(body === null ? {} : { 'content-type': mediaType }),
   };
   const headers = {
     accept: '*/*',

@@ -1,17 +1,21 @@
 /** Which columns lists and histories show to people. */
 import type {
+  ApprovalDocument,
+  CredentialDocument,
+  CredentialItem,
   CustomerDocument,
   HistoryItem,
   Item,
   LicenseDocument,
   LicenseItem,
+  Listed,
   PlanDocument,
+  PrincipalDocument,
   ProductDocument,
-  Sold,
 } from '@tallystick/contract';
 import type { Column } from './table.ts';
 
-type AnyItem = Item | LicenseItem;
+type AnyItem = Item | LicenseItem | CredentialItem;
 type AnyColumn = Column<AnyItem>;
 
 /** A list holds documents of one type, which the route decided. */
@@ -20,7 +24,7 @@ const of = <T>(title: string, value: (document: T) => string | number | null): A
   value: ({ document }) => value(document as T),
 });
 
-const columns: Readonly<Record<Sold, readonly AnyColumn[]>> = {
+const columns: Readonly<Record<Listed, readonly AnyColumn[]>> = {
   product: [
     of<ProductDocument>('CODE', ({ code }) => code),
     of<ProductDocument>('NAME', ({ name }) => name),
@@ -51,9 +55,38 @@ const columns: Readonly<Record<Sold, readonly AnyColumn[]>> = {
     of<LicenseDocument>('LICENSEE', ({ licensee }) => licensee),
     of<LicenseDocument>('CUSTOMER', ({ customer }) => customer),
   ],
+  principal: [
+    of<PrincipalDocument>('ID', ({ id }) => id),
+    of<PrincipalDocument>('KIND', ({ kind }) => kind),
+    of<PrincipalDocument>('NAME', ({ name }) => name),
+    of<PrincipalDocument>('STATE', ({ state }) => state),
+    of<PrincipalDocument>('ROLES', ({ roles }) => roles.map(({ role }) => role).join(', ')),
+  ],
+  credential: [
+    of<CredentialDocument>('ID', ({ id }) => id),
+    of<CredentialDocument>('PRINCIPAL', ({ principal }) => principal),
+    of<CredentialDocument>('KIND', ({ kind }) => kind),
+    of<CredentialDocument>('NAME', ({ name }) => name),
+    of<CredentialDocument>('STATE', ({ state }) => state),
+    of<CredentialDocument>('ENDS', ({ notAfter }) => shortInstant(notAfter)),
+    { title: 'LAST USE', value: (item) => lastUseText(item) },
+  ],
+  approval: [
+    of<ApprovalDocument>('ID', ({ id }) => id),
+    of<ApprovalDocument>('COMMAND', ({ command }) => String(command['type'])),
+    of<ApprovalDocument>('STATE', ({ state }) => state),
+    of<ApprovalDocument>('AUTHOR', ({ author }) => author.principal),
+    of<ApprovalDocument>('UNTIL', ({ notAfter }) => notAfter),
+    of<ApprovalDocument>('WHY', ({ why }) => why),
+  ],
 };
 
-export function listColumns(subject: Sold): readonly AnyColumn[] {
+function lastUseText(item: AnyItem): string | null {
+  const use = 'lastUse' in item ? (item.lastUse ?? null) : null;
+  return use === null ? 'never' : `${use.at} ${use.address}`;
+}
+
+export function listColumns(subject: Listed): readonly AnyColumn[] {
   return columns[subject];
 }
 

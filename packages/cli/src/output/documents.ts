@@ -1,6 +1,7 @@
 /** One document for people. Products, plans and customers are shown as they are; licenses are told. */
 import type {
   CompanionView,
+  CredentialItem,
   Entitlement,
   Grant,
   Item,
@@ -13,17 +14,21 @@ import { properties } from './table.ts';
 
 type Row = readonly [string, string | number | null];
 
-export function describeItem(item: Item | LicenseItem, print: Printer): string[] {
+export function describeItem(item: Item | LicenseItem | CredentialItem, print: Printer): string[] {
   const { document, rev, index, at } = item;
   const companion = 'companion' in item ? (item.companion ?? null) : null;
   const body: readonly Row[] =
     document.type === 'license'
       ? [...licenseRows(document), ...companionRows(companion)]
-      : memberRows(document);
+      : [...memberRows(document), ...('lastUse' in item ? [lastUseRow(item)] : [])];
   return [
     print.style('bold', `${document.type} ${document.id}`),
     ...properties([['revision', `${rev}, entry ${index} of the log, ${at}`], ...body]),
   ];
+}
+
+function lastUseRow({ lastUse = null }: CredentialItem): Row {
+  return ['last use', lastUse === null ? 'never at this server' : `${lastUse.at} from ${lastUse.address}`];
 }
 
 const headMembers: ReadonlySet<string> = new Set(['v', 'type', 'ns', 'id', 'rev', 'crit', 'private']);
@@ -36,9 +41,13 @@ function memberRows(document: object, path: string = ''): Row[] {
     if (value === null) return [];
     if (isGrant(value)) return [[at, describeGrant(value)]];
     if (typeof value !== 'object') return [[at, typeof value === 'string' ? value : JSON.stringify(value)]];
-    if (Array.isArray(value)) return value.length === 0 ? [] : [[at, value.map(String).join(', ')]];
+    if (Array.isArray(value)) return value.length === 0 ? [] : [[at, value.map(memberText).join(', ')]];
     return memberRows(value, at);
   });
+}
+
+function memberText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function isGrant(value: unknown): value is Grant {

@@ -23,6 +23,7 @@ interface CustodyFlags {
   out?: string;
   from?: string;
   to?: string;
+  withoutReads?: boolean;
   trustRoot?: string;
 }
 
@@ -53,6 +54,10 @@ export function registerCustody(program: Command, context: Context): void {
     )
     .option('--from <instant>', 'show changes from then on in full', asInstant)
     .option('--to <instant>', 'show changes before then in full', asInstant)
+    .option(
+      '--without-reads',
+      'leave out who read the license: what proves that tells of other requests, too, and is not for everybody',
+    )
     .option('--trust-root <file>', 'what is trusted (default: that of client.json)');
   command.action(async (license: string) => {
     const session = new Session(context, command);
@@ -67,7 +72,8 @@ async function show(session: Session, license: string, flags: CustodyFlags): Pro
   const { context, print } = session;
   const { format, out, from, to } = flags;
   if (context.stderr.isTTY) print.say(`Fetching the report on ${license}`);
-  const query = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  const reads = flags.withoutReads !== true;
+  const query = { reads, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
   const { text } = await session.admin().call('license.custody', { params: { id: license }, query });
   if (context.stderr.isTTY) print.say('Verifying it');
   const report = await checkReport(new TextEncoder().encode(text), flags, session.dataFolder);

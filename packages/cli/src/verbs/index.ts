@@ -7,6 +7,7 @@ import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerCosigners } from './cosigners.ts';
+import { registerCredentials } from './credentials/index.ts';
 import { registerCustody, registerVerifyReport } from './custody.ts';
 import { registerEvidence } from './evidence.ts';
 import { registerFsck } from './fsck.ts';
@@ -15,13 +16,16 @@ import { registerInit } from './init.ts';
 import { registerInspect } from './inspect.ts';
 import { registerKeys } from './keys.ts';
 import { registerLicenses } from './licenses.ts';
+import { registerLogin } from './login.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerMonitor } from './monitor/index.ts';
 import { registerNamespace } from './namespace.ts';
 import { registerPolicy } from './policy.ts';
+import { registerPrincipals } from './principals.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRepair } from './repair.ts';
 import { registerRoot } from './root/index.ts';
+import { registerSessions, registerWhoami } from './sessions.ts';
 import { registerSigner } from './signer.ts';
 import { registerStandby } from './standby.ts';
 import { registerStatus } from './status.ts';
@@ -35,6 +39,7 @@ export type Registration = (program: Command, context: Context) => void;
 export const registrations: readonly Registration[] = [
   registerInit,
   registerUp,
+  registerLogin,
   registerCatalog,
   registerLicenses,
   registerBundle,
@@ -47,6 +52,10 @@ export const registrations: readonly Registration[] = [
   registerCustody,
   registerVerifyReport,
   registerInspect,
+  registerPrincipals,
+  registerCredentials,
+  registerSessions,
+  registerWhoami,
   registerAccess,
   registerFsck,
   registerAudit,

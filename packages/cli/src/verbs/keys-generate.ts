@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import {
+  beginAccessLogAgain,
   generateOnlineKey,
   type Layout,
   layoutOf,
@@ -85,19 +86,22 @@ export function registerGenerate(parent: Command, context: Context): void {
   });
 }
 
-function keep({ keys, secrets, system }: Layout, specs: readonly KeySpec[], isNew: boolean): void {
+function keep(layout: Layout, specs: readonly KeySpec[], isNew: boolean): void {
+  const { keys, secrets, system } = layout;
   try {
     if (!isNew) {
       addToSealedKeystore(keys.online, readPassphraseFile(secrets.onlinePassphrase), specs);
       return;
     }
-    const { logVkeys } = JSON.parse(readFileSync(system, 'utf8')) as SystemDescription;
+    const { logVkeys, access } = JSON.parse(readFileSync(system, 'utf8')) as SystemDescription;
     if (!existsSync(keys.token) || logVkeys.length > 1)
       throw new Error('a log key was in the keystore that is lost, and no other key can take its place');
     // One that is there without a keystore is what an interrupted run left.
     if (!existsSync(keys.online) && !existsSync(secrets.onlinePassphrase))
       writeSecret(secrets.onlinePassphrase, randomBytes(24).toString('base64url'));
     createSealedKeystore(keys.online, readPassphraseFile(secrets.onlinePassphrase), specs);
+    // Its key was among those that are lost, and the first leaf of an access log names it for good.
+    if (access !== undefined) beginAccessLogAgain(layout);
   } catch (error) {
     throw usageError(
       `The keystore was not changed: ${messageOf(error)}.`,

@@ -19,7 +19,7 @@ export interface MutationVerb {
   argument: string | null;
 }
 
-interface CommonFlags {
+export interface CommonFlags {
   fromFile?: string;
   dryRun?: boolean;
   reason?: string;
@@ -36,26 +36,29 @@ export function registerMutation(parent: Command, context: Context, verb: Mutati
   const command = parent.command(verb.name).summary(verb.summary).description(`${verb.summary}.`);
   if (verb.argument !== null) command.argument(`<${verb.argument}>`);
   addFlags(command, bodyFlags[verb.command]);
-  addCommonFlags(command, verb);
-  command.action(async (...parameters: unknown[]) => {
-    const id = verb.argument === null ? null : (parameters[0] as string);
-    await mutate(new Session(context, command), verb, id, command.opts());
-  });
-}
-
-function addCommonFlags(command: Command, verb: MutationVerb): void {
-  command
-    .option('--from-file <file>', 'the body of the request as JSON, instead of flags; - for standard input')
-    .option('--dry-run', 'say what would happen and change nothing')
-    .option('--reason <text>', 'why, for the log')
-    .option('--idempotency-key <key>', 'makes it safe to repeat the command (default: a random UUID)')
-    .option('--wait [seconds]', 'wait until the change is published', readWait);
+  command.option(
+    '--from-file <file>',
+    'the body of the request as JSON, instead of flags; - for standard input',
+  );
+  addCommonFlags(command);
   if (verb.argument !== null) {
     command.option('--expected-rev <number>', 'refuse when the subject has another revision', asNatural);
   }
   if (verb.command.startsWith('license.')) {
     command.option('--out <file>', 'wait for publication and write the license file');
   }
+  command.action(async (...parameters: unknown[]) => {
+    const id = verb.argument === null ? null : (parameters[0] as string);
+    await mutate(new Session(context, command), verb, id, command.opts());
+  });
+}
+
+export function addCommonFlags(command: Command): void {
+  command
+    .option('--dry-run', 'say what would happen and change nothing')
+    .option('--reason <text>', 'why, for the log')
+    .option('--idempotency-key <key>', 'makes it safe to repeat the command (default: a random UUID)')
+    .option('--wait [seconds]', 'wait until the change is published', readWait);
 }
 
 function readWait(text: string): number {
@@ -72,6 +75,17 @@ async function mutate(
 ): Promise<void> {
   const flags = values as CommonFlags;
   const body = await readBody(session, verb, values);
+  const result = await sendCommand(session, verb.command, { id, body, flags });
+  if (flags.out !== undefined) await saveBundle(session, flags.out, result);
+  session.print.answer(result, () => describeResult(result, session.print));
+}
+
+/** Asks for a command; an error that leaves open whether it was carried out says how to repeat it. */
+export async function sendCommand(
+  session: Session,
+  command: CommandType,
+  { id, body, flags }: { id: string | null; body: unknown; flags: CommonFlags },
+): Promise<MutationResult | LicenseResult> {
   const client = session.admin();
   const idempotencyKey = flags.idempotencyKey ?? session.context.newKey();
   const request: Request<CommandType> = {
@@ -81,15 +95,13 @@ async function mutate(
     ...(id === null ? {} : { params: { id } }),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
   };
-  const result = await client.call(verb.command, request).then(
+  return client.call(command, request).then(
     ({ value }) => value,
     (error: unknown) => {
       const mayHaveHappened = error instanceof CliError && error.options.code !== 'usage';
       throw mayHaveHappened ? error.withIdempotencyKey(idempotencyKey) : error;
     },
   );
-  if (flags.out !== undefined) await saveBundle(session, flags.out, result);
-  session.print.answer(result, () => describeResult(result, session.print));
 }
 
 /** Either the flags or a file; both would leave open which one wins. */

@@ -1,5 +1,5 @@
 /** `list`, `show` and `history`, for every kind of subject. */
-import type { HistoryItem, Item, LicenseItem, Page, Sold } from '@tallystick/contract';
+import type { HistoryItem, Item, LicenseItem, Listed, Page } from '@tallystick/contract';
 import { type Command, Option } from 'commander';
 import type { Client, Request } from '../client/client.ts';
 import type { Context } from '../context.ts';
@@ -21,7 +21,7 @@ const filter = (name: string, description: string): Flag => ({
   path: [name],
 });
 
-const filters: Readonly<Record<Sold, readonly Flag[]>> = {
+const filters: Readonly<Record<Listed, readonly Flag[]>> = {
   product: [state(['active', 'retired'])],
   plan: [
     filter('product', 'product: id or code'),
@@ -41,6 +41,12 @@ const filters: Readonly<Record<Sold, readonly Flag[]>> = {
       read: asInstant,
     },
   ],
+  principal: [state(['active', 'disabled'])],
+  credential: [filter('principal', 'principal: id'), state(['active', 'revoked'])],
+  approval: [
+    { ...filter('author', 'author: id of a principal') },
+    state(['pending', 'approved', 'rejected', 'withdrawn', 'executed']),
+  ],
 };
 
 const LIMIT_DEFAULT = 50;
@@ -52,7 +58,7 @@ interface PageFlags {
   cursor?: string;
 }
 
-export function registerList(parent: Command, context: Context, subject: Sold): void {
+export function registerList(parent: Command, context: Context, subject: Listed): void {
   const summary = `list ${subject}s, newest first`;
   const command = parent.command('list').summary(summary).description(`${summary}.`);
   addFlags(command, filters[subject]);
@@ -69,7 +75,7 @@ export function registerList(parent: Command, context: Context, subject: Sold): 
   });
 }
 
-export function registerShow(parent: Command, context: Context, subject: Sold): void {
+export function registerShow(parent: Command, context: Context, subject: Listed): void {
   const summary = `show a ${subject} as it is now`;
   const command = parent.command('show').summary(summary).description(`${summary}.`).argument(`<${subject}>`);
   command.action(async (id: string) => {
@@ -79,7 +85,7 @@ export function registerShow(parent: Command, context: Context, subject: Sold): 
   });
 }
 
-export function registerHistory(parent: Command, context: Context, subject: Sold): void {
+export function registerHistory(parent: Command, context: Context, subject: Listed): void {
   const summary = `list the revisions of a ${subject}, with who made them and why`;
   const command = parent
     .command('history')
@@ -106,8 +112,8 @@ function addPageFlags(command: Command): void {
     .option('--cursor <cursor>', 'go on where an earlier answer ended');
 }
 
-async function callList(client: Client, subject: Sold, query: object): Promise<Page<Item | LicenseItem>> {
-  const request: Request<`${Sold}.list`> = { query };
+async function callList(client: Client, subject: Listed, query: object): Promise<Page<Item | LicenseItem>> {
+  const request: Request<`${Listed}.list`> = { query };
   const { value } = await client.call(`${subject}.list`, request);
   return value;
 }

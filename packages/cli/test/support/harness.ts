@@ -76,6 +76,7 @@ export class Harness {
         written.err.push(question);
         return options.typed?.shift() ?? null;
       },
+      openBrowser: async () => false,
       sleep: async (ms) => void this.slept.push(ms),
       setExitCode,
     });

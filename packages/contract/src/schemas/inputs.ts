@@ -162,6 +162,10 @@ export const custodyQuery: z.ZodType<CustodyQuery> = closed<CustodyQuery>({
   trustVersion: described(decimal(1, TRUST_VERSION_MAX), pinned).exactOptional(),
   from: described(instant, 'Revisions from then on are shown in full').exactOptional(),
   to: described(instant, 'Revisions before then are shown in full').exactOptional(),
+  reads: described(
+    withDefault(flag, false),
+    'true shows who read or exported the license, in whole segments of the access log, which tell of other requests, too',
+  ),
 });
 export const bundleRequest: z.ZodType<BundleRequestBody> = closed<BundleRequestBody>({
   licenseKey,

@@ -8,7 +8,9 @@ export type GapCode =
   | 'no_decision'
   | 'principal_gone'
   | 'built_in_policy'
-  | 'no_access_log'
+  | 'reads_not_shown'
+  | 'reads_incomplete'
+  | 'reads_batched'
   | 'unseen_reads';
 
 /** `missing` is what there should be, and is not; a `limit` is what no report can show. */
@@ -38,9 +40,19 @@ export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
     kind: 'limit',
     text: 'The policy that allowed this is the one that comes with the software: the log held none yet.',
   },
-  no_access_log: {
+  reads_not_shown: {
     kind: 'missing',
-    text: 'There is no access log in this report: who read or exported the license is not known.',
+    text: 'Who read or exported the license is not shown: the server keeps no access log, or it was not asked for.',
+  },
+  reads_incomplete: {
+    kind: 'missing',
+    text: 'The access log was not looked through whole: who else read or exported the license is not shown.',
+  },
+  reads_batched: {
+    kind: 'limit',
+    text:
+      'Records of what is neither an export, a read of a document nor a denial are written in batches: a crash can take ' +
+      'the newest of them. That these are all records of the license is the word of the server.',
   },
   unseen_reads: {
     kind: 'limit',
@@ -65,7 +77,7 @@ export function isGapCode(text: string): text is GapCode {
 
 /** All gaps of a report, in the order of the log. `causes` say what the causes of the report do, in its order. */
 export function custodyGaps(
-  { license, range, entries }: Pick<CustodyReport, 'license' | 'range' | 'entries'>,
+  { license, range, entries, access }: Pick<CustodyReport, 'license' | 'range' | 'entries' | 'access'>,
   causes: readonly (Pick<CauseStatement, 'who' | 'decision'> | null)[],
 ): CustodyGap[] {
   const gaps: CustodyGap[] = [];
@@ -75,7 +87,8 @@ export function custodyGaps(
   let rev = 0;
   for (const { index, subject, document, cause } of entries) {
     if (subject !== null) subjects.add(subject);
-    if (subject?.startsWith('prn_')) document === null ? unshown.add(subject) : unshown.delete(subject);
+    if (subject?.startsWith('prn_') && document === null) unshown.add(subject);
+    else if (subject !== null) unshown.delete(subject);
     const statement = cause === null ? undefined : causes[cause];
     if (subject === license) {
       const isShown = range !== null && rev >= range.from && rev <= range.to;
@@ -89,6 +102,8 @@ export function custodyGaps(
     else if (!subjects.has(policiesId)) gaps.push({ code: 'built_in_policy', index });
     if (unshown.has(statement.who.id)) gaps.push({ code: 'principal_gone', index });
   }
-  gaps.push({ code: 'no_access_log', index: null }, { code: 'unseen_reads', index: null });
+  if (access === null) gaps.push({ code: 'reads_not_shown', index: null });
+  else gaps.push({ code: access.complete ? 'reads_batched' : 'reads_incomplete', index: null });
+  gaps.push({ code: 'unseen_reads', index: null });
   return gaps;
 }

@@ -5,10 +5,12 @@
  *     {"v":1,"ns","license","range":{"from","to"}|null,"trust":[{"envelope","proof"}…],"anchor":{"entry","proof"},
  *      "keys":[{"alg","key"}…],"subjects":[{"id","map"}…],
  *      "entries":[{"index","subject","entry","path","salt","document","cause"}…],
- *      "causes":[{"salt","document"}…],"access":null,"gaps":[{"code","index"}…]}
+ *      "causes":[{"salt","document"}…],"access":{"identity","path","checkpoint",
+ *      "segments":[{"index","leaf","path","salt","bytes"}…],"complete"}|null,"gaps":[{"code","index"}…]}
  */
 import { type BundleAnchor, parseTrustStep, type TrustStep, trustStepJson } from '../bundle/bundle.ts';
 import { base64, decodeBase64 } from '../encoding/base64.ts';
+import { utf8 } from '../encoding/bytes.ts';
 import {
   asArray,
   asCount,
@@ -22,7 +24,8 @@ import { IntegrityError, malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
 import { isNamespaceName, isSubjectId } from '../record/subject.ts';
 import { type PublicKey, parsePublicKey, publicKeyJson } from '../trust/key.ts';
-import { type CustodyGap, isGapCode } from './gaps.ts';
+import { readCauseStatement } from './cause.ts';
+import { type CustodyGap, custodyGaps, isGapCode } from './gaps.ts';
 
 /** Bytes and counts, checked before anything is looked at. */
 export const custodyLimits = {
@@ -34,6 +37,7 @@ export const custodyLimits = {
   subjects: 4096,
   entries: 32_768,
   keys: 512,
+  segments: 256,
   gaps: 131_072,
 } as const;
 
@@ -53,6 +57,8 @@ export interface CustodyReport {
   entries: CustodyEntry[];
   /** In the order of the entries that commit to them. */
   causes: CustodyCause[];
+  /** Who read and exported the license; null where that is not shown. */
+  access: CustodyAccess | null;
   gaps: CustodyGap[];
 }
 
@@ -81,8 +87,31 @@ export interface CustodyCause {
   document: Uint8Array;
 }
 
+/** What of the access log speaks of the license, under a checkpoint of that log. */
+export interface CustodyAccess {
+  /** The first leaf, which says whose log it is, and its inclusion. */
+  identity: Uint8Array;
+  path: Uint8Array[];
+  /** The signed and cosigned note. */
+  checkpoint: string;
+  /** Whole, since a leaf commits to a whole segment; in the order of the log. */
+  segments: CustodySegment[];
+  /** Whether all of the log was looked through, as far as its server says. */
+  complete: boolean;
+}
+
+export interface CustodySegment {
+  index: number;
+  leaf: Uint8Array;
+  /** Inclusion of the leaf under the checkpoint. */
+  path: Uint8Array[];
+  salt: Uint8Array;
+  /** The compressed records. */
+  bytes: Uint8Array;
+}
+
 export function encodeCustodyReport(report: CustodyReport): string {
-  const { ns, license, range, trust, anchor, keys, subjects, entries, causes, gaps } = report;
+  const { ns, license, range, trust, anchor, keys, subjects, entries, causes, access, gaps } = report;
   return JSON.stringify({
     v: 1,
     ns,
@@ -102,12 +131,28 @@ export function encodeCustodyReport(report: CustodyReport): string {
       cause,
     })),
     causes: causes.map(({ salt, document }) => ({ salt: base64(salt), document: base64(document) })),
-    access: null,
+    access: access && accessJson(access),
     gaps: gaps.map(({ code, index }) => ({ code, index })),
   });
 }
 
-const multiline = new Set(['entry', 'proof']);
+function accessJson({ identity, path, checkpoint, segments, complete }: CustodyAccess): object {
+  return {
+    identity: base64(identity),
+    path: path.map(base64),
+    checkpoint,
+    segments: segments.map((segment) => ({
+      index: segment.index,
+      leaf: base64(segment.leaf),
+      path: segment.path.map(base64),
+      salt: base64(segment.salt),
+      bytes: base64(segment.bytes),
+    })),
+    complete,
+  };
+}
+
+const multiline = new Set(['entry', 'proof', 'checkpoint']);
 const members = [
   'v',
   'ns',
@@ -128,7 +173,6 @@ export function parseCustodyReport(bytes: Uint8Array): CustodyReport {
   if (bytes.length > custodyLimits.bytes) throw malformed(`report larger than ${custodyLimits.bytes} bytes`);
   const json = closedMembers(parseJson(bytes, multiline), members, 'report');
   requireVersion1(json.v, 'report');
-  if (json.access !== null) throw new IntegrityError('TOO_NEW', 'report with access records');
   const anchor = closedMembers(json.anchor, ['entry', 'proof'], 'anchor');
   const report: CustodyReport = {
     ns: asString(json.ns, 'ns'),
@@ -140,6 +184,7 @@ export function parseCustodyReport(bytes: Uint8Array): CustodyReport {
     subjects: asArray(json.subjects, 'subjects', custodyLimits.subjects).map(parseSubject),
     entries: asArray(json.entries, 'entries', custodyLimits.entries).map(parseEntry),
     causes: asArray(json.causes, 'causes', custodyLimits.entries).map(parseCause),
+    access: json.access === null ? null : parseAccess(json.access),
     gaps: asArray(json.gaps, 'gaps', custodyLimits.gaps).map(parseGap),
   };
   if (!isNamespaceName(report.ns)) throw malformed('report.ns');
@@ -188,7 +233,7 @@ function parseEntry(value: JsonValue): CustodyEntry {
     index: asCount(json.index, 'entry.index'),
     subject,
     entry: boundedBytes(json.entry, 'entry', custodyLimits.entry),
-    path: asArray(json.path, 'path', 63).map((hash) => decodeBase64(asString(hash, 'path'), hashLength)),
+    path: parsePath(json.path),
     document:
       json.document === null
         ? null
@@ -208,6 +253,37 @@ function parseCause(value: JsonValue): CustodyCause {
   };
 }
 
+function parseAccess(value: JsonValue): CustodyAccess {
+  const names = ['identity', 'path', 'checkpoint', 'segments', 'complete'] as const;
+  const json = closedMembers(value, names, 'access');
+  if (typeof json.complete !== 'boolean') throw malformed('access.complete: neither true nor false');
+  const segments = asArray(json.segments, 'access.segments', custodyLimits.segments).map(parseSegment);
+  if (segments.some(({ index }, at) => index <= (segments[at - 1]?.index ?? 0)))
+    throw malformed('segments are not in the order of the log');
+  return {
+    identity: boundedBytes(json.identity, 'access.identity', custodyLimits.entry),
+    path: parsePath(json.path),
+    checkpoint: asString(json.checkpoint, 'access.checkpoint'),
+    segments,
+    complete: json.complete,
+  };
+}
+
+function parseSegment(value: JsonValue): CustodySegment {
+  const json = closedMembers(value, ['index', 'leaf', 'path', 'salt', 'bytes'], 'segment');
+  return {
+    index: asCount(json.index, 'segment.index'),
+    leaf: boundedBytes(json.leaf, 'segment.leaf', custodyLimits.entry),
+    path: parsePath(json.path),
+    salt: decodeBase64(asString(json.salt, 'segment.salt'), hashLength),
+    bytes: boundedBytes(json.bytes, 'segment.bytes', custodyLimits.bytes),
+  };
+}
+
+function parsePath(value: JsonValue): Uint8Array[] {
+  return asArray(value, 'path', 63).map((hash) => decodeBase64(asString(hash, 'path'), hashLength));
+}
+
 function parseGap(value: JsonValue): CustodyGap {
   const json = closedMembers(value, ['code', 'index'], 'gap');
   const code = asString(json.code, 'gap.code');
@@ -219,4 +295,11 @@ function boundedBytes(value: JsonValue, what: string, lengthMax: number): Uint8A
   const bytes = decodeBase64(asString(value, what));
   if (bytes.length > lengthMax) throw malformed(`${what} too long`);
   return bytes;
+}
+
+/** The text of a report with what the access log says of its license. Throws MALFORMED or TOO_NEW for what is none. */
+export function addCustodyAccess(text: string, access: CustodyAccess): string {
+  const report = { ...parseCustodyReport(utf8(text)), access };
+  const statements = report.causes.map(({ document }) => readCauseStatement(document));
+  return encodeCustodyReport({ ...report, gaps: custodyGaps(report, statements) });
 }

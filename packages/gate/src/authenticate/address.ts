@@ -67,7 +67,7 @@ function bytesOfIPv6(text: string): Uint8Array {
   const [head = '', tail] = text.split('::');
   const left = bytesOfGroups(head);
   const right = tail === undefined ? [] : bytesOfGroups(tail);
-  const zeros = new Array<number>(16 - left.length - right.length).fill(0);
+  const zeros = Array.from({ length: 16 - left.length - right.length }, () => 0);
   return Uint8Array.from([...left, ...zeros, ...right]);
 }
 

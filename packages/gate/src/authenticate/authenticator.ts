@@ -7,7 +7,7 @@ import type { CredentialDocument, PrincipalDocument } from '@tallystick/license'
 import type { Caller } from '../caller.ts';
 import { type Directory, isUsable } from '../directory/directory.ts';
 import { signatureTag } from '../http-signature/profile.ts';
-import { ReplayGuard } from '../http-signature/replay-guard.ts';
+import type { ReplayGuard } from '../http-signature/replay-guard.ts';
 import type { HttpMessage } from '../http-signature/signature-base.ts';
 import { checkSignedRequest } from '../http-signature/verify.ts';
 import { csrfHeader, isOwnPage, readSessionCookie } from '../sessions/cookies.ts';
@@ -34,6 +34,7 @@ export interface AuthenticatorParts {
   networks: Networks;
   secrets: Pick<GateSecrets, 'apiKeys' | 'sessions'>;
   sessions: Sessions;
+  replays: ReplayGuard;
   /** Trust domains whose SPIFFE ids count. */
   trustDomains: readonly string[];
   /** Whether a bearer token is one of the two that lie in a system's folder. */
@@ -58,11 +59,9 @@ const purposeCode = /^[a-z][a-z0-9._-]{0,63}$/;
 
 export class Authenticator {
   readonly #parts: AuthenticatorParts;
-  readonly #replays: ReplayGuard;
 
   constructor(parts: AuthenticatorParts) {
     this.#parts = parts;
-    this.#replays = new ReplayGuard(parts.now());
   }
 
   /** Never throws for what a stranger sent. */
@@ -250,7 +249,7 @@ export class Authenticator {
     parameters: Parameters<ReplayGuard['take']>[1],
     nowMs: number,
   ): Authentication | null {
-    switch (this.#replays.take(credential, parameters, nowMs)) {
+    switch (this.#parts.replays.take(credential, parameters, nowMs)) {
       case 'fresh':
         return null;
       case 'replayed':

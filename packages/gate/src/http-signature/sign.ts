@@ -14,14 +14,17 @@ export interface RequestSigningKey {
 
 /** Throws Error for a private key of any other kind. */
 export function requestSigningKey(privateKey: KeyObject): RequestSigningKey {
-  const { crv, x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
+  return { privateKey, publicKey: publicKeyOfKeyObject(createPublicKey(privateKey)) };
+}
+
+/** Throws Error for a public key of any other kind. */
+export function publicKeyOfKeyObject(key: KeyObject): PublicKey {
+  const { crv, x = '', y = '' } = key.export({ format: 'jwk' });
   const coordinate = (text: string): Buffer => Buffer.from(text, 'base64url');
-  if (crv === 'Ed25519') {
-    return { privateKey, publicKey: { alg: 'ed25519', key: new Uint8Array(coordinate(x)) } };
-  }
+  if (crv === 'Ed25519') return { alg: 'ed25519', key: new Uint8Array(coordinate(x)) };
   if (crv !== 'P-256') throw new Error('the key is neither of Ed25519 nor of P-256');
   const point = Buffer.concat([Buffer.of(4), coordinate(x), coordinate(y)]);
-  return { privateKey, publicKey: { alg: 'ecdsa-p256-sha256', key: new Uint8Array(point) } };
+  return { alg: 'ecdsa-p256-sha256', key: new Uint8Array(point) };
 }
 
 /**

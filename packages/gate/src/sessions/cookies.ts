@@ -5,8 +5,8 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** The prefix makes browsers refuse it without Secure and Path=/, and from a sibling domain. */
-export const sessionCookieName = '__Host-tally-session';
-export const csrfCookieName = '__Host-tally-csrf';
+const sessionCookieName = '__Host-tally-session';
+const csrfCookieName = '__Host-tally-csrf';
 export const csrfHeader = 'tally-csrf';
 
 /** Values of Set-Cookie for a new session. Scripts can read the CSRF token, and not the session's. */

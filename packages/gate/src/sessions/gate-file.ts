@@ -1,6 +1,6 @@
 /**
- * A local file of SQLite with what is of this server alone and of no interest to the log: sessions, and when credentials
- * were last used. Each session's row has a MAC under a secret that is not in the file, so a row slipped in is none.
+ * A local file of SQLite with what is of this server alone and of no interest to the log: sessions, when credentials were
+ * last used, and up to when signed requests may have been taken. Each session's row has a MAC under a secret that is not in the file, so a row slipped in is none.
  *
  * Losing the file logs everybody out. Its exclusive lock keeps a second server off it.
  */
@@ -29,6 +29,7 @@ const tables = `
   CREATE TABLE IF NOT EXISTS session (
     id TEXT PRIMARY KEY, lookup TEXT NOT NULL, content TEXT NOT NULL, mac BLOB NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS signed (one INTEGER PRIMARY KEY CHECK (one = 1), reserved INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS credential_use (credential TEXT PRIMARY KEY, at TEXT NOT NULL, address TEXT NOT NULL) STRICT;
 `;
 
@@ -38,6 +39,7 @@ export class GateFile {
   readonly #putSession: StatementSync;
   readonly #deleteSession: StatementSync;
   readonly #putUse: StatementSync;
+  readonly #reserveSigned: StatementSync;
 
   /** Makes the file where there is none, for its owner alone. Throws where it cannot, or where another process has it. */
   constructor(path: string, key: KeyObject) {
@@ -48,6 +50,7 @@ export class GateFile {
     this.#putSession = this.#database.prepare('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)');
     this.#deleteSession = this.#database.prepare('DELETE FROM session WHERE id = ?');
     this.#putUse = this.#database.prepare('INSERT OR REPLACE INTO credential_use VALUES (?, ?, ?)');
+    this.#reserveSigned = this.#database.prepare('INSERT OR REPLACE INTO signed VALUES (1, ?)');
   }
 
   /** `rejected` counts rows that this server did not write; they are removed. */
@@ -100,6 +103,17 @@ export class GateFile {
     this.#transact(() => {
       for (const [credential, { at, address }] of uses) this.#putUse.run(credential, at, address);
     });
+  }
+
+  /** What `reserveSigned` was last given; 0 for nothing. */
+  reservedSigned(): number {
+    const row = this.#database.prepare('SELECT reserved FROM signed').get();
+    return (row as { reserved: number } | undefined)?.reserved ?? 0;
+  }
+
+  /** Durable on return. */
+  reserveSigned(until: number): void {
+    this.#reserveSigned.run(until);
   }
 
   close(): void {

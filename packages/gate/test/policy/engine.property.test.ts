@@ -97,6 +97,29 @@ describe('what an engine remembers', () => {
     expect(engine.decide(turned).entities).toBe(inputHash(canonical));
   });
 
+  test('holds for nothing in which any member is another', () => {
+    const input = provenInput('person', ['issuer'], 'license.issue');
+    const other = (value: unknown): unknown => {
+      if (typeof value === 'boolean') return !value;
+      if (typeof value === 'number') return value + 1;
+      if (Array.isArray(value)) return ['other'];
+      if (value !== null && typeof value === 'object')
+        return { managed: true, encrypted: true, attested: true };
+      return value === null ? 1 : 'other';
+    };
+    const changed = (['principal', 'resource', 'context'] as const).flatMap((part) =>
+      Object.entries(input[part]).map(([name, value]) => ({
+        ...input,
+        [part]: { ...input[part], [name]: other(value) },
+      })),
+    );
+    const keys = [input, { ...input, action: 'license.renew' }, ...changed].map((each) =>
+      canonicalInput(each),
+    );
+    expect(keys.length).toBeGreaterThan(25);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
   test('cannot be changed by who was told', () => {
     const input = provenInput('person', ['viewer'], 'license.issue');
     const decision = engine.decide(input);

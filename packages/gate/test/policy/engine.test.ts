@@ -197,6 +197,21 @@ describe('a candidate for publication', () => {
     expect(errorOf(() => checkCandidate(locked)).message).toContain('no role could publish another policy');
   });
 
+  test('may demand a device, a network and office hours of who publishes, but not what never is', () => {
+    const withRule = (condition: string): PolicyContent =>
+      change((document) => {
+        const lines = [
+          `forbid(principal, action == Action::"policy.publish", resource) unless { ${condition} };`,
+        ];
+        document.policies.push({ id: 'only-there', lines });
+      });
+    const there = 'context.networks.contains("office") && context.device.attested && context.hour == 9';
+    expect(checkCandidate(withRule(there)).roles).toContain('administrator');
+    expect(errorOf(() => checkCandidate(withRule('context.hour > 23'))).message).toContain(
+      'no role could publish',
+    );
+  });
+
   test('whose schema lacks an action that the server asks about is refused, with its name', () => {
     const lacking = change((document) => {
       document.schema = document.schema.filter((line) => !line.startsWith('action "plan.get"'));

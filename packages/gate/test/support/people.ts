@@ -8,13 +8,13 @@ import type { CredentialDocument, PrincipalDocument } from '@tallystick/license'
 import type { HttpMessage, RequestSigningKey } from '../../src/http-signature/index.ts';
 import {
   Authenticator,
-  type AuthenticatorParts,
   Directory,
   deriveGateSecrets,
   GateFile,
   type GateSecrets,
   Networks,
   newSecretToken,
+  ReplayGuard,
   type RequestParts,
   type SecretTokenKind,
   type SessionLimits,
@@ -23,7 +23,7 @@ import {
 } from '../../src/index.ts';
 import { nowMs } from './request.ts';
 
-export const rootSecret: AuthenticatorParts['secrets']['apiKeys'] = createSecretKey(Buffer.alloc(32, 7));
+const rootSecret = createSecretKey(Buffer.alloc(32, 7));
 export const secrets: GateSecrets = deriveGateSecrets(rootSecret, 'acme');
 export const limits: SessionLimits = { idleMs: 30 * 60_000, maxMs: 12 * 3_600_000 };
 
@@ -116,6 +116,7 @@ export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World
     }),
     secrets,
     sessions,
+    replays: new ReplayGuard(gateFile.reservedSigned(), (until) => gateFile.reserveSigned(until)),
     trustDomains: ['vendor.example'],
     systemToken: (token) => (token === 'bootstrap-token' ? 'bootstrap' : null),
     now,

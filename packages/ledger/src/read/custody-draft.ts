@@ -51,7 +51,8 @@ export class CustodyDraft {
       causeIndex: known?.causeIndex ?? null,
     });
     // The authority's keys are in the trust root.
-    if (subject !== 'namespace') for (const { keyid } of record.envelope.signatures) this.keyids.add(keyid);
+    const isAuthority = record.record.type.startsWith('namespace.');
+    if (!isAuthority) for (const { keyid } of record.envelope.signatures) this.keyids.add(keyid);
     this.#grow(entry.length + path.length * 36 + (shown?.bytes.length ?? 0) + 256);
   }
 

@@ -61,7 +61,8 @@ export class CustodyMaker {
       subjects: writing.draft.subjects,
       entries,
       causes,
-      gaps: custodyGaps({ license, range, entries }, statements),
+      access: null,
+      gaps: custodyGaps({ license, range, entries, access: null }, statements),
     });
   }
 }

@@ -7,6 +7,7 @@ import {
   type AccessQuery,
   type AccessRecord,
   type FoundPage,
+  type LeavesProof,
   waitingMaxDefault,
 } from '@tallystick/access';
 import { startWorker } from '@tallystick/ledger';
@@ -93,6 +94,11 @@ export class AccessClient implements AsyncDisposable {
   async find(query: AccessQuery, page: { start: number; limit: number }): Promise<FoundPage> {
     await this.#log.flush();
     return (await this.#call('find', { query, ...page })) as FoundPage;
+  }
+
+  /** As `proveLeaves`. */
+  async prove(indexes: number[]): Promise<LeavesProof | null> {
+    return (await this.#call('prove', { indexes })) as LeavesProof | null;
   }
 
   /** Writes what waits, and ends the thread. */

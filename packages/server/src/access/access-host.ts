@@ -7,6 +7,8 @@ import {
   demandMark,
   type FoundPage,
   findRecords,
+  type LeavesProof,
+  proveLeaves,
   SegmentStore,
 } from '@tallystick/access';
 import { keyIdOf } from '@tallystick/core';
@@ -57,6 +59,11 @@ export class AccessHost implements AsyncDisposable {
   async find({ query, start, limit }: AccessCalls['find']['input']): Promise<FoundPage> {
     const { store } = await this.#open();
     return findRecords(store, query, { start, limit });
+  }
+
+  async prove({ indexes }: AccessCalls['prove']['input']): Promise<LeavesProof | null> {
+    const { store } = await this.#open();
+    return proveLeaves(store, indexes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

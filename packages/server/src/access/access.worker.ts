@@ -11,12 +11,21 @@ const host = new AccessHost((workerData as { config: AccessThreadConfig }).confi
   post({ publication }),
 );
 
+function outputOf(call: Exclude<ToAccess, { stop: true }>): Promise<unknown> {
+  switch (call.method) {
+    case 'append':
+      return host.append(call.input);
+    case 'find':
+      return host.find(call.input);
+    case 'prove':
+      return host.prove(call.input);
+  }
+}
+
 async function answer(message: Exclude<ToAccess, { stop: true }>): Promise<void> {
   const { id } = message;
   try {
-    const output =
-      message.method === 'append' ? await host.append(message.input) : await host.find(message.input);
-    post({ id, output });
+    post({ id, output: await outputOf(message) });
   } catch (error) {
     post({ id, failed: error instanceof Error ? error.message : String(error) });
   }

@@ -1,5 +1,5 @@
 /** What passes between the HTTP side and the thread of the access log. */
-import type { AccessQuery, FoundPage } from '@tallystick/access';
+import type { AccessQuery, FoundPage, LeavesProof } from '@tallystick/access';
 import type { ServerConfig } from '../config.ts';
 
 /** What the thread needs of the server's configuration. */
@@ -12,6 +12,7 @@ export interface AccessCalls {
   /** `first` counts from the start of the process. */
   append: { input: { first: number; lines: readonly string[]; closes: boolean }; output: null };
   find: { input: { query: AccessQuery; start: number; limit: number }; output: FoundPage };
+  prove: { input: { indexes: number[] }; output: LeavesProof | null };
 }
 
 export type ToAccess =

@@ -11,26 +11,36 @@ import {
   type Zone,
 } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
+import type { Caller } from '@tallystick/gate';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../http/request-context.ts';
 import type { AccessClient } from './access-client.ts';
 
 /** What is known of a request besides what it says itself. */
 interface Noted {
+  caller?: Caller;
   context?: RequestContext;
   code?: ProblemCode;
   why?: string | null;
 }
 
+/** Pages and an issuer for browsers, which the contract does not describe. */
+const loginSite = /^\/(?:login|issuer)(?:\/|$)/;
+
 export class AccessRecorder {
   readonly #zone: Zone;
   readonly #access: AccessClient | null;
+  readonly #addressOf: (request: FastifyRequest) => string;
   /** Names by method and path. */
   readonly #routes: ReadonlyMap<string, string>;
   readonly #noted = new WeakMap<FastifyRequest, Noted>();
 
-  /** @param access null where no access log is kept */
-  constructor(zone: Zone, access: AccessClient | null) {
+  /**
+   * @param access null where no access log is kept
+   * @param addressOf IP address of who sends a request, or for whom a proxy that is trusted says that it does
+   */
+  constructor(zone: Zone, access: AccessClient | null, addressOf: (request: FastifyRequest) => string) {
+    this.#addressOf = addressOf;
     this.#zone = zone;
     this.#access = access;
     this.#routes = new Map(routesOf(zone).map(({ method, path, name }) => [`${method} ${path}`, name]));
@@ -70,12 +80,12 @@ export class AccessRecorder {
   }
 
   #routeOf({ method, routeOptions: { url } }: FastifyRequest): string | null {
+    if (url !== undefined && loginSite.test(url)) return 'login.site';
     return this.#routes.get(`${method === 'HEAD' ? 'GET' : method} ${url}`) ?? null;
   }
 
   #recordOf(request: FastifyRequest, route: string, status: number, noted: Noted): AccessRecord {
-    const { context, code = null, why = null } = noted;
-    const caller = context?.caller ?? null;
+    const { caller = null, context, code = null, why = null } = noted;
     return {
       at: formatInstant(Date.now()),
       requestId: request.id,
@@ -90,7 +100,7 @@ export class AccessRecorder {
         credential: caller.credential,
         session: caller.session,
       },
-      address: caller?.address ?? request.ip,
+      address: this.#addressOf(request),
       resource: resourceOf(route, request.params),
       decision: context?.verdict ?? null,
       why,
@@ -108,6 +118,7 @@ function resourceOf(route: string, params: unknown): AccessRecord['resource'] {
 /** In place of an answer that could not be recorded. */
 function refuse(request: FastifyRequest, reply: FastifyReply, why: string): string {
   const code = 'access_log_unavailable';
+  reply.removeHeader('set-cookie');
   reply.code(problems[code].status).type(problemMediaType).header('retry-after', 1);
   return JSON.stringify(problemOf(code, { requestId: request.id, detail: why }));
 }

@@ -8,7 +8,9 @@ import {
   type RouteName,
   routes,
 } from '@tallystick/contract';
+import { addCustodyAccess } from '@tallystick/core';
 import type { Command } from '@tallystick/license';
+import { custodyAccess } from '../access/custody-access.ts';
 import { listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
@@ -110,7 +112,12 @@ const reads = {
     }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),
-  'license.custody': ({ params, query }, { call }) => call('custody', { id: params.id, ...query }),
+  'license.custody': async ({ params, query }, { call, access }) => {
+    const { reads, ...request } = query;
+    const text = await call('custody', { id: params.id, ...request });
+    const shown = reads && access !== null ? await custodyAccess(access, params.id, request) : null;
+    return shown === null ? text : addCustodyAccess(text, shown);
+  },
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
   'log.status': async (_, { call, access }) => {

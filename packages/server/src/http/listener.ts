@@ -61,7 +61,8 @@ const retryAfterSeconds = 1;
 const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
-  const recorder = new AccessRecorder(zone, parts.access);
+  const addressOf = (request: FastifyRequest): string => parts.gate.authenticator.addressOf(partsOf(request));
+  const recorder = new AccessRecorder(zone, parts.access, addressOf);
   const fail: typeof sendProblem = (request, reply, problem) => {
     recorder.note(request, { code: problem.code });
     return sendProblem(request, reply, problem);
@@ -87,7 +88,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     app,
     limits[zone],
     (request) => parts.gate.authenticator.allowanceOf(partsOf(request)),
-    (request) => parts.gate.authenticator.addressOf(partsOf(request)),
+    addressOf,
   );
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -103,13 +104,14 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   recorder.attach(app);
   for (const route of routesOf(zone)) addRoute(app, zone, route, parts, recorder);
-  if (zone === 'admin') await serveLogin(app, parts);
   const allowed = allowedMethods(zone);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const methods = allowed(request.url);
     if (methods.length === 0) return fail(request, reply, new ServiceProblem('not_found'));
     return fail(request, reply.header('allow', methods.join(', ')), new ServiceProblem('method_not_allowed'));
   });
+  // Awaited, a scope fixes what it was given: after the handlers of errors.
+  if (zone === 'admin') await serveLogin(app, parts);
   return app;
 }
 
@@ -135,7 +137,9 @@ function addRoute(
       const { follows } = parts.ledger.status;
       if (follows !== null) reply.header('tally-follows', encodeURI(follows));
       const asked =
-        route.auth === 'none' || route.auth === 'login' ? null : await askedBy(request, name, zone, parts);
+        route.auth === 'none' || route.auth === 'login'
+          ? null
+          : await askedBy(request, name, zone, parts, recorder);
       const { params, query, headers, body } = request;
       const read = readRequest(name, { params, query, headers, body });
       if (!read.ok) throw new ServiceProblem(read.problem.code, read.problem.detail, read.problem.path);
@@ -177,9 +181,11 @@ async function askedBy(
   action: string,
   zone: Zone,
   { gate }: ListenerParts,
+  recorder: AccessRecorder,
 ): Promise<Asked> {
   const caller = await authenticate(request, gate.authenticator, gate.directory);
   if (caller === null) throw new ServiceProblem('unauthorized');
+  recorder.note(request, { caller });
   // Known from the table alone, and so said before anything of the request is read.
   if (caller.kind === 'mirror' && actions[action]?.groups.includes('mirror') !== true)
     throw new ServiceProblem('forbidden', 'the token of a mirror reads the log, and nothing else');

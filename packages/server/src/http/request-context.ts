@@ -27,7 +27,8 @@ export interface Peer {
 }
 
 export class RequestContext {
-  readonly caller: Caller | null;
+  /** null where nobody is known; where people are let in, who was. */
+  caller: Caller | null;
   readonly metrics: Metrics;
   readonly gate: Gate;
   readonly access: AccessClient | null;

@@ -12,6 +12,8 @@ import {
   LoginSecret,
   type SessionStarter,
 } from '@tallystick/gate/login';
+import type { AccessClient } from '../access/access-client.ts';
+import { recordLogin } from '../access/record-login.ts';
 import { type ExternalIssuerConfig, isLoopback, type ServerConfig } from '../config.ts';
 import { type Gate, readSecret, sessionLimits } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
@@ -28,14 +30,14 @@ export interface OpenLogin extends Login, Disposable {
 export async function openLogin(
   config: ServerConfig,
   gate: Gate,
-  ledger: LedgerClient,
+  { ledger, access }: { ledger: LedgerClient; access: AccessClient | null },
   url: () => string,
 ): Promise<OpenLogin> {
   const { login, ns } = config;
   const origin = (): string => login.origin ?? browserUrl(url());
   const marks = new HighWaterMarks(login.file ?? join(dirname(config.projections), 'login.db'));
   const codesStepUp = login.codesStepUp ?? isLocal(config);
-  const sessions = sessionStarter(gate);
+  const sessions = sessionStarter(gate, access);
   const made = await createLogin({
     now: () => Date.now(),
     random: (length) => randomBytes(length),
@@ -73,10 +75,18 @@ function hostUrl({ listeners }: ServerConfig): string {
   return `https://${host.includes(':') ? `[${host}]` : host}`;
 }
 
-function sessionStarter(gate: Gate): SessionStarter {
+function sessionStarter(gate: Gate, access: AccessClient | null): SessionStarter {
   return {
     begin: async (start) => {
       const { token, session } = gate.sessions.begin(start);
+      const { principal, credential, address } = start;
+      const kind = gate.directory.principal(principal)?.kind ?? 'person';
+      try {
+        await recordLogin(access, { kind, principal, credential, session: session.id, address });
+      } catch (error) {
+        gate.sessions.end(session.id);
+        throw error;
+      }
       const { maxMs } = sessionLimits(gate.directory);
       return { token, session: session.id, expiresInSeconds: Math.floor(maxMs / 1000) };
     },

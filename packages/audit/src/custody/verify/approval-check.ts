@@ -33,8 +33,10 @@ export class ApprovalCheck {
     if (approvals === null) return;
     const steps = await this.#steps(approvals.approval);
     const executed = steps.find((step) => step.document.state === 'executed');
-    if (executed === undefined || executed.entry.causeAt !== entry.causeAt || entry.causeAt === null)
-      return this.#refuse(entry, `${approvals.approval} was not carried out by this change`);
+    if (executed === undefined || executed.entry.causeAt !== entry.causeAt || entry.causeAt === null) {
+      this.#refuse(entry, `${approvals.approval} was not carried out by this change`);
+      return;
+    }
     const { document } = executed;
     const given = document.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
     if (JSON.stringify(given) !== JSON.stringify(approvals.by))

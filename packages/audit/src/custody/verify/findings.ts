@@ -14,6 +14,8 @@ export type CustodyCode =
   | 'AUTHOR_INVALID'
   /** Others approved than have to, or something else. */
   | 'APPROVAL_INVALID'
+  /** A record of the access log, or the log itself, is not what was signed. */
+  | 'ACCESS_ALTERED'
   /** The report states other gaps than it has. */
   | 'GAPS_MISSTATED';
 

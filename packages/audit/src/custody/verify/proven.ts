@@ -1,4 +1,5 @@
 /** What a custody report proves, for whoever shows it. */
+import type { AccessRecord } from '@tallystick/access';
 import type { CauseStatement, CustodyGap, JsonObject, NamespaceDocument } from '@tallystick/core';
 import type { ApprovalDocument, LicenseDocument } from '@tallystick/license';
 
@@ -17,6 +18,8 @@ export interface ProvenCustody {
   revisions: ProvenRevision[];
   /** The requests for approval that any of them came from. */
   approvals: ProvenApproval[];
+  /** null where it is not shown who read the license. */
+  access: ProvenAccess | null;
   gaps: CustodyGap[];
 }
 
@@ -29,6 +32,17 @@ export interface ProvenAnchor {
   asOf: number;
   /** The cosigners of the quorum that signed, with the time that each of them states in milliseconds. */
   cosigners: { name: string; at: number }[];
+}
+
+/** What the access log says of the license. */
+export interface ProvenAccess {
+  origin: string;
+  /** Leaves under its checkpoint. */
+  size: number;
+  /** Milliseconds. */
+  asOf: number;
+  /** In the order of that log; `leaf` is the index of the leaf that commits to a record. */
+  records: { leaf: number; record: AccessRecord }[];
 }
 
 /** What the log knew of who asked. */

@@ -47,7 +47,7 @@ export function documentOf<T extends SubjectType>(
   if (subjectTypeOf(recordType) !== type)
     throw altered(`a record of type ${recordType} says nothing about a ${type}`);
   if (document === null) return null;
-  const parsed = parseDocument(type, document.json) as DocumentOf[T];
+  const parsed = parseDocument(type, document.json);
   const problem = checkAfter(recordType, parsed);
   if (problem !== null) throw altered(`${problem.path}: ${problem.message}`);
   return parsed;

@@ -30,6 +30,7 @@ import {
   verifyAnchor,
   verifyTrust,
 } from '@tallystick/core';
+import { checkAccess } from './access-check.ts';
 import { ApprovalCheck } from './approval-check.ts';
 import { AuthorCheck } from './author-check.ts';
 import { checkChains, kindOf } from './chains.ts';
@@ -53,6 +54,8 @@ interface Anchored {
   anchor: SeenAnchor;
   proof: TlogProof;
   mapRoot: Uint8Array;
+  /** The trust roots that its reader has pinned. */
+  pin: readonly TrustRoot[];
 }
 
 /**
@@ -80,7 +83,7 @@ async function openAnchored(bytes: Uint8Array, pin: readonly TrustRoot[]): Promi
   const proof = parseTlogProof(report.anchor.proof);
   const trust = await verifyTrust(report.trust, entry, proof, pin);
   const anchor = await verifyAnchor(report.anchor.entry, entry, proof, trust);
-  return { report, trust, anchor, proof, mapRoot: entry.root };
+  return { report, trust, anchor, proof, mapRoot: entry.root, pin };
 }
 
 async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCustody | null> {
@@ -110,6 +113,7 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
     range: report.range,
     revisions,
     approvals,
+    access: await checkAccess(report, [...anchored.pin, trust], findings),
     gaps,
   };
 }

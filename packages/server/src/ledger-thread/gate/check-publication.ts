@@ -1,14 +1,19 @@
-import { checkCandidate, PolicyError } from '@tallystick/gate';
+import { type Caller, checkCandidate, PolicyError } from '@tallystick/gate';
 import type { Command, PolicyPublish } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 
 /**
- * Refuses to put a policy in force, or to let others approve one, that cannot be evaluated or that nobody could
+ * Refuses the token of `tally init`, which a policy in the log would lock out together with everybody else. Refuses to put a policy in force, or to let others approve one, that cannot be evaluated or that nobody could
  * replace. Takes half a second, and so is for callers that were found allowed to publish one.
  */
-export function checkPublication(command: Command): void {
+export function checkPublication({ kind }: Pick<Caller, 'kind'>, command: Command): void {
   const asked = command.type === 'approval.request' ? command.command : command;
   if (asked['type'] !== 'policy.publish') return;
+  if (kind === 'bootstrap')
+    throw new ServiceProblem(
+      'forbidden',
+      'the first policy is logged together with the first administrator: create that one, who can publish others',
+    );
   try {
     checkCandidate(asked as unknown as PolicyPublish);
   } catch (error) {

@@ -116,7 +116,7 @@ export class Judgment {
           rules,
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
-      if (changes.length > 0) checkPublication(command);
+      if (changes.length > 0) checkPublication(asked.caller, command);
       const decision = this.#gatekeeper.causeDecision(decided);
       this.#isCarried = 'input' in decision;
       return causeOf(asked, why, { decision, approvals });

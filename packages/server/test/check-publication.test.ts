@@ -1,0 +1,53 @@
+import { defaultPolicyDocument } from '@tallystick/gate';
+import type { Command, PolicyContent } from '@tallystick/license';
+import { describe, expect, test } from 'vitest';
+import { checkPublication } from '../src/ledger-thread/gate/check-publication.ts';
+
+const publish = (edit: (content: PolicyContent) => void = () => {}): Command => {
+  const content = defaultPolicyDocument();
+  edit(content);
+  return { type: 'policy.publish', ...content };
+};
+const person = { kind: 'person' } as const;
+const asked = (command: Command): Command => ({ type: 'approval.request', command: { ...command } });
+
+describe('a policy that is about to be put in force', () => {
+  test('is let through where it can be evaluated and replaced', () => {
+    expect(() => checkPublication(person, publish())).not.toThrow();
+  });
+
+  const misspelled = publish(({ policies }) => {
+    policies.push({ id: 'new', lines: ['forbid(principal, action, resource)', 'when { context.resaon };'] });
+  });
+
+  test.each([
+    ['itself', misspelled],
+    ['by a request for approval', asked(misspelled)],
+  ])('is refused %s where it cannot be evaluated, with policy and line', (_how, command) => {
+    expect(() => checkPublication(person, command)).toThrow(
+      expect.objectContaining({
+        code: 'input_invalid',
+        path: '$.policies',
+        detail: expect.stringMatching(/^policy new, line 2: .*resaon/),
+      }),
+    );
+  });
+
+  test('is refused where nobody could replace it', () => {
+    const last = publish((content) => {
+      content.policies = content.policies.filter(({ id }) => id !== 'administrator-administers');
+    });
+    expect(() => checkPublication(person, last)).toThrow(expect.objectContaining({ code: 'input_invalid' }));
+  });
+
+  test('is refused from the token of tally init, which it would lock out', () => {
+    expect(() => checkPublication({ kind: 'bootstrap' }, publish())).toThrow(
+      expect.objectContaining({ code: 'forbidden' }),
+    );
+  });
+
+  test('is the only command that is looked at', () => {
+    expect(() => checkPublication(person, { type: 'customer.create' })).not.toThrow();
+    expect(() => checkPublication(person, asked({ type: 'customer.create' }))).not.toThrow();
+  });
+});
