@@ -16,8 +16,9 @@ import type {
   ToLedger,
   WorkerData,
 } from './messages.ts';
+import { statusOfMutation } from './mutations.ts';
 import { openHost } from './open-host.ts';
-import { type LedgerService, statusOfMutation } from './service.ts';
+import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { StoreTrouble, troubleOf } from './watched-store.ts';
 
@@ -80,6 +81,8 @@ const about: Partial<Record<ServiceMethod, ResourceType>> = {
   publicDocument: 'Namespace',
   trustKeys: 'Namespace',
   trustRoot: 'Namespace',
+  policyInForce: 'Policy',
+  policyHistory: 'Policy',
 };
 
 /** What was signed elsewhere, and is put into the log as it is. */
