@@ -64,6 +64,11 @@ export class Judgment {
     this.#judgeCommitted(resource, { reason: false, approved: false }, absent);
   }
 
+  /** Judges a request that puts what was signed elsewhere into the log. */
+  submit(resource: Resource, why: string | null): void {
+    this.#judgeCommitted(resource, { reason: why !== null, approved: false });
+  }
+
   /** Judges a request that was carried out before, and is told again what came of it. */
   repeat(resource: Resource, why: string | null): void {
     this.#judgeCommitted(resource, { reason: why !== null, approved: true });
