@@ -293,6 +293,3 @@ function committedSubjects(directory: Gatekeeper['directory']): Subjects {
   return ((type: 'principal' | 'credential', id: string) =>
     type === 'principal' ? directory.principal(id) : directory.credential(id)) as Subjects;
 }
-
-/** What requests are about that name no subject. */
-export const logResource: Resource = bareResource('Log');
