@@ -3,6 +3,8 @@ import { canonicalInput, type DecisionInput, inputHash } from '@tallystick/gate'
 
 /** What a cause says of a request. */
 export interface KnownRequest {
+  /** The command that was carried out. */
+  command: string;
   who: { kind: string; id: string };
   why: string | null;
   signed: object | null;
@@ -26,7 +28,7 @@ export function inputProblem(
     ['principal.kind', input.principal.kind, cause.who.kind],
     ['context.reason', input.context.reason, cause.why !== null],
     ['context.signed', input.context.signed, cause.signed !== null],
-    ['context.approved', input.context.approved, cause.approvals !== null],
+    ['context.approved', input.context.approved, cause.approvals !== null || isWaiting(input, cause)],
     ['context.hour', input.context.hour, at.getUTCHours()],
     ['context.weekday', input.context.weekday, at.getUTCDay() || 7],
   ];
@@ -34,6 +36,11 @@ export function inputProblem(
   return wrong === undefined
     ? null
     : `it was decided on ${wrong[0]} ${String(wrong[1])}, and the cause says otherwise`;
+}
+
+/** What is stored for others to approve is judged as it would be if they had. */
+function isWaiting({ action }: DecisionInput, { command }: KnownRequest): boolean {
+  return command === 'approval.request' && action !== command;
 }
 
 function encode(input: DecisionInput): string | null {

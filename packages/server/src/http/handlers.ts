@@ -113,9 +113,9 @@ const reads = {
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),
   'license.custody': async ({ params, query }, { call, access }) => {
-    const { reads, ...request } = query;
+    const { reads: showsReads, ...request } = query;
     const text = await call('custody', { id: params.id, ...request });
-    const shown = reads && access !== null ? await custodyAccess(access, params.id, request) : null;
+    const shown = showsReads && access !== null ? await custodyAccess(access, params.id, request) : null;
     return shown === null ? text : addCustodyAccess(text, shown);
   },
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),

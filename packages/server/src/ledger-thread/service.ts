@@ -91,10 +91,13 @@ export class LedgerService {
     return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
   }
 
-  /** The custody report as text. */
+  /** The custody report as text. Whoever may see none is told so, whether or not there is such a license. */
   async custody({ id, ...request }: { id: string } & CustodyRequest, judgment: Judgment): Promise<string> {
-    const { content } = await this.#reads.find('license', id, judgment);
-    return this.#ledger.custody(content.id, request);
+    const license = (await this.#ledger.read.current(id))?.document;
+    const isThere = license?.type === 'license';
+    judgment.read(isThere ? await resourceIn(this.#ledger, license) : bareResource('License'));
+    if (!isThere) throw new ServiceProblem('subject_unknown', `there is no license ${id}`);
+    return this.#ledger.custody(id, request);
   }
 
   /** Says that something may be asked for that is found out elsewhere. */

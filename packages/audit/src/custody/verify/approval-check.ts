@@ -1,7 +1,8 @@
 /** Approvals in a report: for exactly this command under exactly these rules, by as many others as have to. */
 import type { CauseStatement } from '@tallystick/core';
+import { policyContentHash } from '@tallystick/gate';
 import { type ApprovalDocument, approversFor, bindingOf, type CommandType } from '@tallystick/license';
-import type { DecisionCheck } from './decision-check.ts';
+import type { DecisionCheck, Rules } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
 import type { ProvenApproval, ProvenDecision } from './proven.ts';
@@ -41,10 +42,12 @@ export class ApprovalCheck {
     const given = document.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
     if (JSON.stringify(given) !== JSON.stringify(approvals.by))
       this.#refuse(entry, `others approved ${approvals.approval} than its cause says`);
-    if (decision !== null && decision.policy !== document.policy)
+    const rules = await this.#decisions.rules(entry.index);
+    if (rules !== null && !isUnder(document, rules))
       this.#refuse(entry, `${approvals.approval} was approved under another policy`);
-    const { context } = (decision?.input ?? {}) as { context?: { epoch?: number; approved?: boolean } };
-    if (context !== undefined && (context.epoch !== document.epoch || context.approved !== true))
+    if (decision === null) return;
+    const { action, context } = decision.input as { action?: string; context?: { epoch?: number } };
+    if (context?.epoch !== document.epoch || action !== document.command['type'])
       this.#refuse(entry, `${approvals.approval} is not what was decided on`);
   }
 
@@ -69,9 +72,9 @@ export class ApprovalCheck {
 
   async #checkRules({ entry, document }: Step): Promise<void> {
     const rules = await this.#decisions.rules(entry.index);
-    if (rules === null || rules.engine.policy !== document.policy) {
-      if (rules?.rev != null)
-        this.#refuse(entry, 'it was asked for under another policy than the one in force');
+    if (rules === null) return;
+    if (!isUnder(document, rules)) {
+      this.#refuse(entry, 'it was asked for under another policy than the one in force');
       return;
     }
     const wanted = approversFor(rules.content.approvals, String(document.command['type']) as CommandType);
@@ -113,6 +116,11 @@ export class ApprovalCheck {
   #refuse(entry: PlacedEntry, message: string): void {
     this.#findings.add('APPROVAL_INVALID', entry.index, message);
   }
+}
+
+/** Whether a request is bound to these rules. Nobody here knows those that came with another version of the software. */
+function isUnder({ policy }: ApprovalDocument, { rev, content }: Rules): boolean {
+  return rev === null || policy === policyContentHash(content);
 }
 
 /** Who has to have made a step; null where the document does not say. */

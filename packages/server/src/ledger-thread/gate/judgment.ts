@@ -130,7 +130,15 @@ export class Judgment {
       const rules = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
       const resource = commandResource(view, command, changes);
       const effect = effectOf(changes, (type, id) => view.subject(type, id)?.document);
-      const circumstances = { at, lock, epoch, reason: why !== null, approved: approvals !== null, rules };
+      if (approvals === null && !command.type.startsWith('approval.')) {
+        const { approvals: approvalRules } = rules.content;
+        const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
+        this.need = this.#gatekeeper.needs.of({ ...proposal, request: this, isDryRun });
+      }
+      // What waits is judged as it will be once others have approved it, and then again.
+      const waits = this.need.kind === 'approval';
+      const approved = approvals !== null || waits;
+      const circumstances = { at, lock, epoch, reason: why !== null, approved, rules };
       const decided = this.#gatekeeper.decide(asked, identity, resource, effect, circumstances);
       this.#decided = decided;
       if (!decided.decision.allowed)
@@ -140,12 +148,7 @@ export class Judgment {
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
       if (changes.length > 0) checkPublication(asked.caller, command);
-      if (approvals === null && !command.type.startsWith('approval.')) {
-        const { approvals: approvalRules } = rules.content;
-        const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
-        this.need = this.#gatekeeper.needs.of({ ...proposal, request: this, isDryRun });
-        if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
-      }
+      if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
       return this.#cause(asked, decided, { why, approvals });
     };
   }
