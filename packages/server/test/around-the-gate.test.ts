@@ -1,7 +1,9 @@
 /** Ways around the gate of somebody who has more than a login: a moment, a row of the database, a colleague who left. */
-import { defaultPolicyDocument } from '@tallystick/gate';
+import { createSecretKey } from 'node:crypto';
+import { defaultPolicyDocument, deriveGateSecrets } from '@tallystick/gate';
 import type { Command, PolicyDocument } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { preparedCommand } from '../src/http/credential-handlers.ts';
 import { Office } from './support/office.ts';
 
 let office: Office;
@@ -84,4 +86,43 @@ describe('a request that is repeated under its key', () => {
     const told = await office.ask('Sue', renew, { key: 'renewal' });
     expect(told.changes).toEqual(made.changes);
   });
+});
+
+describe('an invitation', () => {
+  it('for one network makes nothing elsewhere', async () => {
+    const id = office.id('Sue');
+    const networks = ['10.0.0.0/8'];
+    const scope = { actions: ['credential.enroll'], networks };
+    const invitation = await office.system({
+      type: 'credential.create',
+      principal: id,
+      kind: 'invitation',
+      name: 'Invitation',
+      lookup: 'invitation',
+      scope,
+    });
+    const passkey = { type: 'credential.create', principal: id, kind: 'passkey', name: 'Passkey' } as const;
+    const enroll = (address: string): Promise<unknown> => {
+      const { asked } = office.judgment('Sue', 'credential.enroll', { credential: invitation });
+      if (asked === null) throw new Error('nobody asks');
+      const judgment = office.gatekeeper.open({ ...asked, caller: { ...asked.caller, address } });
+      const command = { ...passkey, lookup: address };
+      const input = { command, why: 'x', request: null, dryRun: false, wait: 'durable', waitMs: 0 } as const;
+      return office.mutations.mutate(input, judgment);
+    };
+    await expect(enroll('192.0.2.1')).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(enroll('10.1.2.3')).resolves.toMatchObject({ document: { kind: 'passkey' } });
+  });
+});
+
+describe('a credential that is asked for', () => {
+  it.each([{ networks: 5 }, { networks: [5] }, 5])(
+    'with the scope %j is left for its reader to refuse',
+    (scope) => {
+      const secrets = deriveGateSecrets(createSecretKey(new Uint8Array(32)), 'acme');
+      const named = { principal: office.id('Sue'), kind: 'api_key', name: 'Key', lookup: 'x', scope };
+      const asked = { type: 'approval.request', command: { type: 'credential.create', ...named } } as Command;
+      expect(preparedCommand(asked, secrets)).toEqual(asked);
+    },
+  );
 });

@@ -4,7 +4,7 @@
  * A try is counted before it is made and given back where it succeeds, so that a thousand at once are no way around.
  * Accounts that do not exist are counted like others, so that the answer tells nothing about them.
  */
-import { parseAddress } from '../authenticate/address.ts';
+import { hostOf } from '../authenticate/address.ts';
 import { LoginError } from './login-error.ts';
 
 export interface ThrottleLimit {
@@ -50,7 +50,7 @@ export class Throttle {
 
   /** Counts a try; throws LoginError where there were too many. Returns what gives it back. */
   take(account: string, address: string): () => void {
-    const from = networkOf(address);
+    const from = hostOf(address);
     const name = account.slice(0, nameLengthMax);
     const names: [string, ThrottleLimit][] = [
       [`pair ${from} ${name}`, this.#limits.pair],
@@ -101,10 +101,4 @@ export class Throttle {
       this.#counters.delete(name);
     }
   }
-}
-
-/** Whoever has an IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  const bytes = parseAddress(address);
-  return bytes === null ? address : Buffer.from(bytes.subarray(0, 8)).toString('hex');
 }

@@ -13,6 +13,7 @@ import {
   describe,
   type Effect,
   type Identity,
+  isInRanges,
   isUsable,
   PolicyEngine,
   policyContentHash,
@@ -142,7 +143,9 @@ export class Gatekeeper {
       principal?.state === 'active' &&
       credential !== undefined &&
       credential.principal === principal.id &&
-      isUsable(credential, at);
+      isUsable(credential, at) &&
+      // An invitation comes here without having been looked at before.
+      (credential.scope.networks === null || isInRanges(caller.address, credential.scope.networks));
     if (!isGood)
       throw new ServiceProblem('unauthorized', 'the credential has ended, or its principal is disabled');
     const { actions, products, networks } = credential.scope;
