@@ -1,3 +1,4 @@
+// long: one running system serves all of these, because starting one costs more than they do together.
 /** Keys, signed requests and sessions against a running server, by who has them and by who would like to. */
 import { createHmac, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -223,7 +224,7 @@ describe('a signed request', () => {
       (sent) => ({ ...sent, headers: { ...sent.headers, authorization: `Bearer ${apiKey}` } }),
       400,
     ],
-    ['no signature', ({ headers: { signature: _, ...headers }, ...sent }) => ({ ...sent, headers }), 400],
+    ['an empty signature', (sent) => ({ ...sent, headers: { ...sent.headers, signature: '' } }), 400],
     ['alg none', (sent) => changed(sent, 'alg="ed25519"', 'alg="none"'), 401],
     ['the HMAC of a public key', (sent) => changed(sent, 'alg="ed25519"', 'alg="hmac-sha256"'), 401],
     [
@@ -338,9 +339,9 @@ describe('at the command line', () => {
     expect(made.secret).toBeUndefined();
     const who = await json<object>('whoami', '--signing-key', file('shop.pem'));
     expect(who).toMatchObject({ credential: made.document.id, strength: 2, signed: true });
-    const issue = ['license', 'issue', '--plan', 'pro-yearly', '--licensee', 'Ada', '--reason', 'ä: 5 %'];
+    const issue = ['issue', '--plan', 'pro-yearly', '--licensee', 'Ada', '--reason', 'ä: 5 %'];
     const issued = await json<{ document: { id: string } }>(...issue, '--signing-key', file('shop.pem'));
-    const history = await tally('license', 'history', issued.document.id);
+    const history = await tally('history', issued.document.id);
     expect(history.stdout).toContain(`service:${ids.service}`);
     expect(history.stdout).toContain('ä: 5 %');
   });

@@ -66,6 +66,36 @@ export interface MutationResult<T extends SubjectType = SubjectType> {
   notes: Note[];
 }
 
+/** What came of a command that enough have approved. */
+export interface Execution {
+  done: boolean;
+  /** The records that it made, and last that of the request. */
+  changes: Change[];
+  /** Why it was not carried out. The request waits on, and `execute` tries again. */
+  problem: { code: ProblemCode; detail: string } | null;
+}
+
+export interface ApprovalResult extends MutationResult<'approval'> {
+  /** Of an approval that was the last one needed. */
+  execution?: Execution;
+}
+
+/** What a command that waits would do now. */
+export interface ApprovalEffect {
+  changes: {
+    type: RecordType;
+    subject: SubjectName;
+    rev: number;
+    before: AnyDocument | null;
+    after: AnyDocument;
+  }[];
+  /** Why it would be refused. */
+  refusal: { code: ProblemCode; detail: string } | null;
+}
+
+/** A document of any type, with the members of its type. */
+export type AnyDocument = { type: SubjectType; id: string };
+
 /** What publishing a trust root came to. */
 export interface TrustPublished {
   /** The version that governs the log now. */
@@ -132,6 +162,11 @@ export interface PolicyInForce extends PolicyContent {
   revision: Omit<Item, 'document'> | null;
 }
 
+export interface ApprovalItem extends Item<'approval'> {
+  /** Left out of lists, of requests that do not wait, and where this server cannot tell. */
+  effect?: ApprovalEffect;
+}
+
 export interface Page<T> {
   items: T[];
   /** Opaque; null on the last page. */
@@ -186,6 +221,8 @@ export interface LogStatus {
   /** `mark` is the largest tree that the signer has signed for. */
   signer: { connected: boolean; mark: { size: number; root: Base64 } | null };
   namespace: NamespaceStatus;
+  /** Of how many people; with one, rules for approvals ask nobody. */
+  approvals: { people: number; bind: boolean };
 }
 
 export interface PublishedCheckpoint {

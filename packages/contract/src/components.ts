@@ -3,8 +3,11 @@ import type { z } from 'zod';
 import { type EventType, events } from './events.ts';
 import type { Route } from './route.ts';
 import {
+  anyDocument,
+  approvalEffect,
   cause,
   change,
+  execution,
   histories,
   items,
   keptPromise,
@@ -22,6 +25,7 @@ import {
   recordJson,
   results,
   subjectName,
+  trouble,
 } from './schemas/answers.ts';
 import {
   addons,
@@ -74,6 +78,8 @@ import { bundle, currentTrust, envelope, keyList, publicKey } from './schemas/tr
 /** Parts that several requests and answers share. */
 const parts: Readonly<Record<string, z.ZodType>> = {
   Addons: addons,
+  AnyDocument: anyDocument,
+  ApprovalEffect: approvalEffect,
   ApprovalGiven: approvalGiven,
   ApprovalRule: approvalRule,
   Approver: approver,
@@ -91,6 +97,7 @@ const parts: Readonly<Record<string, z.ZodType>> = {
   Entitlements: entitlements,
   EntryEvent: events['entry.durable'].data,
   Envelope: envelope,
+  Execution: execution,
   ExpectedRevisionBody: bodies['product.retire'],
   GrantInput: grantOfLicense,
   Grants: grants,
@@ -134,6 +141,7 @@ const parts: Readonly<Record<string, z.ZodType>> = {
   TermInput: term,
   Text: text,
   Trial: trial,
+  Trouble: trouble,
   UpdatesInput: updates,
 };
 

@@ -78,6 +78,9 @@ export const notes = {
     'The change is durable and cannot be lost, but was not published in time. The promise says by when it will be.',
   replayed:
     'This is the answer of an earlier request with the same Idempotency-Key. Nothing was changed again.',
+  needs_approval: 'A real run is stored and waits for the approval of others.',
+  approved_by_nobody:
+    'The policy asks for the approval of others, and there is nobody yet whom it could ask: this system has one person, or one administrator. See tally status.',
 } as const;
 
 export type NoteCode = keyof typeof notes;

@@ -65,7 +65,8 @@ test('what is compared says nothing of the secret: near misses look like strange
   const { apiKeys } = deriveGateSecrets(root, 'acme');
   const token = newSecretToken('api', () => randomBytes(32));
   const lookup = secretTokenLookup(apiKeys, token);
-  const shared = (text: string): number => [...text].findIndex((character, at) => character !== lookup[at]);
+  const shared = (text: string): number =>
+    Array.from(text).findIndex((character, at) => character !== lookup[at]);
   // A comparison that stops at the first difference would stop just as early for a guess that is nearly right.
   for (let known = 10; known < token.length - 6; known++) {
     const guess = token.slice(0, known) + (token[known] === 'x' ? 'y' : 'x') + token.slice(known + 1);

@@ -114,6 +114,11 @@ export interface ServerConfig {
   trustDomains: string[];
   /** When the issuing key is rotated by itself. */
   rotation: RotationLimits;
+  /**
+   * Id of a principal that no rule for approvals holds up: for a system whose other people are gone. Out of reach of
+   * whoever has only a session or a key.
+   */
+  mayActAlone?: string;
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous: 'full' | 'off';
 }
@@ -269,6 +274,7 @@ const schema: z.ZodType<ServerConfig> = z
         entries: z.int().min(1).nullable().default(rotationLimits.entries),
       })
       .default(rotationLimits),
+    mayActAlone: text.exactOptional(),
     synchronous: z.enum(['full', 'off']).default('full'),
   })
   .refine(

@@ -47,7 +47,7 @@ function memberRows(document: object, path: string = ''): Row[] {
 }
 
 function memberText(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function isGrant(value: unknown): value is Grant {

@@ -142,6 +142,7 @@ export class FakeNamespace implements View {
       mutations: { ready: true, reasons: [] },
       signer: { connected: true, mark: null },
       namespace: { ns: 'acme', mode: 'test', epoch: 0, lock: this.lock, minEpoch: 0 },
+      approvals: { people: 2, bind: true },
     };
   }
 

@@ -1,5 +1,5 @@
 /** Routes of who may use a system, by which rules, and what waits for the approval of others. */
-import type { CredentialItem, HistoryItem, Item, Page, PolicyInForce } from '../answers.ts';
+import type { ApprovalItem, CredentialItem, HistoryItem, Item, Page, PolicyInForce } from '../answers.ts';
 import type { ApprovalQuery, CredentialQuery, Nothing, PageQuery, PrincipalQuery } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
 import type { Route } from '../route.ts';
@@ -13,7 +13,7 @@ import { type Read, read, type SubjectReads, subjectReads } from './reads.ts';
 
 type PrincipalReads = SubjectReads<'principal', Item<'principal'>, PrincipalQuery>;
 type CredentialReads = SubjectReads<'credential', CredentialItem, CredentialQuery>;
-type ApprovalReads = SubjectReads<'approval', Item<'approval'>, ApprovalQuery>;
+type ApprovalReads = SubjectReads<'approval', ApprovalItem, ApprovalQuery>;
 
 export interface AccessRoutes {
   'principal.create': Route<Mutation<'principal.create'>>;

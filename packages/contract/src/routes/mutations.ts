@@ -1,6 +1,6 @@
 /** How the routes that change something are put together. */
 import type { z } from 'zod';
-import type { LicenseResult, MutationResult } from '../answers.ts';
+import type { ApprovalResult, LicenseResult, MutationResult } from '../answers.ts';
 import type { BodyOf, CommandType, CreatingCommand, SingletonCommand, SubjectOfCommand } from '../bodies.ts';
 import type { IdParams, MutationHeaders, MutationQuery, Nothing } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
@@ -20,7 +20,11 @@ import { plurals, subjectParams } from './reads.ts';
 
 /** What `T` answers. */
 export type ResultOf<T extends CommandType> =
-  SubjectOfCommand<T> extends 'license' ? LicenseResult : MutationResult<SubjectOfCommand<T>>;
+  SubjectOfCommand<T> extends 'license'
+    ? LicenseResult
+    : SubjectOfCommand<T> extends 'approval'
+      ? ApprovalResult
+      : MutationResult<SubjectOfCommand<T>>;
 
 export interface Mutation<T extends CommandType> extends Operation {
   params: T extends CreatingCommand | SingletonCommand ? Nothing : IdParams;
@@ -38,6 +42,7 @@ const mutationProblems: readonly ProblemCode[] = [
   ...commonProblems,
   ...authProblems,
   'approval_required',
+  'state_forbids',
   ...bodyProblems,
   'idempotency_key_invalid',
   'idempotency_key_reused',

@@ -4,9 +4,14 @@ import { z } from 'zod';
 import {
   type AccessItem,
   type AccessRecordJson,
+  type AnyDocument,
+  type ApprovalEffect,
+  type ApprovalItem,
+  type ApprovalResult,
   type Cause,
   type Change,
   type CredentialItem,
+  type Execution,
   type HistoryItem,
   type Item,
   type LicenseItem,
@@ -121,9 +126,41 @@ function resultMembers<T extends SubjectType>(type: T): Shape<MutationResult<T>>
   return members;
 }
 
+export const trouble: z.ZodType<{ code: ProblemCode; detail: string }> = open<{
+  code: ProblemCode;
+  detail: string;
+}>({ code: problemCode, detail: sentence });
+
+export const execution: z.ZodType<Execution> = open<Execution>({
+  done: boolean,
+  changes: z.array(change).max(CHANGES_MAX),
+  problem: described(trouble.nullable(), 'Why it was not carried out; the request waits on'),
+});
+
+export const anyDocument: z.ZodType<AnyDocument> = kept<AnyDocument>({
+  type: oneOf(subjectTypes),
+  id: z.string().max(64),
+});
+
+type EffectChange = ApprovalEffect['changes'][number];
+export const approvalEffect: z.ZodType<ApprovalEffect> = open<ApprovalEffect>({
+  changes: z
+    .array(
+      open<EffectChange>({
+        type: recordType,
+        subject: subjectName,
+        rev: natural,
+        before: anyDocument.nullable(),
+        after: anyDocument,
+      }),
+    )
+    .max(CHANGES_MAX),
+  refusal: described(trouble.nullable(), 'Why it would be refused'),
+});
+
 export const results: {
-  readonly [T in Exclude<SubjectType, 'license'>]: z.ZodType<MutationResult<T>>;
-} & { readonly license: z.ZodType<LicenseResult> } = {
+  readonly [T in Exclude<SubjectType, 'license' | 'approval'>]: z.ZodType<MutationResult<T>>;
+} & { readonly license: z.ZodType<LicenseResult>; readonly approval: z.ZodType<ApprovalResult> } = {
   namespace: open<MutationResult<'namespace'>>(resultMembers('namespace')),
   brake: open<MutationResult<'brake'>>(resultMembers('brake')),
   product: open<MutationResult<'product'>>(resultMembers('product')),
@@ -132,7 +169,10 @@ export const results: {
   principal: open<MutationResult<'principal'>>(resultMembers('principal')),
   credential: open<MutationResult<'credential'>>(resultMembers('credential')),
   policy: open<MutationResult<'policy'>>(resultMembers('policy')),
-  approval: open<MutationResult<'approval'>>(resultMembers('approval')),
+  approval: open<ApprovalResult>({
+    ...resultMembers('approval'),
+    execution: described(execution, 'Of an approval that was the last one needed').exactOptional(),
+  }),
   license: open<LicenseResult>({
     ...resultMembers('license'),
     licenseKey: described(
@@ -146,12 +186,17 @@ export const results: {
 const placeInLog = { index: natural, leaf: hash, rev: natural, recordType, at: instant } as const;
 
 function itemMembers<T extends Listed>(type: T): Shape<Item<T>> {
-  return { document: documents[type], ...placeInLog } as unknown as Shape<Item<T>>;
+  const members = { document: documents[type], ...placeInLog };
+  return members;
 }
 
 export const items: {
-  readonly [T in Exclude<Listed, 'license' | 'credential'>]: z.ZodType<Item<T>>;
-} & { readonly license: z.ZodType<LicenseItem>; readonly credential: z.ZodType<CredentialItem> } = {
+  readonly [T in Exclude<Listed, 'license' | 'credential' | 'approval'>]: z.ZodType<Item<T>>;
+} & {
+  readonly license: z.ZodType<LicenseItem>;
+  readonly credential: z.ZodType<CredentialItem>;
+  readonly approval: z.ZodType<ApprovalItem>;
+} = {
   product: open<Item<'product'>>(itemMembers('product')),
   plan: open<Item<'plan'>>(itemMembers('plan')),
   customer: open<Item<'customer'>>(itemMembers('customer')),
@@ -164,7 +209,10 @@ export const items: {
       'When and from where it was last used at this server',
     ).exactOptional(),
   }),
-  approval: open<Item<'approval'>>(itemMembers('approval')),
+  approval: open<ApprovalItem>({
+    ...itemMembers('approval'),
+    effect: described(approvalEffect, 'What the command would do now').exactOptional(),
+  }),
 };
 
 /** Where the log holds a revision. */
@@ -250,6 +298,10 @@ export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
     epoch: natural,
     lock: oneOf(lockLevels),
     minEpoch: natural,
+  }),
+  approvals: open<LogStatus['approvals']>({
+    people: described(natural, 'Active people'),
+    bind: described(boolean, 'False where rules for approvals have nobody whom they could ask'),
   }),
 });
 

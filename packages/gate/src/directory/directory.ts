@@ -80,6 +80,11 @@ export class Directory {
     return [...this.#principals.values(), ...this.#credentials.values(), ...policy];
   }
 
+  /** Principals that are people, disabled ones included. */
+  people(): PrincipalDocument[] {
+    return [...this.#principals.values()].filter(({ kind }) => kind === 'person');
+  }
+
   /** Principals that are active, people or not. */
   active(): PrincipalDocument[] {
     return [...this.#principals.values()].filter(({ state }) => state === 'active');

@@ -27,7 +27,7 @@ const RESOURCE_ID = 'this';
 /**
  * A policy set under a schema. Both are parsed once, in the thread that makes the engine; each thread makes its own.
  *
- * Nothing that this class answers depends on anything but the source and the input, so an engine is replaced
+ * Nothing that it answers depends on anything but the source and the input, so an engine is replaced
  * when policies change, and nothing that it remembered outlives it.
  */
 export class PolicyEngine {
@@ -44,9 +44,7 @@ export class PolicyEngine {
     checkSource(source);
     this.policy = policySetHash(source);
     this.schema = schemaHash(source);
-    this.roles = readSchema(source);
-    checkPolicies(source);
-    prepare(source, this.policy, this.schema);
+    this.roles = rolesOfPrepared(source, this.policy, this.schema);
   }
 
   /** Never throws, and allows nothing that is not a complete and valid input. */
@@ -86,16 +84,15 @@ export class PolicyEngine {
     return this.#decision(canonical, { allowed, reasons, errors, lacks });
   }
 
-  /** What alone would help; else what of two or three to begin with. */
+  /** What alone would help; else, where all that is missing would, what of the fewest to begin with. */
   #findLack(input: DecisionInput): Lack | null {
     const missing = lacks.filter((lack) => !hasAlready[lack](input));
-    for (const count of [1, 2, 3]) {
-      for (const choice of choose(missing, count)) {
-        const added = choice.reduce((so, lack) => withAdded[lack](so), input);
-        if (this.#ask(added).allowed) return choice[0] ?? null;
-      }
-    }
-    return null;
+    const helps = (added: readonly Lack[]): boolean =>
+      this.#ask(added.reduce((so, lack) => withAdded[lack](so), input)).allowed;
+    const alone = missing.find((lack) => helps([lack]));
+    if (alone !== undefined) return alone;
+    if (missing.length < 2 || !helps(missing)) return null;
+    return pairsOf(missing).find(helps)?.[0] ?? missing[0] ?? null;
   }
 
   #ask(input: DecisionInput): Verdict {
@@ -149,9 +146,8 @@ const withAdded: Record<Lack, (input: DecisionInput) => DecisionInput> = {
   }),
 };
 
-function choose<T>(items: readonly T[], count: number): T[][] {
-  if (count === 0) return [[]];
-  return items.flatMap((item, at) => choose(items.slice(at + 1), count - 1).map((rest) => [item, ...rest]));
+function pairsOf(items: readonly Lack[]): (readonly [Lack, Lack])[] {
+  return items.flatMap((item, at) => items.slice(at + 1).map((other) => [item, other] as const));
 }
 
 /** Cedar has no null: what is not there is left out, and the schema makes policies ask with `has`. */
@@ -257,6 +253,21 @@ function checkPolicies(source: PolicySource): void {
   if (first !== undefined) throw located(first.error, texts[first.policyId] ?? '', first.policyId);
   const [other] = answer.otherWarnings;
   if (other !== undefined) throw located(other, '', null);
+}
+
+/** Roles of what this thread has prepared, by both hashes: Cedar keeps it for as long as the thread lives. */
+const preparedSets = new Map<string, readonly string[]>();
+
+/** Checks and prepares a set once in a thread. Returns its roles. */
+function rolesOfPrepared(source: PolicySource, policy: string, schema: string): readonly string[] {
+  const name = `${policy} ${schema}`;
+  const known = preparedSets.get(name);
+  if (known !== undefined) return known;
+  const roles = readSchema(source);
+  checkPolicies(source);
+  prepare(source, policy, schema);
+  preparedSets.set(name, roles);
+  return roles;
 }
 
 /** A name is the hash of what it stands for, so that nothing that another engine prepared can stand in for it. */

@@ -5,7 +5,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** The prefix makes browsers refuse it without Secure and Path=/, and from a sibling domain. */
-export const sessionCookieName = '__Host-tally-session';
+const sessionCookieName = '__Host-tally-session';
 const csrfCookieName = '__Host-tally-csrf';
 export const csrfHeader = 'tally-csrf';
 

@@ -210,6 +210,16 @@ export class LedgerReader {
     return { ...base, kind: 'record', record: payloadOf(record.envelope), subject };
   }
 
+  /** The cause of a record, and the log index of the first record that has it. */
+  async causeOf(index: number): Promise<{ first: number; cause: CauseDocument }> {
+    const { store, reader } = this.#parts;
+    this.#parts.checkSound();
+    const stored = await store.entry(index);
+    const revision = await reader.revision(stored?.content?.id ?? '', index);
+    const first = revision.content.cause;
+    return { first, cause: checkCause(revision, await store.cause(first)) };
+  }
+
   /** The records at indexes from `from` up to `to`, as events tell of them; at most 1,000. */
   async recordsBetween(from: number, to: number): Promise<RecordEvent[]> {
     const { store, state } = this.#parts;

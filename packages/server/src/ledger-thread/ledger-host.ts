@@ -22,7 +22,9 @@ import { writeTrustRootFile } from '../trust-root-file.ts';
 import { EventReporter } from './event-reporter.ts';
 import { clearFoundation, type Foundation } from './foundation.ts';
 import { AccessRegister } from './gate/access-register.ts';
+import { approvalsStatus } from './gate/approval-needs.ts';
 import { Gatekeeper, governingOf } from './gate/gatekeeper.ts';
+import { restoreCounts } from './gate/restore-counts.ts';
 import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
 import { RotationSchedule } from './rotation-schedule.ts';
@@ -155,7 +157,9 @@ export class LedgerHost implements Host {
       now: () => formatInstant(Date.now()),
       governing: () => governingOf(ledger),
       isOpen: held.isGateOpen === true,
+      mayActAlone: config.mayActAlone,
     });
+    await restoreCounts(ledger, gatekeeper, Date.now());
     const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper };
     host = new LedgerHost(parts, config, post);
     return host;
@@ -215,6 +219,7 @@ export class LedgerHost implements Host {
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
       },
+      approvals: approvalsStatus(this.#parts.gatekeeper.directory),
       mutations: mutations === null ? failing : { problem: mutations.problem, message: mutations.message },
     };
   }

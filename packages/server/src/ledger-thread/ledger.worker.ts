@@ -16,8 +16,9 @@ import type {
   ToLedger,
   WorkerData,
 } from './messages.ts';
+import { statusOfMutation } from './mutations.ts';
 import { openHost } from './open-host.ts';
-import { type LedgerService, statusOfMutation } from './service.ts';
+import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { StoreTrouble, troubleOf } from './watched-store.ts';
 
@@ -82,6 +83,8 @@ const about: Partial<Record<ServiceMethod, ResourceType>> = {
   trustRoot: 'Namespace',
   publishTrust: 'Namespace',
   reviseNamespace: 'Namespace',
+  policyInForce: 'Policy',
+  policyHistory: 'Policy',
 };
 
 async function answer(service: LedgerService, call: Call, gatekeeper: Gatekeeper): Promise<void> {

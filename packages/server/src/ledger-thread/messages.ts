@@ -46,6 +46,7 @@ export interface LedgerStatus {
   quorum: (CosignerStatus & { group: string })[];
   signer: { connected: boolean; mark: { size: number; root: string } | null };
   namespace: { ns: string; mode: string; epoch: number; lock: string; minEpoch: number };
+  approvals: { people: number; bind: boolean };
   /** Why nothing may change; null where it may. */
   mutations: { problem: LedgerProblem; message: string } | null;
 }

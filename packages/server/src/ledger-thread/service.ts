@@ -4,102 +4,29 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type {
-  Listed,
-  NamespaceRevisionBody,
-  NoteCode,
-  PolicyInForce,
-  TrustPublishBody,
-  TrustPublished,
-} from '@tallystick/contract';
-import { base64, decodeUtf8, type KeptPromise, parseTilePath, verifyTrustChain } from '@tallystick/core';
-import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
-import {
-  type CheckedRevision,
-  type CustodyRequest,
-  PublicationTimeout,
-  type SubmitResult,
-} from '@tallystick/ledger';
-import type { Command, TallyDocument } from '@tallystick/license';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { Listed, NoteCode, PolicyInForce, TrustPublishBody, TrustPublished } from '@tallystick/contract';
+import { base64, decodeUtf8, parseTilePath, verifyTrustChain } from '@tallystick/core';
+import { bareResource } from '@tallystick/gate';
+import type { CustodyRequest } from '@tallystick/ledger';
 import type { Judgment } from './gate/judgment.ts';
 import type { LedgerStatus } from './messages.ts';
+import {
+  type MutateInput,
+  type MutationAnswer,
+  Mutations,
+  type NamespaceRevisionInput,
+} from './mutations.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
-import { policyAnswer, policyId } from './policy-answer.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
-import { shownDocument } from './shown-document.ts';
-import { companionOf, historyItem, item } from './shown-revision.ts';
 import { signedRevision } from './signed-revision.ts';
-
-export interface MutateInput {
-  command: Command;
-  why: string | null;
-  /** Idempotency key and base64 of the hash of the request. */
-  request: { key: string; hash: string } | null;
-  dryRun: boolean;
-  wait: 'durable' | 'published';
-  waitMs: number;
-}
-
-export interface NamespaceRevisionInput extends NamespaceRevisionBody {
-  command: { type: 'namespace.update' };
-  dryRun: boolean;
-  wait: 'durable' | 'published';
-  waitMs: number;
-}
-
-export interface ListInput {
-  type: Listed;
-  filter: Record<string, string | undefined>;
-  cursor: string | null;
-  limit: number;
-}
-
-export interface MutationAnswer {
-  changes: {
-    type: string;
-    subject: { type: string; id: string };
-    rev: number;
-    index: number | null;
-    leaf: string | null;
-    at: string;
-  }[];
-  promises: KeptPromise[];
-  document: object;
-  published: boolean;
-  dryRun: boolean;
-  notes: { code: NoteCode; detail: string }[];
-  licenseKey?: string;
-  bundle?: unknown;
-}
-
-const resourceTypes: { readonly [T in Listed]: ResourceType } = {
-  product: 'Product',
-  plan: 'Plan',
-  customer: 'Customer',
-  license: 'License',
-  principal: 'Principal',
-  credential: 'Credential',
-  approval: 'Approval',
-};
-
-const makingCommands = /\.create$|^license\.issue$|^approval\.request$/;
-
-/** 202 where it is durable and was not published in time, 201 where making something was asked for, else 200. */
-export function statusOfMutation(command: string, { notes, dryRun }: MutationAnswer): number {
-  if (dryRun) return 200;
-  if (notes.some(({ code }) => code === 'wait_timeout')) return 202;
-  return makingCommands.test(command) ? 201 : 200;
-}
-
-/** Commands whose answer shows the license key that they made. */
-const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.replace']);
+import { type ListInput, type PageInput, resourceIn, SubjectReads } from './subject-reads.ts';
 
 export class LedgerService {
   readonly #ledger: ServedLog;
   readonly #keys: NamespaceKeys;
-  readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
+  readonly #reads: SubjectReads;
+  readonly #mutations: Mutations;
   readonly #status: () => LedgerStatus;
 
   constructor(
@@ -111,7 +38,8 @@ export class LedgerService {
     this.#status = status;
     this.#ledger = ledger;
     this.#keys = keys;
-    this.#note = note;
+    this.#reads = new SubjectReads(ledger);
+    this.#mutations = new Mutations(ledger, keys, note);
   }
 
   /** How the ledger stands now. */
@@ -119,80 +47,32 @@ export class LedgerService {
     return this.#status();
   }
 
-  async mutate(input: MutateInput, judgment: Judgment): Promise<MutationAnswer> {
-    const { command, why, request, dryRun } = input;
-    const result = await this.#ledger.submit({
-      command,
-      cause: { who: { kind: 'nobody', id: 'nobody' }, why },
-      gate: judgment.environment(why),
-      judge: judgment.judge(command, { why }),
-      request: request && { key: request.key, hash: Buffer.from(request.hash, 'base64') },
-      dryRun,
-    });
-    if ('refused' in result) {
-      const { code, message, path, details } = result.refused;
-      throw new ServiceProblem(code, message, path, details);
-    }
-    const [main] = result.changes;
-    if (main === undefined) throw new Error('a command without changes');
-    if (result.repeated) judgment.repeat(await this.#resource(main.current.document), why);
-    else if (main.index !== null) judgment.committed(main.index);
-    return this.#mutationAnswer(input, result);
+  mutate(input: MutateInput, judgment: Judgment): Promise<MutationAnswer> {
+    return this.#mutations.mutate(input, judgment);
   }
 
-  /** Takes a namespace revision; every member is base64. */
-  async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
-    await this.#keys.refresh();
-    const result = await this.#ledger.reviseNamespace(signedRevision(input), input.dryRun);
-    return this.#mutationAnswer(input, result);
+  reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
+    return this.#mutations.reviseNamespace(input);
   }
 
-  async get({ type, id }: { type: Listed; id: string }, judgment: Judgment): Promise<object> {
-    const revision = await this.#find(type, id, judgment);
-    return { ...item(revision), ...(type === 'license' ? { companion: companionOf(revision) } : {}) };
+  get(input: { type: Listed; id: string }, judgment: Judgment): Promise<object> {
+    return this.#reads.get(input, judgment);
   }
 
-  async list(
-    { type, filter, cursor, limit }: ListInput,
-    judgment: Judgment,
-  ): Promise<{ items: object[]; nextCursor: string | null }> {
-    await this.#mayList(type, filter, judgment);
-    const page = { before: decodeCursor(cursor), limit: limit + 1 };
-    const found = await this.#listRevisions(type, await this.#resolvedFilter(filter), page);
-    const shown = found.slice(0, limit);
-    const last = shown.at(-1);
-    const nextCursor = found.length > limit && last !== undefined ? encodeCursor(last.content.id) : null;
-    return { items: shown.map(item), nextCursor };
+  list(input: ListInput, judgment: Judgment): Promise<object> {
+    return this.#reads.list(input, judgment);
   }
 
-  async history(
-    input: { type: Listed; id: string; cursor: string | null; limit: number },
-    judgment: Judgment,
-  ): Promise<object> {
-    const { content } = await this.#find(input.type, input.id, judgment);
-    return this.#historyOf(content.id, input);
+  history(input: PageInput & { type: Listed; id: string }, judgment: Judgment): Promise<object> {
+    return this.#reads.history(input, judgment);
   }
 
-  async policyInForce(_: null, judgment: Judgment): Promise<PolicyInForce> {
-    judgment.read(bareResource('Policy'));
-    return policyAnswer(await this.#ledger.read.revision(policyId));
+  policyInForce(): Promise<PolicyInForce> {
+    return this.#reads.policyInForce();
   }
 
-  async policyHistory(page: { cursor: string | null; limit: number }, judgment: Judgment): Promise<object> {
-    judgment.read(bareResource('Policy'));
-    return this.#historyOf(policyId, page);
-  }
-
-  async #historyOf(id: string, { cursor, limit }: { cursor: string | null; limit: number }): Promise<object> {
-    const beforeRev = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor));
-    const found = await this.#ledger.read.history(id, beforeRev, limit + 1);
-    const shown = found.slice(0, limit);
-    const last = shown.at(-1);
-    const isMore = found.length > limit && last !== undefined;
-    return {
-      items: shown.map(historyItem),
-      nextCursor: isMore ? encodeCursor(String(last.revision.record.record.rev)) : null,
-    };
+  policyHistory(input: PageInput): Promise<object> {
+    return this.#reads.policyHistory(input);
   }
 
   /** The license file as text; for an id that was never issued, the proof of that. */
@@ -201,7 +81,9 @@ export class LedgerService {
     judgment: Judgment,
   ): Promise<string> {
     const license = (await this.#ledger.read.current(id))?.document;
-    judgment.read(license?.type === 'license' ? await this.#resource(license) : bareResource('License'));
+    judgment.read(
+      license?.type === 'license' ? await resourceIn(this.#ledger, license) : bareResource('License'),
+    );
     return this.#bundle(id, trustVersion);
   }
 
@@ -211,7 +93,7 @@ export class LedgerService {
 
   /** The custody report as text. */
   async custody({ id, ...request }: { id: string } & CustodyRequest, judgment: Judgment): Promise<string> {
-    const { content } = await this.#find('license', id, judgment);
+    const { content } = await this.#reads.find('license', id, judgment);
     return this.#ledger.custody(content.id, request);
   }
 
@@ -322,114 +204,6 @@ export class LedgerService {
   /** Records from `from` up to `to` as events, for streams that resume. */
   async eventsBetween({ from, to }: { from: number; to: number }): Promise<object[]> {
     return this.#ledger.read.recordsBetween(from, to);
-  }
-
-  async #mutationAnswer(
-    input: Pick<MutateInput, 'dryRun' | 'wait' | 'waitMs'> & { command: { type: string } },
-    result: Extract<SubmitResult, { changes: unknown }>,
-  ): Promise<MutationAnswer> {
-    const { changes, repeated } = result;
-    const [main] = changes;
-    if (main === undefined) throw new Error('a command without changes');
-    const notes: NoteCode[] = [];
-    if (input.dryRun) notes.push('dry_run');
-    if (repeated) notes.push('replayed');
-    const end = (changes.at(-1)?.index ?? 0) + 1;
-    if (input.wait === 'published' && !input.dryRun && !(await this.#waitFor(end, input.waitMs)))
-      notes.push('wait_timeout');
-    const published = !input.dryRun && (this.#ledger.published?.size ?? 0) >= end;
-    const isLicense = main.change.subject.type === 'license';
-    const licenseKey = keyMakingCommands.has(input.command.type) ? main.current.companion?.key : null;
-    return {
-      changes: changes.map(({ change, index, leaf, at }) => ({
-        type: change.type,
-        subject: change.subject,
-        rev: change.rev,
-        index,
-        leaf: leaf && base64(leaf),
-        at,
-      })),
-      promises: result.promises ?? [],
-      document: shownDocument(main.current.document),
-      published,
-      dryRun: input.dryRun,
-      notes: notes.map(this.#note),
-      ...(typeof licenseKey === 'string' && !input.dryRun ? { licenseKey } : {}),
-      ...(isLicense && published && input.wait === 'published'
-        ? { bundle: JSON.parse(await this.#ledger.bundle(main.change.subject.id)) as unknown }
-        : {}),
-    };
-  }
-
-  async #waitFor(size: number, waitMs: number): Promise<boolean> {
-    try {
-      await this.#ledger.whenPublished(size, waitMs);
-      return true;
-    } catch (error) {
-      if (error instanceof PublicationTimeout) return false;
-      throw error;
-    }
-  }
-
-  async #resolvedFilter(filter: ListInput['filter']): Promise<Record<string, string>> {
-    const resolved: Record<string, string> = {};
-    for (const [name, value] of Object.entries(filter)) {
-      if (value === undefined) continue;
-      const isSubject = name === 'customer' || name === 'plan' || name === 'product';
-      resolved[name] = isSubject ? ((await this.#resolve(name, value)) ?? value) : value;
-    }
-    return resolved;
-  }
-
-  async #listRevisions(
-    type: Listed,
-    filter: Record<string, string>,
-    page: { before: string; limit: number },
-  ): Promise<CheckedRevision[]> {
-    if (type === 'license') return this.#ledger.read.licenses(filter, page);
-    if (type === 'customer') return this.#ledger.read.customers(filter, page);
-    const { product, principal, author, ...rest } = filter;
-    const of = product ?? principal ?? author;
-    return this.#ledger.read.listed(type, of === undefined ? rest : { ...rest, of }, page);
-  }
-
-  async #resolve(type: Listed, name: string): Promise<string | undefined> {
-    if (/^(prd|pln|cus|lic|prn|crd|apr)_[0-9a-z]{26}$/.test(name)) return name;
-    if (type === 'customer') return this.#ledger.read.resolve({ reference: name });
-    if (type !== 'product' && type !== 'plan') return undefined;
-    return this.#ledger.read.resolve({ type, code: name });
-  }
-
-  /** A subject that the caller may ask for; what it may not know of is not there. */
-  async #find(type: Listed, name: string, judgment: Judgment): Promise<CheckedRevision> {
-    const absent = new ServiceProblem('subject_unknown', `there is no ${type} ${name}`);
-    const id = await this.#resolve(type, name);
-    const revision = id === undefined ? undefined : await this.#ledger.read.revision(id);
-    const document = revision?.current?.document;
-    if (revision?.record.record.type.startsWith(`${type}.`) !== true || document === undefined) {
-      judgment.read(bareResource(resourceTypes[type]), absent);
-      throw absent;
-    }
-    judgment.read(await this.#resource(document), absent);
-    return revision;
-  }
-
-  async #resource(document: TallyDocument): Promise<Resource> {
-    if (document.type !== 'plan') return resourceOf(document, () => undefined);
-    const product = (await this.#ledger.read.current(document.product))?.document;
-    return resourceOf(document, () => (product?.type === 'product' ? product.code : undefined));
-  }
-
-  /** Whoever may see one product asks for what is of that one. */
-  async #mayList(type: Listed, filter: ListInput['filter'], judgment: Judgment): Promise<void> {
-    const bare = bareResource(resourceTypes[type]);
-    const id =
-      filter['product'] === undefined ? undefined : await this.#resolve('product', filter['product']);
-    const product = id === undefined ? undefined : (await this.#ledger.read.current(id))?.document;
-    const isOne = product?.type === 'product';
-    // Whoever asks for what is its own asks by its own name.
-    const owner = filter['principal'] ?? filter['author'] ?? null;
-    judgment.read({ ...bare, owner, product: isOne ? { id: product.id, code: product.code } : null });
   }
 
   #needPublished(): void {

@@ -1,4 +1,6 @@
 /** Documents as callers see them: without what verifies a credential, and without bearer secrets. */
+import { base64 } from '@tallystick/core';
+import type { AppliedChange } from '@tallystick/ledger';
 import type { CredentialKind, TallyDocument } from '@tallystick/license';
 
 /** Kinds whose lookup is public; that of the others is derived from a secret, or says nothing. */
@@ -27,4 +29,19 @@ function shownCommand(command: Record<string, unknown>): Record<string, unknown>
     ...(typeof key === 'string' ? { keyHint: key.slice(-4) } : {}),
     ...(publicLookups.has(command['kind']) ? { lookup } : {}),
   };
+}
+
+/** One record that a command made. */
+export interface ShownChange {
+  type: string;
+  subject: { type: string; id: string };
+  rev: number;
+  index: number | null;
+  leaf: string | null;
+  at: string;
+}
+
+export function shownChange({ change, index, leaf, at }: AppliedChange): ShownChange {
+  const { type, subject, rev } = change;
+  return { type, subject, rev, index, leaf: leaf && base64(leaf), at };
 }

@@ -9,6 +9,7 @@ import { EventReporter } from './event-reporter.ts';
 import { FollowingSigner } from './following-signer.ts';
 import type { Foundation } from './foundation.ts';
 import { AccessRegister } from './gate/access-register.ts';
+import { approvalsStatus } from './gate/approval-needs.ts';
 import { Gatekeeper, governingOf } from './gate/gatekeeper.ts';
 import type { Host } from './host.ts';
 import type { FromLedger, LedgerStatus } from './messages.ts';
@@ -147,6 +148,7 @@ export class StandbyHost implements Host {
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
       },
+      approvals: approvalsStatus(this.gatekeeper.directory),
       mutations: { problem: mutations.problem, message: mutations.message },
     };
   }

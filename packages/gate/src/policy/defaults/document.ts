@@ -6,7 +6,14 @@ import { defaultSchema } from './schema.ts';
 
 const approvals: PolicyContent['approvals'] = [
   {
-    actions: ['policy.publish', 'principal.assign', 'principal.grant'],
+    actions: [
+      'policy.publish',
+      'principal.create',
+      'principal.assign',
+      'principal.grant',
+      'principal.enable',
+      'credential.create',
+    ],
     above: null,
     approvers: [{ role: 'administrator', count: 1 }],
     within: 'P1D',

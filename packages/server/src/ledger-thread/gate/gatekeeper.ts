@@ -15,6 +15,7 @@ import {
   type Identity,
   isUsable,
   PolicyEngine,
+  policyContentHash,
   type Resource,
   rolesFor,
 } from '@tallystick/gate';
@@ -22,6 +23,7 @@ import type { CauseDecision } from '@tallystick/ledger';
 import type { PolicyContent, PolicyDocument } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
 import { ServiceProblem } from '../service-problem.ts';
+import { ApprovalNeeds } from './approval-needs.ts';
 import { Carried } from './carried.ts';
 import { Judgment } from './judgment.ts';
 
@@ -31,6 +33,8 @@ export interface Rules {
   rev: number | null;
   content: PolicyContent;
   engine: PolicyEngine;
+  /** Names all that it says: what approvals are for. */
+  hash: string;
 }
 
 /** A decision with what it was made on, as a cause keeps it. */
@@ -49,6 +53,8 @@ export interface GatekeeperParts {
   governing: () => Pick<Circumstances, 'lock' | 'epoch'>;
   /** Lets everything through, for measuring what judging costs. No configuration leads here. */
   isOpen?: boolean;
+  /** Id of a principal that no rule for approvals holds up. */
+  mayActAlone?: string | undefined;
 }
 
 export class Gatekeeper {
@@ -56,13 +62,15 @@ export class Gatekeeper {
   readonly governing: GatekeeperParts['governing'];
   readonly now: () => string;
   readonly isOpen: boolean;
+  readonly needs: ApprovalNeeds;
   readonly #onAlarm: (detail: string) => void;
   readonly #carried = new Carried();
   #rules: Rules | null = null;
   /** The revision that is no policy that can be evaluated, once that was found. */
   #broken: { rev: number; message: string } | null = null;
 
-  constructor({ directory, onAlarm, now, governing, isOpen = false }: GatekeeperParts) {
+  constructor({ directory, onAlarm, now, governing, isOpen = false, mayActAlone }: GatekeeperParts) {
+    this.needs = new ApprovalNeeds(mayActAlone);
     this.directory = directory;
     this.#onAlarm = onAlarm;
     this.now = now;
@@ -85,7 +93,12 @@ export class Gatekeeper {
     if (this.#broken !== null && this.#broken.rev === rev) throw this.#deny(this.#broken.message);
     const content = policy ?? defaultPolicyDocument();
     try {
-      this.#rules = { rev, content, engine: new PolicyEngine(content) };
+      this.#rules = {
+        rev,
+        content,
+        engine: new PolicyEngine(content),
+        hash: policyContentHash(content),
+      };
     } catch (error) {
       const message = `the policy cannot be evaluated: ${error instanceof Error ? error.message : String(error)}`;
       if (rev !== null) this.#broken = { rev, message };

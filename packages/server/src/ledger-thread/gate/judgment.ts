@@ -3,6 +3,7 @@ import { type Asked, bareResource, effectOf, type Identity, noEffect, type Resou
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
+import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
@@ -18,15 +19,30 @@ export interface Verdict {
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
 const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
 
+export interface JudgeOptions {
+  why: string | null;
+  /** Who approved it; null for what nobody had to. */
+  approvals?: GateCause['approvals'];
+  isDryRun?: boolean;
+}
+
 export class Judgment {
   readonly asked: Asked | null;
   readonly #gatekeeper: Gatekeeper;
   #decided: Decided | null = null;
   #isCarried = false;
 
+  /** What the command that was judged last has to wait for. */
+  need: Need = { kind: 'nothing' };
+
   constructor(gatekeeper: Gatekeeper, asked: Asked | null) {
     this.#gatekeeper = gatekeeper;
     this.asked = asked;
+  }
+
+  /** The judgment of somebody else's request under the same rules. */
+  of(asked: Asked): Judgment {
+    return new Judgment(this.#gatekeeper, asked);
   }
 
   /** Whether somebody has judged; a request that was carried out without it must not be answered. */
@@ -80,20 +96,27 @@ export class Judgment {
     const { asked } = this;
     if (asked === null) throw nobody();
     const { principal, credential, session } = asked.caller;
-    const { content, engine } = this.#gatekeeper.rules();
+    const { content, hash } = this.rules;
     return {
       actor: { principal, credential, session },
       why,
       approvals: content.approvals,
-      policy: engine.policy,
+      policy: hash,
     };
   }
 
+  /** The rules in force, as of the newest committed policy. */
+  get rules(): Rules {
+    return this.#gatekeeper.rules();
+  }
+
+  /** Now, as an instant. */
+  get now(): string {
+    return this.#gatekeeper.now();
+  }
+
   /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
-  judge(
-    command: Command,
-    { why, approvals = null }: { why: string | null; approvals?: GateCause['approvals'] },
-  ): Judge {
+  judge(command: Command, { why, approvals = null, isDryRun = false }: JudgeOptions): Judge {
     return (view, changes, { at, lock, epoch }) => {
       const { asked } = this;
       if (asked === null) throw nobody();
@@ -112,10 +135,71 @@ export class Judgment {
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
       if (changes.length > 0) checkPublication(asked.caller, command);
-      const decision = this.#gatekeeper.causeDecision(decided);
-      this.#isCarried = 'input' in decision;
-      return causeOf(asked, why, { decision, approvals });
+      if (approvals === null && !command.type.startsWith('approval.')) {
+        const { approvals: approvalRules } = rules.content;
+        const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
+        this.need = this.#gatekeeper.needs.of({ ...proposal, request: this, isDryRun });
+        if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
+      }
+      return this.#cause(asked, decided, { why, approvals });
     };
+  }
+
+  /**
+   * Lets a command be stored that this has judged and that has to wait; judges that it is still whoever asked. It is judged
+   * again before it is carried out.
+   */
+  judgeWaiting(why: string | null): Judge {
+    return (view, _changes, { at }) => {
+      const { asked } = this;
+      const decided = this.#decided;
+      if (asked === null || decided === null) throw nobody();
+      this.#gatekeeper.identify(asked, subjectsOf(view), at);
+      this.#checkRules(view);
+      return this.#cause(asked, decided, { why, approvals: null });
+    };
+  }
+
+  /** Judges what others have approved, on the request as it is there. */
+  judgeApproved(approval: string): Judge {
+    return (view, changes, environment) => {
+      const request = view.subject('approval', approval)?.document;
+      if (request === undefined) throw new ServiceProblem('subject_unknown');
+      this.#checkRules(view);
+      const by = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
+      const command = request.command as unknown as Command;
+      const judge = this.judge(command, { why: request.why, approvals: { approval, by } });
+      return judge(view, changes, environment);
+    };
+  }
+
+  /** What is asked for under one policy is not to be bound to another that is on its way into the log. */
+  #checkRules(view: View): void {
+    const { hash } = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
+    if (hash !== this.rules.hash) throw new ServiceProblem('approval_void');
+  }
+
+  /** What was judged comes to nothing. */
+  failed(): void {
+    if (this.asked !== null) this.#gatekeeper.needs.counts.remove(this.asked.caller.principal, this);
+  }
+
+  /** Others have approved a command of this type: counting begins anew for what its rules count. */
+  approved(type: string): void {
+    const { asked } = this;
+    for (const { actions } of this.rules.content.approvals)
+      if (asked !== null && actions.includes(type))
+        this.#gatekeeper.needs.counts.clear(asked.caller.principal, actions);
+  }
+
+  #cause(
+    asked: Asked,
+    decided: Decided,
+    { why, approvals }: { why: string | null; approvals: GateCause['approvals'] },
+  ): CauseInput {
+    const decision = this.#gatekeeper.causeDecision(decided);
+    this.#isCarried = 'input' in decision;
+    return causeOf(asked, why, { decision, approvals });
   }
 
   /** Takes note of where the log has the decision, once it is durable. */

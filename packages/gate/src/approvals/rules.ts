@@ -1,0 +1,86 @@
+/** Which rules for approvals a change falls under. Pure. */
+import type {
+  ApprovalRule,
+  Change,
+  Command,
+  CredentialDocument,
+  PrincipalDocument,
+} from '@tallystick/license';
+import type { Effect } from '../judgment/effect.ts';
+
+/** A command that was decided and not carried out yet. */
+export interface Proposed {
+  command: Command;
+  changes: readonly Change[];
+  effect: Effect;
+  /** Id of the principal who asks. */
+  author: string;
+  /** The principal with this id, before the change. */
+  principal: (id: string) => PrincipalDocument | undefined;
+}
+
+/** A rule that applies: always or for what the change does, or only because of how many there were within the hour. */
+export interface Applicable {
+  rule: ApprovalRule;
+  because: 'what' | 'how_many';
+}
+
+/**
+ * The rules that a change falls under.
+ *
+ * @param countOf how many commands the author has asked for under a rule within the last hour, this one included
+ */
+export function applicableRules(
+  rules: readonly ApprovalRule[],
+  proposed: Proposed,
+  countOf: (rule: ApprovalRule) => number,
+): Applicable[] {
+  const { command } = proposed;
+  return rules.flatMap((rule): Applicable[] => {
+    if (!rule.actions.includes(command.type) || isHarmless(proposed)) return [];
+    const { above } = rule;
+    if (above === null || isAbove(proposed.effect, above)) return [{ rule, because: 'what' }];
+    const isMany = above.perHour !== null && countOf(rule) > above.perHour;
+    return isMany ? [{ rule, because: 'how_many' }] : [];
+  });
+}
+
+/** -1 is without end, which is above every number. */
+function isAbove(
+  { termDays, extendsDays, seats }: Effect,
+  above: NonNullable<ApprovalRule['above']>,
+): boolean {
+  const exceeds = (value: number | null, max: number | null): boolean =>
+    value !== null && max !== null && (value < 0 || value > max);
+  return (
+    exceeds(termDays, above.termDays) || exceeds(extendsDays, above.termDays) || exceeds(seats, above.seats)
+  );
+}
+
+/**
+ * Of what rules about access may name, the part that lets nobody do anything: a principal without roles, and what
+ * somebody does for themselves. Without this every rule about them would be in the way of each invitation and each new
+ * passkey.
+ */
+function isHarmless({ command, changes, author, principal }: Proposed): boolean {
+  const [first] = changes;
+  switch (command.type) {
+    case 'principal.create':
+      return first?.document.type === 'principal' && first.document.roles.length === 0;
+    case 'principal.enable':
+      return first?.document.type === 'principal' && first.document.roles.length === 0;
+    case 'credential.create':
+      return isHarmlessCredential(first?.document as CredentialDocument | undefined, author, principal);
+    default:
+      return false;
+  }
+}
+
+function isHarmlessCredential(
+  credential: CredentialDocument | undefined,
+  author: string,
+  principal: Proposed['principal'],
+): boolean {
+  if (credential === undefined || credential.principal === author) return true;
+  return (principal(credential.principal)?.roles.length ?? 0) === 0;
+}

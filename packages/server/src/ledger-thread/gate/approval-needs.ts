@@ -1,0 +1,100 @@
+/** Says which commands have to wait for the approval of others, on the snapshot that they were decided on. */
+import {
+  type Applicable,
+  type Asked,
+  actsAlone,
+  applicableRules,
+  type Directory,
+  type Effect,
+  HourlyCounts,
+} from '@tallystick/gate';
+import {
+  type ApprovalRule,
+  type Change,
+  type Command,
+  instantToMs,
+  type PrincipalDocument,
+  type View,
+} from '@tallystick/license';
+import { ServiceProblem } from '../service-problem.ts';
+
+/** What a command has to wait for. */
+export type Need =
+  | { kind: 'nothing' }
+  /** Rules apply, and there is nobody whom they could ask; see `actsAlone`. */
+  | { kind: 'nobody' }
+  /** `isBulk`: only because there were so many within the hour. */
+  | { kind: 'approval'; isBulk: boolean };
+
+export interface Proposal {
+  asked: Asked;
+  command: Command;
+  changes: readonly Change[];
+  effect: Effect;
+  rules: readonly ApprovalRule[];
+  view: View;
+  /** Now, as an instant. */
+  at: string;
+  /** Stands for the request, however often it is judged. */
+  request: object;
+  isDryRun: boolean;
+}
+
+/** A command that was let through waits for others. Only the service gets to see it. */
+export class ApprovalNeeded extends ServiceProblem {
+  readonly isBulk: boolean;
+
+  constructor(isBulk: boolean) {
+    super('approval_required');
+    this.isBulk = isBulk;
+  }
+}
+
+export class ApprovalNeeds {
+  readonly counts: HourlyCounts = new HourlyCounts();
+  /** The principal that the configuration lets act alone. */
+  readonly #mayActAlone: string | null;
+
+  constructor(mayActAlone: string | null = null) {
+    this.#mayActAlone = mayActAlone;
+  }
+
+  /** Counts the command, unless it is a dry run; what is not carried out is taken back with `counts.remove`. */
+  of({ asked, command, changes, effect, rules, view, at, request, isDryRun }: Proposal): Need {
+    const { kind, principal: author } = asked.caller;
+    // Who set the system up may do everything until it has somebody, and nobody is there to be asked.
+    if (kind === 'bootstrap' || kind === 'mirror' || changes.length === 0) return { kind: 'nothing' };
+    const now = instantToMs(at);
+    const countOf = ({ actions }: ApprovalRule): number =>
+      this.counts.count(author, actions, now, request) + 1;
+    const principal = (id: string) => view.subject('principal', id)?.document;
+    const applicable = applicableRules(rules, { command, changes, effect, author, principal }, countOf);
+    if (applicable.length > 0 && !this.#isAlone(author, view, at))
+      return { kind: 'approval', isBulk: applicable.every(isForNumber) };
+    if (!isDryRun && rules.some((rule) => isCounting(rule, command)))
+      this.counts.add(author, command.type, now, request);
+    return { kind: applicable.length > 0 ? 'nobody' : 'nothing' };
+  }
+
+  #isAlone(author: string, view: View, at: string): boolean {
+    return author === this.#mayActAlone || actsAlone(author, principalsOf(view), at);
+  }
+}
+
+/** How rules for approvals stand: whether there is anybody whom they could ask. */
+export function approvalsStatus(directory: Directory): { people: number; bind: boolean } {
+  const people = directory.people();
+  return { people: people.filter(({ state }) => state === 'active').length, bind: people.length > 1 };
+}
+
+function principalsOf(view: View): PrincipalDocument[] {
+  return view.principals().flatMap((id) => view.subject('principal', id)?.document ?? []);
+}
+
+function isCounting({ above, actions }: ApprovalRule, { type }: Command): boolean {
+  return above !== null && above.perHour !== null && actions.includes(type);
+}
+
+function isForNumber({ because }: Applicable): boolean {
+  return because === 'how_many';
+}

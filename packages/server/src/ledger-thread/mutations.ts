@@ -1,0 +1,165 @@
+/** Changes, as callers ask for them and are told of them. */
+import type { NamespaceRevisionBody, NoteCode } from '@tallystick/contract';
+import type { KeptPromise } from '@tallystick/core';
+import { PublicationTimeout, type SubmitResult } from '@tallystick/ledger';
+import type { Command } from '@tallystick/license';
+import { Approvals, type Carried, carriedOut, type Execution, requestOf } from './approvals.ts';
+import { ApprovalNeeded } from './gate/approval-needs.ts';
+import type { Judgment } from './gate/judgment.ts';
+import type { NamespaceKeys } from './namespace-keys.ts';
+import type { ServedLog } from './served-log.ts';
+import { type ShownChange, shownChange, shownDocument } from './shown-document.ts';
+import { signedRevision } from './signed-revision.ts';
+import { resourceIn } from './subject-reads.ts';
+
+export interface MutateInput {
+  command: Command;
+  why: string | null;
+  /** Idempotency key and base64 of the hash of the request. */
+  request: { key: string; hash: string } | null;
+  dryRun: boolean;
+  wait: 'durable' | 'published';
+  waitMs: number;
+}
+
+export interface NamespaceRevisionInput extends NamespaceRevisionBody {
+  command: { type: 'namespace.update' };
+  dryRun: boolean;
+  wait: 'durable' | 'published';
+  waitMs: number;
+}
+
+export interface MutationAnswer {
+  changes: ShownChange[];
+  promises: KeptPromise[];
+  document: object;
+  published: boolean;
+  dryRun: boolean;
+  notes: { code: NoteCode; detail: string }[];
+  licenseKey?: string;
+  bundle?: unknown;
+  execution?: Execution;
+}
+
+const makingCommands = /\.create$|^license\.issue$|^approval\.request$/;
+
+/** 202 where it is durable and was not published in time, 201 where making something was asked for, else 200. */
+export function statusOfMutation(command: string, { notes, dryRun }: MutationAnswer): number {
+  if (dryRun) return 200;
+  if (notes.some(({ code }) => code === 'wait_timeout')) return 202;
+  return makingCommands.test(command) ? 201 : 200;
+}
+
+/** Commands whose answer shows the license key that they made. */
+const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.replace']);
+
+export class Mutations {
+  readonly #ledger: ServedLog;
+  readonly #keys: NamespaceKeys;
+  readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
+  readonly #approvals: Approvals;
+
+  constructor(
+    ledger: ServedLog,
+    keys: NamespaceKeys,
+    note: (code: NoteCode) => { code: NoteCode; detail: string },
+  ) {
+    this.#ledger = ledger;
+    this.#keys = keys;
+    this.#note = note;
+    this.#approvals = new Approvals(ledger);
+  }
+
+  async mutate(input: MutateInput, judgment: Judgment): Promise<MutationAnswer> {
+    const { command, why } = input;
+    if (command.type === 'approval.execute')
+      return this.#mutationAnswer(input, await this.#approvals.execute(input, command.approval, judgment));
+    if (command.type === 'approval.request') await this.#approvals.checkCommand(input, command, judgment);
+    const result = await this.#submit(input, judgment);
+    const [main] = result.changes;
+    if (main === undefined) throw new Error('a command without changes');
+    const waits = result.repeated && main.change.type === 'approval.created';
+    if (waits && command.type !== 'approval.request')
+      return this.#mutationAnswer(input, await this.#approvals.recall(main.change.subject.id, judgment));
+    if (result.repeated) judgment.repeat(await resourceIn(this.#ledger, main.current.document), why);
+    else if (main.index !== null) judgment.committed(main.index);
+    const answer = await this.#mutationAnswer(input, result);
+    this.#noteNeed(answer, judgment);
+    if (command.type !== 'approval.approve' || input.dryRun) return answer;
+    return { ...answer, ...(await this.#approvals.afterApproval(command.approval, judgment)) };
+  }
+
+  /** Carries a command out, or stores it where others have to approve it first. */
+  async #submit(input: MutateInput, judgment: Judgment): Promise<Carried> {
+    const { command, why, request, dryRun } = input;
+    try {
+      return carriedOut(
+        await this.#ledger.submit({
+          command,
+          cause: { who: { kind: 'nobody', id: 'nobody' }, why },
+          gate: judgment.environment(why),
+          judge: judgment.judge(command, { why, isDryRun: dryRun }),
+          request: requestOf(request),
+          dryRun,
+        }),
+      );
+    } catch (error) {
+      judgment.failed();
+      if (!(error instanceof ApprovalNeeded)) throw error;
+      throw await this.#approvals.store(input, judgment, error.isBulk);
+    }
+  }
+
+  /** Says what rules for approvals would do, or would have done. */
+  #noteNeed({ dryRun, notes }: MutationAnswer, { need }: Judgment): void {
+    if (need.kind === 'nobody') notes.push(this.#note('approved_by_nobody'));
+    if (need.kind === 'approval' && dryRun) notes.push(this.#note('needs_approval'));
+  }
+
+  /** Takes a namespace revision; every member is base64. */
+  async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
+    await this.#keys.refresh();
+    const result = await this.#ledger.reviseNamespace(signedRevision(input), input.dryRun);
+    return this.#mutationAnswer(input, result);
+  }
+
+  async #mutationAnswer(
+    input: Pick<MutateInput, 'dryRun' | 'wait' | 'waitMs'> & { command: { type: string } },
+    result: Extract<SubmitResult, { changes: unknown }>,
+  ): Promise<MutationAnswer> {
+    const { changes, repeated } = result;
+    const main = input.command.type === 'approval.execute' ? changes.at(-1) : changes[0];
+    if (main === undefined) throw new Error('a command without changes');
+    const notes: NoteCode[] = [];
+    if (input.dryRun) notes.push('dry_run');
+    if (repeated) notes.push('replayed');
+    const end = (changes.at(-1)?.index ?? 0) + 1;
+    if (input.wait === 'published' && !input.dryRun && !(await this.#waitFor(end, input.waitMs)))
+      notes.push('wait_timeout');
+    const published = !input.dryRun && (this.#ledger.published?.size ?? 0) >= end;
+    const isLicense = main.change.subject.type === 'license';
+    const licenseKey = keyMakingCommands.has(input.command.type) ? main.current.companion?.key : null;
+    return {
+      changes: changes.map(shownChange),
+      promises: result.promises ?? [],
+      document: shownDocument(main.current.document),
+      published,
+      dryRun: input.dryRun,
+      notes: notes.map(this.#note),
+      ...(typeof licenseKey === 'string' && !input.dryRun ? { licenseKey } : {}),
+      ...(isLicense && published && input.wait === 'published'
+        ? { bundle: JSON.parse(await this.#ledger.bundle(main.change.subject.id)) as unknown }
+        : {}),
+    };
+  }
+
+  async #waitFor(size: number, waitMs: number): Promise<boolean> {
+    try {
+      await this.#ledger.whenPublished(size, waitMs);
+      return true;
+    } catch (error) {
+      if (error instanceof PublicationTimeout) return false;
+      throw error;
+    }
+  }
+}
