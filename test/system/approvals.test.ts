@@ -46,7 +46,7 @@ it.each([1, 15])(
     const { approval } = waits.json['details'] as { approval: string };
     const path = `/v1/approvals/${approval}`;
     const cutOff = post(approver, `${path}/approve`, approved).catch(() => null);
-    await after(ms);
+    await after(5);
     world.system.kill('server');
     await cutOff;
     const again = await insist(() => post(approver, `${path}/approve`, approved));
