@@ -17,7 +17,7 @@ beforeAll(async () => {
   }
   [author, approver] = sessions as [Shows, Shows];
   await world.restart();
-});
+}, 120_000);
 afterAll(() => world[Symbol.asyncDispose]());
 
 const longSale = { plan: 'pro-yearly', term: { length: 'P20Y' } };
