@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey } from 'node:crypto';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { HttpMessage } from '../src/http-signature/index.ts';
 import { type Authentication, devicePostureText, type RequestParts } from '../src/index.ts';
@@ -74,7 +75,7 @@ describe('an API key', () => {
     ['is for a network that is none', () => scopeTo('999/8')],
     ['has a disabled owner', () => world.people.disable('prn_service')],
     ['goes to an owner who is not there', () => world.people.change('crd_key', { principal: 'prn_gone' })],
-  ])('that %s is answered like one that never was', async (_, change) => {
+  ])('that %s is answered like one that never was', async (how, change) => {
     expect((await withToken(apiKey)).ok).toBe(true);
     change();
     const stranger = newWorld().people.addApiKey('crd_x', 'prn_x');
@@ -83,6 +84,9 @@ describe('an API key', () => {
     const shown = (answer: Authentication): unknown =>
       !answer.ok && [answer.refusal.code, answer.refusal.detail];
     expect(shown(ended)).toEqual(shown(unknown));
+    const known = (answer: Authentication): unknown => !answer.ok && answer.refusal.credential;
+    // What was revoked is found under its lookup no more.
+    expect([known(ended), known(unknown)]).toEqual([how === 'was revoked' ? null : 'crd_key', null]);
   });
 
   const scopeTo = (range: string): void =>
@@ -344,4 +348,60 @@ test('a key of another system is none here', async () => {
   const other = newWorld();
   other.people.addPrincipal('prn_service', 'service');
   expect(refusal(await withToken(other.people.addApiKey('crd_key2', 'prn_service')))).toBe('unauthorized');
+});
+
+describe('an allowance', () => {
+  const of = (given: Parameters<typeof requestOf>[0]): string | null =>
+    world.authenticator.allowanceOf(requestOf(given));
+
+  test('is of the credential that is shown, if there is such a one', () => {
+    expect(of({ headers: { authorization: `Bearer ${apiKey}` } })).toBe('crd_key');
+    expect(of({ headers: { authorization: 'Bearer bootstrap-token' } })).toBe('bootstrap');
+    const stranger = newWorld().people.addApiKey('crd_x', 'prn_x');
+    expect(of({ headers: { authorization: `Bearer ${stranger}` } })).toBeNull();
+    expect(of({})).toBeNull();
+  });
+
+  test('of a signature that is not checked yet is of its sender alone', () => {
+    expect(of({ message: signedNow() })).toBe('crd_signing 192.0.2.7');
+    expect(of({ message: signedNow(), socketAddress: '203.0.113.9' })).toBe('crd_signing 203.0.113.9');
+    expect(of({ message: signedNow({}, newSigningKey()) })).toBeNull();
+  });
+});
+
+test('whatever a stranger sends is answered, and never by name', async () => {
+  const names = [
+    'authorization',
+    'cookie',
+    'signature',
+    'signature-input',
+    'content-digest',
+    'x-forwarded-for',
+  ];
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      'Bearer ',
+      'tally_api_',
+      '__Host-tally-session=',
+      ';tag="tallystick"',
+      'sig=(',
+      ')',
+      ':AA==:',
+    ),
+  );
+  const text = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
+  const headers = fc.dictionary(fc.constantFrom(...names, 'tally-device', 'tally-purpose', 'host'), text);
+  await fc.assert(
+    fc.asyncProperty(
+      headers,
+      fc.constantFrom('192.0.2.7', '10.0.0.1', 'nowhere', ''),
+      async (sent, socketAddress) => {
+        const answer = await ask({ headers: sent, socketAddress });
+        expect(answer.ok ? answer.caller : null).toBeNull();
+        world.authenticator.allowanceOf(requestOf({ headers: sent, socketAddress }));
+      },
+    ),
+    { numRuns: 300 },
+  );
 });

@@ -3,6 +3,8 @@ import { canonicalInput, type DecisionInput, inputHash } from '@tallystick/gate'
 
 /** What a cause says of a request. */
 export interface KnownRequest {
+  /** The command that was carried out. */
+  command: string;
   who: { kind: string; id: string };
   why: string | null;
   signed: object | null;
@@ -25,7 +27,7 @@ export function inputProblem(
     ['principal.kind', input.principal.kind, cause.who.kind],
     ['context.reason', input.context.reason, cause.why !== null],
     ['context.signed', input.context.signed, cause.signed !== null],
-    ['context.approved', input.context.approved, cause.approvals !== null],
+    ['context.approved', input.context.approved, cause.approvals !== null || isWaiting(input, cause)],
   ];
   const wrong = said.find(([, decided, logged]) => decided !== logged);
   if (wrong !== undefined)
@@ -45,6 +47,11 @@ function isTimeOf({ weekday, hour }: DecisionInput['context'], at: string): bool
     const time = new Date(ms);
     return hour === time.getUTCHours() && weekday === (time.getUTCDay() || 7);
   });
+}
+
+/** What is stored for others to approve is judged as it would be if they had. */
+function isWaiting({ action }: DecisionInput, { command }: KnownRequest): boolean {
+  return command === 'approval.request' && action !== command;
 }
 
 function encode(input: DecisionInput): string | null {

@@ -82,8 +82,6 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     // References of customers stand percent-encoded in paths.
     routerOptions: { maxParamLength: 2400 },
   });
-  // Before anything is awaited: a route that is ready by then keeps the framework's own handler.
-  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
   await limitRequests(

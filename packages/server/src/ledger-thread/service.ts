@@ -128,7 +128,7 @@ export class LedgerService {
     envelopes,
     namespace,
     dryRun,
-  }: TrustPublishBody & { dryRun: boolean }): Promise<TrustPublished> {
+  }: TrustPublishBody & { dryRun: boolean; why: string | null }): Promise<TrustPublished> {
     const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
       (error: unknown) => {
         throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));
