@@ -51,8 +51,12 @@ export class ApprovalCheck {
       this.#refuse(entry, `${approvals.approval} is not what was decided on`);
   }
 
-  /** Holds a request for approval against the rules, and against who says that they approved it. */
-  async check(id: string): Promise<ProvenApproval | null> {
+  /**
+   * Holds a request for approval against the rules, and against who says that they approved it.
+   *
+   * @param asked the decision that let it be asked for
+   */
+  async check(id: string, asked: ProvenDecision | null): Promise<ProvenApproval | null> {
     const steps = await this.#steps(id);
     const [first] = steps;
     const newest = steps.at(-1);
@@ -61,6 +65,9 @@ export class ApprovalCheck {
     if (bindingOf(document.command, document) !== document.binding)
       this.#refuse(newest.entry, 'what was approved is not the command under these rules');
     await this.#checkRules(first);
+    // Whoever asked was judged for asking, or for the command itself, which then had to wait.
+    if (asked !== null && ![document.command['type'], 'approval.request'].includes(asked.input.action))
+      this.#refuse(first.entry, 'it was decided on something else than was asked for');
     let before: Step | null = null;
     for (const step of steps) {
       this.#checkStep(step, before);

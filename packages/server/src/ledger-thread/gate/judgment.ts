@@ -1,5 +1,5 @@
 /** The judgment of one request: made once, kept for the record, and never left out. */
-import { type Asked, bareResource, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
+import { type Asked, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
@@ -307,6 +307,3 @@ function committedSubjects(directory: Gatekeeper['directory']): Subjects {
   return ((type: 'principal' | 'credential', id: string) =>
     type === 'principal' ? directory.principal(id) : directory.credential(id)) as Subjects;
 }
-
-/** What requests are about that name no subject. */
-export const logResource: Resource = bareResource('Log');
