@@ -1,5 +1,6 @@
 /** Ways around the gate of somebody who has more than a login: a moment, a row of the database, a colleague who left. */
 import { createSecretKey } from 'node:crypto';
+import { replayDecisions } from '@tallystick/audit';
 import { defaultPolicyDocument, deriveGateSecrets } from '@tallystick/gate';
 import type { Command, PolicyDocument } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -125,4 +126,28 @@ describe('a credential that is asked for', () => {
       expect(preparedCommand(asked, secrets)).toEqual(asked);
     },
   );
+});
+
+describe('a server that lets something through without four eyes', () => {
+  it('is told of by a replay: nobody approved it, or not as what is said', async () => {
+    const found = async (from: number) => {
+      const { findings } = await replayDecisions(office.world.store, { from: null, to: null });
+      return findings.filter(({ index }) => index >= from && !office.unjudged.has(index));
+    };
+    const from = office.ledger.size;
+    const { approval } = await office.refusal('Ivo', longSale);
+    await office.ask('Ina', { type: 'approval.approve', approval });
+    await office.ask('Ike', { type: 'approval.approve', approval });
+    expect(await found(from)).toEqual([]);
+    // Without the rules for approvals, which are no part of what Cedar decides on.
+    await office.restart(office.id('Ivo'));
+    const [skipped] = (await office.ask('Ivo', longSale)).changes;
+    expect(await found(from)).toEqual([
+      {
+        index: skipped?.index,
+        kind: 'approval',
+        message: '2 of issuer had to approve license.issue, and nobody did',
+      },
+    ]);
+  });
 });

@@ -20,6 +20,9 @@ export interface Verdict {
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
 const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
 
+/** What these put into the log names the policy that they are under. */
+const bindsToRules: ReadonlySet<string> = new Set(['approval.request', 'approval.approve']);
+
 export interface JudgeOptions {
   why: string | null;
   /** Who approved it; null for what nobody had to. */
@@ -142,6 +145,7 @@ export class Judgment {
       if (this.#gatekeeper.isOpen) return { who: whoOf(asked), why };
       const identity = this.#gatekeeper.identify(asked, subjectsOf(view), at);
       const rules = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
+      if (bindsToRules.has(command.type)) this.#checkRules(view);
       const resource = commandResource(view, command, changes);
       const effect = effectOf(changes, (type, id) => view.subject(type, id)?.document);
       if (approvals === null && !command.type.startsWith('approval.')) {
