@@ -90,7 +90,7 @@ function revisionSection(
   };
 }
 
-function causeRows({ cause, author, decision }: ProvenRevision): OutlineRow[] {
+function causeRows({ cause, author, decision, unapproved }: ProvenRevision): OutlineRow[] {
   if (cause === null) return [['who', 'not held any more']];
   const { why, command, n, request, at, approvals } = cause;
   const rows: (OutlineRow | null)[] = [
@@ -100,6 +100,12 @@ function causeRows({ cause, author, decision }: ProvenRevision): OutlineRow[] {
     request && ['request', `key ${request.key}, hash ${request.hash}`],
     ['allowed by', decision === null ? 'no decision is on record' : describeDecision(decision)],
     approvals && ['approved', `${approvals.approval}, by ${approvals.by.map(describeApprover).join(', ')}`],
+    unapproved === null
+      ? null
+      : [
+          'not approved',
+          `the rules wanted ${unapproved}: either nobody else could be asked, or the server let its author act alone`,
+        ],
     author?.signed == null
       ? null
       : ['request signed', `${Object.values(author.signed).join(' ')}, by the key of the credential`],

@@ -94,6 +94,11 @@ export interface ProvenRevision {
   /** null for who is no subject of the log. */
   author: ProvenAuthor | null;
   decision: ProvenDecision | null;
+  /**
+   * Who had to approve it by the rules in force, and did not; null for nobody. So it is where its author could ask nobody, or
+   * a server was configured to let it act alone, which the report cannot tell.
+   */
+  unapproved: string | null;
   signers: ProvenSigner[];
   /** Hashes in the proof that the entry stands at its index. */
   proofLength: number;

@@ -30,10 +30,12 @@ import {
   verifyAnchor,
   verifyTrust,
 } from '@tallystick/core';
+import type { LicenseDocument } from '@tallystick/license';
 import { checkAccess } from './access-check.ts';
 import { ApprovalCheck } from './approval-check.ts';
 import { AuthorCheck } from './author-check.ts';
 import { checkChains, kindOf } from './chains.ts';
+import { ChangeCheck } from './change-check.ts';
 import { DecisionCheck } from './decision-check.ts';
 import { type CustodyFinding, Findings } from './findings.ts';
 import { type PlacedEntry, placeEntries } from './placed-entries.ts';
@@ -103,8 +105,10 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
   const signers = await checkSigners(placed, governing, findings);
   const checks = startChecks(new ReportWorld(chains, placed), findings);
   const revisions: ProvenRevision[] = [];
-  for (const entry of chains.get(report.license) ?? [])
-    revisions.push(await proveRevision(entry, signers.get(entry) ?? [], report, checks));
+  for (const entry of chains.get(report.license) ?? []) {
+    const before = revisions.at(-1)?.document;
+    revisions.push(await proveRevision(entry, signers.get(entry) ?? [], report, checks, before));
+  }
   const approvals = await proveApprovals(report, chains, checks);
   checkRange(report, revisions, findings);
   const gaps = checkGaps(report, causes, findings);
@@ -201,12 +205,14 @@ interface Checks {
   authors: AuthorCheck;
   decisions: DecisionCheck;
   approvals: ApprovalCheck;
+  changes: ChangeCheck;
 }
 
 function startChecks(world: ReportWorld, findings: Findings): Checks {
   const decisions = new DecisionCheck(world, findings);
   const authors = new AuthorCheck(world, findings);
-  return { findings, authors, decisions, approvals: new ApprovalCheck(world, decisions, findings) };
+  const approvals = new ApprovalCheck(world, decisions, findings);
+  return { findings, authors, decisions, approvals, changes: new ChangeCheck(decisions, findings) };
 }
 
 /** Who asked for a change, and what allowed it. */
@@ -244,6 +250,7 @@ async function proveRevision(
   signers: ProvenSigner[],
   { range }: CustodyReport,
   checks: Checks,
+  before: LicenseDocument | null | undefined,
 ): Promise<ProvenRevision> {
   const { findings } = checks;
   const { index, leaf, entry, proofLength } = placed;
@@ -253,7 +260,10 @@ async function proveRevision(
   const cause = isShown ? placed.cause : null;
   if (!isShown && placed.document !== null)
     findings.add('MALFORMED', index, `revision ${rev} is outside of what the report says that it shows`);
-  const document = await findings.check(index, () => documentOf('license', placed));
+  const after = (await findings.check(index, () => documentOf('license', placed))) ?? null;
+  const explained = await explain(placed, cause, checks);
+  const unapproved =
+    cause === null ? null : await checks.changes.check(placed, cause, explained.decision, { before, after });
   return {
     rev,
     index,
@@ -262,9 +272,10 @@ async function proveRevision(
     at,
     isShown,
     commitment: base64(doc),
-    document: document ?? null,
+    document: after,
     cause,
-    ...(await explain(placed, cause, checks)),
+    ...explained,
+    unapproved,
     signers,
     proofLength,
   };
