@@ -298,6 +298,25 @@ describe('who may do something alone', () => {
   });
 });
 
+it('a role for an hour is asked for by whoever needs it, given by somebody else, and ends by itself', async () => {
+  const issue = { type: 'license.issue', plan: 'pro' } as const;
+  expect((await office.refusal('Vic', issue)).code).toBe('forbidden');
+  const grant = {
+    type: 'principal.grant',
+    principal: office.id('Vic'),
+    role: 'issuer',
+    length: 'PT1H',
+  } as const;
+  const { code, approval } = await office.refusal('Vic', grant);
+  expect(code).toBe('approval_required');
+  expect((await office.refusal('Ina', { type: 'approval.approve', approval })).code).toBe('not_an_approver');
+  const { execution } = await office.ask('Bea', { type: 'approval.approve', approval });
+  expect(execution).toMatchObject({ done: true });
+  expect((await office.refusal('Vic', issue)).code).toBe('done');
+  await office.later(3_600_000);
+  expect((await office.refusal('Vic', issue)).code).toBe('forbidden');
+});
+
 describe('many of the same within an hour', () => {
   it('wait together for one approval, which lets as many more through', async () => {
     const content = defaultPolicyDocument();

@@ -1,20 +1,17 @@
 /** Callers that show a certificate on a real connection: who they are, and who nobody is. */
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Directory } from '@tallystick/gate';
-import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import { TestAuthority, type TestCertificate } from '@tallystick/testkit';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readServerConfig } from '../src/config.ts';
 import { Gate } from '../src/gate.ts';
 import { authenticate } from '../src/http/authenticate.ts';
 import { createZoneServer } from '../src/http/listener-tls.ts';
-import { hashToken } from '../src/http/tokens.ts';
+import { credentialDocument, gateConfig, principalDocument } from './support/gate-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tally-callers-'));
 const authority = new TestAuthority();
@@ -25,20 +22,8 @@ let gate: Gate;
 const directory = new Directory();
 
 beforeAll(async () => {
-  const listener = { host: '127.0.0.1', port: 0 };
-  const config = {
-    ns: 'acme',
-    store: write('log.db'),
-    projections: join(folder, 'projections.db'),
-    signerSocket: join(folder, 'signer.sock'),
-    trustRoot: write('trust-root.json'),
-    licenseKeySecret: write('secret', randomBytes(32).toString('base64')),
-    adminTokenHash: hashToken('a'),
-    mirrorTokenHash: hashToken('b'),
-    listeners: { public: listener, admin: listener, ops: listener },
-    trustDomains: ['vendor.example'],
-  };
-  gate = new Gate(readServerConfig(write('server.json', JSON.stringify(config))), directory, (error) => {
+  const config = gateConfig(folder, { trustDomains: ['vendor.example'] });
+  gate = new Gate(config, directory, (error) => {
     throw error;
   });
   const server = authority.issue({ name: 'server', hosts: ['127.0.0.1'] });
@@ -54,32 +39,10 @@ beforeAll(async () => {
   app.get('/', async (asked) => ({ caller: await authenticate(asked, gate.authenticator, gate.directory) }));
   app.setErrorHandler((error, _asked, reply) => reply.send({ refused: (error as { code?: string }).code }));
   await app.listen({ host: '127.0.0.1', port: 0 });
-  const head = { v: 1, ns: 'acme', rev: 0, crit: [] };
-  directory.apply({
-    ...head,
-    type: 'principal',
-    id: 'prn_billing',
-    kind: 'service',
-    name: 'Billing',
-    email: null,
-    state: 'active',
-    roles: [],
-    metadata: {},
-  } as PrincipalDocument);
-  directory.apply({
-    ...head,
-    type: 'credential',
-    id: 'crd_billing',
-    principal: 'prn_billing',
-    kind: 'spiffe',
-    name: 'certificate',
-    state: 'active',
-    notAfter: null,
-    scope: { actions: null, products: null, networks: null },
-    lookup: billing,
-    material: {},
-    replaces: null,
-  } as CredentialDocument);
+  directory.apply(principalDocument({ id: 'prn_billing' }));
+  directory.apply(
+    credentialDocument({ id: 'crd_billing', principal: 'prn_billing', kind: 'spiffe', lookup: billing }),
+  );
 });
 
 afterAll(async () => {
@@ -88,7 +51,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function write(name: string, text = '{}'): string {
+function write(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text, { mode: 0o600 });
   return path;

@@ -98,7 +98,7 @@ export class Person {
 }
 
 /** RFC 6238. */
-export function codeOf(seed: Buffer, period: number): string {
+function codeOf(seed: Buffer, period: number): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(period));
   const mac = createHmac('sha1', seed).update(counter).digest();
