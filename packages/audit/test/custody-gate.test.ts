@@ -107,6 +107,8 @@ describe('a report on changes that were judged', () => {
       'called Alice',
       'issuer-sells for the roles issuer',
       'Request for approval apr_',
+      'revision 1: approval.approved',
+      'called Bob',
       'POST tally.example',
     ])
       expect(text).toContain(part);
