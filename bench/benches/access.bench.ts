@@ -1,5 +1,6 @@
 /** What it costs that every request is recorded before it is answered. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench, BenchContext } from '../bench.ts';
 import { generateLoad, type LoadResult } from '../load-generator.ts';
@@ -36,7 +37,23 @@ function getLicense({ ours, license }: Subject): [string, LoadRequest] {
   return [ours.client.adminUrl, { method: 'GET', path: `/v1/licenses/${license}`, headers, body: '' }];
 }
 
-async function measure(context: BenchContext, [url, request]: [string, LoadRequest]): Promise<LoadResult> {
+interface Measured extends LoadResult {
+  /** Processor time of the server's process, in microseconds a request. */
+  serverUs: number;
+}
+
+/** Hundredths of a second, as Linux counts them. */
+function processorTime(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+async function measure(
+  context: BenchContext,
+  { ours }: Subject,
+  [url, request]: [string, LoadRequest],
+): Promise<Measured> {
+  const before = processorTime(ours.pidOf('server'));
   const { hostname: host, port } = new URL(url);
   const result = await generateLoad({
     host,
@@ -48,16 +65,18 @@ async function measure(context: BenchContext, [url, request]: [string, LoadReque
     next: () => request,
   });
   context.log(`${request.method} ${request.path}: ${formatNumber(result.ratePerSecond)}/s`);
-  return requireSuccess(result);
+  const serverUs = ((processorTime(ours.pidOf('server')) - before) * 10_000) / result.sent;
+  return { ...requireSuccess(result), serverUs };
 }
 
-function row(name: string, results: readonly LoadResult[], without: readonly LoadResult[]): string[] {
+function row(name: string, results: readonly Measured[], without: readonly Measured[]): string[] {
   const rates = (which: readonly LoadResult[]): number[] => which.map((result) => result.ratePerSecond);
   return [
     name,
     formatNumber(median(rates(results))),
     formatNumber(median(results.map(({ p50Ms }) => p50Ms)), 1),
     formatNumber(median(results.map(({ p99Ms }) => p99Ms)), 1),
+    formatNumber(median(results.map(({ serverUs }) => serverUs))),
     results === without ? '1' : formatRatios(pairRatios(rates(results), rates(without))),
   ];
 }
@@ -68,10 +87,10 @@ async function run(context: BenchContext): Promise<string[]> {
   const recorded = await start(join(directory, 'recorded'), true);
   try {
     const results = await interleave(context.rounds, {
-      fetchWithout: () => measure(context, fetchBundle(without)),
-      fetch: () => measure(context, fetchBundle(recorded)),
-      getWithout: () => measure(context, getLicense(without)),
-      get: () => measure(context, getLicense(recorded)),
+      fetchWithout: () => measure(context, without, fetchBundle(without)),
+      fetch: () => measure(context, recorded, fetchBundle(recorded)),
+      getWithout: () => measure(context, without, getLicense(without)),
+      get: () => measure(context, recorded, getLicense(recorded)),
     });
     return [
       `The same requests over HTTP to a server without an access log and to one with it, ${context.connections} ` +
@@ -79,7 +98,7 @@ async function run(context: BenchContext): Promise<string[]> {
         `${context.rounds} interleaved rounds of ${context.seconds} s; medians. The record of a validation is on disk ` +
         'within a second, that of a license that somebody looked at before the answer is given.',
       markdownTable(
-        ['', 'requests/s', 'p50 ms', 'p99 ms', 'ratio to without (range)'],
+        ['', 'requests/s', 'p50 ms', 'p99 ms', 'server CPU µs/request', 'ratio to without (range)'],
         [
           row('validation, no access log', results.fetchWithout, results.fetchWithout),
           row('validation', results.fetch, results.fetchWithout),

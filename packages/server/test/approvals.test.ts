@@ -52,13 +52,19 @@ describe('a command that others have to approve', () => {
     const { id } = told.document as LicenseDocument;
     const [made] = await office.ledger.read.history(id, 9, 1);
     const { approvals } = await document(approval);
+    const [stored] = await office.ledger.read.history(approval, 1, 1);
+    expect(stored?.cause).toMatchObject({
+      command: 'approval.request',
+      decision: {
+        input: { action: 'license.issue', context: { approved: true, termDays: expect.any(Number) } },
+      },
+    });
     expect(made?.cause).toMatchObject({
       command: 'approval.execute',
       who: { kind: 'person', id: office.id('Ivo') },
       why: 'T-1',
-      decision: {
-        input: { action: 'license.issue', context: { approved: true, termDays: expect.any(Number) } },
-      },
+      // It is the one that it was stored under, and stands there.
+      decision: { same: stored?.revision.index },
       approvals: {
         approval,
         by: [{ principal: office.id('Ina'), credential: approvals[0]?.credential, at: approvals[0]?.at }],
@@ -290,6 +296,25 @@ describe('who may do something alone', () => {
     await office.restart();
     expect((await office.refusal('Ada', publish)).code).toBe('approval_required');
   });
+});
+
+it('a role for an hour is asked for by whoever needs it, given by somebody else, and ends by itself', async () => {
+  const issue = { type: 'license.issue', plan: 'pro' } as const;
+  expect((await office.refusal('Vic', issue)).code).toBe('forbidden');
+  const grant = {
+    type: 'principal.grant',
+    principal: office.id('Vic'),
+    role: 'issuer',
+    length: 'PT1H',
+  } as const;
+  const { code, approval } = await office.refusal('Vic', grant);
+  expect(code).toBe('approval_required');
+  expect((await office.refusal('Ina', { type: 'approval.approve', approval })).code).toBe('not_an_approver');
+  const { execution } = await office.ask('Bea', { type: 'approval.approve', approval });
+  expect(execution).toMatchObject({ done: true });
+  expect((await office.refusal('Vic', issue)).code).toBe('done');
+  await office.later(3_600_000);
+  expect((await office.refusal('Vic', issue)).code).toBe('forbidden');
 });
 
 describe('many of the same within an hour', () => {

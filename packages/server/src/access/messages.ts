@@ -5,7 +5,7 @@ import type { ServerConfig } from '../config.ts';
 /** What the thread needs of the server's configuration. */
 export type AccessThreadConfig = Pick<
   ServerConfig,
-  'signerSocket' | 'trustRoot' | 'cosigners' | 'cosignerTimeoutMs'
+  'signerSocket' | 'trustRoot' | 'cosigners' | 'cosignerTimeoutMs' | 'cosignerTls'
 > & { accessLog: NonNullable<ServerConfig['accessLog']> };
 
 export interface AccessCalls {

@@ -118,7 +118,13 @@ export class AccessPublisher {
 
   /** Whoever are the witnesses now: a new version of the trust root may name others. */
   async #follow(): Promise<Witnesses> {
-    const { trustRoot, cosigners: urls, cosignerTimeoutMs: timeoutMs, accessLog } = this.#config;
+    const {
+      trustRoot,
+      cosigners: urls,
+      cosignerTimeoutMs: timeoutMs,
+      cosignerTls: tls,
+      accessLog,
+    } = this.#config;
     const modifiedMs = statSync(trustRoot).mtimeMs;
     if (this.#witnesses?.modifiedMs === modifiedMs) return this.#witnesses;
     const chain = await readTrustRootFile(trustRoot);
@@ -129,7 +135,7 @@ export class AccessPublisher {
     const policy = witnessPolicy(newest.quorum);
     const vkeys = await accessVerifierKeys(identity, newest, accessLog.origin);
     this.#witnesses?.quorum.close();
-    const quorum = new Quorum({ policy, urls, timeoutMs, now: this.#now });
+    const quorum = new Quorum({ policy, urls, timeoutMs, tls, now: this.#now });
     this.#witnesses = { policy, vkeys, quorum, modifiedMs };
     return this.#witnesses;
   }

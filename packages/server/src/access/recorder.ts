@@ -24,6 +24,12 @@ interface Noted {
   why?: string | null;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    noted: Noted | undefined;
+  }
+}
+
 /** Pages and an issuer for browsers, which the contract does not describe. */
 const loginSite = /^\/(?:login|issuer)(?:\/|$)/;
 
@@ -33,7 +39,6 @@ export class AccessRecorder {
   readonly #addressOf: (request: FastifyRequest) => string;
   /** Names by method and path. */
   readonly #routes: ReadonlyMap<string, string>;
-  readonly #noted = new WeakMap<FastifyRequest, Noted>();
 
   /**
    * @param access null where no access log is kept
@@ -49,12 +54,14 @@ export class AccessRecorder {
   /** Adds to what is known of a request. */
   note(request: FastifyRequest, noted: Noted): void {
     if (this.#access === null) return;
-    this.#noted.set(request, { ...this.#noted.get(request), ...noted });
+    // On the request itself: a weak map of requests costs the collector more than all the rest.
+    request.noted = Object.assign(request.noted ?? {}, noted);
   }
 
   /** Has every answer of a listener recorded. One that must be recorded first and cannot be is not given. */
   attach(app: FastifyInstance): void {
     if (this.#access === null) return;
+    app.decorateRequest('noted', undefined);
     app.addHook('onSend', async (request, reply, payload) => {
       const refused = await this.record(request, reply.statusCode);
       return refused === null ? payload : refuse(request, reply, refused);
@@ -64,7 +71,7 @@ export class AccessRecorder {
   /** Records a request; resolves with why that is not possible where it has to be first, and null otherwise. */
   async record(request: FastifyRequest, status: number): Promise<string | null> {
     const access = this.#access;
-    const noted = this.#noted.get(request) ?? {};
+    const { noted = {} } = request;
     const route = this.#routeOf(request);
     if (access === null || (route !== null && accessRecordings[route] === 'none')) return null;
     // What a caller may not know of is denied as if it were not there.
@@ -100,7 +107,7 @@ export class AccessRecorder {
         credential: caller.credential,
         session: caller.session,
       },
-      address: this.#addressOf(request),
+      address: caller?.address ?? context?.peer.address ?? this.#addressOf(request),
       resource: resourceOf(route, request.params),
       decision: context?.verdict ?? null,
       why,

@@ -16,13 +16,13 @@ interface Told extends Pick<AccessListener, 'onDeath'> {
 
 /** null where none is kept. */
 export async function startAccessLog(
-  { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs }: ServerConfig,
+  { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs, cosignerTls }: ServerConfig,
   { metrics, streams, directory, onDeath }: Told,
 ): Promise<AccessClient | null> {
   if (accessLog === undefined) return null;
   const code = 'access_log_unavailable';
   const access = await AccessClient.start(
-    { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs },
+    { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs, cosignerTls },
     {
       onTrouble: (detail) => {
         if (detail === null) return;
