@@ -1,7 +1,7 @@
 // long: one running system serves all of these, because starting one costs more than they do together.
 /** Keys, signed requests and sessions against a running server, by who has them and by who would like to. */
 import { createHmac, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { base64, keyFingerprintText } from '@tallystick/core';
 import {
@@ -31,7 +31,7 @@ import {
 let system: RealSystem;
 let license: Record<string, unknown>;
 /** Ids of what the tests have in common. */
-const ids = { service: '', partner: '', key: '', signing: '' };
+const ids = { service: '', partner: '', key: '', partnerKey: '', signing: '' };
 const service = newSigningKey();
 const partner = newSigningKey();
 const apiKey = newSecretToken('api', randomBytes);
@@ -61,7 +61,7 @@ beforeAll(async () => {
     roles: [{ role: 'issuer' }],
   });
   ids.key = await addApiKey(ids.service, apiKey);
-  await addApiKey(ids.partner, partnerKey);
+  ids.partnerKey = await addApiKey(ids.partner, partnerKey);
   ids.signing = await addSigningKey(ids.service, service);
   await addSigningKey(ids.partner, partner);
 }, 60_000);
@@ -344,6 +344,12 @@ describe('at the command line', () => {
     const history = await tally('history', issued.document.id);
     expect(history.stdout).toContain(`service:${ids.service}`);
     expect(history.stdout).toContain('ä: 5 %');
+    const folder = mkdtempSync(file('client-'));
+    const { adminUrl } = system.client;
+    writeFileSync(join(folder, 'client.json'), JSON.stringify({ adminUrl, signingKeyFile: '../shop.pem' }));
+    expect(await json<object>('whoami', '--data', folder)).toMatchObject({ signed: true });
+    const both = ['--signing-key', file('shop.pem'), '--token-file', file('key')];
+    expect((await new Operator(system).tally('whoami', ...both)).code).toBe(3);
   });
 
   it('a secret is never written over a file, and not kept where nothing came of it', async () => {
@@ -379,7 +385,7 @@ describe('after the server was killed', () => {
     expect((await send(nearlyAhead)).status).toBe(201);
     system.kill('server');
     await system.down();
-    const token = beginSession();
+    const [token = '', other = ''] = beginSessions();
     await system.up();
     await system.ready();
     const replayed = await send(nearlyAhead);
@@ -394,46 +400,57 @@ describe('after the server was killed', () => {
     );
     expect(items.map(({ current }) => current)).toEqual([true]);
     const id = items[0]?.id ?? '';
-    const end = (who: string): Promise<RawAnswer> =>
-      send({ method: 'POST', path: `/v1/sessions/${id}/end`, headers: { authorization: `Bearer ${who}` } });
-    const [byStranger, absent] = [
-      await end(partnerKey),
-      await send({
-        method: 'POST',
-        path: '/v1/sessions/ses_0/end',
-        headers: { authorization: `Bearer ${token}` },
-      }),
+    const end = (who: string, of = id): Promise<RawAnswer> =>
+      send({ method: 'POST', path: `/v1/sessions/${of}/end`, headers: { authorization: `Bearer ${who}` } });
+    // Somebody else's session is to a stranger like one that is none.
+    const stranger = newSecretToken('api', randomBytes);
+    const viewer = { kind: 'service', name: 'Reports', roles: [{ role: 'viewer' }] };
+    await addApiKey(await create('/v1/principals', viewer), stranger);
+    const seen = ({ status, text }: RawAnswer): unknown => [
+      status,
+      text.replace(/"requestId":"[^"]*"/, '').replaceAll(/ses_\w+/g, 'ses_'),
     ];
-    expect([codeOf(byStranger), codeOf(absent)]).toEqual(['signature_required', 'subject_unknown']);
+    expect(seen(await end(stranger))).toEqual(seen(await end(stranger, 'ses_0')));
+    expect(codeOf(await end(stranger))).toBe('subject_unknown');
+    expect((await withToken(stranger, '/v1/sessions?all=true')).status).toBe(403);
     expect((await end(token)).status).toBe(200);
     expect((await withToken(token, '/v1/sessions/current')).status).toBe(401);
+    // An administrator ends anybody's.
+    const listed = await system.must<{ items: { id: string }[] }>('GET', '/v1/sessions?all=true');
+    expect(listed.items.map((session) => session.id)).toEqual(['ses_02']);
+    await system.must('POST', '/v1/sessions/ses_02/end');
+    expect((await withToken(other, '/v1/sessions/current')).status).toBe(401);
   });
 
-  /** As a login does, while the server is down. */
-  function beginSession(): string {
+  /** As logins do, of the service and of the partner, while the server is down. Their tokens. */
+  function beginSessions(): string[] {
     const root = Buffer.from(readFileSync(system.layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64');
     const secrets = deriveGateSecrets(createSecretKey(root), 'acme');
     const file = new GateFile(join(system.layout.root, 'ledger', 'gate.db'), secrets.rows);
+    let count = 0;
     const sessions = new Sessions({
       file,
       key: secrets.sessions,
       limits: () => ({ idleMs: 60_000, maxMs: 60_000 }),
       now: () => Date.now(),
       random: randomBytes,
-      newId: () => 'ses_01',
+      newId: () => `ses_0${++count}`,
     });
-    const { token } = sessions.begin({
-      principal: ids.service,
-      credential: ids.signing,
-      strength: 2,
-      authenticatedAt: new Date().toISOString(),
-      steppedUpAt: null,
-      address: '127.0.0.1',
-      userAgent: '',
-      device: null,
+    const owners = [
+      { principal: ids.service, credential: ids.signing },
+      { principal: ids.partner, credential: ids.partnerKey },
+    ];
+    const tokens = owners.map((owner) => {
+      const start = {
+        ...owner,
+        strength: 2,
+        authenticatedAt: new Date().toISOString(),
+        steppedUpAt: null,
+      } as const;
+      return sessions.begin({ ...start, address: '127.0.0.1', userAgent: '', device: null }).token;
     });
     file.close();
-    return token;
+    return tokens;
   }
 });
 

@@ -142,7 +142,12 @@ describe('a system whose processes are killed again and again under load', () =>
 
   it('is the same after all processes were killed at once, and says how much it found', async () => {
     const shown = system.lines.length;
-    for (const name of ['server', 'signer', 'witness-1', 'witness-2', 'replayer-1']) system.kill(name);
+    const names = ['server', 'signer', 'witness-1', 'witness-2', 'replayer-1'];
+    // The last one that was killed may still be on its way back.
+    await eventually('all processes to run', async () =>
+      names.every((name) => system.supervisor.pidOf(name) !== undefined),
+    );
+    for (const name of names) system.kill(name);
     await eventually('the server to be gone', async () => !(await isUp()));
     await eventually('the server to be back', isUp, 60_000);
     await system.ready(60_000);

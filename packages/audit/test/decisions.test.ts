@@ -1,6 +1,16 @@
 /** A log whose changes were let through by decisions, honest ones and others, and what replaying them tells. */
 import { setTimeout as after } from 'node:timers/promises';
-import { type DecisionInput, defaultPolicyDocument, PolicyEngine, type PolicySource } from '@tallystick/gate';
+import {
+  bareResource,
+  type Caller,
+  type DecisionInput,
+  defaultPolicyDocument,
+  describe as describeRequest,
+  effectOf,
+  PolicyEngine,
+  type PolicySource,
+  resourceOf,
+} from '@tallystick/gate';
 import { type CauseDecision, SqliteStore } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
 import type { TestSystem } from '@tallystick/testkit';
@@ -24,6 +34,8 @@ interface Ask {
   kind: DecisionInput['principal']['kind'];
   roles: string[];
   why?: string | null;
+  /** What it decides on instead. */
+  lie?: (input: DecisionInput) => DecisionInput;
   forge?: (decision: Exclude<CauseDecision, { same: number }>) => CauseDecision;
 }
 
@@ -38,7 +50,14 @@ class Gated {
 
   /** Returns the id of the subject, and the log index of the command. */
   async run(command: Command, ask: Ask): Promise<{ id: string; index: number }> {
-    const { principal, kind, roles, why = 'TICKET-1', forge = (honest) => honest } = ask;
+    const {
+      principal,
+      kind,
+      roles,
+      why = 'TICKET-1',
+      lie = (truth) => truth,
+      forge = (honest) => honest,
+    } = ask;
     const cause = { who: { kind, id: principal }, why };
     const actor = { principal, credential: `crd_${kind}`, session: null };
     const gate = { actor, why, approvals: [], policy: this.engine.policy };
@@ -48,11 +67,23 @@ class Gated {
       gate,
       request: null,
       dryRun: false,
-      judge: (_view, _changes, { at, lock, epoch }) => {
-        const input = inputOf(
-          command.type,
-          { principal, kind, roles, reason: why !== null },
-          { at, lock, epoch },
+      judge: (view, changes, circumstances) => {
+        const document = changes[0]?.document;
+        const caller = { ...callerOf(ask), steppedUpAt: circumstances.at };
+        const input = lie(
+          describeRequest(
+            { caller, action: command.type, zone: 'admin' },
+            roles,
+            document === undefined ? bareResource('Log') : resourceOf(document, () => undefined),
+            effectOf(changes, (type, id) => view.subject(type, id)?.document),
+            {
+              ...circumstances,
+              reason: why !== null,
+              approved: false,
+              stepUp: 'PT5M',
+              roles: this.engine.roles,
+            },
+          ),
         );
         const { policy, schema, entities, reasons } = this.engine.decide(input);
         const decision = forge({ policy, schema, reasons, entities, input });
@@ -66,52 +97,20 @@ class Gated {
   }
 }
 
-function inputOf(
-  action: string,
-  {
+function callerOf({ principal, kind }: Ask): Caller {
+  return {
     principal,
     kind,
-    roles,
-    reason,
-  }: { principal: string; kind: Ask['kind']; roles: string[]; reason: boolean },
-  { at, lock, epoch }: { at: string; lock: string; epoch: number },
-): DecisionInput {
-  const time = new Date(at);
-  const isPerson = kind === 'person';
-  const type = action.startsWith('license.')
-    ? 'License'
-    : action.startsWith('customer.')
-      ? 'Customer'
-      : 'Principal';
-  return {
-    principal: { id: principal, kind, roles },
-    action,
-    resource: {
-      type: action.startsWith('policy.') ? 'Policy' : type,
-      product: null,
-      state: null,
-      purpose: null,
-      own: false,
-    },
-    context: {
-      zone: 'admin',
-      strength: isPerson ? 3 : 1,
-      stepUp: isPerson,
-      signed: false,
-      reason,
-      approved: false,
-      purpose: null,
-      networks: [],
-      device: { managed: false, encrypted: false, attested: false },
-      weekday: time.getUTCDay() || 7,
-      hour: time.getUTCHours(),
-      lock,
-      epoch,
-      extendsDays: null,
-      termDays: null,
-      seats: null,
-      rolesChanged: [],
-    },
+    credential: `crd_${kind}`,
+    session: null,
+    strength: kind === 'person' ? 3 : 1,
+    authenticatedAt: '2026-01-01T00:00:00.000Z',
+    steppedUpAt: null,
+    address: '127.0.0.1',
+    networks: [],
+    device: null,
+    signed: null,
+    purpose: null,
   };
 }
 
@@ -140,6 +139,36 @@ beforeAll(async () => {
     const lie = async (what: string, ask: Ask, command: Command = issue): Promise<void> => {
       at[what] = (await gated.run(command, ask)).index;
     };
+    const { id: support } = await create('Sue', 'support');
+    const sue: Ask = { principal: support, kind: 'person', roles: ['support'] };
+    const said = (context: Partial<DecisionInput['context']>) => (input: DecisionInput) => ({
+      ...input,
+      context: { ...input.context, ...context },
+    });
+    await lie('amount', { ...sue, lie: said({ extendsDays: 20 }) }, { type: 'license.renew', license });
+    await lie(
+      'action',
+      { ...sue, lie: (input) => ({ ...input, action: 'license.suspend' }) },
+      { type: 'license.revoke', license, reason: 'refund' },
+    );
+    const credential = { kind: 'api_key', name: 'key', material: {} } as const;
+    await lie(
+      'own',
+      { ...sue, lie: (input) => ({ ...input, resource: { ...input.resource, own: true } }) },
+      { type: 'credential.create', principal: issuer, lookup: 'a'.repeat(44), ...credential },
+    );
+    await gated.run({ type: 'product.create', code: 'other', name: 'Other' }, bootstrap);
+    const { id: seller } = await gated.run(
+      {
+        type: 'principal.create',
+        kind: 'person',
+        name: 'Otto',
+        roles: [{ role: 'issuer', products: ['other'] }],
+      },
+      bootstrap,
+    );
+    await lie('product', { principal: seller, kind: 'person', roles: ['issuer'] });
+
     await lie('roles', { principal: admin, kind: 'person', roles: ['issuer'] });
     await lie('stranger', { ...iris, principal: 'prn_nobody' });
     await lie('denied', ada);
@@ -190,6 +219,10 @@ describe('replaying decisions', () => {
     expect(ok).toBe(false);
     const found = findings.map(({ index, kind, message }) => [index, kind, message]);
     expect(found).toEqual([
+      [at['amount'], 'change', 'it was decided on extendsDays 20, and the change says 365'],
+      [at['action'], 'change', 'it was decided on license.suspend, and license.revoke was carried out'],
+      [at['own'], 'change', 'it was decided on something of the caller'],
+      [at['product'], 'roles', expect.stringContaining('did not have the role issuer for pro')],
       [at['roles'], 'roles', expect.stringContaining('did not have the role issuer')],
       [at['stranger'], 'roles', expect.stringContaining('no principal prn_nobody')],
       [at['denied'], 'verdict', 'it is denied by administrator-does-not-sell'],
@@ -234,9 +267,10 @@ describe('what was decided under another policy', () => {
 
   test('flips where the candidate forbids it, with who and why', async () => {
     const report = await shadow(stricter);
-    const renewals = report.flips.filter(({ reasons }) => reasons.includes('no-renewals'));
+    const renewals = report.flips.filter(({ action }) => action === 'license.renew');
     expect(renewals).toMatchObject([
       { action: 'license.renew', principal: issuer, roles: ['issuer'], times: 1, lacks: null },
+      { roles: ['support'], reasons: ['no-renewals'] },
     ]);
     expect(report.flipped).toBe(renewals.length + 1);
     expect(report.decisions).toBeGreaterThan(report.flipped);

@@ -21,6 +21,13 @@ export interface GlobalFlags extends ConnectionFlags {
   json?: boolean;
 }
 
+interface ClientNeeds {
+  retry: RetryPolicy;
+  /** Why changes are made, where a request does not say so itself. */
+  reason?: string | undefined;
+  prove?: (() => Promise<Credential | null>) | undefined;
+}
+
 export class Session {
   readonly context: Context;
   readonly print: Printer;
@@ -42,9 +49,10 @@ export class Session {
   }
 
   /** A client of the administrators' listener. Throws a usage error when it is not known how to get there. */
-  admin(retry: RetryPolicy = briefRetries): Client {
+  admin({ retry = briefRetries, reason }: { retry?: RetryPolicy; reason?: string | undefined } = {}): Client {
     const { url, credential, isSession = false } = adminConnection(this.flags, this.context.env);
-    return this.client(url, credential, retry, isSession ? () => stepUp(this.loginPlace) : undefined);
+    const prove = isSession ? () => stepUp(this.loginPlace) : undefined;
+    return this.client(url, credential, { retry, reason, prove });
   }
 
   /** Where people log in, and where that is kept. Throws a usage error where the server is not known. */
@@ -61,15 +69,10 @@ export class Session {
 
   /** A client of the public listener, without a token. */
   public(): Client {
-    return this.client(publicConnection(this.flags, this.context.env), null, briefRetries);
+    return this.client(publicConnection(this.flags, this.context.env), null, { retry: briefRetries });
   }
 
-  private client(
-    url: URL,
-    credential: Credential | null,
-    retry: RetryPolicy,
-    prove?: () => Promise<Credential | null>,
-  ): Client {
+  private client(url: URL, credential: Credential | null, { retry, reason, prove }: ClientNeeds): Client {
     const { signal, sleep } = this.context;
     const tls = connectionTls(this.flags, this.context.env);
     return new Client({
@@ -79,6 +82,7 @@ export class Session {
       signal,
       retry,
       sleep,
+      reason,
       onRetry: (message) => this.print.say(message),
       stepUp: prove,
     });

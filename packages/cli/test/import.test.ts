@@ -260,6 +260,25 @@ describe('tally import', () => {
     expect([code, out]).toEqual([3, expect.stringContaining('what differs is the file')]);
   });
 
+  it('stops where others have to approve, says what for to wait, and goes on', async () => {
+    const approval = 'apr_00000000000000000000000001';
+    let answered = 0;
+    fake.trouble = ({ route, dryRun }) =>
+      route === 'license.issue' && !dryRun && ++answered > 10
+        ? { code: 'approval_required', details: { approval } }
+        : null;
+    const flags = ['--concurrency', '4', '--reason', 'TICKET-7'];
+    const first = await importFile(rows(20), smallMapping, ...flags);
+    expect(first.code).toBe(1);
+    expect(first.out).toContain(`tally approval wait ${approval}, then run it again with --resume`);
+    expect(first.report).toEqual([]);
+    expect(fake.mutations.every(({ reason }) => reason === 'TICKET-7')).toBe(true);
+    fake.trouble = () => null;
+    const second = await importFile(rows(20), smallMapping, '--resume', ...flags);
+    expect(second.summary().counts).toMatchObject({ refused: 0, incomplete: 0 });
+    expect(fake.namespace.idsOf('license')).toHaveLength(20);
+  });
+
   it('stops in order when it is interrupted', async () => {
     const controller = new AbortController();
     fake.trouble = () => {

@@ -22,10 +22,13 @@ export interface MutationQuery extends DryRunQuery {
 }
 
 /** Header names are in lower case, as Node has them. */
-export interface MutationHeaders {
-  'idempotency-key'?: string;
-  /** Why the change is made, decoded; it goes into the cause that the log commits to. */
+export interface ReasonHeaders {
+  /** Why the change is made, decoded; it goes into the cause that the log commits to, where the server writes that. */
   'tally-reason'?: string;
+}
+
+export interface MutationHeaders extends ReasonHeaders {
+  'idempotency-key'?: string;
 }
 
 export interface PageQuery {

@@ -74,7 +74,7 @@ describe('an API key', () => {
     ['is for a network that is none', () => scopeTo('999/8')],
     ['has a disabled owner', () => world.people.disable('prn_service')],
     ['goes to an owner who is not there', () => world.people.change('crd_key', { principal: 'prn_gone' })],
-  ])('that %s is answered like one that never was', async (_, change) => {
+  ])('that %s is answered like one that never was', async (how, change) => {
     expect((await withToken(apiKey)).ok).toBe(true);
     change();
     const stranger = newWorld().people.addApiKey('crd_x', 'prn_x');
@@ -83,6 +83,9 @@ describe('an API key', () => {
     const shown = (answer: Authentication): unknown =>
       !answer.ok && [answer.refusal.code, answer.refusal.detail];
     expect(shown(ended)).toEqual(shown(unknown));
+    const known = (answer: Authentication): unknown => !answer.ok && answer.refusal.credential;
+    // What was revoked is found under its lookup no more.
+    expect([known(ended), known(unknown)]).toEqual([how === 'was revoked' ? null : 'crd_key', null]);
   });
 
   const scopeTo = (range: string): void =>

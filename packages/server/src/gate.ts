@@ -2,13 +2,16 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { formatInstant } from '@tallystick/core';
 import {
   Authenticator,
+  type Caller,
   type Directory,
   defaultPolicyDocument,
   deriveGateSecrets,
   GateFile,
   type GateSecrets,
+  isUsable,
   Networks,
   ReplayGuard,
   type SessionLimits,
@@ -80,6 +83,27 @@ export class Gate {
       if (document.type === 'principal' && document.state === 'disabled')
         this.sessions.endOfPrincipal(document.id);
     }
+  }
+
+  /**
+   * Whether what let a caller in does so still, and nothing has changed about it: to be asked while an answer goes on.
+   * What a changed role or policy leaves of it is found out by asking anew.
+   */
+  watch({ kind, principal, credential, session }: Caller): () => boolean {
+    const standing = (): string | null => {
+      const at = formatInstant(Date.now());
+      if (kind === 'mirror') return kind;
+      if (kind === 'bootstrap') return this.directory.isUnclaimed(at) ? kind : null;
+      const [held, owner] = [this.directory.credential(credential), this.directory.principal(principal)];
+      const isIn =
+        held !== undefined &&
+        isUsable(held, at) &&
+        owner?.state === 'active' &&
+        (session === null || this.sessions.get(session) !== undefined);
+      return isIn ? `${held.rev} ${owner.rev} ${this.directory.policy?.rev}` : null;
+    };
+    const then = standing();
+    return () => then !== null && standing() === then;
   }
 
   close(): void {

@@ -61,6 +61,7 @@ export async function startServer(
       onAccess: (documents) => {
         for (const document of documents) directory.apply(document);
         gate?.follow(documents);
+        streams.endStale();
       },
       onProgress: on.onProgress,
       onDeath: on.onDeath,

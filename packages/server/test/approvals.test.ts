@@ -1,5 +1,6 @@
 /** Four eyes, on a real ledger: what waits, who may let it through, and that it happens once. */
 import { randomUUID } from 'node:crypto';
+import { replayDecisions } from '@tallystick/audit';
 import { defaultPolicyDocument } from '@tallystick/gate';
 import type { ApprovalDocument, Command, LicenseDocument, PolicyPublish } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,13 +52,19 @@ describe('a command that others have to approve', () => {
     const { id } = told.document as LicenseDocument;
     const [made] = await office.ledger.read.history(id, 9, 1);
     const { approvals } = await document(approval);
+    const [stored] = await office.ledger.read.history(approval, 1, 1);
+    expect(stored?.cause).toMatchObject({
+      command: 'approval.request',
+      decision: {
+        input: { action: 'license.issue', context: { approved: true, termDays: expect.any(Number) } },
+      },
+    });
     expect(made?.cause).toMatchObject({
       command: 'approval.execute',
       who: { kind: 'person', id: office.id('Ivo') },
       why: 'T-1',
-      decision: {
-        input: { action: 'license.issue', context: { approved: true, termDays: expect.any(Number) } },
-      },
+      // It is the one that it was stored under, and stands there.
+      decision: { same: stored?.revision.index },
       approvals: {
         approval,
         by: [{ principal: office.id('Ina'), credential: approvals[0]?.credential, at: approvals[0]?.at }],
@@ -291,6 +298,25 @@ describe('who may do something alone', () => {
   });
 });
 
+it('a role for an hour is asked for by whoever needs it, given by somebody else, and ends by itself', async () => {
+  const issue = { type: 'license.issue', plan: 'pro' } as const;
+  expect((await office.refusal('Vic', issue)).code).toBe('forbidden');
+  const grant = {
+    type: 'principal.grant',
+    principal: office.id('Vic'),
+    role: 'issuer',
+    length: 'PT1H',
+  } as const;
+  const { code, approval } = await office.refusal('Vic', grant);
+  expect(code).toBe('approval_required');
+  expect((await office.refusal('Ina', { type: 'approval.approve', approval })).code).toBe('not_an_approver');
+  const { execution } = await office.ask('Bea', { type: 'approval.approve', approval });
+  expect(execution).toMatchObject({ done: true });
+  expect((await office.refusal('Vic', issue)).code).toBe('done');
+  await office.later(3_600_000);
+  expect((await office.refusal('Vic', issue)).code).toBe('forbidden');
+});
+
 describe('many of the same within an hour', () => {
   it('wait together for one approval, which lets as many more through', async () => {
     const content = defaultPolicyDocument();
@@ -331,5 +357,13 @@ describe('many of the same within an hour', () => {
       sold.map((_, at) => office.refusal('Ivo', revoke(at), { key: `bulk-${at}` })),
     );
     expect(left.filter(({ code }) => code === 'done')).toHaveLength(7);
+  });
+});
+
+describe('what is in the log in the end', () => {
+  it('was decided as the log says, each command by itself', async () => {
+    const { findings, counts } = await replayDecisions(office.world.store, { from: null, to: null });
+    expect(findings).toEqual([]);
+    expect(counts.decided).toBeGreaterThan(20);
   });
 });

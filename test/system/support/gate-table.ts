@@ -26,13 +26,15 @@ export interface Row {
   may: readonly Role[] | 'anybody' | 'own';
   /** What people have to add. A reason is for everything that changes something. */
   needs: readonly ('reason' | 'step-up')[];
-  /** For people alone, whatever role a service has. */
-  isForPeople?: true;
+  /** Who may besides, if it is a person and no program. */
+  people?: readonly Role[];
+  /** For everybody but partners, who may not make things stricter for others. */
+  isWithheldFromPartners?: true;
   /**
    * What reads the subject of the path. Who may not do that is told that there is no such thing, whatever is asked for;
    * null where nothing is named, or nothing is hidden.
    */
-  seenBy: RouteName | null;
+  seenBy: RouteName | 'itself' | null;
   /** Subject of the path. */
   id?: keyof Ids;
   query?: string;
@@ -51,32 +53,36 @@ export const everyRole: readonly Role[] = [
 ];
 const inspectors: readonly Role[] = ['auditor', 'administrator', 'incident-responder'];
 const approvers: readonly Role[] = ['issuer', 'product-owner', 'key-custodian', 'administrator'];
-const seers: readonly Role[] = [...new Set([...inspectors, ...approvers])];
 const administrator: readonly Role[] = ['administrator'];
 const containing: readonly Role[] = ['administrator', 'incident-responder'];
 const owners: readonly Role[] = ['product-owner'];
 const issuers: readonly Role[] = ['issuer'];
 const custodians: readonly Role[] = ['key-custodian'];
 
+type Named = Exclude<keyof Ids, 'otherCustomer' | 'session'>;
+
 const open: Row = { may: 'anybody', needs: [], seenBy: null };
-const reads = (id?: Exclude<keyof Ids, 'otherCustomer'>): Row => ({
+const reads = (id?: Named): Row => ({
   may: everyRole,
   needs: [],
-  seenBy: id === undefined || id === 'session' ? null : `${id}.get`,
+  seenBy: id === undefined ? null : 'itself',
   ...(id && { id }),
 });
-const inspects = (id?: Exclude<keyof Ids, 'otherCustomer'>): Row => ({ ...reads(id), may: inspectors });
+const inspects = (id?: Named): Row => ({ ...reads(id), may: inspectors });
 const dryRun = '?dryRun=true';
-const changes = (
-  may: readonly Role[],
-  id?: Exclude<keyof Ids, 'otherCustomer'>,
-  body: Row['body'] = () => ({}),
-): Row => ({ ...reads(id), may, needs: ['reason'], query: dryRun, body });
-const sensitive = (row: Row): Row => ({ ...row, needs: ['reason', 'step-up'] });
-
 const text = 'AAAA';
 const later = new Date(Date.now() + 400 * 86_400_000).toISOString();
 const soon = new Date(Date.now() + 3_600_000).toISOString();
+
+const changes = (may: readonly Role[], id?: Named, body: Row['body'] = () => ({})): Row => ({
+  ...reads(id),
+  may,
+  needs: ['reason'],
+  seenBy: id === undefined ? null : `${id}.get`,
+  query: dryRun,
+  body,
+});
+const sensitive = (row: Row): Row => ({ ...row, needs: ['reason', 'step-up'] });
 
 export const gateTable: Record<RouteName, Row> = {
   'log.checkpoint': open,
@@ -98,7 +104,7 @@ export const gateTable: Record<RouteName, Row> = {
   'log.status': reads(),
   'log.entry': reads(),
   'event.stream': reads(),
-  'access.list': { ...reads(), may: ['auditor'] },
+  'access.list': { ...reads(), may: ['auditor'], query: `?from=${soon}&to=${later}` },
   'openapi.get': reads(),
 
   'trust.publish': sensitive(changes(custodians, undefined, () => ({ envelopes: [text] }))),
@@ -137,15 +143,16 @@ export const gateTable: Record<RouteName, Row> = {
   'license.get': reads('license'),
   'license.history': reads('license'),
   'license.bundle': { ...reads('license'), may: ['support', 'issuer', 'auditor'], seenBy: null },
-  'license.custody': { ...reads('license'), may: ['auditor'] },
+  'license.custody': { ...reads('license'), may: ['auditor'], seenBy: 'license.get' },
   'license.issue': changes(issuers, undefined, ({ plan }) => ({ plan, licensee: 'Contoso' })),
   'license.amend': changes(issuers, 'license', () => ({ licensee: 'Other' })),
   // Longer than support may.
   'license.renew': changes(issuers, 'license', () => ({ length: 'P1Y' })),
   'license.change_plan': changes(issuers, 'license', ({ plan }) => ({ plan })),
-  'license.suspend': changes(['support', 'issuer', 'incident-responder'], 'license', () => ({
-    reason: 'payment',
-  })),
+  'license.suspend': {
+    ...changes(['support', 'issuer', 'incident-responder'], 'license', () => ({ reason: 'payment' })),
+    isWithheldFromPartners: true,
+  },
   'license.reinstate': changes(['support', 'issuer'], 'license'),
   'license.revoke': changes(issuers, 'license', () => ({ reason: 'refund' })),
   'license.replace': changes(issuers, 'license'),
@@ -185,22 +192,20 @@ export const gateTable: Record<RouteName, Row> = {
   'policy.history': inspects(),
   'policy.publish': sensitive(changes(administrator, undefined, defaultPolicyDocument)),
 
-  'approval.list': { ...inspects(), may: seers, isForPeople: true },
-  'approval.get': { ...inspects('approval'), may: seers, isForPeople: true },
+  'approval.list': { ...inspects(), people: approvers },
+  'approval.get': { ...inspects('approval'), people: approvers },
   'approval.history': inspects('approval'),
-  'approval.request': {
-    ...changes([], undefined, ({ plan }) => ({
-      command: { type: 'license.issue', plan, licensee: 'Contoso', term: { until: later } },
-    })),
-    may: 'own',
-  },
+  // As the command that waits.
+  'approval.request': changes(issuers, undefined, ({ plan }) => ({
+    command: { type: 'license.issue', plan, licensee: 'Contoso', term: { until: later } },
+  })),
   'approval.withdraw': changes([], 'approval'),
-  'approval.execute': { ...changes(approvers, 'approval'), isForPeople: true },
-  'approval.approve': { ...sensitive(changes(approvers, 'approval')), isForPeople: true },
-  'approval.reject': { ...changes(approvers, 'approval'), isForPeople: true },
+  'approval.execute': { ...changes([], 'approval'), people: approvers },
+  'approval.approve': { ...sensitive(changes([], 'approval')), people: approvers },
+  'approval.reject': { ...changes([], 'approval'), people: approvers },
 
   'session.list': { may: 'own', needs: [], seenBy: null },
   'session.current': { may: 'own', needs: [], seenBy: null },
   // Whose session it is, and that it is, is nobody else's business.
-  'session.end': { ...inspects('session'), may: containing, seenBy: 'session.end' },
+  'session.end': { ...inspects(), id: 'session', may: containing, seenBy: 'itself' },
 };

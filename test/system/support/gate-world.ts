@@ -101,13 +101,13 @@ export class GateWorld implements AsyncDisposable {
     return this.made('/v1/principals', { kind, name, roles });
   }
 
-  async password(principal: string, more: object = {}): Promise<string> {
+  /** A person's account at an issuer that nobody asks here. */
+  async account(principal: string): Promise<string> {
     return this.made('/v1/credentials', {
       principal,
-      kind: 'password',
-      name: 'password',
-      lookup: principal,
-      ...more,
+      kind: 'oidc',
+      name: 'account',
+      lookup: `https://issuer.example ${principal}`,
     });
   }
 

@@ -5,6 +5,7 @@
  * Signatures, the tree and what was published are for `fsck`; what is read here is what the leaves of this store say.
  */
 import {
+  bytesKey,
   causeCommitment,
   decodeUtf8,
   documentCommitment,
@@ -16,7 +17,13 @@ import {
 } from '@tallystick/core';
 import { type DecisionInput, Directory, Memo } from '@tallystick/gate';
 import type { CauseDocument, Store, StoredCause, StoredEntry } from '@tallystick/ledger';
-import { isRecordType, parseDocument, subjectTypeOf, type TallyDocument } from '@tallystick/license';
+import {
+  isRecordType,
+  type LicenseDocument,
+  parseDocument,
+  subjectTypeOf,
+  type TallyDocument,
+} from '@tallystick/license';
 import { messageOf } from '../content-check.ts';
 import type { OnProgress } from '../report.ts';
 
@@ -43,6 +50,17 @@ export interface LoggedCommand {
   decision: LoggedDecision | null;
   /** Principals, credentials and policy before it, until the next command is read. */
   directory: Directory;
+  /**
+   * Opens what it changed, until the next command is read. null where something of it was removed since. Throws where it
+   * is not what the log commits to.
+   */
+  open: () => Promise<LoggedChanges | null>;
+}
+
+export interface LoggedChanges {
+  documents: TallyDocument[];
+  /** The licenses among them as they were before, by id. */
+  licenses: ReadonlyMap<string, LicenseDocument>;
 }
 
 /** What stands in the way of reading a command. `message` is one sentence without its period. */
@@ -51,10 +69,18 @@ export interface UnreadableCommand {
   message: string;
 }
 
+/** The records of a command, or another entry alone. */
+interface Group {
+  entries: StoredEntry[];
+  cause: StoredCause | undefined;
+}
+
 export class LoggedCommands {
   readonly #store: Store;
   readonly #directory = new Directory();
   readonly #decisions = new Memo<LoggedDecision>(DECISIONS_REMEMBERED);
+  /** Where the newest record of each license is. The one thing here that grows with the log. */
+  readonly #licenses = new Map<string, number>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -62,41 +88,70 @@ export class LoggedCommands {
 
   /** Reads the first `size` entries, once. */
   async *read(size: number, onProgress: OnProgress): AsyncGenerator<LoggedCommand | UnreadableCommand> {
+    let group: Group | null = null;
     for (let at = 0; at < size; at += ENTRIES_PER_READ) {
       const end = Math.min(at + ENTRIES_PER_READ, size);
-      const entries = await this.#store.entries(at, end - at);
       const causes = new Map((await this.#store.causes(at, end)).map((cause) => [cause.index, cause]));
-      for (const entry of entries) {
-        const command = await this.#beginsAt(entry, causes.get(entry.index));
-        if (command !== null) yield command;
-        // Only now: a command is decided on what was before it.
-        const problem = this.#follow(entry);
-        if (problem !== null) yield problem;
+      for (const entry of await this.#store.entries(at, end - at)) {
+        const isOfGroup = entry.subject !== null && entry.content?.cause === group?.entries[0]?.index;
+        if (group !== null && isOfGroup) group.entries.push(entry);
+        else {
+          yield* this.#take(group);
+          group = { entries: [entry], cause: causes.get(entry.index) };
+        }
       }
       onProgress({ step: 'entries', done: end, total: size });
     }
+    yield* this.#take(group);
   }
 
-  /** The command that an entry begins; null where it begins none. */
-  async #beginsAt(
-    stored: StoredEntry,
-    cause: StoredCause | undefined,
-  ): Promise<LoggedCommand | UnreadableCommand | null> {
-    const { index, content, subject } = stored;
-    if (subject === null || content?.cause !== index) return null;
+  async *#take(group: Group | null): AsyncGenerator<LoggedCommand | UnreadableCommand> {
+    const [first] = group?.entries ?? [];
+    if (group === null || first === undefined) return;
+    if (first.subject !== null && first.content?.cause === first.index) yield await this.#begun(group, first);
+    // Only now: a command is decided on what was before it.
+    for (const entry of group.entries) {
+      const problem = this.#follow(entry);
+      if (problem !== null) yield problem;
+    }
+  }
+
+  async #begun({ entries, cause }: Group, first: StoredEntry): Promise<LoggedCommand | UnreadableCommand> {
+    const { index } = first;
     try {
-      return await this.#command(index, parseRecordEntry(stored.entry).record, cause);
+      const { record } = parseRecordEntry(first.entry);
+      if (cause === undefined) throw new Error('the cause of the command is missing');
+      const document = openCause(cause, record);
+      const decision = document.v === 1 ? null : await this.#decision(index, document.decision);
+      if (decision !== null) this.#decisions.set(String(index), decision);
+      const open = (): Promise<LoggedChanges | null> => this.#open(entries, cause);
+      return { index, cause: document, decision, directory: this.#directory, open };
     } catch (error) {
       return { index, message: messageOf(error) };
     }
   }
 
-  async #command(index: number, record: LogRecord, stored: StoredCause | undefined): Promise<LoggedCommand> {
-    if (stored === undefined) throw new Error('the cause of the command is missing');
-    const cause = openCause(stored, record);
-    const decision = cause.v === 1 ? null : await this.#decision(index, cause.decision);
-    if (decision !== null) this.#decisions.set(String(index), decision);
-    return { index, cause, decision, directory: this.#directory };
+  async #open(entries: readonly StoredEntry[], cause: StoredCause): Promise<LoggedChanges | null> {
+    const documents: TallyDocument[] = [];
+    const licenses = new Map<string, LicenseDocument>();
+    for (const { entry, content, subject } of entries) {
+      const { record } = parseRecordEntry(entry);
+      openCause(cause, record);
+      const document = openDocument(content, record);
+      if (document === null) return null;
+      documents.push(document);
+      const previous = this.#licenses.get(bytesKey(subject ?? new Uint8Array(0)));
+      if (document.type !== 'license' || previous === undefined || licenses.has(document.id)) continue;
+      const before = await this.#documentAt(previous);
+      if (before?.type !== 'license') return null;
+      licenses.set(document.id, before);
+    }
+    return { documents, licenses };
+  }
+
+  async #documentAt(index: number): Promise<TallyDocument | null> {
+    const stored = await this.#store.entry(index);
+    return stored === undefined ? null : openDocument(stored.content, parseRecordEntry(stored.entry).record);
   }
 
   /** What stands in an earlier cause is looked up there. */
@@ -126,6 +181,7 @@ export class LoggedCommands {
     try {
       if (!equalBytes(leafHash(entry), leaf)) throw new Error('the entry is not the one logged');
       const { record } = parseRecordEntry(entry);
+      if (record.type.startsWith('license.')) this.#licenses.set(bytesKey(subject), index);
       const document = gateRecord.test(record.type) ? openDocument(content, record) : null;
       if (document !== null) this.#directory.apply(document);
       return null;

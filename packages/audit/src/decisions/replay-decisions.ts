@@ -8,19 +8,33 @@ import type { CauseDocument, Store } from '@tallystick/ledger';
 import type { PolicyDocument } from '@tallystick/license';
 import { messageOf } from '../content-check.ts';
 import { type OnProgress, problemsMax } from '../report.ts';
+import { changeProblem, productOf } from './change-problem.ts';
 import { inputProblem } from './input-problem.ts';
 import { KnownPolicies, nameOf } from './known-policies.ts';
-import { type LoggedCommand, LoggedCommands, type LoggedDecision } from './logged-commands.ts';
+import {
+  type LoggedChanges,
+  type LoggedCommand,
+  LoggedCommands,
+  type LoggedDecision,
+} from './logged-commands.ts';
 
 /**
  * - `unreadable`: the command's records or its cause are not what the log commits to, or cannot be read
  * - `input`: what it was decided on is not what its hash says, or not what the cause says of the same request
+ * - `change`: it was decided on another action, other amounts, or something of others than the change is
  * - `roles`: it was decided on roles that the principal did not have
  * - `policy`: it was decided under a policy that was not in force, or is not known
  * - `verdict`: decided again, it comes out differently
  * - `undecided`: somebody made it without a decision, in a log that had a gate by then
  */
-export type DecisionFindingKind = 'unreadable' | 'undecided' | 'input' | 'roles' | 'policy' | 'verdict';
+export type DecisionFindingKind =
+  | 'unreadable'
+  | 'undecided'
+  | 'input'
+  | 'change'
+  | 'roles'
+  | 'policy'
+  | 'verdict';
 
 export interface DecisionFinding {
   /** Log index of the command's first record. */
@@ -42,6 +56,8 @@ export interface DecisionReplayReport {
     decided: number;
     /** Those of the system itself, and from before there was a gate. */
     undecided: number;
+    /** Those whose documents were removed since: what they changed is not known. */
+    removed: number;
     /** Policies that decisions were made under. */
     policies: number;
   };
@@ -71,7 +87,7 @@ export async function replayDecisions(
   const commands = new LoggedCommands(store).read(size, options.onProgress ?? (() => {}));
   for await (const command of commands) {
     if ('message' in command) replay.find(command.index, 'unreadable', command.message);
-    else replay.take(command, isWithin(command.cause.at, options));
+    else await replay.take(command, isWithin(command.cause.at, options));
   }
   return replay.report(size);
 }
@@ -85,7 +101,7 @@ class Replay {
   readonly #policies: KnownPolicies;
   readonly #findings: DecisionFinding[] = [];
   readonly #used = new Set<string>();
-  readonly #counts = { commands: 0, decided: 0, undecided: 0 };
+  readonly #counts = { commands: 0, decided: 0, undecided: 0, removed: 0 };
   #hasGate = false;
   #inForce: { document: PolicyDocument; name: string } | null = null;
 
@@ -99,7 +115,7 @@ class Replay {
   }
 
   /** Takes every command in order, and judges those of the span. */
-  take({ index, cause, decision, directory }: LoggedCommand, isInSpan: boolean): void {
+  async take({ index, cause, decision, directory, open }: LoggedCommand, isInSpan: boolean): Promise<void> {
     const hadGate = this.#hasGate;
     this.#hasGate ||= decision !== null;
     if (!isInSpan) return;
@@ -111,9 +127,23 @@ class Replay {
     }
     this.#counts.decided += 1;
     this.find(index, 'input', cause.v === 1 ? null : inputProblem(decision, cause));
-    this.find(index, 'roles', rolesProblem(decision.input, directory, cause.at));
+    const changes = await this.#open(index, open);
+    if (changes !== null)
+      this.find(index, 'change', changeProblem(decision.input, cause, changes, directory));
+    this.find(index, 'roles', rolesProblem(decision.input, changes, directory, cause.at));
     this.find(index, 'policy', this.#policyProblem(decision, directory.policy));
     this.find(index, 'verdict', this.#verdictProblem(decision));
+  }
+
+  async #open(index: number, open: LoggedCommand['open']): Promise<LoggedChanges | null> {
+    try {
+      const changes = await open();
+      if (changes === null) this.#counts.removed += 1;
+      return changes;
+    } catch (error) {
+      this.find(index, 'unreadable', messageOf(error));
+      return null;
+    }
   }
 
   report(size: number): DecisionReplayReport {
@@ -162,19 +192,30 @@ function undecidedProblem({ command, who }: CauseDocument): string | null {
   return `${who.kind} ${who.id} asked for ${command}, and nothing says that it was allowed`;
 }
 
-/** Which of its roles hold for a product is not looked at: one that it never had is. */
-function rolesProblem(input: DecisionInput, directory: Directory, at: string): string | null {
-  const { id, kind, roles } = input.principal;
+/** Roles for one product hold for it; where the product is not known here, a role that it has for any counts. */
+function rolesProblem(
+  { principal, resource }: DecisionInput,
+  changes: LoggedChanges | null,
+  directory: Directory,
+  at: string,
+): string | null {
+  const { id, kind, roles } = principal;
   if (!Array.isArray(roles)) return null;
   if (kind === 'bootstrap' || kind === 'mirror') {
     if (roles.some((role) => role !== kind)) return 'a token of the folder was given other roles';
     if (kind === 'mirror' || directory.isUnclaimed(at)) return null;
     return 'the token of tally init was used once there was an administrator';
   }
-  const principal = directory.principal(id);
-  if (principal === undefined) return `the log knows no principal ${id} at that point`;
-  if (principal.state !== 'active') return `${id} was disabled`;
-  const held = principal.roles.filter(({ until }) => until === null || until > at).map(({ role }) => role);
-  const never = roles.find((role) => !held.includes(role));
-  return never === undefined ? null : `${id} did not have the role ${never}`;
+  const known = directory.principal(id);
+  if (known === undefined) return `the log knows no principal ${id} at that point`;
+  if (known.state !== 'active') return `${id} was disabled`;
+  const product = resource.type === 'License' && changes !== null ? productOf(changes.documents) : null;
+  const held = known.roles.filter(
+    ({ products, until }) =>
+      (until === null || until > at) &&
+      (products === null || product === null || products.includes(product.id)),
+  );
+  const never = roles.find((each) => !held.some(({ role }) => role === each));
+  if (never === undefined) return null;
+  return `${id} did not have the role ${never}${product === null ? '' : ` for ${product.code}`}`;
 }

@@ -9,6 +9,7 @@ import {
   effectOf,
   PolicyEngine,
   type PrincipalKind,
+  policyContentHash,
   resourceOf,
   rolesFor,
   type SignedRequest,
@@ -97,7 +98,7 @@ export class JudgedSystem {
         actor: { principal, credential, session: null },
         why,
         approvals: this.content.approvals,
-        policy: this.engine.policy,
+        policy: policyContentHash(this.content),
       },
       judge: (view, changes, circumstances) =>
         forge(this.#judge({ actor, command, why, signed, isWhole }, view, changes, circumstances)),
@@ -124,14 +125,17 @@ export class JudgedSystem {
     ];
     if (principal === undefined || shown === undefined) throw new Error(`${id} is not known`);
     const waiting = 'approval' in command ? view.subject('approval', command.approval)?.document : undefined;
+    const isApproved = command.type === 'approval.execute' && waiting !== undefined;
+    // What is judged where others have approved a command is that command.
+    const judged = isApproved ? (waiting.command as unknown as Command) : command;
     const before =
-      'license' in command ? view.subject('license', String(command.license))?.document : undefined;
-    const document = waiting ?? before ?? changes[0]?.document;
+      'license' in judged ? view.subject('license', String(judged.license))?.document : undefined;
+    const document = before ?? waiting ?? changes[0]?.document;
     const resource = document === undefined ? bareResource('License') : resourceOf(document, () => 'pro');
     const caller = callerOf(actor, at, signed);
-    const approvals = command.type === 'approval.execute' && waiting !== undefined ? usedOf(waiting) : null;
+    const approvals = isApproved ? usedOf(waiting) : null;
     const input = describe(
-      { caller, action: command.type, zone: 'admin' },
+      { caller, action: judged.type, zone: 'admin' },
       rolesFor({ principal, credential: shown }, resource, at),
       resource,
       effectOf(changes, (type, subject) => view.subject(type, subject)?.document),
@@ -146,7 +150,7 @@ export class JudgedSystem {
       },
     );
     const { allowed, policy, schema, reasons, entities, lacks } = this.engine.decide(input);
-    if (!allowed) throw new Error(`${command.type} is denied: ${reasons.join()} ${lacks}`);
+    if (!allowed) throw new Error(`${judged.type} is denied: ${reasons.join()} ${lacks}`);
     const same = isWhole ? undefined : this.#carried.get(entities);
     this.#newest = entities;
     const { session, device, address } = caller;

@@ -45,6 +45,8 @@ export interface ClientOptions {
   signal: AbortSignal;
   retry: RetryPolicy;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Why changes are made, where a request does not say so itself. */
+  reason?: string | undefined;
   /** Told before each wait for another try. */
   onRetry(message: string): void;
   /** Proves that somebody is there, and resolves to what to show from then on; null where that was not possible. */
@@ -125,7 +127,8 @@ export class Client {
     const query = textMembers(request.query ?? {});
     const headers: Record<string, string> = {};
     if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey;
-    if (request.reason !== undefined) headers['tally-reason'] = encodeURIComponent(request.reason);
+    const reason = request.reason ?? (route.mutation ? this.options.reason : undefined);
+    if (reason !== undefined) headers['tally-reason'] = encodeURIComponent(reason);
     const params = textMembers(request.params ?? {});
     const result = readRequest(name, { params, query, headers, body: request.body ?? undefined });
     if (!result.ok)

@@ -40,9 +40,7 @@ export async function exchange(
   const target = new URL(url.pathname.replace(/\/$/, '') + message.path, url);
   for (const [name, value] of Object.entries(message.query)) target.searchParams.set(name, value);
   const timeout = AbortSignal.timeout(timeoutMs);
-  const isForm = message.body instanceof URLSearchParams;
-  const body = message.body === null ? null : isForm ? String(message.body) : JSON.stringify(message.body);
-  const mediaType = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+  const { body, mediaType } = encodedBody(message);
   const said = {
     ...message.headers,
     ...(body === null ? {} : { 'content-type': mediaType }),
@@ -67,6 +65,12 @@ export async function exchange(
     // Node tells of every signal with the same error.
     throw timeout.aborted && !signal.aborted ? timeout.reason : error;
   }
+}
+
+function encodedBody({ body }: Message): { body: string | null; mediaType: string } {
+  if (body instanceof URLSearchParams)
+    return { body: body.toString(), mediaType: 'application/x-www-form-urlencoded' };
+  return { body: body === null ? null : JSON.stringify(body), mediaType: 'application/json' };
 }
 
 interface SendOptions {

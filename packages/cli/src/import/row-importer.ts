@@ -50,8 +50,11 @@ export interface RowImporterOptions {
   dryRun: boolean;
 }
 
-/** Problems that every further row would meet as well. */
+/** Problems that every further row would meet as well, or that others have to solve before it goes on. */
 const stopping: ReadonlySet<string> = new Set([
+  'approval_required',
+  'reason_required',
+  'insufficient_user_authentication',
   'unauthorized',
   'forbidden',
   'namespace_locked',

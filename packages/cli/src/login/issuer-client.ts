@@ -66,7 +66,7 @@ export class IssuerClient {
     say(isOpen ? `Go on in the browser, or open ${url.href}` : `Open ${url.href}`);
     if (!isOpen) say(`The browser comes back to ${new URL(redirectUri).host} on this machine.`);
     const answer = await loopback.answer(state, context.signal);
-    return this.#tokenOf(answer, { redirect_uri: redirectUri, code_verifier: verifier });
+    return await this.#tokenOf(answer, { redirect_uri: redirectUri, code_verifier: verifier });
   }
 
   async #tokenOf(answer: URLSearchParams, proof: Record<string, string>): Promise<string> {
@@ -126,7 +126,7 @@ function accessToken(reply: Reply): string | null {
 
 function refuse(reply: Reply): never {
   const { error, error_description: why } = parsed(reply);
-  const said = typeof why === 'string' ? why : String(error ?? `status ${reply.status}`);
+  const said = [why, error].find((each) => typeof each === 'string') ?? `status ${reply.status}`;
   throw refused(`The login was refused: ${said}.`, again);
 }
 

@@ -12,7 +12,7 @@ import { shortInstant } from './columns.ts';
 import type { Printer } from './printer.ts';
 import { properties } from './table.ts';
 
-type Row = readonly [string, string | number | null];
+export type Row = readonly [string, string | number | null];
 
 export function describeItem(item: Item | LicenseItem | CredentialItem, print: Printer): string[] {
   const { document, rev, index, at } = item;
@@ -34,7 +34,7 @@ function lastUseRow({ lastUse = null }: CredentialItem): Row {
 const headMembers: ReadonlySet<string> = new Set(['v', 'type', 'ns', 'id', 'rev', 'crit', 'private']);
 
 /** Every member, with those of inner objects under their path. */
-function memberRows(document: object, path: string = ''): Row[] {
+export function memberRows(document: object, path: string = ''): Row[] {
   return Object.entries(document).flatMap(([name, value]: [string, unknown]): Row[] => {
     if (path === '' && headMembers.has(name)) return [];
     const at = path === '' ? name : `${path}.${name}`;

@@ -62,6 +62,7 @@ function describe({ ok, findings, counts, size }: DecisionReplayReport, print: P
       ['changes', counts.commands],
       ['decided again', `${counts.decided}, under ${counts.policies} policies`],
       ['without a decision', counts.undecided],
+      ['documents removed', counts.removed === 0 ? null : counts.removed],
     ]),
   ];
 }

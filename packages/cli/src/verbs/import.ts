@@ -19,6 +19,7 @@ interface ImportFlags {
   concurrency: number;
   report: string;
   licenses?: string;
+  reason?: string;
 }
 
 const CONCURRENCY_DEFAULT = 64;
@@ -45,6 +46,7 @@ export function registerImport(program: Command, context: Context): void {
       'where to write the rows that were refused, and why',
       'import-report.jsonl',
     )
+    .option('--reason <text>', 'why, for the log')
     .option('--licenses <file.jsonl>', 'where to write the licenses that were made, with their license keys');
   command.action(async (file: string) => {
     await importRows(new Session(context, command), file, command.opts());
@@ -67,8 +69,11 @@ async function importRows(session: Session, file: string, flags: ImportFlags): P
     dryRun: flags.dryRun === true,
     resume: flags.resume === true,
   };
-  const { summary, error } = await importFile(options, session.admin(patientRetries), context, (line) =>
-    print.say(line),
+  const { summary, error } = await importFile(
+    options,
+    session.admin({ retry: patientRetries, reason: flags.reason }),
+    context,
+    (line) => print.say(line),
   );
   if (error === null) {
     print.answer(summary, () => describeSummary(summary, print));
@@ -76,8 +81,12 @@ async function importRows(session: Session, file: string, flags: ImportFlags): P
     return;
   }
   if (!print.json) for (const line of describeSummary(summary, print)) print.say(line);
+  const done = `Rows up to ${summary.done} of ${summary.rows} are done;`;
+  const approval = error.options.details?.['approval'];
   throw error.ending(
-    `Rows up to ${summary.done} of ${summary.rows} are done; run it again with --resume to go on.`,
+    approval === undefined
+      ? `${done} run it again with --resume to go on.`
+      : `${done} wait with tally approval wait ${approval}, then run it again with --resume to go on.`,
   );
 }
 

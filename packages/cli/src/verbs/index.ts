@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { registerAccess } from './access/index.ts';
+import { registerApprovals } from './approvals.ts';
 import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
@@ -53,6 +54,7 @@ export const registrations: readonly Registration[] = [
   registerVerifyReport,
   registerInspect,
   registerPrincipals,
+  registerApprovals,
   registerCredentials,
   registerSessions,
   registerWhoami,

@@ -204,13 +204,16 @@ function registerSubmit(parent: Command, context: Context): void {
     .argument('<file>')
     .summary('log a signed revision')
     .description('Log a revision that the authority has signed. Doing it twice changes nothing more.')
+    .option('--reason <text>', 'why it is logged now')
     .option('--dry-run', 'say whether it would be taken and change nothing');
   command.action(async (file: string) => {
     const session = new Session(context, command);
     const body = await readSignedRevision(session, file);
+    const { dryRun, reason } = command.opts<{ dryRun?: boolean; reason?: string }>();
     const { value } = await session.admin().call('namespace.revise', {
-      query: command.opts<{ dryRun?: boolean }>().dryRun === true ? { dryRun: true } : { wait: 'published' },
+      query: dryRun === true ? { dryRun: true } : { wait: 'published' },
       body,
+      ...(reason !== undefined && { reason }),
     });
     session.print.answer(value, () => describeResult(value, session.print));
   });

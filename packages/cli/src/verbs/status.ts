@@ -46,6 +46,7 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     ['server', serverText(status)],
     ['changes', mutations.ready ? 'taken' : `refused: ${mutations.reasons[0]?.detail ?? ''}`],
     ['pending', pendingText(pending, isLate)],
+    ['approvals', approvalsText(status)],
     ['publishing', pending.trouble === null ? null : `fails: ${pending.trouble}`],
     [
       'signer',
@@ -60,6 +61,12 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     { title: 'ERROR', value: ({ lastError }) => lastError },
   ]);
   return [...lines, '', ...members];
+}
+
+/** Without a second person four eyes are two. */
+function approvalsText({ approvals: { people, bind } }: LogStatus): string {
+  if (bind) return `rules bind (${people} active people)`;
+  return people === 0 ? 'rules bind nobody yet' : 'rules bind nobody: this system has one person';
 }
 
 /** The address of another server that writes is in the reason for which this one takes no changes. */

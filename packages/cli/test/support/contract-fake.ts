@@ -29,7 +29,13 @@ export interface Seen {
 }
 
 /** Answers instead of the fake; null lets the fake answer. */
-export type Trouble = (seen: Seen) => { code: ProblemCode; retryAfter?: number } | 'drop' | 'nonsense' | null;
+export type Trouble = (
+  seen: Seen,
+) =>
+  | { code: ProblemCode; retryAfter?: number; details?: Record<string, string> }
+  | 'drop'
+  | 'nonsense'
+  | null;
 
 /** The response, once it is on its way. */
 type Sent = ServerResponse;
@@ -42,6 +48,8 @@ export class ContractFake {
   readonly seen: Seen[] = [];
   readonly token = 'contract-fake-token';
   trouble: Trouble = () => null;
+  /** What is said that requests for approval would do. */
+  effect: object | null = null;
   /** What bundle routes answer; they are not published where null. */
   bundle: unknown = null;
   inWork = 0;
@@ -115,7 +123,8 @@ export class ContractFake {
     const trouble = this.trouble(seen);
     if (trouble === 'drop') return response.destroy();
     if (trouble === 'nonsense') return response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
-    if (trouble !== null) return problem(response, trouble.code, undefined, undefined, trouble.retryAfter);
+    if (trouble !== null)
+      return problem(response, trouble.code, undefined, undefined, trouble.retryAfter, trouble.details);
     if (route.mutation) return this.mutate(response, name, route, seen, params['id'] ?? null);
     return this.read(response, name, route, params, read.value);
   }
@@ -160,7 +169,7 @@ export class ContractFake {
     }
     if (!seen.dryRun) this.namespace.apply(decision.changes);
     const at = this.namespace.now;
-    const [main] = decision.changes;
+    const main = name === 'approval.execute' ? decision.changes.at(-1) : decision.changes[0];
     const index = (offset: number): number | null =>
       seen.dryRun ? null : this.namespace.size - decision.changes.length + offset;
     const value = {
@@ -208,7 +217,10 @@ export class ContractFake {
     }
     const item = this.namespace.item(type, params['id'] ?? '');
     if (item === null) return problem(response, 'subject_unknown');
-    if (read === 'get') return send(response, route, 200, item);
+    if (read === 'get') {
+      const effect = type === 'approval' && this.effect !== null ? { effect: this.effect } : {};
+      return send(response, route, 200, { ...item, ...effect });
+    }
     const history = [{ ...item, cause: { who: 'tester', why: null, n: 1 } }];
     return send(response, route, 200, { items: history, nextCursor: null });
   }
@@ -246,11 +258,13 @@ function problem(
   detail?: string,
   path?: string,
   retryAfter?: number,
+  details?: Record<string, string>,
 ): Sent {
   const body = problemOf(code, {
     requestId: 'req-1',
     ...(detail === undefined ? {} : { detail }),
     ...(path === undefined ? {} : { path }),
+    ...(details === undefined ? {} : { details }),
   });
   return response
     .writeHead(body.status, {

@@ -1,7 +1,7 @@
 /** Routes of what governs a namespace: its own document, which the authority signs elsewhere, and its brake. */
 import type { MutationResult, TrustPublished } from '../answers.ts';
 import type { NamespaceRevisionBody, TrustPublishBody } from '../bodies.ts';
-import type { DryRunQuery, MutationQuery, Nothing } from '../inputs.ts';
+import type { DryRunQuery, MutationQuery, Nothing, ReasonHeaders } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
 import {
   authProblems,
@@ -13,7 +13,7 @@ import {
 } from '../route.ts';
 import { results } from '../schemas/answers.ts';
 import { namespaceRevision, trustPublish } from '../schemas/bodies.ts';
-import { dryRunQuery, mutationQuery, noHeaders, nothing } from '../schemas/inputs.ts';
+import { dryRunQuery, mutationQuery, nothing, reasonHeaders } from '../schemas/inputs.ts';
 import { trustPublished } from '../schemas/trust.ts';
 import { type Mutation, mutation } from './mutations.ts';
 
@@ -21,7 +21,7 @@ import { type Mutation, mutation } from './mutations.ts';
 export interface ReviseNamespace extends Operation {
   params: Nothing;
   query: MutationQuery;
-  headers: Nothing;
+  headers: ReasonHeaders;
   body: NamespaceRevisionBody;
   answer: MutationResult<'namespace'>;
 }
@@ -29,7 +29,7 @@ export interface ReviseNamespace extends Operation {
 export interface PublishTrust extends Operation {
   params: Nothing;
   query: DryRunQuery;
-  headers: Nothing;
+  headers: ReasonHeaders;
   body: TrustPublishBody;
   answer: TrustPublished;
 }
@@ -72,7 +72,7 @@ export const governingRoutes: GoverningRoutes = {
     summary: 'Log new versions of the trust root, so that they govern from there on',
     params: nothing,
     query: dryRunQuery,
-    headers: noHeaders,
+    headers: reasonHeaders,
     body: trustPublish,
     bodyLimit: BODY_BYTES_MAX,
     answers: {
@@ -97,7 +97,7 @@ export const governingRoutes: GoverningRoutes = {
     summary: 'Log a revision of the namespace that its authority has signed',
     params: nothing,
     query: mutationQuery,
-    headers: noHeaders,
+    headers: reasonHeaders,
     body: namespaceRevision,
     bodyLimit: BODY_BYTES_MAX,
     answers: {

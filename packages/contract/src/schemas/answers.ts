@@ -272,7 +272,7 @@ export const quorumMember: z.ZodType<QuorumMember> = open<QuorumMember>({
 
 export const readiness: z.ZodType<Readiness> = open<Readiness>({
   ready: boolean,
-  reasons: z.array(open<Readiness['reasons'][number]>({ code: problemCode, detail: sentence })),
+  reasons: z.array(trouble),
 });
 
 export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({

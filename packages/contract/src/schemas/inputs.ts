@@ -21,6 +21,7 @@ import type {
   PlanQuery,
   PrincipalQuery,
   ProductQuery,
+  ReasonHeaders,
 } from '../inputs.ts';
 import { cursor, PAGE_LENGTH_MAX } from './answers.ts';
 import { instant, integer, licenseKey, namespaceName, text } from './scalars.ts';
@@ -71,11 +72,7 @@ export function withDefault<T>(schema: z.ZodType<T>, value: T): z.ZodType<T> {
   return schema.default(value as z.core.util.NoUndefined<T>);
 }
 
-export const mutationHeaders: z.ZodType<MutationHeaders> = open<MutationHeaders>({
-  'idempotency-key': described(
-    z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without spaces'),
-    'Makes it safe to repeat the request: the change happens at most once, and the answer is the same',
-  ).exactOptional(),
+const reason = {
   'tally-reason': described(
     z
       .string()
@@ -85,6 +82,16 @@ export const mutationHeaders: z.ZodType<MutationHeaders> = open<MutationHeaders>
       .pipe(text as z.ZodType<string, string>),
     'Why the change is made, at most 200 characters; what is not printable ASCII, and %, in percent-encoded UTF-8',
   ).exactOptional(),
+};
+
+export const reasonHeaders: z.ZodType<ReasonHeaders> = open<ReasonHeaders>(reason);
+
+export const mutationHeaders: z.ZodType<MutationHeaders> = open<MutationHeaders>({
+  'idempotency-key': described(
+    z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without spaces'),
+    'Makes it safe to repeat the request: the change happens at most once, and the answer is the same',
+  ).exactOptional(),
+  ...reason,
 });
 
 function decodePercent(encoded: string, context: z.RefinementCtx): string {

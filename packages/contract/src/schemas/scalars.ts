@@ -146,7 +146,7 @@ export const customerId: z.ZodType<string> = idOf('cus', 'customer');
 export const licenseId: z.ZodType<string> = idOf('lic', 'license');
 export const principalId: z.ZodType<string> = idOf('prn', 'principal');
 export const credentialId: z.ZodType<string> = idOf('crd', 'credential');
-export const approvalId: z.ZodType<string> = idOf('apr', 'approval');
+export const approvalId: z.ZodType<string> = idOf('apr', 'request for approval');
 export const namespaceName: z.ZodType<string> = matching(/^[a-z][a-z0-9-]{0,30}$/, 'the name of a namespace');
 export const memberName: z.ZodType<string> = matching(/^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/, 'a member name');
 

@@ -18,11 +18,13 @@ import { publicKeyOf } from './public-key.ts';
 import { secretTokenKind, secretTokenLookup } from './secret-token.ts';
 import type { GateSecrets } from './secrets.ts';
 
-/** Why a request has no caller. `why` is for the record; `detail`, for who sent it, gives nothing away. */
+/** Why a request has no caller. `why` is for the operator; `detail`, for who sent it, gives nothing away. */
 export interface Refusal {
   code: 'malformed_request' | 'unauthorized' | 'signature_required' | 'overloaded';
   detail: string | null;
   why: string;
+  /** Id of the credential that was shown and does not count; null where nobody's was. */
+  credential: string | null;
 }
 
 /** A caller of null: nothing was shown. */
@@ -93,9 +95,10 @@ export class Authenticator {
     const token =
       bearer.exec(headerOf(request, 'authorization') ?? '')?.[1] ??
       (cookie === null || cookie === 'twice' ? undefined : cookie.token);
+    if (token?.startsWith('tally_session_')) return sessions.idOf(token) ?? null;
     if (token !== undefined) {
       const lookup = secretTokenLookup(secrets.apiKeys, token);
-      return sessions.idOf(token) ?? directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
+      return directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
     }
     const keyid = signatureKeyId(headerOf(request, 'signature-input'));
     const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
@@ -160,13 +163,13 @@ export class Authenticator {
     const lookup = secretTokenLookup(this.#parts.secrets.apiKeys, token);
     const credential = this.#parts.directory.credentialBy('api_key', lookup);
     const usable = this.#usable(credential, origin, nowMs);
-    if (typeof usable === 'string') return unauthorized(usable);
+    if (typeof usable === 'string') return unauthorized(usable, credential?.id);
     if ((usable.principal.kind === 'partner') !== token.startsWith('tally_partner_')) {
-      return unauthorized('the key is of another kind than its owner');
+      return unauthorized('the key is of another kind than its owner', usable.credential.id);
     }
     if (usable.principal.kind === 'partner' && request.isMutation) {
       const detail = 'partners sign what changes something: see RFC 9421 in the documentation of credentials';
-      return refuse('signature_required', detail, 'a partner showed a key alone');
+      return refuse('signature_required', detail, 'a partner showed a key alone', usable.credential.id);
     }
     return this.#callerOf(usable, origin, { ...bearerProof(nowMs), device: origin.device });
   }
@@ -197,7 +200,7 @@ export class Authenticator {
       stepUp !== null && typeof this.#usable(directory.credential(stepUp), origin, nowMs) === 'string';
     if (typeof usable === 'string' || usable.principal.id !== session.principal || isStepUpGone) {
       sessions.end(session.id);
-      return unauthorized('the credential of the session has ended');
+      return unauthorized('the credential of the session has ended', session.credential);
     }
     const { id, strength, authenticatedAt, steppedUpAt } = session;
     const device = origin.device ?? session.device;
@@ -253,22 +256,33 @@ export class Authenticator {
       case 'fresh':
         return null;
       case 'replayed':
-        return refuse('unauthorized', 'this signed request was used before: sign it anew', 'replayed');
+        return refuse(
+          'unauthorized',
+          'this signed request was used before: sign it anew',
+          'replayed',
+          credential,
+        );
       case 'starting':
         return refuse(
           'overloaded',
           'the server has just started: sign the request again',
           'signed before the start',
+          credential,
         );
       case 'full':
-        return refuse('overloaded', 'too many signed requests within five minutes', 'no room for nonces');
+        return refuse(
+          'overloaded',
+          'too many signed requests within five minutes',
+          'no room for nonces',
+          credential,
+        );
     }
   }
 
   #byCertificate(origin: RequestOrigin, nowMs: number): Authentication {
     const credential = this.#parts.directory.credentialBy('spiffe', origin.spiffeId ?? '');
     const usable = this.#usable(credential, origin, nowMs);
-    if (typeof usable === 'string') return unauthorized(usable);
+    if (typeof usable === 'string') return unauthorized(usable, credential?.id);
     const proof = { ...bearerProof(nowMs), strength: 2 } as const;
     return this.#callerOf(usable, origin, { ...proof, device: origin.device });
   }
@@ -310,14 +324,19 @@ function bearerProof(nowMs: number): Omit<Proof, 'device'> {
   return { session: null, strength: 1, authenticatedAt, steppedUpAt: null, signed: null };
 }
 
-function refuse(code: Refusal['code'], detail: string | null, why: string): Authentication {
-  return { ok: false, refusal: { code, detail, why } };
+function refuse(
+  code: Refusal['code'],
+  detail: string | null,
+  why: string,
+  credential: string | null = null,
+): Authentication {
+  return { ok: false, refusal: { code, detail, why, credential } };
 }
 
 function malformed(why: string): Authentication {
   return refuse('malformed_request', why, why);
 }
 
-function unauthorized(why: string): Authentication {
-  return refuse('unauthorized', null, why);
+function unauthorized(why: string, credential?: string): Authentication {
+  return refuse('unauthorized', null, why, credential);
 }

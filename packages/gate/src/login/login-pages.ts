@@ -4,11 +4,10 @@
  * A cookie names a login that is under way and nothing else; it is no session. Whatever a form or the script sends must
  * come from this origin and carry that login's token.
  */
-import { timingSafeEqual } from 'node:crypto';
 import type { AccountLogin } from './account-login.ts';
 import type { Enrollment } from './enrollment.ts';
 import type { Federation } from './federation.ts';
-import { type Interaction, Interactions, type Wants } from './interactions.ts';
+import { Interactions, type Wants } from './interactions.ts';
 import type { Issuer } from './issuer/issuer.ts';
 import { LoginError, statusOf } from './login-error.ts';
 import {
@@ -23,6 +22,15 @@ import type { Passkeys } from './passkeys.ts';
 import type { Chance, People, Proven, SessionStarter } from './people.ts';
 import { cookieOf, json, redirect, type SiteAnswer, type SiteRequest, userAgentOf } from './site-types.ts';
 import { Throttle } from './throttle.ts';
+import {
+  begunElsewhere,
+  invitationOf,
+  isSame,
+  needsPasskey,
+  passkeyNeeded,
+  takeChallenge,
+  type Visit,
+} from './visit.ts';
 
 export interface LoginPagesParts extends Chance {
   /** Where browsers find the pages, without a slash at its end. */
@@ -36,13 +44,6 @@ export interface LoginPagesParts extends Chance {
   sessions: SessionStarter;
   /** `Set-Cookie` headers that hand a session to a browser. */
   sessionCookies: (begun: { token: string; expiresInSeconds: number }) => string[];
-}
-
-/** A request that belongs to a login under way. */
-interface Visit {
-  request: SiteRequest;
-  interaction: Interaction;
-  cookie: string;
 }
 
 /** Where the browser goes next. */
@@ -365,38 +366,4 @@ function shownOr(show: () => string, error: LoginError): string {
   } catch {
     throw error;
   }
-}
-
-function needsPasskey(wants: Wants): boolean {
-  if (wants.to === 'client') return wants.request.phishingResistant;
-  return wants.to === 'browser' && wants.phishingResistant;
-}
-
-function takeChallenge(interaction: Interaction): string {
-  const { challenge } = interaction;
-  interaction.challenge = null;
-  if (challenge === null) throw begunElsewhere();
-  return challenge;
-}
-
-function invitationOf({ interaction }: Visit): string {
-  if (interaction.invitation === null) throw begunElsewhere();
-  return interaction.invitation;
-}
-
-function isSame(given: string, known: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(known)];
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function begunElsewhere(): LoginError {
-  const text = 'this login was begun elsewhere, or more than ten minutes ago: begin it again';
-  return new LoginError('forbidden', text);
-}
-
-function passkeyNeeded(): LoginError {
-  return new LoginError(
-    'forbidden',
-    'this needs a passkey: log in with one, or ask for an invitation to make one',
-  );
 }

@@ -22,7 +22,7 @@ export interface ThrottleLimits {
 }
 
 const minute = 60_000;
-export const throttleLimits: ThrottleLimits = {
+const throttleLimits: ThrottleLimits = {
   pair: { tries: 5, windowMs: 15 * minute },
   account: { tries: 30, windowMs: 60 * minute },
   address: { tries: 30, windowMs: 15 * minute },

@@ -1,6 +1,7 @@
 /** What the access log says of one license, as custody reports carry it. */
 import { setTimeout as after } from 'node:timers/promises';
 import { type CustodyAccess, custodyLimits } from '@tallystick/core';
+import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { AccessClient } from './access-client.ts';
 
 /** Time that is spent on looking through the log, and on waiting for what was recorded last to be published. */
@@ -16,9 +17,22 @@ export interface AccessSpan {
 
 /**
  * Who read or exported the license, as far as that is published: the newest segments, where there are many. null where
- * nothing of the log is published. Rejects with Error where the log cannot be read.
+ * nothing of the log is published. Rejects with ServiceProblem where the log cannot be read.
  */
 export async function custodyAccess(
+  access: AccessClient,
+  license: string,
+  span: AccessSpan,
+): Promise<CustodyAccess | null> {
+  try {
+    return await gather(access, license, span);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ServiceProblem('access_log_unavailable', why);
+  }
+}
+
+async function gather(
   access: AccessClient,
   license: string,
   { from = firstInstant, to = lastInstant }: AccessSpan,

@@ -15,7 +15,12 @@ export async function authenticate(
   directory: Directory,
 ): Promise<Caller | null> {
   const found = await authenticator.authenticate(partsOf(request));
-  if (!found.ok) throw problemOf(found.refusal);
+  if (!found.ok) {
+    const { why, credential } = found.refusal;
+    // Of what strangers make up nothing is written down: that would let them fill a disk.
+    if (credential !== null) request.log.warn({ credential, why }, 'a credential was refused');
+    throw problemOf(found.refusal);
+  }
   if (found.caller?.kind === 'bootstrap' && !directory.isUnclaimed(formatInstant(Date.now())))
     throw new ServiceProblem(
       'unauthorized',

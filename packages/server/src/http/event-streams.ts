@@ -14,6 +14,8 @@ const recordsPerRead = 1000;
 
 interface Stream {
   response: ServerResponse;
+  /** Whether its reader may go on. */
+  isLive: () => boolean;
   /** Published records are told up to here. */
   next: number;
   isReading: boolean;
@@ -43,11 +45,15 @@ export class EventStreams {
     return this.#streams.size >= streamsMax;
   }
 
-  /** Takes over a response. `lastEventId` is the log index after which to resume; null begins now. */
-  open(response: ServerResponse, lastEventId: number | null): void {
+  /**
+   * Takes over a response. `lastEventId` is the log index after which to resume; null begins now. Ends as soon as
+   * `isLive` says no.
+   */
+  open(response: ServerResponse, lastEventId: number | null, isLive: () => boolean): void {
     const published = this.#ledger?.status.published?.size ?? 0;
     const stream: Stream = {
       response,
+      isLive,
       next: lastEventId === null ? published : lastEventId + 1,
       isReading: false,
     };
@@ -74,6 +80,11 @@ export class EventStreams {
       if (event.type !== 'checkpoint.published') this.#write(stream, event.data);
       else void this.#catchUp(stream, event.data);
     }
+  }
+
+  /** Ends the streams of those who may not go on: to be called when that may have changed. */
+  endStale(): void {
+    for (const { isLive, response } of this.#streams) if (!isLive()) response.end();
   }
 
   close(): void {
@@ -107,7 +118,8 @@ export class EventStreams {
   }
 
   #write(stream: Stream, text: string): void {
-    if (stream.response.writableLength > bufferedMax) stream.response.destroy();
+    if (!stream.isLive()) stream.response.end();
+    else if (stream.response.writableLength > bufferedMax) stream.response.destroy();
     else stream.response.write(text);
   }
 }

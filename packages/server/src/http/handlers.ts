@@ -101,15 +101,21 @@ const reads = {
   'trust.keys': ({ params }, { call }) => call('trustKeys', { ns: params.ns }),
   'trust.namespace': ({ params }, { call }) => call('publicDocument', { ...params, id: 'namespace' }),
   'trust.brake': ({ params }, { call }) => call('publicDocument', { ...params, id: 'brake' }),
-  'trust.publish': ({ body, query }, { call }) => call('publishTrust', { ...body, ...query }),
-  'namespace.revise': ({ body, query }, { ask }) =>
-    ask('reviseNamespace', { command: { type: 'namespace.update' }, ...body, ...query }),
+  'trust.publish': ({ body, query, headers }, { call }) =>
+    call('publishTrust', { ...body, ...query, why: headers['tally-reason'] ?? null }),
+  'namespace.revise': ({ body, query, headers }, { ask }) =>
+    ask('reviseNamespace', {
+      command: { type: 'namespace.update' },
+      ...body,
+      ...query,
+      why: headers['tally-reason'] ?? null,
+    }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),
   'license.custody': async ({ params, query }, { call, access }) => {
-    const { reads, ...request } = query;
+    const { reads: showsReads, ...request } = query;
     const text = await call('custody', { id: params.id, ...request });
-    const shown = reads && access !== null ? await custodyAccess(access, params.id, request) : null;
+    const shown = showsReads && access !== null ? await custodyAccess(access, params.id, request) : null;
     return shown === null ? text : addCustodyAccess(text, shown);
   },
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),

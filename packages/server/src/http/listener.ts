@@ -82,8 +82,6 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     // References of customers stand percent-encoded in paths.
     routerOptions: { maxParamLength: 2400 },
   });
-  // Before anything is awaited: a route that is ready by then keeps the framework's own handler.
-  app.setErrorHandler((error, request, reply) => fail(request, reply, asProblem(error, request)));
   // The content policy is one constant line here, so it is not assembled anew for every answer.
   await app.register(helmet, { contentSecurityPolicy: false });
   await limitRequests(
@@ -150,11 +148,13 @@ function addRoute(
       recorder.note(request, { context, why: reasonOf(read.value.headers) });
       demandRecorded(name, parts.access);
       if (name === 'event.stream') {
+        // Before it is judged: what changes from then on ends it.
+        const isLive = asked === null ? () => false : parts.gate.watch(asked.caller);
         await context.call('describe', null);
         // Its answer never ends, and so is not seen being sent.
         const refused = await recorder.record(request, 200);
         if (refused !== null) throw new ServiceProblem('access_log_unavailable', refused);
-        return openStream(request, reply, parts.streams);
+        return openStream(request, reply, parts.streams, isLive);
       }
       const handler = handlers[name] as unknown as Handler<'log.status'>;
       return sendAnswer(reply, mediaType, await handler(read.value, context));
@@ -200,11 +200,16 @@ function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): Fas
   return reply.code(answer.status).send(answer.body);
 }
 
-function openStream(request: FastifyRequest, reply: FastifyReply, streams: EventStreams): FastifyReply {
+function openStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  streams: EventStreams,
+  isLive: () => boolean,
+): FastifyReply {
   if (streams.isFull) throw new ServiceProblem('overloaded', 'too many event streams are open');
   const last = request.headers['last-event-id'];
   reply.hijack();
-  streams.open(reply.raw, last === undefined ? null : Number(last));
+  streams.open(reply.raw, last === undefined ? null : Number(last), isLive);
   return reply;
 }
 

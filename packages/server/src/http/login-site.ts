@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import { partsOf } from './authenticate.ts';
 
 const bodyBytesMax = 65_536;
+const formType = 'application/x-www-form-urlencoded';
 const paths = ['/login', '/login/*', '/issuer/*'] as const;
 
 /** In a scope of its own: nothing else takes forms. */
@@ -14,9 +15,8 @@ export async function serveLogin(
   { login, gate, metrics }: { login: OpenLogin; gate: Gate; metrics: Metrics },
 ): Promise<void> {
   await app.register(async (scope) => {
-    const form = { parseAs: 'string', bodyLimit: bodyBytesMax } as const;
-    scope.addContentTypeParser('application/x-www-form-urlencoded', form, (_request, body, done) => {
-      done(null, new URLSearchParams(String(body)));
+    scope.addContentTypeParser<string>(formType, { parseAs: 'string' }, (_request, body, done) => {
+      done(null, new URLSearchParams(body));
     });
     for (const url of paths) {
       scope.route({

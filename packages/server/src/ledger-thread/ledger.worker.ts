@@ -81,21 +81,24 @@ const about: Partial<Record<ServiceMethod, ResourceType>> = {
   publicDocument: 'Namespace',
   trustKeys: 'Namespace',
   trustRoot: 'Namespace',
-  publishTrust: 'Namespace',
-  reviseNamespace: 'Namespace',
   policyInForce: 'Policy',
   policyHistory: 'Policy',
 };
+
+/** What was signed elsewhere, and is put into the log as it is. */
+const submits: ReadonlySet<ServiceMethod> = new Set<ServiceMethod>(['publishTrust', 'reviseNamespace']);
 
 async function answer(service: LedgerService, call: Call, gatekeeper: Gatekeeper): Promise<void> {
   const { id, method, input } = call;
   const judgment = gatekeeper.open(call.asked === null ? null : (JSON.parse(call.asked) as Asked));
   try {
+    const asked: unknown = JSON.parse(input);
+    if (submits.has(method))
+      judgment.submit(bareResource('Namespace'), (asked as { why: string | null }).why);
     const type = about[method];
     // Without anybody asking, only what everybody may know is asked for.
     if (judgment.asked !== null && type !== undefined) judgment.read(bareResource(type));
     if (host?.isCurrent === false && method !== 'status') throw new ServiceProblem('store_unavailable');
-    const asked: unknown = JSON.parse(input);
     if (method === 'mutate' || method === 'reviseNamespace') {
       const { command } = asked as { command: { type: string } };
       const result = await service[method](asked as never, judgment);

@@ -24,6 +24,8 @@ export interface MutateInput {
 
 export interface NamespaceRevisionInput extends NamespaceRevisionBody {
   command: { type: 'namespace.update' };
+  /** Why it is logged now; what the log keeps is the cause that the authority signed. */
+  why: string | null;
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
@@ -99,6 +101,7 @@ export class Mutations {
           cause: { who: { kind: 'nobody', id: 'nobody' }, why },
           gate: judgment.environment(why),
           judge: judgment.judge(command, { why, isDryRun: dryRun }),
+          see: judgment.see(command),
           request: requestOf(request),
           dryRun,
         }),

@@ -91,10 +91,13 @@ export class LedgerService {
     return this.#ledger.bundle(id, trustVersion === undefined ? {} : { trustVersion });
   }
 
-  /** The custody report as text. */
+  /** The custody report as text. Whoever may see none is told so, whether or not there is such a license. */
   async custody({ id, ...request }: { id: string } & CustodyRequest, judgment: Judgment): Promise<string> {
-    const { content } = await this.#reads.find('license', id, judgment);
-    return this.#ledger.custody(content.id, request);
+    const license = (await this.#ledger.read.current(id))?.document;
+    const isThere = license?.type === 'license';
+    judgment.read(isThere ? await resourceIn(this.#ledger, license) : bareResource('License'));
+    if (!isThere) throw new ServiceProblem('subject_unknown', `there is no license ${id}`);
+    return this.#ledger.custody(id, request);
   }
 
   /** Says that something may be asked for that is found out elsewhere. */
@@ -125,7 +128,7 @@ export class LedgerService {
     envelopes,
     namespace,
     dryRun,
-  }: TrustPublishBody & { dryRun: boolean }): Promise<TrustPublished> {
+  }: TrustPublishBody & { dryRun: boolean; why: string | null }): Promise<TrustPublished> {
     const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
       (error: unknown) => {
         throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 /** Invitations and what people make of them, in the log. */
-import { type ProblemCode, problems } from '@tallystick/contract';
+import { problems } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
 import { type Asked, enrollAction, type GateSecrets, secretTokenLookup } from '@tallystick/gate';
 import { type Enrolling, type EnrollmentStore, LoginError, type NewCredential } from '@tallystick/gate/login';
@@ -63,6 +63,6 @@ function askedBy({ principal, invitation, address }: Enrolling): string {
 }
 
 function loginError({ code, detail }: ServiceProblem): LoginError {
-  const { retryable, title } = problems[code as ProblemCode];
+  const { retryable, title } = problems[code];
   return new LoginError(retryable ? 'overloaded' : 'forbidden', detail ?? title);
 }

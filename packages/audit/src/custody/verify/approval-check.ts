@@ -1,7 +1,8 @@
 /** Approvals in a report: for exactly this command under exactly these rules, by as many others as have to. */
 import type { CauseStatement } from '@tallystick/core';
+import { policyContentHash } from '@tallystick/gate';
 import { type ApprovalDocument, approversFor, bindingOf, type CommandType } from '@tallystick/license';
-import type { DecisionCheck } from './decision-check.ts';
+import type { DecisionCheck, Rules } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
 import type { ProvenApproval, ProvenDecision } from './proven.ts';
@@ -41,15 +42,21 @@ export class ApprovalCheck {
     const given = document.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
     if (JSON.stringify(given) !== JSON.stringify(approvals.by))
       this.#refuse(entry, `others approved ${approvals.approval} than its cause says`);
-    if (decision !== null && decision.policy !== document.policy)
+    const rules = await this.#decisions.rules(entry.index);
+    if (rules !== null && !isUnder(document, rules))
       this.#refuse(entry, `${approvals.approval} was approved under another policy`);
-    const { context } = (decision?.input ?? {}) as { context?: { epoch?: number; approved?: boolean } };
-    if (context !== undefined && (context.epoch !== document.epoch || context.approved !== true))
+    if (decision === null) return;
+    const { action, context } = decision.input as { action?: string; context?: { epoch?: number } };
+    if (context?.epoch !== document.epoch || action !== document.command['type'])
       this.#refuse(entry, `${approvals.approval} is not what was decided on`);
   }
 
-  /** Holds a request for approval against the rules, and against who says that they approved it. */
-  async check(id: string): Promise<ProvenApproval | null> {
+  /**
+   * Holds a request for approval against the rules, and against who says that they approved it.
+   *
+   * @param asked the decision that let it be asked for
+   */
+  async check(id: string, asked: ProvenDecision | null): Promise<ProvenApproval | null> {
     const steps = await this.#steps(id);
     const [first] = steps;
     const newest = steps.at(-1);
@@ -58,6 +65,9 @@ export class ApprovalCheck {
     if (bindingOf(document.command, document) !== document.binding)
       this.#refuse(newest.entry, 'what was approved is not the command under these rules');
     await this.#checkRules(first);
+    // Whoever asked was judged for asking, or for the command itself, which then had to wait.
+    if (asked !== null && ![document.command['type'], 'approval.request'].includes(asked.input.action))
+      this.#refuse(first.entry, 'it was decided on something else than was asked for');
     let before: Step | null = null;
     for (const step of steps) {
       this.#checkStep(step, before);
@@ -69,9 +79,9 @@ export class ApprovalCheck {
 
   async #checkRules({ entry, document }: Step): Promise<void> {
     const rules = await this.#decisions.rules(entry.index);
-    if (rules === null || rules.engine.policy !== document.policy) {
-      if (rules?.rev != null)
-        this.#refuse(entry, 'it was asked for under another policy than the one in force');
+    if (rules === null) return;
+    if (!isUnder(document, rules)) {
+      this.#refuse(entry, 'it was asked for under another policy than the one in force');
       return;
     }
     const wanted = approversFor(rules.content.approvals, String(document.command['type']) as CommandType);
@@ -113,6 +123,11 @@ export class ApprovalCheck {
   #refuse(entry: PlacedEntry, message: string): void {
     this.#findings.add('APPROVAL_INVALID', entry.index, message);
   }
+}
+
+/** Whether a request is bound to these rules. Nobody here knows those that came with another version of the software. */
+function isUnder({ policy }: ApprovalDocument, { rev, content }: Rules): boolean {
+  return rev === null || policy === policyContentHash(content);
 }
 
 /** Who has to have made a step; null where the document does not say. */

@@ -8,7 +8,8 @@ import type { PlacedEntry } from './placed-entries.ts';
 import type { ProvenDecision } from './proven.ts';
 import { documentOf, type ReportWorld } from './report-world.ts';
 
-interface Rules {
+/** A policy, and what evaluates it. */
+export interface Rules {
   /** null for the policy that comes with the software. */
   rev: number | null;
   content: PolicyContent;
@@ -95,8 +96,8 @@ export class DecisionCheck {
   }
 }
 
-/** A command that was approved is carried out by another one. */
+/** What is decided on where a command waits for approval, or has it, is that command: see the check of approvals. */
 function actionProblem({ action }: DecisionInput, { command, approvals }: CauseStatement): string | null {
-  const isOfCommand = action === command || approvals !== null;
+  const isOfCommand = action === command || approvals !== null || command === 'approval.request';
   return isOfCommand ? null : `it was decided on ${action}, and ${command} was carried out`;
 }

@@ -37,7 +37,13 @@ import { checkChains, kindOf } from './chains.ts';
 import { DecisionCheck } from './decision-check.ts';
 import { type CustodyFinding, Findings } from './findings.ts';
 import { type PlacedEntry, placeEntries } from './placed-entries.ts';
-import type { ProvenApproval, ProvenCustody, ProvenRevision, ProvenSigner } from './proven.ts';
+import type {
+  ProvenApproval,
+  ProvenCustody,
+  ProvenDecision,
+  ProvenRevision,
+  ProvenSigner,
+} from './proven.ts';
 import { documentOf, ReportWorld } from './report-world.ts';
 
 export interface CustodyVerification {
@@ -224,8 +230,10 @@ async function proveApprovals(
   const proven: ProvenApproval[] = [];
   for (const { id } of subjects) {
     if (kindOf(id) !== 'approval') continue;
-    for (const step of chains.get(id) ?? []) await explain(step, step.cause, checks);
-    const approval = await checks.approvals.check(id);
+    const decisions: (ProvenDecision | null)[] = [];
+    for (const step of chains.get(id) ?? [])
+      decisions.push((await explain(step, step.cause, checks)).decision);
+    const approval = await checks.approvals.check(id, decisions[0] ?? null);
     if (approval !== null) proven.push(approval);
   }
   return proven;

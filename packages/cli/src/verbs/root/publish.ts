@@ -19,16 +19,18 @@ export function registerPublish(parent: Command, context: Context): void {
       '--namespace <file>',
       'where the authority changes: the revision that the new one has signed (tally namespace propose --sign-anew)',
     )
+    .option('--reason <text>', 'why it is logged now')
     .option('--dry-run', 'say whether it would be taken, ask new cosigners once, and change nothing');
   command.action(async (file: string) => {
     const session = new Session(context, command);
-    const flags = command.opts<{ namespace?: string; dryRun?: boolean }>();
+    const flags = command.opts<{ namespace?: string; reason?: string; dryRun?: boolean }>();
     const chain = await readChain(session, file);
     if (chain.rehearsal) throw altered(`${file} comes from a rehearsal.`, 'Publish the real trust root.');
     const signed = flags.namespace === undefined ? null : await readSignedRevision(session, flags.namespace);
     const { value } = await session.admin().call('trust.publish', {
       query: flags.dryRun === true ? { dryRun: true } : {},
       body: { envelopes: chain.envelopes.map(base64), ...(signed && { namespace: signed }) },
+      ...(flags.reason !== undefined && { reason: flags.reason }),
     });
     session.print.answer(value, () => [sentence(value, flags.dryRun === true)]);
   });

@@ -1,5 +1,5 @@
 /** The judgment of one request: made once, kept for the record, and never left out. */
-import { type Asked, bareResource, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
+import { type Asked, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
@@ -7,6 +7,7 @@ import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
+import { narrowedView, productsOf } from './narrowed-view.ts';
 
 /** What the record of a request says of its decision. */
 export interface Verdict {
@@ -64,6 +65,11 @@ export class Judgment {
     this.#judgeCommitted(resource, { reason: false, approved: false }, absent);
   }
 
+  /** Judges a request that puts what was signed elsewhere into the log. */
+  submit(resource: Resource, why: string | null): void {
+    this.#judgeCommitted(resource, { reason: why !== null, approved: false });
+  }
+
   /** Judges a request that was carried out before, and is told again what came of it. */
   repeat(resource: Resource, why: string | null): void {
     this.#judgeCommitted(resource, { reason: why !== null, approved: true });
@@ -105,6 +111,19 @@ export class Judgment {
     };
   }
 
+  /**
+   * What of the state a command about plans and licenses may refer to: what is of products that the caller has nothing
+   * to do with is answered like what does not exist.
+   */
+  see({ type }: Command): (view: View, at: string) => View {
+    return (view, at) => {
+      if (this.asked === null || this.#gatekeeper.isOpen || !/^(?:license|plan)\./.test(type)) return view;
+      const identity = this.#gatekeeper.identify(this.asked, subjectsOf(view), at);
+      const products = identity && productsOf(identity, at);
+      return products === null ? view : narrowedView(view, products);
+    };
+  }
+
   /** The rules in force, as of the newest committed policy. */
   get rules(): Rules {
     return this.#gatekeeper.rules();
@@ -125,7 +144,15 @@ export class Judgment {
       const rules = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
       const resource = commandResource(view, command, changes);
       const effect = effectOf(changes, (type, id) => view.subject(type, id)?.document);
-      const circumstances = { at, lock, epoch, reason: why !== null, approved: approvals !== null, rules };
+      if (approvals === null && !command.type.startsWith('approval.')) {
+        const { approvals: approvalRules } = rules.content;
+        const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
+        this.need = this.#gatekeeper.needs.of({ ...proposal, request: this, isDryRun });
+      }
+      // What waits is judged as it will be once others have approved it, and then again.
+      const waits = this.need.kind === 'approval';
+      const approved = approvals !== null || waits;
+      const circumstances = { at, lock, epoch, reason: why !== null, approved, rules };
       const decided = this.#gatekeeper.decide(asked, identity, resource, effect, circumstances);
       this.#decided = decided;
       if (!decided.decision.allowed)
@@ -135,12 +162,7 @@ export class Judgment {
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
       if (changes.length > 0) checkPublication(asked.caller, command);
-      if (approvals === null && !command.type.startsWith('approval.')) {
-        const { approvals: approvalRules } = rules.content;
-        const proposal = { asked, command, changes, effect, rules: approvalRules, view, at };
-        this.need = this.#gatekeeper.needs.of({ ...proposal, request: this, isDryRun });
-        if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
-      }
+      if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
       return this.#cause(asked, decided, { why, approvals });
     };
   }
@@ -285,6 +307,3 @@ function committedSubjects(directory: Gatekeeper['directory']): Subjects {
   return ((type: 'principal' | 'credential', id: string) =>
     type === 'principal' ? directory.principal(id) : directory.credential(id)) as Subjects;
 }
-
-/** What requests are about that name no subject. */
-export const logResource: Resource = bareResource('Log');

@@ -1,6 +1,6 @@
 /** Finds out after a start how often everybody has asked for what is counted by the hour. */
 import type { LedgerReader } from '@tallystick/ledger';
-import { compareInstants, instantToMs, msToInstant } from '@tallystick/license';
+import { compareInstants, instantToMs, msToInstant, type RecordType } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 
@@ -9,22 +9,45 @@ const pageSize = 1000;
 /** More causes than this are not read at a start. */
 const causesMax = 2000;
 
+/** Commands that make one type of record and are asked for often. Of others every record of their subject is looked at. */
+const recordOf: Readonly<Record<string, RecordType>> = {
+  'license.issue': 'license.issued',
+  'license.amend': 'license.amended',
+  'license.renew': 'license.renewed',
+  'license.change_plan': 'license.plan_changed',
+  'license.suspend': 'license.suspended',
+  'license.revoke': 'license.revoked',
+};
+
 /**
  * Counts what the log says of the last hour, newest first, up to the last approval of what was one too many. Where that is
- * too much to read, everybody is taken to have asked too often until the hour is over.
+ * too much to read, or cannot be read, everybody is taken to have asked too often until the hour is over.
  *
  * @param now milliseconds
  */
 export async function restoreCounts(
-  log: Pick<ServedLog, 'read' | 'size' | 'mutations'>,
+  log: Pick<ServedLog, 'read' | 'size'>,
   gatekeeper: Gatekeeper,
   now: number,
 ): Promise<void> {
   const counted = countedActions(gatekeeper);
-  // What is not sound is not read, and takes no commands either.
-  if (counted.size === 0 || log.mutations?.problem === 'integrity') return;
+  if (counted.size === 0) return;
+  try {
+    await countSince(log, gatekeeper, counted, now - hourMs);
+  } catch {
+    // What is wrong with the log is told to whoever reads it or writes to it.
+    gatekeeper.needs.counts.forget(now);
+  }
+}
+
+async function countSince(
+  log: Pick<ServedLog, 'read' | 'size'>,
+  gatekeeper: Gatekeeper,
+  counted: ReadonlySet<string>,
+  sinceMs: number,
+): Promise<void> {
   const { counts } = gatekeeper.needs;
-  const since = msToInstant(now - hourMs);
+  const since = msToInstant(sinceMs);
   const cleared = new Set<string>();
   const seen = new Set<number>();
   for (let to = log.size; to > 0; to -= pageSize) {
@@ -32,22 +55,22 @@ export async function restoreCounts(
     for (const { index, type, subject, at } of records.toReversed()) {
       if (compareInstants(at, since) <= 0) return;
       if (type === 'approval.executed') await clear(log.read, subject.id, cleared);
-      if (!isOfCountedType(subject.type, counted)) continue;
-      if (seen.size >= causesMax) return counts.forget(now);
+      if (!mayBeCounted(type, counted)) continue;
+      if (seen.size >= causesMax) throw new Error('more causes than are read at a start');
       const { first, cause } = await log.read.causeOf(index);
       const { command, who } = cause;
-      if (seen.has(first) || !counted.has(command) || cleared.has(nameOf(who.id, command))) continue;
+      if (seen.has(first)) continue;
       seen.add(first);
-      counts.add(who.id, command, instantToMs(at), {});
+      if (counted.has(command) && !cleared.has(nameOf(who.id, command)))
+        counts.add(who.id, command, instantToMs(at), {});
     }
   }
 }
 
 function countedActions(gatekeeper: Gatekeeper): ReadonlySet<string> {
   try {
-    const rules = gatekeeper
-      .rules()
-      .content.approvals.filter(({ above }) => (above?.perHour ?? null) !== null);
+    const { approvals } = gatekeeper.rules().content;
+    const rules = approvals.filter(({ above }) => (above?.perHour ?? null) !== null);
     return new Set(rules.flatMap(({ actions }) => actions));
   } catch {
     // Under a policy that cannot be evaluated nobody may do anything, and an alarm has said so.
@@ -55,8 +78,11 @@ function countedActions(gatekeeper: Gatekeeper): ReadonlySet<string> {
   }
 }
 
-function isOfCountedType(type: string, counted: ReadonlySet<string>): boolean {
-  return [...counted].some((action) => action.startsWith(`${type}.`));
+function mayBeCounted(type: string, counted: ReadonlySet<string>): boolean {
+  return [...counted].some((action) => {
+    const record = recordOf[action];
+    return record === undefined ? type.split('.')[0] === action.split('.')[0] : type === record;
+  });
 }
 
 async function clear(read: Pick<LedgerReader, 'current'>, id: string, cleared: Set<string>): Promise<void> {

@@ -1,0 +1,64 @@
+/** Requests for approval for people: what is asked for, what it would change, and what is missing. */
+import type { AnyDocument, ApprovalDocument, ApprovalItem } from '@tallystick/contract';
+import { memberRows, type Row } from './documents.ts';
+import type { Printer } from './printer.ts';
+import { properties } from './table.ts';
+
+export function describeApproval(item: ApprovalItem, print: Printer): string[] {
+  const { document, index, effect } = item;
+  const { command, author, why, state, notAfter, rejected } = document;
+  const { type, ...members } = command;
+  const lines = [
+    print.style('bold', `${document.id}: ${String(type)}, ${state}`),
+    ...properties([
+      ['asked by', `${author.principal} (${author.credential}), entry ${index} of the log`],
+      ['why', why],
+      ['until', state === 'pending' || state === 'approved' ? notAfter : null],
+      ...missingOf(document).map((text): Row => ['waits for', text]),
+      ...document.approvals.map(
+        ({ principal, role, at }): Row => ['approved by', `${principal} as ${role}, ${at}`],
+      ),
+      ['rejected by', rejected && `${rejected.principal}, ${rejected.at}`],
+      ['because', rejected?.why ?? null],
+    ]),
+    '',
+    print.style('bold', 'What is asked for'),
+    ...properties(memberRows(members)),
+  ];
+  if (effect === undefined) return lines;
+  const { changes, refusal } = effect;
+  const effects =
+    refusal === null
+      ? changes.flatMap((change) => ['', ...describeChange(change, print)])
+      : [print.style('red', `It would be refused now: ${refusal.detail}`)];
+  return [...lines, '', print.style('bold', 'What it would change now'), ...effects];
+}
+
+/** What is still missing before a request is carried out, as `1 more of issuer`. */
+function missingOf({ state, approvers, approvals }: ApprovalDocument): string[] {
+  if (state !== 'pending') return [];
+  return approvers.flatMap(({ role, count }) => {
+    const missing = count - approvals.filter((each) => each.role === role).length;
+    return missing > 0 ? [`${missing} more of ${role}`] : [];
+  });
+}
+
+type EffectChange = NonNullable<ApprovalItem['effect']>['changes'][number];
+
+function describeChange({ type, subject, before, after }: EffectChange, print: Printer): string[] {
+  // A dry run draws ids that the real one does not get.
+  const name = before === null ? 'new' : subject.id;
+  return [print.style('bold', `${type}  ${name}`), ...properties(differences(before, after))];
+}
+
+/** Members that differ, as old → new; of something new, all of them. */
+function differences(before: AnyDocument | null, after: AnyDocument): Row[] {
+  const was = new Map(before === null ? [] : memberRows(before));
+  const is = new Map(memberRows(after));
+  const names = [...new Set([...was.keys(), ...is.keys()])];
+  return names.flatMap((name): Row[] => {
+    const [from, to] = [was.get(name) ?? '-', is.get(name) ?? '-'];
+    if (from === to) return [];
+    return [[name, before === null ? to : `${from} → ${to}`]];
+  });
+}
