@@ -235,6 +235,7 @@ describe('what was approved', () => {
     );
     expect(item).toMatchObject({
       document: { command: { type: 'license.issue', keyHint: '7777' } },
+      names: { [office.id('Ivo')]: 'Ivo' },
       effect: {
         refusal: null,
         changes: [{ type: 'license.issued', before: null, after: { type: 'license' } }],
