@@ -194,7 +194,6 @@ describe('more power than was given', () => {
     const { id } = by('administrator');
     const attempts: [string, object][] = [
       [`/v1/principals/${id}/assign`, { roles: [{ role: 'administrator' }, { role: 'issuer' }] }],
-      [`/v1/principals/${id}/grant`, { role: 'issuer', length: 'PT1H' }],
       [`/v1/principals/${ids.principal}/assign`, { roles: [{ role: 'bootstrap' }] }],
       ['/v1/principals', { kind: 'service', name: 'x', roles: [{ role: 'bootstrap' }] }],
       ['/v1/principals', { kind: 'service', name: 'x', roles: [{ role: 'mirror' }] }],
@@ -203,6 +202,15 @@ describe('more power than was given', () => {
       const tried = await post('administrator', path, body);
       expect({ path, status: tried.status, text: tried.text }).toMatchObject({ path, status: 403 });
     }
+    // A role for a while is asked of others.
+    const granted = await post('administrator', `/v1/principals/${id}/grant`, {
+      role: 'issuer',
+      length: 'PT1H',
+    });
+    expect({ status: granted.status, code: granted.code }).toEqual({
+      status: 409,
+      code: 'approval_required',
+    });
   });
 
   it('does not come from what one administrator does alone: a puppet, a key for somebody else, another policy', async () => {

@@ -143,7 +143,7 @@ export const gateTable: Record<RouteName, Row> = {
   'license.get': reads('license'),
   'license.history': reads('license'),
   'license.bundle': { ...reads('license'), may: ['support', 'issuer', 'auditor'], seenBy: null },
-  'license.custody': { ...reads('license'), may: ['auditor'] },
+  'license.custody': { ...reads('license'), may: ['auditor'], seenBy: 'license.get' },
   'license.issue': changes(issuers, undefined, ({ plan }) => ({ plan, licensee: 'Contoso' })),
   'license.amend': changes(issuers, 'license', () => ({ licensee: 'Other' })),
   // Longer than support may.
@@ -195,12 +195,10 @@ export const gateTable: Record<RouteName, Row> = {
   'approval.list': { ...inspects(), people: approvers },
   'approval.get': { ...inspects('approval'), people: approvers },
   'approval.history': inspects('approval'),
-  'approval.request': {
-    ...changes([], undefined, ({ plan }) => ({
-      command: { type: 'license.issue', plan, licensee: 'Contoso', term: { until: later } },
-    })),
-    may: 'own',
-  },
+  // As the command that waits.
+  'approval.request': changes(issuers, undefined, ({ plan }) => ({
+    command: { type: 'license.issue', plan, licensee: 'Contoso', term: { until: later } },
+  })),
   'approval.withdraw': changes([], 'approval'),
   'approval.execute': { ...changes([], 'approval'), people: approvers },
   'approval.approve': { ...sensitive(changes([], 'approval')), people: approvers },

@@ -304,12 +304,12 @@ export class BatchBuilder {
 /** Decides a command and judges it; null where that says no on the strength of a change that may yet fail. */
 function judge(
   view: SequencingView,
-  { command, cause, gate, judge: ask }: Submission,
+  { command, cause, gate, judge: ask, see }: Submission,
   environment: Omit<Environment, 'gate'>,
 ): Judged | null {
-  const decision = decide(view, command, { ...environment, gate: gate ?? null });
   const { now: at, lock, epoch } = environment;
   try {
+    const decision = decide(see?.(view, at) ?? view, command, { ...environment, gate: gate ?? null });
     const changes = decision.ok ? decision.changes : [];
     const judged = { decision, cause: ask?.(view, changes, { at, lock, epoch }) ?? cause };
     return decision.ok || !view.isProvisional ? judged : null;

@@ -26,6 +26,8 @@ export interface Submission {
   /** Who asks, for commands that depend on it; left out where the system itself does. */
   gate?: GateEnvironment;
   judge?: Judge;
+  /** What of the state the command may refer to; all of it where left out. Lets pass what the view throws. */
+  see?: (view: View, at: string) => View;
   /** The caller's idempotency key and a hash over what it asks for. */
   request: { key: string; hash: Uint8Array } | null;
   dryRun: boolean;

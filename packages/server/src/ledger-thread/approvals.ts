@@ -130,6 +130,7 @@ export class Approvals {
         cause: nobody,
         gate: judgment.environment(input.why),
         judge: inner.judge(waiting, { why: input.why, isDryRun: true }),
+        see: inner.see(waiting),
         request: null,
         dryRun: true,
       }),

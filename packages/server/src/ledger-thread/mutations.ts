@@ -101,6 +101,7 @@ export class Mutations {
           cause: { who: { kind: 'nobody', id: 'nobody' }, why },
           gate: judgment.environment(why),
           judge: judgment.judge(command, { why, isDryRun: dryRun }),
+          see: judgment.see(command),
           request: requestOf(request),
           dryRun,
         }),

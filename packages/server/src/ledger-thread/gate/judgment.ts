@@ -7,6 +7,7 @@ import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
+import { narrowedView, productsOf } from './narrowed-view.ts';
 
 /** What the record of a request says of its decision. */
 export interface Verdict {
@@ -107,6 +108,19 @@ export class Judgment {
       why,
       approvals: content.approvals,
       policy: hash,
+    };
+  }
+
+  /**
+   * What of the state a command about plans and licenses may refer to: what is of products that the caller has nothing
+   * to do with is answered like what does not exist.
+   */
+  see({ type }: Command): (view: View, at: string) => View {
+    return (view, at) => {
+      if (this.asked === null || this.#gatekeeper.isOpen || !/^(?:license|plan)\./.test(type)) return view;
+      const identity = this.#gatekeeper.identify(this.asked, subjectsOf(view), at);
+      const products = identity && productsOf(identity, at);
+      return products === null ? view : narrowedView(view, products);
     };
   }
 
