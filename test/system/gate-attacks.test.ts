@@ -22,6 +22,7 @@ let world: GateWorld;
 let ids: Ids;
 /** A license of the product that the narrowed ones are for. */
 let own: string;
+let early: number;
 const who: Record<string, { id: string; shows: Shows }> = {};
 const reason = { 'tally-reason': 'TICKET-1' };
 
@@ -69,6 +70,7 @@ beforeAll(async () => {
   who['second credential of issuer'] = { id: who['issuer']?.id ?? '', shows: signing(second.key) };
   const key = await world.apiKey(by('viewer').id, 'api');
   who['listener'] = { id: key.id, shows: bearing(key.token) };
+  early = (await system.admin('POST', '/v1/policy', defaultPolicyDocument())).status;
   await world.principal('person', 'second administrator', [{ role: 'administrator' }]);
   await person('administrator', { role: 'administrator' });
   await world.restart();
@@ -280,6 +282,12 @@ describe('what is written into the log of requests and of changes', () => {
     expect({ status: made.status, code: made.code }).toEqual({ status: 400, code: 'malformed_request' });
     const named = await post('issuer', '/v1/customers', { name: decodeURIComponent(text) });
     expect(named.status).toBe(400);
+  });
+});
+
+describe('whoever sets a system up', () => {
+  it('does not lock it with a policy before anybody is in it', () => {
+    expect(early).toBe(403);
   });
 });
 
