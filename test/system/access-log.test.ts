@@ -1,14 +1,21 @@
 /** The log of requests on a whole system: what comes into it, and what is noticed about it. */
-import { cpSync, existsSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { proveSegment, type SegmentProof, SegmentReader, verifySegmentProof } from '@tallystick/access';
+import {
+  findRecords,
+  proveSegment,
+  type SegmentProof,
+  SegmentReader,
+  verifySegmentProof,
+} from '@tallystick/access';
 import type { AccessItem, AccessRecordJson, Page } from '@tallystick/contract';
 import { IntegrityError } from '@tallystick/core';
-import { readTrustRootFile } from '@tallystick/server';
+import { readTrustRootFile, type SystemDescription } from '@tallystick/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SmallDisk } from './support/faulty-disk.ts';
 import { Operator } from './support/operator.ts';
+import { invite, Person } from './support/person.ts';
 import { RealSystem } from './support/real-system.ts';
 import { eventually } from './support/waiting.ts';
 
@@ -25,6 +32,12 @@ let yesterday: { file: string; mark: string };
 
 beforeAll(async () => {
   system = await RealSystem.create({ algorithms: ['ed25519'] });
+  // As a version without an access log left it: the first start begins one.
+  const { access: _, ...before } = JSON.parse(
+    readFileSync(system.layout.system, 'utf8'),
+  ) as SystemDescription;
+  writeFileSync(system.layout.system, JSON.stringify(before));
+  rmSync(system.layout.signer.accessMark);
   disk = SmallDisk.mount(3);
   if (disk !== null) {
     rmSync(dirname(system.layout.access), { recursive: true });
@@ -329,5 +342,29 @@ describe('what somebody changes in the file', () => {
       ok: true,
       origin: 'tally.example/log/access',
     });
+  });
+});
+
+describe('a login', () => {
+  it('is recorded before its session begins, and fails under the name that was tried', async () => {
+    const invited = await invite((...request) => system.admin(...request), {
+      name: 'Ada Byron',
+      email: 'ada@example.com',
+      roles: ['administrator'],
+    });
+    const { person, session } = await Person.enroll(system, invited, 'correct horse battery');
+    const wrong = { account: 'ada@example.com', password: 'guessed', code: '000000' };
+    expect((await system.admin('POST', '/v1/login', wrong)).status).toBe(401);
+    using reader = SegmentReader.open(system.layout.access);
+    const all = { from: begun, to: '2100-01-01T00:00:00.000Z' };
+    const records = findRecords(reader, all, { start: 0, limit: 10_000 }).records.map(({ record }) => record);
+    expect(records.filter(({ route }) => route === 'session.begin')).toMatchObject([
+      { who: { kind: 'person', id: person.principal, session: session.session }, address: '127.0.0.1' },
+    ]);
+    expect(records.findLast(({ route }) => route === 'login.password')).toMatchObject({
+      status: 401,
+      who: null,
+    });
+    expect(JSON.stringify(records)).not.toMatch(/guessed|correct horse|000000/);
   });
 });

@@ -85,6 +85,9 @@ describe('a second server', () => {
       cosigners: [],
       cosignerUrls: moved.addresses,
     });
+    const { access } = JSON.parse(readFileSync(one.layout.system, 'utf8')) as SystemDescription;
+    expect(access?.origin).toBe('tally.example/log/access');
+    expect(description.access?.origin).toMatch(/^tally\.example\/log\/access\/[0-9a-f]{8}$/);
     const { keys, secrets } = two.layout;
     for (const file of [keys.online, secrets.onlinePassphrase, two.layout.client])
       expect(statSync(file).mode & 0o077).toBe(0);
@@ -114,5 +117,18 @@ describe('a second server', () => {
     await eventually('the second server to write', () => writes(operators.two));
     await operators.two.must(...issue);
     expect((await operators.two.tally('status')).code).toBe(0);
+  });
+
+  it('keeps an access log of its own, of what it was asked itself', async () => {
+    const { records, origin } = await operators.two.must<{ records: number; origin: string }>(
+      'access',
+      'log',
+      'verify',
+    );
+    expect(origin).toMatch(/^tally\.example\/log\/access\/[0-9a-f]{8}$/);
+    expect(records).toBeGreaterThan(0);
+    expect(await operators.one.must('access', 'log', 'verify')).toMatchObject({
+      origin: 'tally.example/log/access',
+    });
   });
 });

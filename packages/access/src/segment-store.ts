@@ -6,7 +6,8 @@
  * segment is the transaction that writes it with its leaf and takes its records out of `pending`, so that a crash leaves
  * each record in exactly one of both.
  */
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import {
   base64,
@@ -142,14 +143,19 @@ export class SegmentStore extends SegmentReader {
   static create(file: string, identity: Uint8Array): void {
     if (existsSync(file))
       throw new AccessLogError('file', `${file} exists: an access log is never begun over another`);
+    // Under its name it is whole: one that was begun and not finished could not be opened, nor begun again.
+    const partial = `${file}.partial`;
+    rmSync(partial, { force: true });
     // SQLite would make it readable by everybody, and gives its journal the mode that it finds.
-    closeSync(openSync(file, 'wx', 0o600));
-    const database = new DatabaseSync(file);
+    closeSync(openSync(partial, 'wx', 0o600));
+    const database = new DatabaseSync(partial);
     database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN');
     database.exec(schema);
     database.prepare('INSERT INTO leaves VALUES (0, ?)').run(identity);
     database.exec('COMMIT');
     database.close();
+    renameSync(partial, file);
+    syncFolder(dirname(file));
   }
 
   /**
@@ -322,6 +328,15 @@ function chunksOf(lines: readonly string[]): string[][] {
     } else last.push(line);
   }
   return chunks;
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 /** Throws AccessLogError unless a checkpoint that was kept is over the leaves that are there. */

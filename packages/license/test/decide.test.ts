@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import type { LicenseDocument } from '../src/index.ts';
+import { waiting } from './gate-situations.ts';
 import { soldWorld, type World } from './world.ts';
 
 const issue = { type: 'license.issue', plan: 'pro' } as const;
@@ -252,6 +253,16 @@ describe('standing', () => {
     const active = world.license({ type: 'license.reinstate', license: id });
     expect(active.status).toMatchObject({ state: 'active', reason: null, message: null });
     expect(active.rev).toBe(2);
+  });
+
+  it('can be revoked with the approval of others while the namespace is read-only', () => {
+    const world = soldWorld();
+    const { approval, license } = waiting(world);
+    world.lock = 'read-only';
+    world.do({ type: 'approval.approve', approval });
+    const changes = world.do({ type: 'approval.execute', approval });
+    expect(changes.map(({ type }) => type)).toEqual(['license.revoked', 'approval.executed']);
+    expect(world.subject('license', license)?.document.status.state).toBe('revoked');
   });
 
   it('can be worsened while the namespace is read-only', () => {

@@ -296,10 +296,48 @@ const approvals: readonly RefusalCase[] = [
   },
 ];
 
+const locked: readonly RefusalCase[] = [
+  {
+    code: 'namespace_locked',
+    when: 'what is to wait is not possible while it is read-only',
+    command: (world) => {
+      const license = issue(world);
+      actAs(world, person(world, 'Ada', 'issuer'));
+      world.lock = 'read-only';
+      return { type: 'approval.request', command: { type: 'license.reissue', license } };
+    },
+  },
+  {
+    code: 'namespace_locked',
+    when: 'what was approved is not possible since it is read-only',
+    command: (world) => {
+      const license = issue(world);
+      const [ada, grace] = [person(world, 'Ada', 'issuer'), person(world, 'Grace', 'issuer')];
+      actAs(world, ada);
+      const command = { type: 'license.reissue', license };
+      const approval = world.make({ type: 'approval.request', command });
+      actAs(world, grace);
+      world.do({ type: 'approval.approve', approval });
+      world.lock = 'read-only';
+      return { type: 'approval.execute', approval };
+    },
+  },
+  {
+    code: 'namespace_locked',
+    when: 'a request is approved while it is frozen',
+    command: (world) => {
+      const { approval } = waiting(world);
+      world.lock = 'frozen';
+      return { type: 'approval.approve', approval };
+    },
+  },
+];
+
 /** Refusals about who may use a system. */
 export const GATE_REFUSAL_CASES: readonly RefusalCase[] = [
   ...principals,
   ...credentials,
   ...policies,
   ...approvals,
+  ...locked,
 ];

@@ -1,5 +1,5 @@
 /** The access log of a system that a version without one made. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseVerifierKey } from '@tallystick/core';
@@ -11,10 +11,10 @@ import {
   readPassphraseFile,
 } from '@tallystick/signer';
 import { initState } from '@tallystick/witness';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { beginAccessLog, beginAccessLogAgain } from '../src/setup/access-log.ts';
 import { createSystem, type SystemDescription } from '../src/setup/create-system.ts';
-import type { Layout } from '../src/setup/layout.ts';
+import { type Layout, layoutOf } from '../src/setup/layout.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'tally-upgrade-'));
 let count = 0;
@@ -31,11 +31,9 @@ function accessKeys(): string[] {
   return keys.filter(({ usages }) => usages.includes('access')).map(({ keyid }) => keyid);
 }
 
-/** As it was: no key, no mark, no place with the witnesses, and no word of it. */
-beforeEach(async () => {
-  count += 1;
-  layout = await createSystem({
-    directory: join(parent, String(count)),
+beforeAll(async () => {
+  await createSystem({
+    directory: join(parent, 'made'),
     ns: 'acme',
     name: 'Acme',
     mode: 'test',
@@ -46,20 +44,32 @@ beforeEach(async () => {
     algorithms: ['ed25519'],
     now: Date.now(),
   });
+});
+
+/** As it was but for the key: no mark, no place with the witnesses, and no word of it. */
+beforeEach(() => {
+  count += 1;
+  layout = layoutOf(join(parent, String(count)));
+  cpSync(join(parent, 'made'), layout.root, { recursive: true });
   const { access: _, ...before } = described();
   writeFileSync(layout.system, JSON.stringify(before));
   rmSync(layout.signer.accessMark);
-  rmSync(layout.keys.online);
-  const passphrase = readFileSync(layout.secrets.onlinePassphrase, 'utf8').trim();
-  createSealedKeystore(layout.keys.online, passphrase, [generateKeySpec(['log'], null)]);
   for (const { name, folder, kind } of before.cosigners) {
     rmSync(layout.cosigner(folder).state);
     initState({ kind, name, stateFile: layout.cosigner(folder).state, origins: [before.origin] });
   }
 });
 
+/** A keystore takes half a second to seal: only who looks for a new key has one without. */
+function withoutKey(): void {
+  rmSync(layout.keys.online);
+  const passphrase = readFileSync(layout.secrets.onlinePassphrase, 'utf8').trim();
+  createSealedKeystore(layout.keys.online, passphrase, [generateKeySpec(['log'], null)]);
+}
+
 describe('a system without an access log', () => {
   it('gets a key, a mark, a place with its witnesses, and a description of them', () => {
+    withoutKey();
     const after = beginAccessLog(layout, described(), null);
     expect(after).toEqual(described());
     expect(after.access?.origin).toBe('tally.example/log/access');
@@ -75,6 +85,7 @@ describe('a system without an access log', () => {
   });
 
   it('is finished with one key where it was interrupted before it was described', () => {
+    withoutKey();
     const before = described();
     const first = beginAccessLog(layout, before, null);
     writeFileSync(layout.system, JSON.stringify(before));
@@ -105,6 +116,20 @@ describe('an access log that is lost', () => {
       );
       expect(existsSync(layout.signer.accessMark.replace('.db', `-before-${suffix}.db`))).toBe(true);
     }
+  });
+
+  it('is kept where the run was interrupted before the other one was described', () => {
+    beginAccessLog(layout, described(), null);
+    const before = described();
+    writeFileSync(layout.access, 'the file of before');
+    beginAccessLogAgain(layout);
+    writeFileSync(layout.system, JSON.stringify(before));
+    expect(beginAccessLogAgain(layout).after).toBe('tally.example/log/access/2');
+    const kept = layout.signer.accessMark.replace('.db', '-before-2.db');
+    using former = Mark.open(kept, 'tally.example/log/access');
+    using mark = Mark.open(layout.signer.accessMark, 'tally.example/log/access/2');
+    expect([former.checkpoint.size, mark.checkpoint.size]).toEqual([0, 0]);
+    expect(readFileSync(layout.access.replace('.db', '-before-2.db'), 'utf8')).toBe('the file of before');
   });
 
   it('has one of the same server behind it where several share the log', () => {

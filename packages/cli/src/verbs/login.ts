@@ -1,6 +1,6 @@
 /** `tally login`, `tally logout`, `tally enroll` and `tally invite`: people come and go. */
-import { createHash, randomBytes } from 'node:crypto';
-import { newSecretToken } from '@tallystick/gate';
+import { randomBytes } from 'node:crypto';
+import { newSecretToken, secretTokenHash } from '@tallystick/gate/secret-token';
 import { addDuration } from '@tallystick/license';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
@@ -152,7 +152,7 @@ function registerInvite(program: Command, context: Context): void {
         kind: 'invitation',
         name: 'Invitation',
         // The server keeps what it can make of this, and never sees the invitation before it is used.
-        lookup: createHash('sha256').update(invitation).digest('base64'),
+        lookup: secretTokenHash(invitation),
         notAfter,
       },
       idempotencyKey: context.newKey(),

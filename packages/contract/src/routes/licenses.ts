@@ -190,7 +190,7 @@ export const licenseRoutes: LicenseRoutes = {
     schema: null,
     mediaType: custodyMediaType,
     description: 'A custody report, of at most 32 MiB',
-    problems: ['subject_unknown', 'report_too_large', 'access_log_unavailable', ...bundleProblems],
+    problems: ['subject_unknown', 'report_too_large', ...bundleProblems],
   }),
   'license.amend': sales['license.amend'],
   'license.renew': sales['license.renew'],

@@ -58,6 +58,12 @@ export function storedCredential(
   if (kind === 'spiffe' && !isSpiffeId(lookup)) {
     throw new CredentialError('$.lookup', 'send a SPIFFE id such as spiffe://vendor.example/billing');
   }
+  if (kind === 'oidc' && !/^https:\/\/\S+ \S+$/.test(lookup)) {
+    throw new CredentialError(
+      '$.lookup',
+      'send the issuer and the subject, such as https://login.example 00u1a2',
+    );
+  }
   return command;
 }
 

@@ -182,33 +182,33 @@ group('a description', () => {
   });
 });
 
-group('what a change does', () => {
-  const licensed = (changes: Partial<LicenseDocument>): LicenseDocument =>
-    ({
-      type: 'license',
-      id: 'lic_01jd0000000000000000000000',
-      status: { state: 'active', since: at },
-      term: { from: at, until: '2027-11-26T10:15:30.000Z', grace: 'P0D' },
-      seats: { model: 'none', max: null, over: 0 },
-      ...changes,
-    }) as LicenseDocument;
-  const effect = (after: LicenseDocument, before?: LicenseDocument) =>
-    effectOf(
-      [
-        {
-          type: before === undefined ? 'license.issued' : 'license.renewed',
-          subject: { type: 'license', id: after.id },
-          rev: 0,
-          document: after,
-          companion: null,
-        },
-      ],
-      () => before,
-    );
-  const term = (until: string | null): Partial<LicenseDocument> => ({
-    term: { from: at, until, grace: 'P0D' },
-  });
+const licensed = (changes: Partial<LicenseDocument>): LicenseDocument =>
+  ({
+    type: 'license',
+    id: 'lic_01jd0000000000000000000000',
+    status: { state: 'active', since: at },
+    term: { from: at, until: '2027-11-26T10:15:30.000Z', grace: 'P0D' },
+    seats: { model: 'none', max: null, over: 0 },
+    ...changes,
+  }) as LicenseDocument;
+const effect = (after: LicenseDocument, before?: LicenseDocument) =>
+  effectOf(
+    [
+      {
+        type: before === undefined ? 'license.issued' : 'license.renewed',
+        subject: { type: 'license', id: after.id },
+        rev: 0,
+        document: after,
+        companion: null,
+      },
+    ],
+    () => before,
+  );
+const term = (until: string | null): Partial<LicenseDocument> => ({
+  term: { from: at, until, grace: 'P0D' },
+});
 
+group('what a change of a license does', () => {
   it('is the length of a new term, or how much longer one gets', () => {
     expect(effect(licensed({}))).toMatchObject({ termDays: 365, extendsDays: null, seats: null });
     expect(effect(licensed(term(null)))).toMatchObject({ termDays: -1 });
@@ -234,7 +234,9 @@ group('what a change does', () => {
     expect(effect(licensed(seats(5)), licensed(seats(5)))).toMatchObject({ seats: null });
     expect(effect(licensed(seats(9)), licensed(seats(5)))).toMatchObject({ seats: 9 });
   });
+});
 
+group('what a change of somebody does', () => {
   it('is every role that somebody gets or loses, also where only its reach changes', () => {
     const person = (roles: PrincipalDocument['roles']): PrincipalDocument => ({ ...principal, roles });
     const changed = (after: PrincipalDocument['roles'], before?: PrincipalDocument['roles']): string[] =>

@@ -79,6 +79,10 @@ const ALLOWED_WHEN_READ_ONLY: ReadonlySet<CommandType> = new Set([
   'credential.revoke',
   'approval.reject',
   'approval.withdraw',
+  // What waits is looked at by itself, when it is asked for and when it is carried out.
+  'approval.request',
+  'approval.approve',
+  'approval.execute',
 ]);
 
 /**

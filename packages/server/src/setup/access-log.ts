@@ -1,5 +1,5 @@
 /** Begins the access log of a system: its key, the mark of its signer, and a place with the witnesses that run inside. */
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { accessOrigin, accessUsage } from '@tallystick/access';
 import { formatVerifierKey, logVerifierKey, type PublicKey } from '@tallystick/core';
@@ -31,7 +31,13 @@ export function describeAccessLog(origin: string, key: PublicKey): AccessLogDesc
 /** Makes the mark of an access log that begins, and the folder that its file comes into. */
 export function makeAccessMark(layout: Layout, origin: string): void {
   mkdirSync(dirname(layout.access), { recursive: true, mode: 0o700 });
-  if (!existsSync(layout.signer.accessMark)) Mark.create(layout.signer.accessMark, origin);
+  const { accessMark } = layout.signer;
+  if (existsSync(accessMark)) return;
+  // Under its name it is whole, whenever this is interrupted.
+  const partial = `${accessMark}.partial`;
+  rmSync(partial, { force: true });
+  Mark.create(partial, origin);
+  renameSync(partial, accessMark);
 }
 
 /**
@@ -73,7 +79,7 @@ export function beginAccessLogAgain(
   const after = accessOrigin(system.origin, suffix);
   if (dryRun) return { before, after };
   for (const file of before === null ? [] : [layout.access, layout.signer.accessMark])
-    if (existsSync(file)) renameSync(file, keptAside(file, suffix));
+    if (existsSync(file)) keepAside(file, suffix);
   beginAccessLog(layout, system, suffix);
   return { before, after };
 }
@@ -86,9 +92,11 @@ function nextSuffix(origin: string, before: string): string {
   return name === '' ? next : `${name}.${next}`;
 }
 
-/** Before the one that has this suffix began. */
-function keptAside(file: string, suffix: string | null): string {
-  return file.replace(/\.db$/, `-before-${suffix}.db`);
+/** Under the name of the log that begins. What is there already was kept by a run that was interrupted: this is of that run. */
+function keepAside(file: string, suffix: string | null): void {
+  const kept = file.replace(/\.db$/, `-before-${suffix}.db`);
+  if (existsSync(kept)) rmSync(file);
+  else renameSync(file, kept);
 }
 
 /** The access key of the keystore, made where there is none. */

@@ -8,7 +8,7 @@ import { addCommonFlags, type MutationVerb, registerMutation } from '../mutation
 import { registerHistory, registerList, registerShow } from '../reads.ts';
 import { type MakeFlags, makeCredential } from './make.ts';
 
-const kinds = ['api_key', 'http_signature', 'spiffe'] as const;
+const kinds = ['api_key', 'http_signature', 'spiffe', 'oidc'] as const;
 
 const verbs: readonly MutationVerb[] = [
   {
@@ -66,7 +66,10 @@ function registerCreate(family: Command, context: Context): void {
     )
     .requiredOption('--principal <principal>', 'id of the principal whose it will be')
     .addOption(
-      new Option('--kind <kind>', 'api_key, http_signature to sign requests, or spiffe for a certificate')
+      new Option(
+        '--kind <kind>',
+        'api_key, http_signature to sign requests, spiffe for a certificate, or oidc for a person of another issuer',
+      )
         .choices(kinds)
         .default('api_key'),
     )
@@ -77,6 +80,8 @@ function registerCreate(family: Command, context: Context): void {
     .option('--networks <ranges>', 'where it counts, such as 10.0.0.0/8', asList)
     .option('--public-key <file>', 'of a signing key that was made elsewhere, in PEM')
     .option('--spiffe-id <id>', 'of a workload, such as spiffe://vendor.example/billing')
+    .option('--issuer <url>', 'of a person, as the configuration of the server has it')
+    .option('--subject <subject>', 'of a person, as the issuer calls it: the claim sub')
     .option(...secretOut);
   addCommonFlags(command);
   command.action(async () => {

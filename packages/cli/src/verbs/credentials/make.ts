@@ -16,6 +16,8 @@ import {
 export interface MakeFlags extends CommonFlags {
   publicKey?: string;
   spiffeId?: string;
+  issuer?: string;
+  subject?: string;
   secretOut?: string;
 }
 
@@ -43,7 +45,7 @@ export async function makeCredential(session: Session, wanted: Wanted, flags: Ma
 async function named(
   session: Session,
   { kind, principal }: Wanted,
-  { publicKey, spiffeId }: MakeFlags,
+  { publicKey, spiffeId, issuer, subject }: MakeFlags,
 ): Promise<Naming & { secret?: string }> {
   const isGiven = publicKey !== undefined || spiffeId !== undefined;
   switch (kind) {
@@ -58,6 +60,10 @@ async function named(
       if (spiffeId === undefined)
         throw usageError('A workload is named by its SPIFFE id.', 'Give --spiffe-id.');
       return { lookup: spiffeId };
+    case 'oidc':
+      if (issuer === undefined || subject === undefined)
+        throw usageError('A person is named by issuer and subject.', 'Give --issuer and --subject.');
+      return { lookup: `${issuer} ${subject}` };
     default:
       throw usageError(
         `Credentials of the kind ${kind} are not made here.`,
