@@ -214,12 +214,12 @@ describe('a certificate that is renewed', () => {
   it('is shown on the next connection, and the one of before ends with its certificate', async () => {
     const { port } = await listen(tlsOf({ clientCert: 'required' }));
     const brief = authority.issue({ uris: ['spiffe://tally.example/before'], notAfter: Date.now() + 2000 });
-    const files = filesOf({ ca: authority.cert, ...brief });
-    const agent = new ClientTlsAgent(files);
+    const shown = filesOf({ ca: authority.cert, ...brief });
+    const agent = new ClientTlsAgent(shown);
     const options = { agent, ca: undefined };
     expect(await ask(port, options)).toContain('before');
     const renewed = authority.reissue(brief, { uris: ['spiffe://tally.example/after'] });
-    writeFileSync(files.certFile ?? '', renewed.cert);
+    writeFileSync(shown.certFile ?? '', renewed.cert);
     expect(await ask(port, options)).toContain('before');
     await expect.poll(() => ask(port, options), { timeout: 5000, interval: 200 }).toContain('after');
     agent.destroy();

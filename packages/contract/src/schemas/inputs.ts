@@ -72,7 +72,7 @@ export function withDefault<T>(schema: z.ZodType<T>, value: T): z.ZodType<T> {
   return schema.default(value as z.core.util.NoUndefined<T>);
 }
 
-const reason = {
+const reasonHeader = {
   'tally-reason': described(
     z
       .string()
@@ -84,14 +84,14 @@ const reason = {
   ).exactOptional(),
 };
 
-export const reasonHeaders: z.ZodType<ReasonHeaders> = open<ReasonHeaders>(reason);
+export const reasonHeaders: z.ZodType<ReasonHeaders> = open<ReasonHeaders>(reasonHeader);
 
 export const mutationHeaders: z.ZodType<MutationHeaders> = open<MutationHeaders>({
   'idempotency-key': described(
     z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without spaces'),
     'Makes it safe to repeat the request: the change happens at most once, and the answer is the same',
   ).exactOptional(),
-  ...reason,
+  ...reasonHeader,
 });
 
 function decodePercent(encoded: string, context: z.RefinementCtx): string {
