@@ -187,9 +187,21 @@ describe('what somebody may not see, in the body of a request', () => {
 
 describe('more power than was given', () => {
   it('does not come from another key of one’s own', async () => {
-    const key = requestSigningKey(generateKeyPairSync('ed25519').privateKey);
-    const made = await post('narrow key', '/v1/credentials', signingCredential(by('narrow key').id, key), {});
-    expect({ status: made.status, code: made.code }).toEqual({ status: 403, code: 'forbidden' });
+    const narrow = by('narrow key');
+    const asking = (more: object) => {
+      const key = requestSigningKey(generateKeyPairSync('ed25519').privateKey);
+      return post('narrow key', '/v1/credentials?dryRun=true', signingCredential(narrow.id, key, more), {});
+    };
+    for (const more of [
+      {},
+      { scope: { products: ['other', 'pro'] } },
+      { scope: { actions: ['license.get'] } },
+    ]) {
+      const { status, code } = await asking(more);
+      expect({ more, status, code }).toEqual({ more, status: 409, code: 'may_only_tighten' });
+    }
+    const alike = await asking({ scope: { products: ['other'], actions: ['license.get'] } });
+    expect(alike.status, alike.text).toBe(200);
   });
 
   it('does not come from a role that an administrator gives itself, or one of the house', async () => {
