@@ -119,7 +119,9 @@ const at: Record<string, number> = {};
 let middle = '';
 let issuer = '';
 
+// long: one log, told in order.
 beforeAll(async () => {
+  // long: one log, told in order.
   log = await makeLog(async (system) => {
     await system.sellPro();
     const gated = new Gated(system);

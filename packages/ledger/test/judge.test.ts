@@ -133,7 +133,7 @@ describe('a judge', () => {
     await expect(failing).rejects.toThrow('the signer is away');
     const outcome = await judged.then(
       () => 'carried out',
-      (error: Error) => error.constructor.name,
+      (error: unknown) => (error instanceof Denied ? 'Denied' : 'failed'),
     );
     signer.signBatch = sign;
     // Whatever it saw first, it was not denied for what never came to be.
