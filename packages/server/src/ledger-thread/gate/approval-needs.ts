@@ -52,10 +52,12 @@ export class ApprovalNeeded extends ServiceProblem {
 
 export class ApprovalNeeds {
   readonly counts: HourlyCounts = new HourlyCounts();
+  readonly #directory: Directory;
   /** The principal that the configuration lets act alone. */
   readonly #mayActAlone: string | null;
 
-  constructor(mayActAlone: string | null = null) {
+  constructor(directory: Directory, mayActAlone: string | null = null) {
+    this.#directory = directory;
     this.#mayActAlone = mayActAlone;
   }
 
@@ -78,7 +80,13 @@ export class ApprovalNeeds {
   }
 
   #isAlone(author: string, view: View, at: string): boolean {
-    return author === this.#mayActAlone || actsAlone(author, principalsOf(view), at);
+    return author === this.#mayActAlone || actsAlone(author, this.#principals(view), at);
+  }
+
+  /** Lists come from projections, which somebody may have taken a row from: whoever is known here is asked for as well. */
+  #principals(view: View): PrincipalDocument[] {
+    const ids = new Set([...view.principals(), ...this.#directory.people().map(({ id }) => id)]);
+    return [...ids].flatMap((id) => view.subject('principal', id)?.document ?? []);
   }
 }
 
@@ -91,10 +99,6 @@ export function approvalsStatus(directory: Directory): { people: number; bind: b
 function endedKeys(view: View): Map<string, number> {
   const until = view.subject('brake', 'brake')?.document.until ?? [];
   return new Map(until.map(({ id, index }) => [id, index]));
-}
-
-function principalsOf(view: View): PrincipalDocument[] {
-  return view.principals().flatMap((id) => view.subject('principal', id)?.document ?? []);
 }
 
 function isCounting({ above, actions }: ApprovalRule, { type }: Command): boolean {
