@@ -70,13 +70,8 @@ export interface ProvenDecision {
   carriedAt: number;
 }
 
-export interface ProvenApproval
-  extends Pick<ApprovalDocument, 'id' | 'state' | 'author' | 'why' | 'approvers' | 'approvals' | 'binding'> {
-  /** The command that waited, as JSON. */
-  command: string;
-}
-
-export interface ProvenRevision {
+/** One record that stands in the report with its proofs. */
+export interface ProvenStep {
   rev: number;
   index: number;
   /** base64 */
@@ -85,23 +80,34 @@ export interface ProvenRevision {
   recordType: string;
   /** The server's claim of when. */
   at: string;
+  cause: CauseStatement | null;
+  /** null for who is no subject of the log. */
+  author: ProvenAuthor | null;
+  decision: ProvenDecision | null;
+  signers: ProvenSigner[];
+  /** Hashes in the proof that the entry stands at its index. */
+  proofLength: number;
+}
+
+export interface ProvenApproval
+  extends Pick<ApprovalDocument, 'id' | 'state' | 'author' | 'why' | 'approvers' | 'approvals' | 'binding'> {
+  /** The command that waited, as JSON. */
+  command: string;
+  /** Who asked, approved and rejected: every revision of the request. */
+  steps: ProvenStep[];
+}
+
+export interface ProvenRevision extends ProvenStep {
   /** Whether the report shows it in full. */
   isShown: boolean;
   /** What the record commits to, base64. */
   commitment: string;
   document: LicenseDocument | null;
-  cause: CauseStatement | null;
-  /** null for who is no subject of the log. */
-  author: ProvenAuthor | null;
-  decision: ProvenDecision | null;
   /**
    * Who had to approve it by the rules in force, and did not; null for nobody. So it is where its author could ask nobody, or
    * a server was configured to let it act alone, which the report cannot tell.
    */
   unapproved: string | null;
-  signers: ProvenSigner[];
-  /** Hashes in the proof that the entry stands at its index. */
-  proofLength: number;
 }
 
 /** A key that signed, and the range of log indexes that it is valid in. */
