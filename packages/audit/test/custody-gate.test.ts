@@ -322,3 +322,30 @@ it('takes no other meaning from any byte', async () => {
   }
   expect(taken).toEqual([]);
 });
+
+it('ends in a verdict, whatever a report is made of', async () => {
+  /** The paths to every value, through what is base64 of JSON as well. */
+  const json = JSON.parse(encodeCustodyReport(honest)) as unknown;
+  const paths: (string | number)[][] = [];
+  const walk = (value: unknown, path: (string | number)[]): void => {
+    paths.push(path);
+    if (typeof value !== 'object' || value === null) return;
+    for (const [name, member] of Object.entries(value))
+      walk(member, [...path, Array.isArray(value) ? Number(name) : name]);
+  };
+  walk(json, []);
+  const strange = [null, 0, -1, '', 'x', [], {}, true, 1e99];
+  const taken: string[] = [];
+  for (let nth = 0; nth < 150; nth++) {
+    const changed = structuredClone(json);
+    const path = paths[1 + ((nth * 7919) % (paths.length - 1))]!;
+    const parent = path
+      .slice(0, -1)
+      .reduce((value, name) => (value as Record<string | number, unknown>)[name], changed);
+    (parent as Record<string | number, unknown>)[path.at(-1)!] = strange[nth % strange.length];
+    const text = JSON.stringify(changed);
+    const { proven } = await verifyCustody(utf8(text), pin);
+    if (proven !== null && text !== JSON.stringify(json)) taken.push(path.join('.'));
+  }
+  expect(taken).toEqual([]);
+});
