@@ -59,7 +59,7 @@ describe('tally approval', () => {
     expect(out).toMatch(new RegExp(`${approval} +license.revoke +pending`));
     const shown = (await harness.run(['approval', 'show', approval])).out;
     expect(shown).toMatch(/license\.revoke, pending/);
-    expect(shown).toMatch(/asked by +prn_\w+ \(crd_1\)/);
+    expect(shown).toMatch(/asked by +Ada \(prn_\w+\)\nwith +crd_1, entry/);
     expect(shown).toMatch(/why +TICKET-1/);
     expect(shown).toMatch(/waits for +1 more of issuer/);
     expect(shown).toMatch(new RegExp(`license +${license}\nreason +refund`));

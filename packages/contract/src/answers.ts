@@ -165,6 +165,8 @@ export interface PolicyInForce extends PolicyContent {
 export interface ApprovalItem extends Item<'approval'> {
   /** Left out of lists, of requests that do not wait, and where this server cannot tell. */
   effect?: ApprovalEffect;
+  /** Names of the principals that it speaks of, by id; left out of lists. */
+  names?: Record<string, string>;
 }
 
 export interface Page<T> {

@@ -86,6 +86,13 @@ describe('a command that others have to approve', () => {
     expect((await office.refusal('Ivo', asking(suspend))).code).toBe('subject_unknown');
   });
 
+  it('is a long term as well that is made of short extensions', async () => {
+    const license = await office.system({ type: 'license.issue', plan: 'pro', term: { length: 'P9Y' } });
+    const renew = { type: 'license.renew', license, length: 'P1Y' } as const;
+    expect((await office.refusal('Ivo', renew)).code).toBe('done');
+    expect((await office.refusal('Ivo', renew)).code).toBe('approval_required');
+  });
+
   it('says in a dry run that it would wait, and stores nothing', async () => {
     const before = office.ledger.size;
     const answer = await office.ask('Ivo', longSale, { dryRun: true });
@@ -235,6 +242,7 @@ describe('what was approved', () => {
     );
     expect(item).toMatchObject({
       document: { command: { type: 'license.issue', keyHint: '7777' } },
+      names: { [office.id('Ivo')]: 'Ivo' },
       effect: {
         refusal: null,
         changes: [{ type: 'license.issued', before: null, after: { type: 'license' } }],

@@ -5,20 +5,22 @@ import type { Printer } from './printer.ts';
 import { properties } from './table.ts';
 
 export function describeApproval(item: ApprovalItem, print: Printer): string[] {
-  const { document, index, effect } = item;
+  const { document, index, effect, names = {} } = item;
+  const nameOf = (id: string): string => (names[id] === undefined ? id : `${names[id]} (${id})`);
   const { command, author, why, state, notAfter, rejected } = document;
   const { type, ...members } = command;
   const lines = [
     print.style('bold', `${document.id}: ${String(type)}, ${state}`),
     ...properties([
-      ['asked by', `${author.principal} (${author.credential}), entry ${index} of the log`],
+      ['asked by', nameOf(author.principal)],
+      ['with', `${author.credential}, entry ${index} of the log`],
       ['why', why],
       ['until', state === 'pending' || state === 'approved' ? notAfter : null],
       ...missingOf(document).map((text): Row => ['waits for', text]),
       ...document.approvals.map(
-        ({ principal, role, at }): Row => ['approved by', `${principal} as ${role}, ${at}`],
+        ({ principal, role, at }): Row => ['approved by', `${nameOf(principal)} as ${role}, ${at}`],
       ),
-      ['rejected by', rejected && `${rejected.principal}, ${rejected.at}`],
+      ['rejected by', rejected && `${nameOf(rejected.principal)}, ${rejected.at}`],
       ['because', rejected?.why ?? null],
     ]),
     '',

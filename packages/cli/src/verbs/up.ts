@@ -1,7 +1,8 @@
 /** `tally up`: runs a system in the foreground, making one first where there is none. */
 import { existsSync, readFileSync } from 'node:fs';
+import { isId } from '@tallystick/license';
 import { layoutOf, Supervisor, type SystemDescription } from '@tallystick/server';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, messageOf } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -9,27 +10,37 @@ import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 import { addInitFlags, type InitFlags, runInit } from './init.ts';
 
+interface UpFlags extends InitFlags {
+  actAlone?: string;
+}
+
 export function registerUp(program: Command, context: Context): void {
   const command = addInitFlags(
     program
       .command('up')
       .summary('run the system of the data folder, and make one first where there is none')
       .description(
-        'Run the system of the data folder in the foreground: server, signer, and the cosigners that are in it: two witnesses and a replayer at first. The options below count only where a system has to be made first.',
+        'Run the system of the data folder in the foreground: server, signer, and the cosigners that are in it: two witnesses and a replayer at first. The options below count only where a system has to be made first, but for --act-alone.',
       ),
+  ).option(
+    '--act-alone <principal>',
+    'while this runs, no rule for approvals holds this principal up: where the others are gone',
+    asPrincipal,
   );
   command.action(async () => {
     const session = new Session(context, command);
-    await runUp(session.dataFolder, command.opts(), context, session.print);
+    await runUp(session.dataFolder, command.opts<UpFlags>(), context, session.print);
   });
 }
 
 /** Runs until SIGINT or SIGTERM. */
-async function runUp(data: string, flags: InitFlags, context: Context, printer: Printer): Promise<void> {
+async function runUp(data: string, flags: UpFlags, context: Context, printer: Printer): Promise<void> {
   const layout = layoutOf(data);
   const isNew = !existsSync(layout.system);
   if (isNew) await runInit(data, flags, context, printer);
-  const supervisor = await start(data, printer);
+  const { actAlone } = flags;
+  const supervisor = await start(data, actAlone === undefined ? {} : { mayActAlone: actAlone }, printer);
+  if (actAlone !== undefined) printer.say(`Rules for approvals do not bind ${actAlone} while this runs.`);
   try {
     const writes = await untilReady(supervisor.urls.ops, context, printer);
     printer.answer({ data: layout.root, ...supervisor.urls, writes }, () =>
@@ -42,10 +53,15 @@ async function runUp(data: string, flags: InitFlags, context: Context, printer: 
   }
 }
 
-async function start(data: string, printer: Printer): Promise<Supervisor> {
+function asPrincipal(value: string): string {
+  if (isId('prn', value)) return value;
+  throw new InvalidArgumentError('Give the id of a principal, prn_…; see tally principal list.');
+}
+
+async function start(data: string, server: { mayActAlone?: string }, printer: Printer): Promise<Supervisor> {
   try {
     return await Supervisor.start(
-      { directory: data },
+      { directory: data, server },
       {
         onLine: (process, line) => {
           if (!line.startsWith('{"progress"')) printer.say(`${process}: ${line}`);

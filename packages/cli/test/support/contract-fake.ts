@@ -129,6 +129,15 @@ export class ContractFake {
     return this.read(response, name, route, params, read.value);
   }
 
+  private toApprovers(): object {
+    const names = Object.fromEntries(
+      this.namespace
+        .idsOf('principal')
+        .map((id) => [id, this.namespace.subject('principal', id)?.document.name]),
+    );
+    return { names, ...(this.effect === null ? {} : { effect: this.effect }) };
+  }
+
   private note(
     name: string,
     request: IncomingMessage,
@@ -218,8 +227,7 @@ export class ContractFake {
     const item = this.namespace.item(type, params['id'] ?? '');
     if (item === null) return problem(response, 'subject_unknown');
     if (read === 'get') {
-      const effect = type === 'approval' && this.effect !== null ? { effect: this.effect } : {};
-      return send(response, route, 200, { ...item, ...effect });
+      return send(response, route, 200, { ...item, ...(type === 'approval' ? this.toApprovers() : {}) });
     }
     const history = [{ ...item, cause: { who: 'tester', why: null, n: 1 } }];
     return send(response, route, 200, { items: history, nextCursor: null });

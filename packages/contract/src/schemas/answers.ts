@@ -212,6 +212,10 @@ export const items: {
   approval: open<ApprovalItem>({
     ...itemMembers('approval'),
     effect: described(approvalEffect, 'What the command would do now').exactOptional(),
+    names: described(
+      z.record(z.string(), text),
+      'Names of the principals that it speaks of, by id',
+    ).exactOptional(),
   }),
 };
 

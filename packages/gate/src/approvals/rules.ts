@@ -1,10 +1,11 @@
 /** Which rules for approvals a change falls under. Pure. */
-import type {
-  ApprovalRule,
-  Change,
-  Command,
-  CredentialDocument,
-  PrincipalDocument,
+import {
+  type ApprovalRule,
+  type Change,
+  type Command,
+  type CredentialDocument,
+  instantToMs,
+  type PrincipalDocument,
 } from '@tallystick/license';
 import type { Effect } from '../judgment/effect.ts';
 
@@ -15,6 +16,8 @@ export interface Proposed {
   effect: Effect;
   /** Id of the principal who asks. */
   author: string;
+  /** Keys of the namespace that the brake has ended before the change, by id: the log index from which on. */
+  ended: ReadonlyMap<string, number>;
   /** The principal with this id, before the change. */
   principal: (id: string) => PrincipalDocument | undefined;
 }
@@ -39,22 +42,45 @@ export function applicableRules(
   return rules.flatMap((rule): Applicable[] => {
     if (!rule.actions.includes(command.type) || isHarmless(proposed)) return [];
     const { above } = rule;
-    if (above === null || isAbove(proposed.effect, above)) return [{ rule, because: 'what' }];
+    if (above === null || isAbove(proposed, above)) return [{ rule, because: 'what' }];
     const isMany = above.perHour !== null && countOf(rule) > above.perHour;
     return isMany ? [{ rule, because: 'how_many' }] : [];
   });
 }
 
 /** -1 is without end, which is above every number. */
-function isAbove(
-  { termDays, extendsDays, seats }: Effect,
-  above: NonNullable<ApprovalRule['above']>,
-): boolean {
+function isAbove({ effect, changes, ended }: Proposed, above: NonNullable<ApprovalRule['above']>): boolean {
+  const { termDays, extendsDays, seats } = effect;
   const exceeds = (value: number | null, max: number | null): boolean =>
     value !== null && max !== null && (value < 0 || value > max);
+  // A long term may be made of short extensions.
+  const reached = extendsDays === null ? null : longestTerm(changes);
+  const days = [termDays, extendsDays, reached];
   return (
-    exceeds(termDays, above.termDays) || exceeds(extendsDays, above.termDays) || exceeds(seats, above.seats)
+    days.some((each) => exceeds(each, above.termDays)) ||
+    exceeds(seats, above.seats) ||
+    exceeds(keysEnded(changes, ended), above.keys ?? null)
   );
+}
+
+/** How many keys a brake ends, or ends earlier; null where it is about something else. */
+function keysEnded(changes: readonly Change[], before: ReadonlyMap<string, number>): number | null {
+  const brake = changes.find(({ document }) => document.type === 'brake')?.document;
+  if (brake?.type !== 'brake') return null;
+  return brake.until.filter(({ id, index }) => index < (before.get(id) ?? Number.POSITIVE_INFINITY)).length;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Days of the longest term that the licenses have after the change, begun ones whole; -1 for one without end. */
+function longestTerm(changes: readonly Change[]): number {
+  const lengths = changes.flatMap(({ document }) => {
+    if (document.type !== 'license') return [];
+    const { term, status } = document;
+    if (term.until === null) return [-1];
+    return [Math.ceil((instantToMs(term.until) - instantToMs(term.from ?? status.since)) / DAY_MS)];
+  });
+  return lengths.includes(-1) ? -1 : Math.max(0, ...lengths);
 }
 
 /**

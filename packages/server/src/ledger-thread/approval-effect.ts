@@ -1,4 +1,4 @@
-/** What a command that waits would do if it were carried out now: what approvers look at. */
+/** What approvers look at: who asks, and what the command would do if it were carried out now. */
 import type { ApprovalDocument, Command } from '@tallystick/license';
 import type { ServedLog } from './served-log.ts';
 import { shownDocument } from './shown-document.ts';
@@ -12,6 +12,22 @@ interface Effect {
     after: object;
   }[];
   refusal: { code: string; detail: string } | null;
+}
+
+/** What the principals that a request speaks of are called: an approver may not be somebody who reads principals. */
+export async function namesIn(
+  { read }: Pick<ServedLog, 'read'>,
+  { author, approvals, rejected }: ApprovalDocument,
+): Promise<{ names: Record<string, string> }> {
+  const ids = new Set(
+    [author, ...approvals, ...(rejected === null ? [] : [rejected])].map((each) => each.principal),
+  );
+  const names: Record<string, string> = {};
+  for (const id of ids) {
+    const document = (await read.current(id))?.document;
+    if (document?.type === 'principal') names[id] = document.name;
+  }
+  return { names };
 }
 
 /** A dry run of the command; nothing where the request is over, or where this server cannot decide commands. */

@@ -3,7 +3,7 @@ import type { Listed, PolicyInForce } from '@tallystick/contract';
 import { bareResource, type Resource, type ResourceType, resourceOf } from '@tallystick/gate';
 import type { CheckedRevision } from '@tallystick/ledger';
 import type { TallyDocument } from '@tallystick/license';
-import { effectOfRequest } from './approval-effect.ts';
+import { effectOfRequest, namesIn } from './approval-effect.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Judgment } from './gate/judgment.ts';
 import { policyAnswer, policyId } from './policy-answer.ts';
@@ -53,7 +53,9 @@ export class SubjectReads {
     return {
       ...item(revision),
       ...(type === 'license' ? { companion: companionOf(revision) } : {}),
-      ...(document?.type === 'approval' ? await effectOfRequest(this.#ledger, document) : {}),
+      ...(document?.type === 'approval'
+        ? { ...(await effectOfRequest(this.#ledger, document)), ...(await namesIn(this.#ledger, document)) }
+        : {}),
     };
   }
 
