@@ -64,7 +64,7 @@ function requestProblem(
 
 function unapprovedProblem(
   { command: type, who, at }: GateCause,
-  { documents, licenses }: LoggedChanges,
+  { documents, licenses, brake }: LoggedChanges,
   policy: PolicyDocument,
   directory: Directory,
 ): string | null {
@@ -72,10 +72,8 @@ function unapprovedProblem(
   const principal = (id: string) => directory.principal(id);
   const changes = documents.map(asChange);
   const effect = effectOf(changes, (kind, id) => (kind === 'license' ? licenses.get(id) : principal(id)));
-  const proposed = { command: { type } as Command, changes, effect, author: who.id, brake: null, principal };
-  // How many keys a brake ends depends on the one before it, which is not read here.
-  const rules = policy.approvals.filter(({ above }) => type !== 'brake.tighten' || above === null);
-  const [applicable] = applicableRules(rules, proposed, () => 0);
+  const proposed = { command: { type } as Command, changes, effect, author: who.id, principal, brake };
+  const [applicable] = applicableRules(policy.approvals, proposed, () => 0);
   if (applicable === undefined || actsAlone(who.id, directory.people(), at)) return null;
   const asked = applicable.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ');
   return `${asked} had to approve ${type}, and nobody did`;
