@@ -15,6 +15,7 @@ import type { Caller } from '@tallystick/gate';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../http/request-context.ts';
 import type { AccessClient } from './access-client.ts';
+import { LimitedRequests } from './limited-requests.ts';
 
 /** What is known of a request besides what it says itself. */
 interface Noted {
@@ -39,6 +40,7 @@ export class AccessRecorder {
   readonly #addressOf: (request: FastifyRequest) => string;
   /** Names by method and path. */
   readonly #routes: ReadonlyMap<string, string>;
+  readonly #limited: LimitedRequests;
 
   /**
    * @param access null where no access log is kept
@@ -48,6 +50,10 @@ export class AccessRecorder {
     this.#addressOf = addressOf;
     this.#zone = zone;
     this.#access = access;
+    // Where it cannot be written the access log says so itself.
+    this.#limited = new LimitedRequests((record) => {
+      access?.record(record, { durable: false }).catch(() => {});
+    });
     this.#routes = new Map(routesOf(zone).map(({ method, path, name }) => [`${method} ${path}`, name]));
   }
 
@@ -66,6 +72,7 @@ export class AccessRecorder {
       const refused = await this.record(request, reply.statusCode);
       return refused === null ? payload : refuse(request, reply, refused);
     });
+    app.addHook('onClose', async () => this.#limited[Symbol.dispose]());
   }
 
   /** Records a request; resolves with why that is not possible where it has to be first, and null otherwise. */
@@ -74,6 +81,10 @@ export class AccessRecorder {
     const { noted = {} } = request;
     const route = this.#routeOf(request);
     if (access === null || (route !== null && accessRecordings[route] === 'none')) return null;
+    if (noted.code === 'rate_limited' && noted.context === undefined) {
+      this.#limited.add(this.#recordOf(request, route ?? '-', status, noted));
+      return null;
+    }
     // What a caller may not know of is denied as if it were not there.
     const isDenied = noted.context?.verdict?.effect === 'deny';
     const isAsked = route !== null && access.isDurable(route);
