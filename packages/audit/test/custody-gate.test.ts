@@ -8,6 +8,7 @@ import {
   utf8,
   verifyTrustChain,
 } from '@tallystick/core';
+import type { DecisionInput } from '@tallystick/gate';
 import type { CauseDecision } from '@tallystick/ledger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CustodyFinding, custodyLines, custodyPdf, verifyCustody } from '../src/index.ts';
@@ -247,6 +248,38 @@ describe('what a server lied about when it made the change', () => {
     );
     const found = await findingsOf(await reportOn(id));
     expect(found).toContain(expected.replace('%alice', alice.principal).replace('%crd', alice.credential));
+  });
+
+  it('other amounts than the license has', async () => {
+    const license = await issue();
+    await judged.run(
+      alice,
+      { type: 'license.renew', license, length: 'P2Y' },
+      {
+        isWhole: true,
+        forge: (cause) => {
+          const { input: truth } = cause.gate.decision as { input: DecisionInput };
+          const input = { ...truth, context: { ...truth.context, extendsDays: 5 } };
+          const { policy, schema, reasons, entities } = judged.engine.decide(input);
+          const decision = { policy, schema, reasons: [...reasons], entities, input };
+          return { ...cause, gate: { ...cause.gate, decision } };
+        },
+      },
+    );
+    expect(await findingsOf(await reportOn(license))).toEqual([
+      expect.stringMatching(/^DECISION_ALTERED: it was decided on extendsDays 5, and the change says 73\d$/),
+    ]);
+  });
+
+  it('nothing of the approval that the rules ask for', async () => {
+    const license = await issue();
+    await judged.run(alice, { type: 'license.renew', license, length: 'P20Y' });
+    const report = await reportOn(license);
+    const { proven } = await verify(report);
+    expect(proven!.revisions.map(({ unapproved }) => unapproved)).toEqual([null, '1 of issuer']);
+    expect(custodyLines(proven!, utf8(encodeCustodyReport(report))).join('\n')).toContain(
+      'the rules wanted 1 of issuer',
+    );
   });
 
   it('approvals of somebody else', async () => {

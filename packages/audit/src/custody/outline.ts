@@ -76,7 +76,11 @@ function revisionSection(
 ): OutlineSection {
   const { rev, recordType, isShown, document } = revision;
   const shown: OutlineRow[] = isShown
-    ? [...causeRows(revision), ...(document === null ? [] : changedRows(before, document))]
+    ? [
+        ...causeRows(revision),
+        ...unapprovedRows(revision),
+        ...(document === null ? [] : changedRows(before, document)),
+      ]
     : [['shown', 'no: outside of the time that was asked for']];
   return {
     title: `Revision ${rev}: ${recordType}`,
@@ -119,6 +123,12 @@ function causeRows({ cause, author, decision }: ProvenStep): OutlineRow[] {
       : ['request signed', `${Object.values(author.signed).join(' ')}, by the key of the credential`],
   ];
   return rows.filter((row) => row !== null);
+}
+
+function unapprovedRows({ unapproved }: ProvenRevision): OutlineRow[] {
+  if (unapproved === null) return [];
+  const because = 'either nobody else could be asked, or the server let its author act alone';
+  return [['not approved', `the rules wanted ${unapproved}: ${because}`]];
 }
 
 function describeAuthor(who: CauseStatement['who'], author: ProvenAuthor | null): string {

@@ -19,7 +19,16 @@ export function changeProblem(
   if (wrong !== null) return wrong;
   // What waits for approval is decided on as if it were carried out, and is so again when it is.
   if (cause.command === 'approval.request' && input.action !== cause.command) return null;
-  return amountProblem(input, changes, directory) ?? resourceProblem(input, documents);
+  return contentProblem(input, changes, directory);
+}
+
+/** As `changeProblem`, of amounts and owner alone. */
+export function contentProblem(
+  input: DecisionInput,
+  changes: LoggedChanges,
+  directory: Directory,
+): string | null {
+  return amountProblem(input, changes, directory) ?? resourceProblem(input, changes.documents);
 }
 
 /** What is stored until others approve it, and carried out then, was decided on as the command that it is. */

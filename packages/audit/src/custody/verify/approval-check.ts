@@ -1,7 +1,14 @@
 /** Approvals in a report: for exactly this command under exactly these rules, by as many others as have to. */
 import type { CauseStatement } from '@tallystick/core';
 import { policyContentHash } from '@tallystick/gate';
-import { type ApprovalDocument, approversFor, bindingOf, type CommandType } from '@tallystick/license';
+import {
+  type Approval,
+  type ApprovalDocument,
+  approversFor,
+  bindingOf,
+  type CommandType,
+  rolesAt,
+} from '@tallystick/license';
 import type { DecisionCheck, Rules } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
@@ -70,7 +77,7 @@ export class ApprovalCheck {
       this.#refuse(first.entry, 'it was decided on something else than was asked for');
     let before: Step | null = null;
     for (const step of steps) {
-      this.#checkStep(step, before);
+      await this.#checkStep(step, before);
       before = step;
     }
     const { state, author, command, why, approvers, approvals, binding } = document;
@@ -90,7 +97,7 @@ export class ApprovalCheck {
   }
 
   /** Nothing of the request changes but its approvals, and whoever adds one is who asked for that. */
-  #checkStep({ entry, document }: Step, before: Step | null): void {
+  async #checkStep({ entry, document }: Step, before: Step | null): Promise<void> {
     const who = entry.cause?.who;
     const actor = before === null ? document.author : addedBy(document, before.document);
     if (
@@ -105,6 +112,16 @@ export class ApprovalCheck {
     const wanted = entry.entry.record.type === 'approval.approved' ? 1 : 0;
     if (!isKept || document.approvals.length - kept.length !== wanted)
       this.#refuse(entry, 'more changed in the request than its approvals');
+    for (const given of document.approvals.slice(kept.length)) await this.#checkRole(entry, given);
+  }
+
+  /** An approval counts for a role that its giver had for all products at that moment. */
+  async #checkRole(entry: PlacedEntry, { principal, role, at }: Approval): Promise<void> {
+    const inForce = this.#world.inForce(principal, entry.index);
+    if (inForce === undefined) return this.#refuse(entry, `the log did not know ${principal}`);
+    const document = await this.#findings.check(inForce.index, () => documentOf('principal', inForce));
+    if (document != null && !rolesAt(document, at).includes(role))
+      this.#refuse(entry, `${principal} approved it as ${role}, and was none`);
   }
 
   async #steps(id: string): Promise<Step[]> {

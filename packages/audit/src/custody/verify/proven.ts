@@ -103,6 +103,11 @@ export interface ProvenRevision extends ProvenStep {
   /** What the record commits to, base64. */
   commitment: string;
   document: LicenseDocument | null;
+  /**
+   * Who had to approve it by the rules in force, and did not; null for nobody. So it is where its author could ask nobody, or
+   * a server was configured to let it act alone, which the report cannot tell.
+   */
+  unapproved: string | null;
 }
 
 /** A key that signed, and the range of log indexes that it is valid in. */

@@ -30,10 +30,12 @@ import {
   verifyAnchor,
   verifyTrust,
 } from '@tallystick/core';
+import type { LicenseDocument } from '@tallystick/license';
 import { checkAccess } from './access-check.ts';
 import { ApprovalCheck } from './approval-check.ts';
 import { AuthorCheck } from './author-check.ts';
 import { checkChains, kindOf } from './chains.ts';
+import { ChangeCheck } from './change-check.ts';
 import { DecisionCheck } from './decision-check.ts';
 import { type CustodyFinding, Findings } from './findings.ts';
 import { type PlacedEntry, placeEntries } from './placed-entries.ts';
@@ -98,7 +100,7 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
   const checks = startChecks(new ReportWorld(chains, placed), signers, findings);
   const revisions: ProvenRevision[] = [];
   for (const entry of chains.get(report.license) ?? [])
-    revisions.push(await proveRevision(entry, report, checks));
+    revisions.push(await proveRevision(entry, report, checks, revisions.at(-1)?.document));
   const approvals = await proveApprovals(report, chains, checks);
   checkRange(report, revisions, findings);
   const gaps = checkGaps(report, causes, findings);
@@ -196,12 +198,15 @@ interface Checks {
   authors: AuthorCheck;
   decisions: DecisionCheck;
   approvals: ApprovalCheck;
+  changes: ChangeCheck;
 }
 
 function startChecks(world: ReportWorld, signers: Checks['signers'], findings: Findings): Checks {
   const decisions = new DecisionCheck(world, findings);
   const authors = new AuthorCheck(world, findings);
-  return { findings, signers, authors, decisions, approvals: new ApprovalCheck(world, decisions, findings) };
+  const approvals = new ApprovalCheck(world, decisions, findings);
+  const changes = new ChangeCheck(decisions, findings);
+  return { findings, signers, authors, decisions, approvals, changes };
 }
 
 /** Who asked for a change, and what allowed it. */
@@ -257,6 +262,7 @@ async function proveRevision(
   placed: PlacedEntry,
   { range }: CustodyReport,
   checks: Checks,
+  before: LicenseDocument | null | undefined,
 ): Promise<ProvenRevision> {
   const { findings } = checks;
   const { rev, doc } = placed.entry.record;
@@ -267,10 +273,13 @@ async function proveRevision(
       placed.index,
       `revision ${rev} is outside of what the report says that it shows`,
     );
-  const document = await findings.check(placed.index, () => documentOf('license', placed));
+  const after = (await findings.check(placed.index, () => documentOf('license', placed))) ?? null;
   // A decision of another change may stand in the cause of one that is not shown.
-  const step = await proveStep(placed, isShown ? placed.cause : null, checks);
-  return { ...step, isShown, commitment: base64(doc), document: document ?? null };
+  const cause = isShown ? placed.cause : null;
+  const step = await proveStep(placed, cause, checks);
+  const unapproved =
+    cause === null ? null : await checks.changes.check(placed, cause, step.decision, { before, after });
+  return { ...step, isShown, commitment: base64(doc), document: after, unapproved };
 }
 
 function checkRange(

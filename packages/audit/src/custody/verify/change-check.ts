@@ -1,0 +1,57 @@
+/** Whether a license changed as it was decided on, and whether the rules wanted somebody to approve that. */
+import type { CauseStatement } from '@tallystick/core';
+import { applicableRules, type DecisionInput, Directory, effectOf } from '@tallystick/gate';
+import type { Command, LicenseDocument } from '@tallystick/license';
+import { asChange, contentProblem } from '../../decisions/change-problem.ts';
+import type { DecisionCheck } from './decision-check.ts';
+import type { Findings } from './findings.ts';
+import type { PlacedEntry } from './placed-entries.ts';
+import type { ProvenDecision } from './proven.ts';
+
+export interface LicenseStep {
+  /** null for a revision that is not shown; undefined where there is none. */
+  before: LicenseDocument | null | undefined;
+  after: LicenseDocument | null;
+}
+
+export class ChangeCheck {
+  readonly #decisions: DecisionCheck;
+  readonly #findings: Findings;
+
+  constructor(decisions: DecisionCheck, findings: Findings) {
+    this.#decisions = decisions;
+    this.#findings = findings;
+  }
+
+  /** Returns who had to approve the change and did not, as far as one license tells; null for nobody. */
+  async check(
+    entry: PlacedEntry,
+    { command: type, n, who, approvals }: CauseStatement,
+    decision: ProvenDecision | null,
+    { before, after }: LicenseStep,
+  ): Promise<string | null> {
+    if (decision === null || after === null || before === null) return null;
+    const licenses = new Map(before === undefined ? [] : [[before.id, before]]);
+    // Of a command with several changes the largest amounts are decided on, and here is one of them.
+    if (n === (approvals === null ? 1 : 2)) {
+      const input = decision.input as unknown as DecisionInput;
+      const wrong = contentProblem(input, { documents: [after], licenses, brake: null }, new Directory());
+      if (wrong !== null) this.#findings.add('DECISION_ALTERED', entry.index, wrong);
+    }
+    if (approvals !== null || who.kind === 'bootstrap' || who.kind === 'mirror') return null;
+    const rules = await this.#decisions.rules(entry.index);
+    if (rules === null || rules.rev === null) return null;
+    const changes = [asChange(after)];
+    const effect = effectOf(changes, (_type, id) => licenses.get(id));
+    const proposed = {
+      command: { type } as Command,
+      changes,
+      effect,
+      author: who.id,
+      principal: () => undefined,
+      brake: null,
+    };
+    const [applicable] = applicableRules(rules.content.approvals, proposed, () => 0);
+    return applicable?.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ') ?? null;
+  }
+}
