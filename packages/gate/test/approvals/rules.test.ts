@@ -245,6 +245,9 @@ describe('counts of an hour', () => {
     expect([counts.count(ada, ['a'], 1, null), counts.count(ada, ['b'], 1, null)]).toEqual([0, 1]);
     counts.forget(1);
     expect(counts.count(grace, ['a'], hour, null)).toBe(Number.POSITIVE_INFINITY);
+    counts.clear(ada, ['a']);
+    expect(counts.count(ada, ['a'], hour, null)).toBe(0);
+    expect(counts.count(ada, ['a', 'b'], hour, null)).toBe(Number.POSITIVE_INFINITY);
     expect(counts.count(grace, ['a'], hour + 1, null)).toBe(0);
   });
 });
