@@ -175,6 +175,16 @@ describe('what is recorded', () => {
     expect(found).toHaveLength(1);
   });
 
+  it('is published on when the signer was killed', async () => {
+    system.kill('signer');
+    await eventually('the signer to be started again', () =>
+      system.restarts.join().includes('signer: SIGKILL'),
+    );
+    await system.ready();
+    await system.admin('GET', `/v1/licenses/${license}`);
+    await allPublished();
+  });
+
   it('is listed at the command line, and passes its check beside the running system', async () => {
     await allPublished();
     const { items } = await operator.must<Page<AccessItem>>(

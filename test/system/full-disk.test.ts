@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditAtRest } from './support/audit.ts';
 import { CheckpointPoller } from './support/checkpoint-poller.ts';
@@ -21,6 +23,7 @@ const stallMs = 1500;
 /** Indexes of changes that were made beside the load. */
 const others: number[] = [];
 let disk: SmallDisk | null;
+let elsewhere: string;
 let system: RealSystem;
 let load: Load;
 let poller: CheckpointPoller;
@@ -29,7 +32,11 @@ beforeAll(async () => {
   disk = SmallDisk.mount(128);
   process.stdout.write(`full disk: ${disk === null ? 'by a limit on file sizes' : 'a tmpfs'}\n`);
   const parent = disk === null ? {} : { parent: disk.directory };
-  system = await RealSystem.start({ ...parent, server: { times: { stallMs } } });
+  elsewhere = mkdtempSync(join(tmpdir(), 'tally-access-'));
+  // On a disk of its own, so that reads go on; what a full one does to it is shown in access-log.test.ts.
+  const file = join(elsewhere, 'access.db');
+  const accessLog = disk === null ? undefined : { file, origin: 'tally.example/log/access' };
+  system = await RealSystem.start({ ...parent, server: { times: { stallMs }, accessLog } });
   await system.ready();
   await system.sellPro();
   poller = new CheckpointPoller(system);
@@ -45,6 +52,7 @@ afterAll(async () => {
     await system?.[Symbol.asyncDispose]();
   } finally {
     disk?.[Symbol.dispose]();
+    rmSync(elsewhere, { recursive: true, force: true });
   }
 });
 

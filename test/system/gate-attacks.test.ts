@@ -22,6 +22,7 @@ let world: GateWorld;
 let ids: Ids;
 /** A license of the product that the narrowed ones are for. */
 let own: string;
+let early: number;
 const who: Record<string, { id: string; shows: Shows }> = {};
 const reason = { 'tally-reason': 'TICKET-1' };
 
@@ -69,6 +70,7 @@ beforeAll(async () => {
   who['second credential of issuer'] = { id: who['issuer']?.id ?? '', shows: signing(second.key) };
   const key = await world.apiKey(by('viewer').id, 'api');
   who['listener'] = { id: key.id, shows: bearing(key.token) };
+  early = (await system.admin('POST', '/v1/policy', defaultPolicyDocument())).status;
   await world.principal('person', 'second administrator', [{ role: 'administrator' }]);
   await person('administrator', { role: 'administrator' });
   await world.restart();
@@ -185,9 +187,21 @@ describe('what somebody may not see, in the body of a request', () => {
 
 describe('more power than was given', () => {
   it('does not come from another key of one’s own', async () => {
-    const key = requestSigningKey(generateKeyPairSync('ed25519').privateKey);
-    const made = await post('narrow key', '/v1/credentials', signingCredential(by('narrow key').id, key), {});
-    expect({ status: made.status, code: made.code }).toEqual({ status: 403, code: 'forbidden' });
+    const narrow = by('narrow key');
+    const asking = (more: object) => {
+      const key = requestSigningKey(generateKeyPairSync('ed25519').privateKey);
+      return post('narrow key', '/v1/credentials?dryRun=true', signingCredential(narrow.id, key, more), {});
+    };
+    for (const more of [
+      {},
+      { scope: { products: ['other', 'pro'] } },
+      { scope: { actions: ['license.get'] } },
+    ]) {
+      const { status, code } = await asking(more);
+      expect({ more, status, code }).toEqual({ more, status: 409, code: 'may_only_tighten' });
+    }
+    const alike = await asking({ scope: { products: ['other'], actions: ['license.get'] } });
+    expect(alike.status, alike.text).toBe(200);
   });
 
   it('does not come from a role that an administrator gives itself, or one of the house', async () => {
@@ -280,6 +294,12 @@ describe('what is written into the log of requests and of changes', () => {
     expect({ status: made.status, code: made.code }).toEqual({ status: 400, code: 'malformed_request' });
     const named = await post('issuer', '/v1/customers', { name: decodeURIComponent(text) });
     expect(named.status).toBe(400);
+  });
+});
+
+describe('whoever sets a system up', () => {
+  it('does not lock it with a policy before anybody is in it', () => {
+    expect(early).toBe(403);
   });
 });
 

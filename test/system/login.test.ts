@@ -118,6 +118,18 @@ describe('an invitation', () => {
   });
 });
 
+it('the pages have their own headers, under the name that passkeys are for', async () => {
+  const { page } = (await must(system.admin('GET', '/v1/login'))).json as { page: string };
+  const shown = await fetch(page, { redirect: 'manual' });
+  const cookie = shown.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const { headers, status } = await fetch(page, { headers: { cookie } });
+  expect(status).toBe(200);
+  expect(headers.get('referrer-policy')).toBe('same-origin');
+  expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+  const elsewhere = await fetch(page.replace('localhost', '127.0.0.1'), { redirect: 'manual' });
+  expect(elsewhere.headers.get('location')).toBe(page);
+});
+
 describe('a thief', () => {
   it('of a code that was used, or of a password alone, gets nothing', async () => {
     const code = await ada.code();

@@ -165,12 +165,15 @@ export class SegmentStore extends SegmentReader {
   static openToWrite(file: string, options: SegmentStoreOptions): SegmentStore {
     if (!existsSync(file)) throw noFile(file);
     const lock = takeLock(file);
+    let database: DatabaseSync | undefined;
     try {
-      const store = new SegmentStore(openFile(file, false), lock, options);
+      database = openFile(file, false);
+      const store = new SegmentStore(database, lock, options);
       store.#load();
       store.append(store.next, [], true);
       return store;
     } catch (error) {
+      database?.close();
       lock.close();
       throw error;
     }

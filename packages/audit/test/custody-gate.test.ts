@@ -107,6 +107,8 @@ describe('a report on changes that were judged', () => {
       'called Alice',
       'issuer-sells for the roles issuer',
       'Request for approval apr_',
+      'revision 1: approval.approved',
+      'called Bob',
       'POST tally.example',
     ])
       expect(text).toContain(part);
@@ -311,7 +313,7 @@ it('takes no other meaning from any byte', async () => {
   const { anchor, ...rest } = proven!;
   const original = JSON.stringify(rest);
   const taken: string[] = [];
-  for (let at = 0; at < bytes.length; at += 2003) {
+  for (let at = 0; at < bytes.length; at += 5003) {
     const changed = bytes.slice();
     changed[at] = (changed[at] as number) ^ ([0x01, 0x02, 0x20][at % 3] as number);
     const { proven: found } = await verifyCustody(changed, pin);
@@ -319,6 +321,33 @@ it('takes no other meaning from any byte', async () => {
     const { anchor: other, ...same } = found;
     if (JSON.stringify(same) !== original || other.cosigners.length >= anchor.cosigners.length)
       taken.push(`byte ${at}`);
+  }
+  expect(taken).toEqual([]);
+});
+
+it('ends in a verdict, whatever a report is made of', async () => {
+  /** The paths to every value, through what is base64 of JSON as well. */
+  const json = JSON.parse(encodeCustodyReport(honest)) as unknown;
+  const paths: (string | number)[][] = [];
+  const walk = (value: unknown, path: (string | number)[]): void => {
+    paths.push(path);
+    if (typeof value !== 'object' || value === null) return;
+    for (const [name, member] of Object.entries(value))
+      walk(member, [...path, Array.isArray(value) ? Number(name) : name]);
+  };
+  walk(json, []);
+  const strange = [null, 0, -1, '', 'x', [], {}, true, 1e99];
+  const taken: string[] = [];
+  for (let nth = 0; nth < 60; nth++) {
+    const changed = structuredClone(json);
+    const path = paths[1 + ((nth * 7919) % (paths.length - 1))]!;
+    const parent = path
+      .slice(0, -1)
+      .reduce((value, name) => (value as Record<string | number, unknown>)[name], changed);
+    (parent as Record<string | number, unknown>)[path.at(-1)!] = strange[nth % strange.length];
+    const text = JSON.stringify(changed);
+    const { proven } = await verifyCustody(utf8(text), pin);
+    if (proven !== null && text !== JSON.stringify(json)) taken.push(path.join('.'));
   }
   expect(taken).toEqual([]);
 });

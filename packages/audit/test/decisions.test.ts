@@ -35,7 +35,7 @@ interface Ask {
   roles: string[];
   why?: string | null;
   /** What it decides on instead. */
-  lie?: (input: DecisionInput) => DecisionInput;
+  instead?: (input: DecisionInput) => DecisionInput;
   forge?: (decision: Exclude<CauseDecision, { same: number }>) => CauseDecision;
 }
 
@@ -55,7 +55,7 @@ class Gated {
       kind,
       roles,
       why = 'TICKET-1',
-      lie = (truth) => truth,
+      instead = (truth) => truth,
       forge = (honest) => honest,
     } = ask;
     const cause = { who: { kind, id: principal }, why };
@@ -70,7 +70,7 @@ class Gated {
       judge: (view, changes, circumstances) => {
         const document = changes[0]?.document;
         const caller = { ...callerOf(ask), steppedUpAt: circumstances.at };
-        const input = lie(
+        const input = instead(
           describeRequest(
             { caller, action: command.type, zone: 'admin' },
             roles,
@@ -119,96 +119,93 @@ const at: Record<string, number> = {};
 let middle = '';
 let issuer = '';
 
-// long: one log, told in order.
+const issue: Command = { type: 'license.issue', plan: 'pro-yearly' };
+const bootstrap: Ask = { principal: 'bootstrap', kind: 'bootstrap', roles: ['bootstrap'] };
+
+interface Staff {
+  iris: Ask;
+  ada: Ask;
+  sue: Ask;
+  /** A license that Iris has issued. */
+  license: string;
+}
+
 beforeAll(async () => {
-  // long: one log, told in order.
   log = await makeLog(async (system) => {
     await system.sellPro();
     const gated = new Gated(system);
-    const bootstrap: Ask = { principal: 'bootstrap', kind: 'bootstrap', roles: ['bootstrap'] };
-    const create = (name: string, role: string) =>
-      gated.run({ type: 'principal.create', kind: 'person', name, roles: [{ role }] }, bootstrap);
-    issuer = (await create('Iris', 'issuer')).id;
-    const admin = (await create('Ada', 'administrator')).id;
-    const iris: Ask = { principal: issuer, kind: 'person', roles: ['issuer'] };
-    const ada: Ask = { principal: admin, kind: 'person', roles: ['administrator'] };
-    const issue: Command = { type: 'license.issue', plan: 'pro-yearly' };
-    const { id: license, index: honest } = await gated.run(issue, iris);
-    const again: Ask = { ...iris, forge: () => ({ same: honest }) };
-    await gated.run(issue, again);
-    await gated.run({ type: 'license.renew', license }, iris);
-
-    const lie = async (what: string, ask: Ask, command: Command = issue): Promise<void> => {
-      at[what] = (await gated.run(command, ask)).index;
-    };
-    const { id: support } = await create('Sue', 'support');
-    const sue: Ask = { principal: support, kind: 'person', roles: ['support'] };
-    const said = (context: Partial<DecisionInput['context']>) => (input: DecisionInput) => ({
-      ...input,
-      context: { ...input.context, ...context },
-    });
-    await lie('amount', { ...sue, lie: said({ extendsDays: 20 }) }, { type: 'license.renew', license });
-    await lie(
-      'action',
-      { ...sue, lie: (input) => ({ ...input, action: 'license.suspend' }) },
-      { type: 'license.revoke', license, reason: 'refund' },
-    );
-    const credential = { kind: 'api_key', name: 'key', material: {} } as const;
-    await lie(
-      'own',
-      { ...sue, lie: (input) => ({ ...input, resource: { ...input.resource, own: true } }) },
-      { type: 'credential.create', principal: issuer, lookup: 'a'.repeat(44), ...credential },
-    );
-    await gated.run({ type: 'product.create', code: 'other', name: 'Other' }, bootstrap);
-    const { id: seller } = await gated.run(
-      {
-        type: 'principal.create',
-        kind: 'person',
-        name: 'Otto',
-        roles: [{ role: 'issuer', products: ['other'] }],
-      },
-      bootstrap,
-    );
-    await lie('product', { principal: seller, kind: 'person', roles: ['issuer'] });
-
-    await lie('roles', { principal: admin, kind: 'person', roles: ['issuer'] });
-    await lie('stranger', { ...iris, principal: 'prn_nobody' });
-    await lie('denied', ada);
-    await lie('reasons', { ...iris, forge: (told) => ({ ...told, reasons: ['bootstrap'] }) });
-    await lie('hash', { ...iris, forge: (told) => ({ ...told, entities: told.policy }) });
-    await lie('other input', {
-      ...iris,
-      why: null,
-      forge: (told) => {
-        const input = told.input as DecisionInput;
-        const better = { ...input, context: { ...input.context, reason: true } };
-        const { reasons, entities } = gated.engine.decide(better);
-        return { ...told, input: better, reasons, entities };
-      },
-    });
-    await lie('unknown policy', { ...iris, forge: (told) => ({ ...told, policy: told.schema }) });
-    await lie('dangling', { ...iris, forge: () => ({ same: 0 }) });
-    await lie('nothing', { ...iris, forge: () => ({}) as CauseDecision });
-
+    const staff = await workHonestly(gated);
+    await lieAboutChanges(gated, staff);
+    await lieAboutDecisions(gated, staff);
     await after(5);
     middle = new Date().toISOString();
-    const { approvals, durable, sessions } = defaultPolicyDocument();
-    const published = {
-      ...stricter,
-      schema: [...stricter.schema],
-      policies: stricter.policies.map(({ id, lines }) => ({ id, lines: [...lines] })),
-    };
-    await lie('published', ada, { type: 'policy.publish', ...published, approvals, durable, sessions });
-    await lie('old policy', iris);
-    gated.engine = new PolicyEngine(stricter);
-    await gated.run(issue, iris);
-    await gated.run({ type: 'principal.disable', principal: issuer }, ada);
-    await lie('disabled', iris);
-    await lie('token', bootstrap);
+    await lieAboutPolicies(gated, staff);
     const unjudged = await system.run(issue);
     at['undecided'] = unjudged.changes[0]?.index ?? -1;
   });
 });
+
+async function hire(gated: Gated, name: string, role: string, products?: string[]): Promise<Ask> {
+  const roles = [{ role, ...(products && { products }) }];
+  const { id } = await gated.run({ type: 'principal.create', kind: 'person', name, roles }, bootstrap);
+  return { principal: id, kind: 'person', roles: [role] };
+}
+
+async function lie(gated: Gated, what: string, ask: Ask, command: Command = issue): Promise<void> {
+  at[what] = (await gated.run(command, ask)).index;
+}
+
+async function workHonestly(gated: Gated): Promise<Staff> {
+  const iris = await hire(gated, 'Iris', 'issuer');
+  const ada = await hire(gated, 'Ada', 'administrator');
+  const sue = await hire(gated, 'Sue', 'support');
+  issuer = iris.principal;
+  const { id: license, index } = await gated.run(issue, iris);
+  await gated.run(issue, { ...iris, forge: () => ({ same: index }) });
+  await gated.run({ type: 'license.renew', license }, iris);
+  return { iris, ada, sue, license };
+}
+
+async function lieAboutChanges(gated: Gated, { ada, sue, license }: Staff): Promise<void> {
+  const fewDays = (input: DecisionInput) => ({ ...input, context: { ...input.context, extendsDays: 20 } });
+  await lie(gated, 'amount', { ...sue, instead: fewDays }, { type: 'license.renew', license });
+  const suspends = (input: DecisionInput) => ({ ...input, action: 'license.suspend' });
+  const revocation: Command = { type: 'license.revoke', license, reason: 'refund' };
+  await lie(gated, 'action', { ...sue, instead: suspends }, revocation);
+  const owns = (input: DecisionInput) => ({ ...input, resource: { ...input.resource, own: true } });
+  const credential = { kind: 'api_key', name: 'key', material: {}, lookup: 'a'.repeat(44) } as const;
+  const takeover: Command = { type: 'credential.create', principal: issuer, ...credential };
+  await lie(gated, 'own', { ...sue, instead: owns }, takeover);
+  await gated.run({ type: 'product.create', code: 'other', name: 'Other' }, bootstrap);
+  await lie(gated, 'product', await hire(gated, 'Otto', 'issuer', ['other']));
+  await lie(gated, 'roles', { ...ada, roles: ['issuer'] });
+}
+
+async function lieAboutDecisions(gated: Gated, { iris, ada }: Staff): Promise<void> {
+  await lie(gated, 'stranger', { ...iris, principal: 'prn_nobody' });
+  await lie(gated, 'denied', ada);
+  await lie(gated, 'reasons', { ...iris, forge: (told) => ({ ...told, reasons: ['bootstrap'] }) });
+  await lie(gated, 'hash', { ...iris, forge: (told) => ({ ...told, entities: told.policy }) });
+  await lie(gated, 'other input', {
+    ...iris,
+    why: null,
+    instead: (input) => ({ ...input, context: { ...input.context, reason: true } }),
+  });
+  await lie(gated, 'unknown policy', { ...iris, forge: (told) => ({ ...told, policy: told.schema }) });
+  await lie(gated, 'dangling', { ...iris, forge: () => ({ same: 0 }) });
+  await lie(gated, 'nothing', { ...iris, forge: () => ({}) as CauseDecision });
+}
+
+async function lieAboutPolicies(gated: Gated, { iris, ada }: Staff): Promise<void> {
+  const content = { ...defaultPolicyDocument(), policies: [...stricter.policies] };
+  await lie(gated, 'published', ada, { type: 'policy.publish', ...content } as Command);
+  await lie(gated, 'old policy', iris);
+  gated.engine = new PolicyEngine(stricter);
+  await gated.run(issue, iris);
+  await gated.run({ type: 'principal.disable', principal: issuer }, ada);
+  await lie(gated, 'disabled', iris);
+  await lie(gated, 'token', bootstrap);
+}
 
 afterAll(() => {
   removeLog(log);

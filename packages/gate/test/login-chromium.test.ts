@@ -58,6 +58,13 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     await page.waitForURL('**/login/done');
     const newest = [...rig.sessions.values()].at(-1);
     expect(newest).toMatchObject({ principal: ada.id, strength: 3, steppedUpAt: newest?.authenticatedAt });
+    const cookies = await page.context().cookies();
+    expect(cookies.find(({ name }) => name === '__Host-tally-session')).toMatchObject({
+      value: newest?.token,
+      httpOnly: true,
+      secure: true,
+      sameSite: 'Strict',
+    });
     expect(complaints).toEqual([]);
   });
 

@@ -227,13 +227,13 @@ describe('the pages', () => {
     await attacker.open('/login');
     const planted = attacker.cookies.get('__Secure-tally_login') ?? '';
     browser.cookies.set('__Secure-tally_login', planted);
-    browser.cookies.set('tally_session', 'planted');
+    browser.cookies.set('__Host-tally-session', 'planted');
     await browser.open('/login');
     expect((await logIn()).status).toBe(303);
-    expect(browser.cookies.get('tally_session')).toMatch(/^tally_session_[0-9a-f]{32}$/);
+    expect(browser.cookies.get('__Host-tally-session')).toMatch(/^tally_session_[0-9a-f]{32}$/);
     // Nothing of the victim's login is the attacker's.
     expect((await attacker.get('/login')).location).toBe('/login');
-    expect(attacker.cookies.has('tally_session')).toBe(false);
+    expect(attacker.cookies.has('__Host-tally-session')).toBe(false);
   });
 
   it('lead nowhere else after the login', async () => {
@@ -296,7 +296,7 @@ describe('the pages', () => {
     const code = totp.generate({ timestamp: rig.now() });
     const { status } = await browser.submit('/login/enroll', { password: 'bobs long password', code });
     expect(status).toBe(303);
-    expect(browser.cookies.get('tally_session')).toBeDefined();
+    expect(browser.cookies.get('__Host-tally-session')).toBeDefined();
     expect((await new Browser(rig.origin).open('/login')).status).toBe(200);
     const again = new Browser(rig.origin);
     await again.open('/login/invitation');

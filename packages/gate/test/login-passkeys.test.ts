@@ -43,7 +43,7 @@ describe.each(['es256', 'ed25519'] as const)('a passkey (%s)', (algorithm) => {
     expect([...rig.sessions.values()].at(-1)).toMatchObject({ strength: 3, steppedUpAt: null });
     const { answer, browser } = await logIn(authenticator, {}, '/login?return=%2F&passkey');
     expect(answer).toMatchObject({ status: 200, text: '{"location":"/"}' });
-    expect(browser.cookies.has('tally_session')).toBe(true);
+    expect(browser.cookies.has('__Host-tally-session')).toBe(true);
     const session = [...rig.sessions.values()].at(-1);
     expect(session).toMatchObject({ principal: ada.id, strength: 3 });
     expect(session?.steppedUpAt).toBe(session?.authenticatedAt);
@@ -60,7 +60,7 @@ describe.each(['es256', 'ed25519'] as const)('a passkey (%s)', (algorithm) => {
   ])('an assertion %s is refused', async (_, ceremony) => {
     const { answer, browser } = await logIn(authenticator, ceremony);
     expect(answer.status).toBe(401);
-    expect(browser.cookies.has('tally_session')).toBe(false);
+    expect(browser.cookies.has('__Host-tally-session')).toBe(false);
   });
 
   it('an assertion counts once, and only in the login that asked for it', async () => {

@@ -79,6 +79,8 @@ export interface ApprovalRule {
     seats: number | null;
     /** How often the same principal may ask for one of the actions within an hour. */
     perHour: number | null;
+    /** Keys that a brake ends. Left out: none counts. */
+    keys?: number | null;
   } | null;
   /** How many principals with which role must approve; one approval counts for one of them. */
   approvers: { role: Code; count: number }[];

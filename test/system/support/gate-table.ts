@@ -143,7 +143,7 @@ export const gateTable: Record<RouteName, Row> = {
   'license.get': reads('license'),
   'license.history': reads('license'),
   'license.bundle': { ...reads('license'), may: ['support', 'issuer', 'auditor'], seenBy: null },
-  'license.custody': { ...reads('license'), may: ['auditor'], seenBy: 'license.get' },
+  'license.custody': { ...reads('license'), may: ['auditor'], seenBy: null },
   'license.issue': changes(issuers, undefined, ({ plan }) => ({ plan, licensee: 'Contoso' })),
   'license.amend': changes(issuers, 'license', () => ({ licensee: 'Other' })),
   // Longer than support may.

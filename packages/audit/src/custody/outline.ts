@@ -8,6 +8,7 @@ import type {
   ProvenDecision,
   ProvenRevision,
   ProvenSigner,
+  ProvenStep,
 } from './verify/proven.ts';
 
 export type OutlineRow = readonly [name: string, value: string];
@@ -44,7 +45,7 @@ export function outlineOf(proven: ProvenCustody, sha256: string): Outline {
         }),
       },
       ...changes,
-      ...approvals.map(approvalSection),
+      ...approvals.flatMap((approval) => approvalSections(approval, proven)),
       ...(access === null ? [] : [accessSection(access)]),
     ],
   };
@@ -73,24 +74,37 @@ function revisionSection(
   { anchor }: ProvenCustody,
   before: object,
 ): OutlineSection {
-  const { rev, recordType, at, index, leaf, isShown, document, signers, proofLength } = revision;
+  const { rev, recordType, isShown, document } = revision;
   const shown: OutlineRow[] = isShown
     ? [...causeRows(revision), ...(document === null ? [] : changedRows(before, document))]
     : [['shown', 'no: outside of the time that was asked for']];
   return {
     title: `Revision ${rev}: ${recordType}`,
     rows: [
-      ['recorded', `${at}, as the server says`],
+      recordedRow(revision),
       ...shown,
       ...(document === null ? ([['committed to', revision.commitment]] satisfies OutlineRow[]) : []),
-      ['signed by', signers.map(describeSigner).join(', ')],
-      ['entry', `${index}, leaf ${leaf}`],
-      ['included', `by ${proofLength} hashes under the checkpoint of ${anchor.size} entries`],
+      ...proofRows(revision, anchor),
     ],
   };
 }
 
-function causeRows({ cause, author, decision }: ProvenRevision): OutlineRow[] {
+function recordedRow({ at }: ProvenStep): OutlineRow {
+  return ['recorded', `${at}, as the server says`];
+}
+
+function proofRows(
+  { signers, index, leaf, proofLength }: ProvenStep,
+  { size }: ProvenCustody['anchor'],
+): OutlineRow[] {
+  return [
+    ['signed by', signers.map(describeSigner).join(', ')],
+    ['entry', `${index}, leaf ${leaf}`],
+    ['included', `by ${proofLength} hashes under the checkpoint of ${size} entries`],
+  ];
+}
+
+function causeRows({ cause, author, decision }: ProvenStep): OutlineRow[] {
   if (cause === null) return [['who', 'not held any more']];
   const { why, command, n, request, at, approvals } = cause;
   const rows: (OutlineRow | null)[] = [
@@ -140,19 +154,25 @@ function describeApprover({
   return `${principal} with ${credential} at ${at}`;
 }
 
-function approvalSection(approval: ProvenApproval): OutlineSection {
-  const { id, state, author, command, why, approvers, approvals, binding } = approval;
-  return {
-    title: `Request for approval ${id}: ${state}`,
-    rows: [
-      ['asked by', `${author.principal} with ${author.credential}`],
-      ['why', why ?? 'no reason was given'],
-      ['command', command],
-      ['needed', approvers.map(({ role, count }) => `${count} × ${role}`).join(', ')],
-      ...approvals.map((each): OutlineRow => ['approved by', `${describeApprover(each)}, as ${each.role}`]),
-      ['bound to', binding],
-    ],
-  };
+function approvalSections(approval: ProvenApproval, { anchor }: ProvenCustody): OutlineSection[] {
+  const { id, state, author, command, why, approvers, approvals, binding, steps } = approval;
+  return [
+    {
+      title: `Request for approval ${id}: ${state}`,
+      rows: [
+        ['asked by', `${author.principal} with ${author.credential}`],
+        ['why', why ?? 'no reason was given'],
+        ['command', command],
+        ['needed', approvers.map(({ role, count }) => `${count} × ${role}`).join(', ')],
+        ...approvals.map((each): OutlineRow => ['approved by', `${describeApprover(each)}, as ${each.role}`]),
+        ['bound to', binding],
+      ],
+    },
+    ...steps.map((step) => ({
+      title: `${id}, revision ${step.rev}: ${step.recordType}`,
+      rows: [recordedRow(step), ...causeRows(step), ...proofRows(step, anchor)],
+    })),
+  ];
 }
 
 function accessSection({ origin, size, asOf, records }: ProvenAccess): OutlineSection {

@@ -1,5 +1,7 @@
 /** Proof that somebody is there, when the server asks for it in the middle of a command. */
 import type { Credential } from '../client/credential.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { clientAt, type LoginPlace, type LoginWay, logIn } from './log-in.ts';
 import { readSessionFile } from './session-file.ts';
 
@@ -9,7 +11,8 @@ export async function stepUp(place: LoginPlace): Promise<Credential | null> {
   if (!context.stderr.isTTY) return null;
   say('This needs proof that you are there.');
   const session = readSessionFile(file, url);
-  await logIn(place, await wayTo(place, session?.principal ?? null));
+  const { principal, name } = await logIn(place, await wayTo(place, session?.principal ?? null));
+  if (session !== null && principal !== session.principal) throw somebodyElse(name ?? principal);
   const token = readSessionFile(file, url)?.token;
   return token === undefined ? null : { token };
 }
@@ -26,4 +29,14 @@ async function wayTo(place: LoginPlace, account: string | null): Promise<LoginWa
     },
   );
   return answer?.trim().toLowerCase().startsWith('c') === true ? { by: 'password', account } : browser;
+}
+
+/** The command was somebody's; it is not carried out as somebody else's. */
+function somebodyElse(name: string): CliError {
+  return new CliError({
+    exitCode: exitCodes.refused,
+    code: 'somebody_else',
+    what: `${name} is logged in now, and the command was somebody else's.`,
+    todo: 'Nothing was changed. Run it again if it is meant so.',
+  });
 }

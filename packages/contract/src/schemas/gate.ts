@@ -107,6 +107,7 @@ export const approvalRule: z.ZodType<ApprovalRule> = closed<ApprovalRule>({
     termDays: natural.nullable(),
     seats: natural.nullable(),
     perHour: natural.nullable(),
+    keys: natural.nullable().exactOptional(),
   }).nullable(),
   approvers,
   within: duration,

@@ -57,6 +57,7 @@ function because(
     changes: [],
     effect: { ...noEffect, ...effect },
     author: ada,
+    ended: new Map(),
     principal: () => undefined,
   };
   return applicableRules([rule(above, command.type)], proposed, () => count).map((each) => each.because);
@@ -88,9 +89,26 @@ describe('a rule', () => {
       changes: [],
       effect: noEffect,
       author: ada,
+      ended: new Map(),
       principal: () => undefined,
     };
     expect(applicableRules([rule(null, 'license.renew')], proposed, () => 99)).toEqual([]);
+  });
+
+  it('for keys takes in a brake that ends one, or ends it earlier, and not one that locks', () => {
+    const key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+    const applies = (until: { id: string; index: number }[], ended: ReadonlyMap<string, number>): boolean => {
+      const document = { type: 'brake', id: 'brake', lock: 'frozen', until };
+      const changes = [{ type: 'brake.updated', document }] as unknown as Change[];
+      const command: Command = { type: 'brake.tighten' };
+      const proposed = { command, changes, effect: noEffect, author: ada, ended, principal: () => undefined };
+      const above = { termDays: null, seats: null, perHour: null, keys: 0 };
+      return applicableRules([rule(above, command.type)], proposed, () => 1).length === 1;
+    };
+    expect(applies([], new Map())).toBe(false);
+    expect(applies([{ id: key, index: 9 }], new Map())).toBe(true);
+    expect(applies([{ id: key, index: 9 }], new Map([[key, 9]]))).toBe(false);
+    expect(applies([{ id: key, index: 8 }], new Map([[key, 9]]))).toBe(true);
   });
 
   it('about access leaves alone what gives nobody anything', () => {
@@ -103,6 +121,7 @@ describe('a rule', () => {
           changes,
           effect: noEffect,
           author: ada,
+          ended: new Map(),
           principal: (id) => people.find((each) => each.id === id),
         },
         () => 1,

@@ -7,7 +7,7 @@ import { setDefaultCACertificates } from 'node:tls';
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
 import { localhostCertificate } from '@tallystick/testkit/localhost-certificate';
 import { Secret, TOTP } from 'otpauth';
-import { Directory, newSecretToken, type SessionStart } from '../../src/index.ts';
+import { Directory, newSecretToken, type SessionStart, sessionCookies } from '../../src/index.ts';
 import {
   createLogin,
   type EnrollmentStore,
@@ -22,6 +22,7 @@ import {
 /** Cheap, because tests are about what happens around the hash; one of them measures the real cost. */
 export const testCost = { n: 1024, r: 8, p: 1 };
 
+const cookieKey = createSecretKey(randomBytes(32));
 const head = { v: 1 as const, ns: 'acme', rev: 0, crit: [] };
 
 function personOf(id: string, name: string, email: string | null): PrincipalDocument {
@@ -87,7 +88,7 @@ export class LoginRig implements AsyncDisposable {
       secret: newLoginSecret(),
       marks: rig.marks,
       sessions: rig.sessionStarter,
-      sessionCookies: ({ token }) => [`tally_session=${token}; Path=/; HttpOnly; SameSite=Strict`],
+      sessionCookies: ({ token, expiresInSeconds }) => sessionCookies(token, cookieKey, expiresInSeconds),
       store: rig.store,
       issuers,
       codesStepUp,

@@ -53,6 +53,7 @@ export function createCredential(view: View, command: CredentialCreate, env: Env
   };
   const ended = replaced === null ? [] : endReplaced(replaced, command, holder !== undefined, env);
   const spent = spentInvitation(view, command, env);
+  keepWithinScope(view, document, env);
   return [...ended, ...spent, firstChange('credential.created', document)].sort(createdFirst);
 }
 
@@ -63,6 +64,25 @@ function spentInvitation(view: View, { principal, kind }: CredentialCreate, { ga
   if (shown.document.principal !== principal || (kind !== 'passkey' && kind !== 'password'))
     refuse('state_forbids', 'An invitation makes a passkey, or password and codes, of who was invited.');
   return [nextChange('credential.revoked', active(shown, '$.credential'), { state: 'revoked' })];
+}
+
+/** What a narrowed credential makes reaches no further than itself, or its scope would be a word alone. */
+function keepWithinScope(view: View, { scope }: CredentialDocument, { gate }: Environment): void {
+  const shown = gate === null ? undefined : view.subject('credential', gate.actor.credential)?.document;
+  // An invitation is for making one's first, and good for nothing else.
+  if (shown === undefined || shown.kind === 'invitation') return;
+  for (const name of ['actions', 'products', 'networks'] as const) {
+    const within: string[] | null = shown.scope[name];
+    const asked: string[] | null = scope[name];
+    if (within === null || asked?.every((each) => within.includes(each)) === true) continue;
+    refuse(
+      'may_only_tighten',
+      `The credential that asks for this is narrowed itself: name ${name} of its scope.`,
+      {
+        path: `$.scope.${name}`,
+      },
+    );
+  }
 }
 
 /** The first change is what the caller is told of; nothing depends on the order of two subjects. */

@@ -1,6 +1,7 @@
 /** What happens in the thread of the access log: its file, and its publishing. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
 import {
   AccessLogError,
   accessUsage,
@@ -16,6 +17,11 @@ import { SignerClient } from '@tallystick/signer';
 import type { AccessCalls, AccessPublication, AccessThreadConfig } from './messages.ts';
 import { AccessPublisher, isContradiction } from './publisher.ts';
 
+/** Milliseconds after which a file that does not fit is looked at again. */
+const misfitMs = 5000;
+/** Milliseconds that the last checkpoint may take at the end. */
+const lastPublishMs = 1000;
+
 export class AccessHost implements AsyncDisposable {
   readonly #config: AccessThreadConfig;
   readonly #signer: SignerClient;
@@ -27,6 +33,8 @@ export class AccessHost implements AsyncDisposable {
   #base: number | null = null;
   /** Why this is not the log that signer and witnesses know: nothing more is written into it. */
   #contradiction: string | null = null;
+  /** Why the file could not be opened, and when that was found. */
+  #misfit: { error: AccessLogError; at: number } | null = null;
   #timer: NodeJS.Timeout | null = null;
   #publishing: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -71,7 +79,8 @@ export class AccessHost implements AsyncDisposable {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#publishing;
     // The last of the records may be published, too: nobody waits long for that.
-    await this.#opened?.publisher.publish().catch(() => {});
+    const last = this.#opened?.publisher.publish().catch(() => {});
+    await Promise.race([last, after(lastPublishMs, undefined, { ref: false })]);
     await this.#close();
     await this.#signer[Symbol.asyncDispose]();
   }
@@ -103,9 +112,17 @@ export class AccessHost implements AsyncDisposable {
 
   #open(): Promise<{ store: SegmentStore; publisher: AccessPublisher }> {
     if (this.#opened !== null) return Promise.resolve(this.#opened);
-    this.#opening ??= this.#openAnew().finally(() => {
-      this.#opening = null;
-    });
+    // What does not fit will not fit a second later, and finding that out takes reading all of it.
+    if (this.#misfit !== null && performance.now() - this.#misfit.at < misfitMs)
+      return Promise.reject(this.#misfit.error);
+    this.#opening ??= this.#openAnew()
+      .catch((error: unknown) => {
+        if (error instanceof AccessLogError) this.#misfit = { error, at: performance.now() };
+        throw error;
+      })
+      .finally(() => {
+        this.#opening = null;
+      });
     return this.#opening;
   }
 

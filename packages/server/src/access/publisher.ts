@@ -74,18 +74,24 @@ export class AccessPublisher {
   async publish(): Promise<void> {
     const { size } = this.#store;
     if (this.#isConfirmed && this.#published >= size) return;
+    try {
+      await this.#publishUpTo(size);
+    } catch (error) {
+      const isNew = error instanceof SignerRefused && error.reason === 'unconfirmed' && this.#isConfirmed;
+      this.#isConfirmed = false;
+      if (!isNew) throw error;
+      // A signer that started anew has to be shown what it signed before.
+      await this.#publishUpTo(size);
+    }
+  }
+
+  async #publishUpTo(size: number): Promise<void> {
     this.#mark ??= (await this.#signer.hello()).access;
     if (this.#mark === null) throw new Error('the signer signs no access log: name it in its configuration');
     demandMark(this.#mark, this.#store.tree);
-    try {
-      if (!this.#isConfirmed && this.#mark.size > 0) await this.#publishAt(this.#mark.size);
-      this.#isConfirmed = true;
-      if (this.#published < size) await this.#publishAt(size);
-    } catch (error) {
-      // A signer that started anew has to be shown what it signed before.
-      this.#isConfirmed = false;
-      throw error;
-    }
+    if (!this.#isConfirmed && this.#mark.size > 0) await this.#publishAt(this.#mark.size);
+    this.#isConfirmed = true;
+    if (this.#published < size) await this.#publishAt(size);
   }
 
   close(): void {

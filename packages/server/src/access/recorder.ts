@@ -124,7 +124,9 @@ function resourceOf(route: string, params: unknown): AccessRecord['resource'] {
 
 /** In place of an answer that could not be recorded. */
 function refuse(request: FastifyRequest, reply: FastifyReply, why: string): string {
-  const code = 'access_log_unavailable';
+  // What was carried out is not undone by that.
+  const isDone = reply.statusCode < 400 && request.method !== 'GET' && request.method !== 'HEAD';
+  const code = isDone ? 'outcome_unknown' : 'access_log_unavailable';
   reply.removeHeader('set-cookie');
   reply.code(problems[code].status).type(problemMediaType).header('retry-after', 1);
   return JSON.stringify(problemOf(code, { requestId: request.id, detail: why }));

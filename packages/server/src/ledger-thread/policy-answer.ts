@@ -22,6 +22,7 @@ export function policyAnswer(revision: CheckedRevision | undefined): PolicyInFor
         termDays: above.termDays ?? null,
         seats: above.seats ?? null,
         perHour: above.perHour ?? null,
+        ...(above.keys === undefined ? {} : { keys: above.keys }),
       },
     })),
     durable,

@@ -56,7 +56,7 @@ export class ApprovalCheck {
    *
    * @param asked the decision that let it be asked for
    */
-  async check(id: string, asked: ProvenDecision | null): Promise<ProvenApproval | null> {
+  async check(id: string, asked: ProvenDecision | null): Promise<Omit<ProvenApproval, 'steps'> | null> {
     const steps = await this.#steps(id);
     const [first] = steps;
     const newest = steps.at(-1);

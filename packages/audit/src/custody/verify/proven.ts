@@ -70,13 +70,8 @@ export interface ProvenDecision {
   carriedAt: number;
 }
 
-export interface ProvenApproval
-  extends Pick<ApprovalDocument, 'id' | 'state' | 'author' | 'why' | 'approvers' | 'approvals' | 'binding'> {
-  /** The command that waited, as JSON. */
-  command: string;
-}
-
-export interface ProvenRevision {
+/** One record that stands in the report with its proofs. */
+export interface ProvenStep {
   rev: number;
   index: number;
   /** base64 */
@@ -85,11 +80,6 @@ export interface ProvenRevision {
   recordType: string;
   /** The server's claim of when. */
   at: string;
-  /** Whether the report shows it in full. */
-  isShown: boolean;
-  /** What the record commits to, base64. */
-  commitment: string;
-  document: LicenseDocument | null;
   cause: CauseStatement | null;
   /** null for who is no subject of the log. */
   author: ProvenAuthor | null;
@@ -97,6 +87,22 @@ export interface ProvenRevision {
   signers: ProvenSigner[];
   /** Hashes in the proof that the entry stands at its index. */
   proofLength: number;
+}
+
+export interface ProvenApproval
+  extends Pick<ApprovalDocument, 'id' | 'state' | 'author' | 'why' | 'approvers' | 'approvals' | 'binding'> {
+  /** The command that waited, as JSON. */
+  command: string;
+  /** Who asked, approved and rejected: every revision of the request. */
+  steps: ProvenStep[];
+}
+
+export interface ProvenRevision extends ProvenStep {
+  /** Whether the report shows it in full. */
+  isShown: boolean;
+  /** What the record commits to, base64. */
+  commitment: string;
+  document: LicenseDocument | null;
 }
 
 /** A key that signed, and the range of log indexes that it is valid in. */

@@ -37,13 +37,7 @@ import { checkChains, kindOf } from './chains.ts';
 import { DecisionCheck } from './decision-check.ts';
 import { type CustodyFinding, Findings } from './findings.ts';
 import { type PlacedEntry, placeEntries } from './placed-entries.ts';
-import type {
-  ProvenApproval,
-  ProvenCustody,
-  ProvenDecision,
-  ProvenRevision,
-  ProvenSigner,
-} from './proven.ts';
+import type { ProvenApproval, ProvenCustody, ProvenRevision, ProvenSigner, ProvenStep } from './proven.ts';
 import { documentOf, ReportWorld } from './report-world.ts';
 
 export interface CustodyVerification {
@@ -101,10 +95,10 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
   const governing = await findings.check(null, () => openGoverning(anchored, chains));
   if (governing === undefined) return null;
   const signers = await checkSigners(placed, governing, findings);
-  const checks = startChecks(new ReportWorld(chains, placed), findings);
+  const checks = startChecks(new ReportWorld(chains, placed), signers, findings);
   const revisions: ProvenRevision[] = [];
   for (const entry of chains.get(report.license) ?? [])
-    revisions.push(await proveRevision(entry, signers.get(entry) ?? [], report, checks));
+    revisions.push(await proveRevision(entry, report, checks));
   const approvals = await proveApprovals(report, chains, checks);
   checkRange(report, revisions, findings);
   const gaps = checkGaps(report, causes, findings);
@@ -198,15 +192,16 @@ function endOf(id: string, until: number | null, { namespace, brake }: Governing
 /** What is looked at in a change, beside its bytes. */
 interface Checks {
   findings: Findings;
+  signers: ReadonlyMap<PlacedEntry, ProvenSigner[]>;
   authors: AuthorCheck;
   decisions: DecisionCheck;
   approvals: ApprovalCheck;
 }
 
-function startChecks(world: ReportWorld, findings: Findings): Checks {
+function startChecks(world: ReportWorld, signers: Checks['signers'], findings: Findings): Checks {
   const decisions = new DecisionCheck(world, findings);
   const authors = new AuthorCheck(world, findings);
-  return { findings, authors, decisions, approvals: new ApprovalCheck(world, decisions, findings) };
+  return { findings, signers, authors, decisions, approvals: new ApprovalCheck(world, decisions, findings) };
 }
 
 /** Who asked for a change, and what allowed it. */
@@ -230,44 +225,52 @@ async function proveApprovals(
   const proven: ProvenApproval[] = [];
   for (const { id } of subjects) {
     if (kindOf(id) !== 'approval') continue;
-    const decisions: (ProvenDecision | null)[] = [];
-    for (const step of chains.get(id) ?? [])
-      decisions.push((await explain(step, step.cause, checks)).decision);
-    const approval = await checks.approvals.check(id, decisions[0] ?? null);
-    if (approval !== null) proven.push(approval);
+    const steps: ProvenStep[] = [];
+    for (const entry of chains.get(id) ?? []) steps.push(await proveStep(entry, entry.cause, checks));
+    const approval = await checks.approvals.check(id, steps[0]?.decision ?? null);
+    if (approval !== null) proven.push({ ...approval, steps });
   }
   return proven;
 }
 
-async function proveRevision(
+async function proveStep(
   placed: PlacedEntry,
-  signers: ProvenSigner[],
-  { range }: CustodyReport,
+  cause: CauseStatement | null,
   checks: Checks,
-): Promise<ProvenRevision> {
-  const { findings } = checks;
+): Promise<ProvenStep> {
   const { index, leaf, entry, proofLength } = placed;
-  const { rev, type, at, doc } = entry.record;
-  const isShown = range !== null && rev >= range.from && rev <= range.to;
-  // A decision of another change may stand in the cause of one that is not shown.
-  const cause = isShown ? placed.cause : null;
-  if (!isShown && placed.document !== null)
-    findings.add('MALFORMED', index, `revision ${rev} is outside of what the report says that it shows`);
-  const document = await findings.check(index, () => documentOf('license', placed));
+  const { rev, type, at } = entry.record;
   return {
     rev,
     index,
     leaf: base64(leaf),
     recordType: type,
     at,
-    isShown,
-    commitment: base64(doc),
-    document: document ?? null,
     cause,
     ...(await explain(placed, cause, checks)),
-    signers,
+    signers: checks.signers.get(placed) ?? [],
     proofLength,
   };
+}
+
+async function proveRevision(
+  placed: PlacedEntry,
+  { range }: CustodyReport,
+  checks: Checks,
+): Promise<ProvenRevision> {
+  const { findings } = checks;
+  const { rev, doc } = placed.entry.record;
+  const isShown = range !== null && rev >= range.from && rev <= range.to;
+  if (!isShown && placed.document !== null)
+    findings.add(
+      'MALFORMED',
+      placed.index,
+      `revision ${rev} is outside of what the report says that it shows`,
+    );
+  const document = await findings.check(placed.index, () => documentOf('license', placed));
+  // A decision of another change may stand in the cause of one that is not shown.
+  const step = await proveStep(placed, isShown ? placed.cause : null, checks);
+  return { ...step, isShown, commitment: base64(doc), document: document ?? null };
 }
 
 function checkRange(

@@ -68,7 +68,8 @@ export class ApprovalNeeds {
     const countOf = ({ actions }: ApprovalRule): number =>
       this.counts.count(author, actions, now, request) + 1;
     const principal = (id: string) => view.subject('principal', id)?.document;
-    const applicable = applicableRules(rules, { command, changes, effect, author, principal }, countOf);
+    const proposed = { command, changes, effect, author, principal, ended: endedKeys(view) };
+    const applicable = applicableRules(rules, proposed, countOf);
     if (applicable.length > 0 && !this.#isAlone(author, view, at))
       return { kind: 'approval', isBulk: applicable.every(isForNumber) };
     if (!isDryRun && rules.some((rule) => isCounting(rule, command)))
@@ -85,6 +86,11 @@ export class ApprovalNeeds {
 export function approvalsStatus(directory: Directory): { people: number; bind: boolean } {
   const people = directory.people();
   return { people: people.filter(({ state }) => state === 'active').length, bind: people.length > 1 };
+}
+
+function endedKeys(view: View): Map<string, number> {
+  const until = view.subject('brake', 'brake')?.document.until ?? [];
+  return new Map(until.map(({ id, index }) => [id, index]));
 }
 
 function principalsOf(view: View): PrincipalDocument[] {

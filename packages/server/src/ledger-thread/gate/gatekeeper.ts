@@ -149,13 +149,7 @@ export class Gatekeeper {
       isUsable(credential, at);
     if (!isGood)
       throw new ServiceProblem('unauthorized', 'the credential has ended, or its principal is disabled');
-    const { actions, products, networks } = credential.scope;
-    const isNarrowed = actions !== null || products !== null || networks !== null;
-    if (action === 'credential.create' && isNarrowed)
-      throw new ServiceProblem(
-        'forbidden',
-        'a credential that is narrowed makes no others: they would not be',
-      );
+    const { actions } = credential.scope;
     if (actions !== null && !actions.includes(action))
       throw new ServiceProblem('forbidden', `this credential is not for ${action}`);
     return { principal, credential };
