@@ -63,7 +63,7 @@ function because(
   return applicableRules([rule(above, command.type)], proposed, () => count).map((each) => each.because);
 }
 
-const above = { termDays: 10, seats: 5, perHour: 3 };
+const limits = { termDays: 10, seats: 5, perHour: 3 };
 
 describe('a rule', () => {
   test.each<[string, Partial<Effect>, number, string[]]>([
@@ -78,7 +78,7 @@ describe('a rule', () => {
     ['no term and no seats', {}, 3, []],
     ['one command too many', {}, 4, ['how_many']],
   ])('with limits takes in %s as it should', (_, effect, count, expected) => {
-    expect(because(above, effect, count)).toEqual(expected);
+    expect(because(limits, effect, count)).toEqual(expected);
   });
 
   it('without limits takes in everything that it names, and nothing else', () => {
