@@ -90,23 +90,22 @@ describe.each([...zones])('the %s listener', (zone) => {
   });
 
   it('answers every route of another zone exactly like a path that is none, whoever asks and however', async () => {
+    const nowhere = new Map<string, object>();
     for (const route of foreign) {
       if (ownPaths.has(route.path)) continue;
       for (const method of methodsOf(route)) {
-        for (const authorization of ['', `Bearer ${system.client.token}`, `Bearer ${system.mirrorToken}`]) {
-          const headers = authorization === '' ? { authorization: '' } : { authorization };
-          const path = pathOf(route);
-          const none = path.replace(/[^/]+$/, (last) => 'x'.repeat(last.length));
-          const [answer, absent] = await Promise.all([
-            ask(zone, method, path, { headers }),
-            ask(zone, method, `/nowhere${none}`, { headers }),
-          ]);
+        for (const authorization of ['', `Bearer ${system.client.token}`]) {
+          const headers = { authorization };
+          const kind = `${method} ${authorization}`;
+          const absent = nowhere.get(kind) ?? seen(await ask(zone, method, '/nowhere/at/all', { headers }));
+          nowhere.set(kind, absent);
+          const answer = await ask(zone, method, pathOf(route), { headers });
           expect({ route: route.name, method, ...seen(answer) }).toEqual({
             route: route.name,
             method,
-            ...seen(absent),
+            ...absent,
+            status: 404,
           });
-          expect(answer.status).toBe(404);
         }
       }
     }

@@ -3,7 +3,8 @@ import { parseInstant, parseSignedCheckpoint, utf8 } from '@tallystick/core';
 import { AccessLogError } from './errors.ts';
 import { type AccessRecord, parseAccessRecord } from './record.ts';
 import { openSegment, parseLeaf } from './segment.ts';
-import { checked, type SegmentReader, type SegmentStore, type StoredSegment } from './segment-store.ts';
+import type { SegmentReader, StoredSegment } from './segment-reader.ts';
+import { checked, type SegmentStore } from './segment-store.ts';
 
 export interface AccessQuery {
   /** Instants: not before, and before. */

@@ -16,7 +16,6 @@ export {
   proveLeaves,
 } from './find-records.ts';
 export { accessOrigin, accessUsage, accessVerifierKeys, isAccessOrigin } from './identity.ts';
-export { type ProvenSegment, proveSegment, type SegmentProof, verifySegmentProof } from './prove-segment.ts';
 export {
   type AccessCaller,
   type AccessDecision,
@@ -25,11 +24,6 @@ export {
   parseAccessRecord,
 } from './record.ts';
 export { openSegment, parseLeaf, type SegmentLeaf } from './segment.ts';
-export {
-  SegmentReader,
-  SegmentStore,
-  type SegmentStoreOptions,
-  type StoredAccessCheckpoint,
-  type StoredSegment,
-} from './segment-store.ts';
+export { SegmentReader, type StoredAccessCheckpoint, type StoredSegment } from './segment-reader.ts';
+export { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 export { type AccessLogParts, type AccessLogReport, demandMark, verifyAccessLog } from './verify-log.ts';

@@ -17,12 +17,8 @@ import { AccessLogError } from './errors.ts';
 import { accessVerifierKeys } from './identity.ts';
 import { parseAccessRecord } from './record.ts';
 import { openSegment, parseLeaf } from './segment.ts';
-import {
-  checked,
-  demandCheckpoint,
-  type SegmentReader,
-  type StoredAccessCheckpoint,
-} from './segment-store.ts';
+import type { SegmentReader, StoredAccessCheckpoint } from './segment-reader.ts';
+import { checked, demandCheckpoint } from './segment-store.ts';
 
 export interface AccessLogParts {
   /** Name of the access log. */

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { findRecords } from '../src/find-records.ts';
 import { encodeAccessRecord } from '../src/record.ts';
 import { openSegment, parseLeaf } from '../src/segment.ts';
-import { SegmentReader } from '../src/segment-store.ts';
+import { SegmentReader } from '../src/segment-reader.ts';
 import { record } from './support/records.ts';
 import { newLog, openToWrite } from './support/scratch.ts';
 

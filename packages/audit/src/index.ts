@@ -6,6 +6,7 @@ export type * from './custody/verify/proven.ts';
 export { type CustodyVerification, verifyCustody } from './custody/verify/verify-report.ts';
 export {
   type DecisionFinding,
+  type DecisionReplayOptions,
   type DecisionReplayReport,
   replayDecisions,
 } from './decisions/replay-decisions.ts';

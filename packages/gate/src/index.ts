@@ -2,7 +2,7 @@ export { actsAlone, missingRoles } from './approvals/company.ts';
 export { HourlyCounts } from './approvals/hourly-counts.ts';
 export { type Applicable, applicableRules } from './approvals/rules.ts';
 export { policyContentHash } from './approvals/rules-hash.ts';
-export { AddressError, parseRange } from './authenticate/address.ts';
+export { AddressError, hostOf, parseRange } from './authenticate/address.ts';
 export {
   type Authentication,
   Authenticator,

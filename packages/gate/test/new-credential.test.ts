@@ -55,6 +55,11 @@ test.each<[string, Partial<CredentialCreate>, string]>([
     },
     '$.lookup',
   ],
+  [
+    'a product that nothing of it would be held to',
+    { kind: 'invitation', notAfter: '2026-12-01T00:00:00.000Z', scope: { products: ['prd_x'] } },
+    '$.scope.products',
+  ],
   ['no SPIFFE id', { kind: 'spiffe', lookup: 'https://vendor.example/x' }, '$.lookup'],
 ])('a credential with %s is refused', (_, given, path) => {
   const error = (() => {

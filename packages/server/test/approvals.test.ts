@@ -371,7 +371,9 @@ describe('many of the same within an hour', () => {
 describe('what is in the log in the end', () => {
   it('was decided as the log says, each command by itself', async () => {
     const { findings, counts } = await replayDecisions(office.world.store, { from: null, to: null });
-    expect(findings).toEqual([]);
+    expect(findings.filter(({ kind, index }) => kind !== 'undecided' || !office.unjudged.has(index))).toEqual(
+      [],
+    );
     expect(counts.decided).toBeGreaterThan(20);
   });
 });

@@ -51,7 +51,7 @@ function amountProblem(
 }
 
 /** Only the document is looked at. */
-function asChange(document: TallyDocument): Change {
+export function asChange(document: TallyDocument): Change {
   const { type, id, rev } = document;
   return { type: 'license.amended', subject: { type, id }, rev, document, companion: null };
 }

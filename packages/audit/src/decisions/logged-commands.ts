@@ -18,6 +18,7 @@ import {
 import { type DecisionInput, Directory, Memo } from '@tallystick/gate';
 import type { CauseDocument, Store, StoredCause, StoredEntry } from '@tallystick/ledger';
 import {
+  type BrakeDocument,
   isRecordType,
   type LicenseDocument,
   parseDocument,
@@ -61,6 +62,8 @@ export interface LoggedChanges {
   documents: TallyDocument[];
   /** The licenses among them as they were before, by id. */
   licenses: ReadonlyMap<string, LicenseDocument>;
+  /** The brake as it was before, where it changed. */
+  brake: BrakeDocument | null;
 }
 
 /** What stands in the way of reading a command. `message` is one sentence without its period. */
@@ -81,6 +84,8 @@ export class LoggedCommands {
   readonly #decisions = new Memo<LoggedDecision>(DECISIONS_REMEMBERED);
   /** Where the newest record of each license is. The one thing here that grows with the log. */
   readonly #licenses = new Map<string, number>();
+  /** Where the newest brake is. */
+  #brake: number | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -146,7 +151,9 @@ export class LoggedCommands {
       if (before?.type !== 'license') return null;
       licenses.set(document.id, before);
     }
-    return { documents, licenses };
+    const isBraking = documents.some(({ type }) => type === 'brake');
+    const before = isBraking && this.#brake !== null ? await this.#documentAt(this.#brake) : null;
+    return { documents, licenses, brake: before?.type === 'brake' ? before : null };
   }
 
   async #documentAt(index: number): Promise<TallyDocument | null> {
@@ -182,6 +189,7 @@ export class LoggedCommands {
       if (!equalBytes(leafHash(entry), leaf)) throw new Error('the entry is not the one logged');
       const { record } = parseRecordEntry(entry);
       if (record.type.startsWith('license.')) this.#licenses.set(bytesKey(subject), index);
+      if (record.type.startsWith('brake.')) this.#brake = index;
       const document = gateRecord.test(record.type) ? openDocument(content, record) : null;
       if (document !== null) this.#directory.apply(document);
       return null;

@@ -8,6 +8,7 @@ import type { CauseDocument, Store } from '@tallystick/ledger';
 import type { PolicyDocument } from '@tallystick/license';
 import { messageOf } from '../content-check.ts';
 import { type OnProgress, problemsMax } from '../report.ts';
+import { approvalProblem } from './approval-problem.ts';
 import { changeProblem, productOf } from './change-problem.ts';
 import { inputProblem } from './input-problem.ts';
 import { KnownPolicies, nameOf } from './known-policies.ts';
@@ -25,6 +26,7 @@ import {
  * - `roles`: it was decided on roles that the principal did not have
  * - `policy`: it was decided under a policy that was not in force, or is not known
  * - `verdict`: decided again, it comes out differently
+ * - `approval`: others had to approve it and did not, or could not
  * - `undecided`: somebody made it without a decision, in a log that had a gate by then
  */
 export type DecisionFindingKind =
@@ -34,6 +36,7 @@ export type DecisionFindingKind =
   | 'change'
   | 'roles'
   | 'policy'
+  | 'approval'
   | 'verdict';
 
 export interface DecisionFinding {
@@ -75,6 +78,8 @@ export interface DecisionSpan {
 export interface DecisionReplayOptions extends DecisionSpan {
   /** Policies that came with other versions of Tallystick, for a log that had none of its own then. */
   defaults?: readonly PolicySource[];
+  /** Principals whom the configuration of a server let act alone, past all rules for approvals. */
+  mayActAlone?: readonly string[];
 }
 
 /** Reads only, also beside a running server. Throws where the store cannot be read. */
@@ -83,7 +88,7 @@ export async function replayDecisions(
   options: DecisionReplayOptions,
 ): Promise<DecisionReplayReport> {
   const size = await store.size();
-  const replay = new Replay(options.defaults ?? []);
+  const replay = new Replay(options.defaults ?? [], options.mayActAlone ?? []);
   const commands = new LoggedCommands(store).read(size, options.onProgress ?? (() => {}));
   for await (const command of commands) {
     if ('message' in command) replay.find(command.index, 'unreadable', command.message);
@@ -99,14 +104,16 @@ export function isWithin(at: string, { from, to }: DecisionSpan): boolean {
 
 class Replay {
   readonly #policies: KnownPolicies;
+  readonly #mayActAlone: readonly string[];
   readonly #findings: DecisionFinding[] = [];
   readonly #used = new Set<string>();
   readonly #counts = { commands: 0, decided: 0, undecided: 0, removed: 0 };
   #hasGate = false;
   #inForce: { document: PolicyDocument; name: string } | null = null;
 
-  constructor(defaults: readonly PolicySource[]) {
+  constructor(defaults: readonly PolicySource[], mayActAlone: readonly string[]) {
     this.#policies = new KnownPolicies(defaults);
+    this.#mayActAlone = mayActAlone;
   }
 
   find(index: number, kind: DecisionFindingKind, message: string | null): void {
@@ -122,14 +129,16 @@ class Replay {
     this.#counts.commands += 1;
     if (decision === null) {
       this.#counts.undecided += 1;
-      this.find(index, 'undecided', hadGate ? undecidedProblem(cause) : null);
+      this.find(index, 'undecided', hadGate ? undecidedProblem(cause, directory) : null);
       return;
     }
     this.#counts.decided += 1;
     this.find(index, 'input', cause.v === 1 ? null : inputProblem(decision, cause));
     const changes = await this.#open(index, open);
-    if (changes !== null)
+    if (changes !== null) {
       this.find(index, 'change', changeProblem(decision.input, cause, changes, directory));
+      this.find(index, 'approval', approvalProblem(cause, changes, directory, this.#mayActAlone));
+    }
     this.find(index, 'roles', rolesProblem(decision.input, changes, directory, cause.at));
     this.find(index, 'policy', this.#policyProblem(decision, directory.policy));
     this.find(index, 'verdict', this.#verdictProblem(decision));
@@ -186,9 +195,14 @@ class Replay {
   }
 }
 
-/** What the authority signed elsewhere carries a cause of its own, and the system itself has no rights to be judged. */
-function undecidedProblem({ command, who }: CauseDocument): string | null {
-  if (who.kind === 'system' || command.startsWith('namespace.')) return null;
+/**
+ * What the authority signed elsewhere carries a cause of its own. The system itself has no rights to be judged, and so does
+ * no more than to begin and end: with its first policy, and with keys that are due.
+ */
+function undecidedProblem({ command, who }: CauseDocument, { policy }: Directory): string | null {
+  const isFirstPolicy = command === 'policy.publish' && policy === null;
+  const isOfSystem = who.kind === 'system' && (isFirstPolicy || command === 'brake.tighten');
+  if (isOfSystem || command.startsWith('namespace.')) return null;
   return `${who.kind} ${who.id} asked for ${command}, and nothing says that it was allowed`;
 }
 

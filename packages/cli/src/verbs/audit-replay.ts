@@ -1,6 +1,5 @@
 /** `tally audit replay`: whether every logged change was allowed, by the policy of its time. */
-import { type DecisionReplayReport, replayDecisions } from '@tallystick/audit';
-import type { PolicySource } from '@tallystick/gate';
+import { type DecisionReplayOptions, type DecisionReplayReport, replayDecisions } from '@tallystick/audit';
 import { readStore } from '@tallystick/server';
 import type { Command } from 'commander';
 import { readPolicyFile } from '../access/policy-file.ts';
@@ -16,6 +15,7 @@ interface ReplayFlags {
   from?: string;
   to?: string;
   default?: string[];
+  mayActAlone?: string[];
 }
 
 export function registerAuditReplay(audit: Command, context: Context): void {
@@ -30,12 +30,13 @@ export function registerAuditReplay(audit: Command, context: Context): void {
     .option(
       '--default <file...>',
       'policies that came with other versions, for changes from before the log had one of its own',
-    );
+    )
+    .option('--may-act-alone <principal...>', 'principals whom the configuration lets act without approvals');
   command.action(async () => {
     const session = new Session(context, command);
-    const { from = null, to = null, default: files = [] } = command.opts<ReplayFlags>();
+    const { from = null, to = null, default: files = [], mayActAlone = [] } = command.opts<ReplayFlags>();
     const defaults = await Promise.all(files.map((file) => readPolicyFile(file, context)));
-    const report = await replay(session, { from, to, defaults });
+    const report = await replay(session, { from, to, defaults, mayActAlone });
     session.print.answer(report, () => describe(report, session.print));
     if (!report.ok) context.setExitCode(exitCodes.integrity);
   });
@@ -43,7 +44,7 @@ export function registerAuditReplay(audit: Command, context: Context): void {
 
 async function replay(
   { context, print, dataFolder }: Session,
-  options: { from: string | null; to: string | null; defaults: PolicySource[] },
+  options: DecisionReplayOptions,
 ): Promise<DecisionReplayReport> {
   const { place } = await openSystem(dataFolder);
   await using store = await readStore(place);

@@ -1,6 +1,7 @@
 /** Which rules for approvals a change falls under. Pure. */
 import {
   type ApprovalRule,
+  type BrakeDocument,
   type Change,
   type Command,
   type CredentialDocument,
@@ -16,8 +17,8 @@ export interface Proposed {
   effect: Effect;
   /** Id of the principal who asks. */
   author: string;
-  /** Keys of the namespace that the brake has ended before the change, by id: the log index from which on. */
-  ended: ReadonlyMap<string, number>;
+  /** The brake before the change, where the change is about it. */
+  brake: BrakeDocument | null;
   /** The principal with this id, before the change. */
   principal: (id: string) => PrincipalDocument | undefined;
 }
@@ -49,7 +50,7 @@ export function applicableRules(
 }
 
 /** -1 is without end, which is above every number. */
-function isAbove({ effect, changes, ended }: Proposed, above: NonNullable<ApprovalRule['above']>): boolean {
+function isAbove({ effect, changes, brake }: Proposed, above: NonNullable<ApprovalRule['above']>): boolean {
   const { termDays, extendsDays, seats } = effect;
   const exceeds = (value: number | null, max: number | null): boolean =>
     value !== null && max !== null && (value < 0 || value > max);
@@ -59,15 +60,16 @@ function isAbove({ effect, changes, ended }: Proposed, above: NonNullable<Approv
   return (
     days.some((each) => exceeds(each, above.termDays)) ||
     exceeds(seats, above.seats) ||
-    exceeds(keysEnded(changes, ended), above.keys ?? null)
+    exceeds(keysEnded(changes, brake), above.keys ?? null)
   );
 }
 
 /** How many keys a brake ends, or ends earlier; null where it is about something else. */
-function keysEnded(changes: readonly Change[], before: ReadonlyMap<string, number>): number | null {
+function keysEnded(changes: readonly Change[], before: BrakeDocument | null): number | null {
   const brake = changes.find(({ document }) => document.type === 'brake')?.document;
   if (brake?.type !== 'brake') return null;
-  return brake.until.filter(({ id, index }) => index < (before.get(id) ?? Number.POSITIVE_INFINITY)).length;
+  const known = new Map((before?.until ?? []).map(({ id, index }) => [id, index]));
+  return brake.until.filter(({ id, index }) => index < (known.get(id) ?? Number.POSITIVE_INFINITY)).length;
 }
 
 const DAY_MS = 86_400_000;

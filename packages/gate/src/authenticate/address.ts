@@ -33,6 +33,13 @@ export function canonicalAddress(text: string): string | null {
   return new SocketAddress({ address: text.split('%', 1)[0] ?? '', family: 'ipv6' }).address;
 }
 
+/** Whom an address belongs to, for counting: one host has a whole /64 of IPv6 to call from (RFC 6177). */
+export function hostOf(address: string): string {
+  const bytes = parseAddress(address);
+  if (bytes === null) return address;
+  return bytes.length === 4 ? bytes.join('.') : Buffer.from(bytes.subarray(0, 8)).toString('hex');
+}
+
 /** Throws AddressError with a sentence for who wrote it. */
 export function parseRange(text: string): AddressRange {
   const [address = '', length, ...rest] = text.split('/');

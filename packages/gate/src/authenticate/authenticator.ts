@@ -12,6 +12,7 @@ import type { HttpMessage } from '../http-signature/signature-base.ts';
 import { checkSignedRequest } from '../http-signature/verify.ts';
 import { csrfHeader, isOwnPage, readSessionCookie } from '../sessions/cookies.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import { hostOf } from './address.ts';
 import { isInRanges, type Networks } from './networks.ts';
 import { headerOf, originOf, type RequestOrigin, type RequestParts } from './origin.ts';
 import { publicKeyOf } from './public-key.ts';
@@ -102,7 +103,9 @@ export class Authenticator {
     }
     const keyid = signatureKeyId(headerOf(request, 'signature-input'));
     const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
-    return signer === undefined ? (this.#ownerOfCertificate(origin) ?? null) : `${signer} ${origin.address}`;
+    return signer === undefined
+      ? (this.#ownerOfCertificate(origin) ?? null)
+      : `${signer} ${hostOf(origin.address)}`;
   }
 
   /** The address that a request comes from, through proxies that are trusted. */

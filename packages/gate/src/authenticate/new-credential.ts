@@ -69,6 +69,11 @@ export function storedCredential(
 
 /** It is good for what it is for, and not for long: whoever finds it becomes the person. */
 function checkInvitation({ notAfter, scope }: CredentialCreate): Pick<CredentialCreate, 'scope'> {
+  if ((scope?.products ?? null) !== null)
+    throw new CredentialError(
+      '$.scope.products',
+      'what comes of an invitation is for every product that its owner has a role for: leave products out',
+    );
   if (notAfter === undefined || notAfter === null)
     throw new CredentialError('$.notAfter', 'an invitation ends: say when, within a few days');
   return { scope: { ...scope, actions: [enrollAction] } };

@@ -4,7 +4,7 @@
  * A try is counted before it is made and given back where it succeeds, so that a thousand at once are no way around.
  * Accounts that do not exist are counted like others, so that the answer tells nothing about them.
  */
-import { parseAddress } from '../authenticate/address.ts';
+import { hostOf } from '../authenticate/address.ts';
 import { LoginError } from './login-error.ts';
 
 export interface ThrottleLimit {
@@ -28,8 +28,10 @@ const throttleLimits: ThrottleLimits = {
   address: { tries: 30, windowMs: 15 * minute },
 };
 
-/** Counters that are kept; beyond, those that end first go. Each costs a stranger a hashed password. */
+/** Counters that are kept; beyond, those that end first go. Each costs a stranger a try. */
 const countersMax = 50_000;
+/** Characters of an account's name that tell it from others: an address of e-mail has no more. */
+const nameLengthMax = 254;
 
 interface Counter {
   tries: number;
@@ -48,31 +50,41 @@ export class Throttle {
 
   /** Counts a try; throws LoginError where there were too many. Returns what gives it back. */
   take(account: string, address: string): () => void {
-    const from = networkOf(address);
+    const from = hostOf(address);
+    const name = account.slice(0, nameLengthMax);
     const names: [string, ThrottleLimit][] = [
-      [`pair ${from} ${account}`, this.#limits.pair],
-      [`account ${account}`, this.#limits.account],
+      [`pair ${from} ${name}`, this.#limits.pair],
+      [`account ${name}`, this.#limits.account],
       [`address ${from}`, this.#limits.address],
     ];
-    const counters = names.map(([name, limit]) => ({ name, limit, counter: this.#counter(name, limit) }));
-    const full = counters.filter(({ counter, limit }) => counter.tries >= limit.tries);
+    const full = names.flatMap(([each, { tries }]) => {
+      const known = this.#known(each);
+      return known !== undefined && known.tries >= tries ? [known] : [];
+    });
     if (full.length > 0) {
-      const waitMs = Math.max(...full.map(({ counter }) => counter.endsAt - this.#now()));
+      const waitMs = Math.max(...full.map(({ endsAt }) => endsAt - this.#now()));
       const minutes = Math.ceil(waitMs / minute);
       throw new LoginError(
         'rate_limited',
         `there were too many tries: wait ${minutes} min, or use a passkey`,
       );
     }
-    for (const { counter } of counters) counter.tries += 1;
+    // Only now: whoever may try no more adds nothing that others would have to make room for.
+    const counters = names.map(([each, limit]) => this.#counter(each, limit));
+    for (const counter of counters) counter.tries += 1;
     return () => {
-      for (const { counter } of counters) counter.tries -= 1;
+      for (const counter of counters) counter.tries -= 1;
     };
   }
 
-  #counter(name: string, { windowMs }: ThrottleLimit): Counter {
+  #known(name: string): Counter | undefined {
     const known = this.#counters.get(name);
-    if (known !== undefined && known.endsAt > this.#now()) return known;
+    return known !== undefined && known.endsAt > this.#now() ? known : undefined;
+  }
+
+  #counter(name: string, { windowMs }: ThrottleLimit): Counter {
+    const known = this.#known(name);
+    if (known !== undefined) return known;
     this.#counters.delete(name);
     if (this.#counters.size >= countersMax) this.#makeRoom();
     const counter = { tries: 0, endsAt: this.#now() + windowMs };
@@ -89,10 +101,4 @@ export class Throttle {
       this.#counters.delete(name);
     }
   }
-}
-
-/** Whoever has an IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  const bytes = parseAddress(address);
-  return bytes === null ? address : Buffer.from(bytes.subarray(0, 8)).toString('hex');
 }

@@ -99,7 +99,7 @@ export function approve(view: View, command: ApprovalApprove, env: Environment):
   const { principal, credential, session } = actor;
   const given: GivenApproval = { principal, credential, session, role, at: env.now };
   const next = { ...current.document, approvals: [...approvals, given] };
-  const state = hasEnoughApprovals(next) ? 'approved' : 'pending';
+  const state = hasEnoughApprovals(standing(view, next, env)) ? 'approved' : 'pending';
   return [nextChange('approval.approved', current, { state, approvals: next.approvals })];
 }
 
@@ -107,13 +107,24 @@ export function approve(view: View, command: ApprovalApprove, env: Environment):
 function roleThatCounts(view: View, request: ApprovalDocument, env: Environment): string {
   const own = view.subject('principal', gateOf(env).actor.principal)?.document;
   const roles = own === undefined ? [] : rolesAt(own, env.now);
+  const { approvals } = standing(view, request, env);
   const wanted = request.approvers.filter(
-    ({ role, count }) => request.approvals.filter((each) => each.role === role).length < count,
+    ({ role, count }) => approvals.filter((each) => each.role === role).length < count,
   );
   const found = wanted.find(({ role }) => roles.includes(role));
   if (found !== undefined) return found.role;
   const names = wanted.map(({ role }) => role).join(', ') || 'nobody any more';
   return refuse('not_an_approver', `This request waits for ${names}.`, { path: '$.approval' });
+}
+
+/** The request with those of its approvals alone that still count: not of whoever was disabled, lost the role or its credential. */
+function standing(view: View, request: ApprovalDocument, { now }: Environment): ApprovalDocument {
+  const approvals = request.approvals.filter(({ principal, credential, role }) => {
+    const approver = view.subject('principal', principal)?.document;
+    const isRevoked = view.subject('credential', credential)?.document.state === 'revoked';
+    return approver !== undefined && !isRevoked && rolesAt(approver, now).includes(role);
+  });
+  return { ...request, approvals };
 }
 
 export function rejectRequest(view: View, command: ApprovalReject, env: Environment): Change[] {
@@ -137,7 +148,7 @@ export function executeRequest(decideInner: DecideInner) {
   return (view: View, command: ApprovalExecute, env: Environment): Change[] => {
     const current = openRequest(view, command, env);
     checkBinding(current.document, env);
-    if (current.document.state !== 'approved')
+    if (current.document.state !== 'approved' || !hasEnoughApprovals(standing(view, current.document, env)))
       refuse('not_approved', 'Not as many have approved this request as have to.', { path: '$.approval' });
     const inner = decideInner(view, current.document.command as unknown as Command, env);
     return [...inner, nextChange('approval.executed', current, { state: 'executed' })];

@@ -1,7 +1,7 @@
 /** Starts the access log beside the ledger, and has everybody told where it fails. */
 import { encodeEvent } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
-import type { Directory } from '@tallystick/gate';
+import { type Directory, defaultPolicyDocument } from '@tallystick/gate';
 import type { ServerConfig } from '../config.ts';
 import type { EventStreams } from '../http/event-streams.ts';
 import type { Metrics } from '../metrics.ts';
@@ -13,6 +13,8 @@ interface Told extends Pick<AccessListener, 'onDeath'> {
   streams: EventStreams;
   directory: Directory;
 }
+
+const defaultPolicy = defaultPolicyDocument();
 
 /** null where none is kept. */
 export async function startAccessLog(
@@ -32,7 +34,7 @@ export async function startAccessLog(
         streams.send({ type: 'alarm', data: encodeEvent('alarm', { at, code, detail }) });
       },
       onDeath,
-      isDurable: (action) => directory.policy?.durable.includes(action) === true,
+      isDurable: (action) => (directory.policy ?? defaultPolicy).durable.includes(action),
     },
   );
   registerAccessMetrics(metrics, () => access.status);

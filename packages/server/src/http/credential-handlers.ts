@@ -1,6 +1,6 @@
 /** What this thread adds to commands and answers about credentials: the secrets and the last uses are here. */
 import { CredentialError, type GateSecrets, storedCredential } from '@tallystick/gate';
-import type { Command, CredentialCreate } from '@tallystick/license';
+import { type Command, type CredentialCreate, ModelError, parseCommand } from '@tallystick/license';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { Handlers } from './handlers.ts';
 
@@ -8,10 +8,21 @@ import type { Handlers } from './handlers.ts';
 export function preparedCommand(command: Command, secrets: GateSecrets): Command {
   if (command.type === 'credential.create') return prepared(command, secrets, '$');
   if (command.type !== 'approval.request') return command;
-  const inner = command.command;
-  if (inner['type'] !== 'credential.create' || typeof inner['lookup'] !== 'string') return command;
-  const stored = prepared(inner as unknown as CredentialCreate, secrets, '$.command');
+  const inner = credentialIn(command.command);
+  if (inner === null) return command;
+  const stored = prepared(inner, secrets, '$.command');
   return { ...command, command: { ...stored } };
+}
+
+/** null for another command, and for what is none: whoever decides on it says what is wrong. */
+function credentialIn(command: Record<string, unknown>): CredentialCreate | null {
+  if (command['type'] !== 'credential.create') return null;
+  try {
+    return parseCommand(command) as CredentialCreate;
+  } catch (error) {
+    if (error instanceof ModelError) return null;
+    throw error;
+  }
 }
 
 function prepared(command: CredentialCreate, secrets: GateSecrets, at: string): CredentialCreate {

@@ -46,9 +46,6 @@ function letIn(
     const proven = await prove(context.login);
     const begun = await context.login.sessions.begin({ ...proven, ...context.peer });
     const { principal, strength, steppedUpAt } = proven;
-    const { address } = context.peer;
-    const known = { session: begun.session, address, networks: [], signed: null, purpose: null };
-    context.caller = { kind: 'person', ...proven, ...known };
     const name = context.gate.directory.principal(principal)?.name ?? principal;
     const answer: LoggedIn = { ...begun, principal, name, strength, steppedUpAt };
     return JSON.stringify(answer);

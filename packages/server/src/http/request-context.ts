@@ -27,8 +27,7 @@ export interface Peer {
 }
 
 export class RequestContext {
-  /** null where nobody is known; where people are let in, who was. */
-  caller: Caller | null;
+  readonly caller: Caller | null;
   readonly metrics: Metrics;
   readonly gate: Gate;
   readonly access: AccessClient | null;

@@ -1,5 +1,6 @@
 /** How many requests a zone takes from one caller. */
 import rateLimit from '@fastify/rate-limit';
+import { hostOf } from '@tallystick/gate';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZoneLimits } from '../config.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
@@ -21,21 +22,9 @@ export async function limitRequests(
     timeWindow: '1 minute',
     keyGenerator: (request) => {
       const credential = credentialOf(request);
-      return credential === null ? `a ${networkOf(addressOf(request))}` : `c ${credential}`;
+      return credential === null ? `a ${hostOf(addressOf(request))}` : `c ${credential}`;
     },
     max: (_request, key) => (key.startsWith('c ') ? credentialPerMinute : strangersPerMinute),
     errorResponseBuilder: () => new ServiceProblem('rate_limited'),
   });
-}
-
-/** One host has a whole /64 of IPv6 addresses to call from (RFC 6177), so those count as one. */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [head = '', tail = ''] = address.split('::');
-  const first = head === '' ? [] : head.split(':');
-  const last = tail === '' ? [] : tail.split(':');
-  const gap = Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0');
-  return [...first, ...gap, ...last].slice(0, 4).join(':');
 }

@@ -6,6 +6,7 @@ import type { Command } from '@tallystick/license';
 import { Approvals, type Carried, carriedOut, type Execution, requestOf } from './approvals.ts';
 import { ApprovalNeeded } from './gate/approval-needs.ts';
 import type { Judgment } from './gate/judgment.ts';
+import { pastEffect } from './gate/past-effect.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import type { ServedLog } from './served-log.ts';
 import { type ShownChange, shownChange, shownDocument } from './shown-document.ts';
@@ -83,12 +84,19 @@ export class Mutations {
     const waits = result.repeated && main.change.type === 'approval.created';
     if (waits && command.type !== 'approval.request')
       return this.#mutationAnswer(input, await this.#approvals.recall(main.change.subject.id, judgment));
-    if (result.repeated) judgment.repeat(await resourceIn(this.#ledger, main.current.document), why);
+    if (result.repeated) await this.#judgeRepeated(result, why, judgment);
     else if (main.index !== null) judgment.committed(main.index);
     const answer = await this.#mutationAnswer(input, result);
     this.#noteNeed(answer, judgment);
     if (command.type !== 'approval.approve' || input.dryRun) return answer;
     return { ...answer, ...(await this.#approvals.afterApproval(command.approval, judgment)) };
+  }
+
+  async #judgeRepeated({ changes }: Carried, why: string | null, judgment: Judgment): Promise<void> {
+    const [main] = changes;
+    if (main === undefined) throw new Error('a command without changes');
+    const resource = await resourceIn(this.#ledger, main.current.document);
+    judgment.repeat(resource, why, await pastEffect(this.#ledger.read, changes));
   }
 
   /** Carries a command out, or stores it where others have to approve it first. */

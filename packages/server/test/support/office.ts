@@ -32,6 +32,8 @@ export class Office {
   reads!: SubjectReads;
   /** Milliseconds that the clock of everything is ahead of the real one. */
   readonly #clock: { ahead: number };
+  /** Log indexes of what the system did past all rules. */
+  readonly unjudged: Set<number> = new Set();
   readonly #ids = new Map<string, { principal: string; credential: string }>();
   #mayActAlone: string | undefined;
 
@@ -107,6 +109,8 @@ export class Office {
     const cause = { who: { kind: 'system', id: 'test' }, why: null };
     const result = await this.ledger.submit({ command, cause, request: null, dryRun: false });
     if ('refused' in result) throw new Error(result.refused.message);
+    const index = result.changes[0]?.index;
+    if (typeof index === 'number') this.unjudged.add(index);
     return result.changes[0]?.change.subject.id ?? '';
   }
 

@@ -4,6 +4,7 @@
  * Whoever can make a person type a code gets a session of that person, passkey or not. So codes live five minutes, are
  * never part of an address, can hardly be guessed, and what comes of one has neither strength 3 nor a step-up.
  */
+import { hostOf } from '../../authenticate/address.ts';
 import { type Chance, newSecret, type Proven } from '../people.ts';
 import { OAuthError } from './oauth-error.ts';
 
@@ -50,7 +51,8 @@ export class DeviceCodes {
   begin(request: DeviceRequest): NewDeviceCode {
     this.#forgetOld();
     const devices = [...this.#devices.values()];
-    const ofAddress = devices.filter(({ address }) => address === request.address).length;
+    const host = hostOf(request.address);
+    const ofAddress = devices.filter(({ address }) => hostOf(address) === host).length;
     if (devices.length >= pendingMax || ofAddress >= pendingPerAddressMax)
       throw new OAuthError('temporarily_unavailable', 'too many device codes are open: wait five minutes');
     const deviceCode = newSecret(this.#chance);

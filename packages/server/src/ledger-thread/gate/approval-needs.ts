@@ -52,10 +52,12 @@ export class ApprovalNeeded extends ServiceProblem {
 
 export class ApprovalNeeds {
   readonly counts: HourlyCounts = new HourlyCounts();
+  readonly #directory: Directory;
   /** The principal that the configuration lets act alone. */
   readonly #mayActAlone: string | null;
 
-  constructor(mayActAlone: string | null = null) {
+  constructor(directory: Directory, mayActAlone: string | null = null) {
+    this.#directory = directory;
     this.#mayActAlone = mayActAlone;
   }
 
@@ -68,7 +70,8 @@ export class ApprovalNeeds {
     const countOf = ({ actions }: ApprovalRule): number =>
       this.counts.count(author, actions, now, request) + 1;
     const principal = (id: string) => view.subject('principal', id)?.document;
-    const proposed = { command, changes, effect, author, principal, ended: endedKeys(view) };
+    const brake = view.subject('brake', 'brake')?.document ?? null;
+    const proposed = { command, changes, effect, author, principal, brake };
     const applicable = applicableRules(rules, proposed, countOf);
     if (applicable.length > 0 && !this.#isAlone(author, view, at))
       return { kind: 'approval', isBulk: applicable.every(isForNumber) };
@@ -78,7 +81,13 @@ export class ApprovalNeeds {
   }
 
   #isAlone(author: string, view: View, at: string): boolean {
-    return author === this.#mayActAlone || actsAlone(author, principalsOf(view), at);
+    return author === this.#mayActAlone || actsAlone(author, this.#principals(view), at);
+  }
+
+  /** Lists come from projections, which somebody may have taken a row from: whoever is known here is asked for as well. */
+  #principals(view: View): PrincipalDocument[] {
+    const ids = new Set([...view.principals(), ...this.#directory.people().map(({ id }) => id)]);
+    return [...ids].flatMap((id) => view.subject('principal', id)?.document ?? []);
   }
 }
 
@@ -86,15 +95,6 @@ export class ApprovalNeeds {
 export function approvalsStatus(directory: Directory): { people: number; bind: boolean } {
   const people = directory.people();
   return { people: people.filter(({ state }) => state === 'active').length, bind: people.length > 1 };
-}
-
-function endedKeys(view: View): Map<string, number> {
-  const until = view.subject('brake', 'brake')?.document.until ?? [];
-  return new Map(until.map(({ id, index }) => [id, index]));
-}
-
-function principalsOf(view: View): PrincipalDocument[] {
-  return view.principals().flatMap((id) => view.subject('principal', id)?.document ?? []);
 }
 
 function isCounting({ above, actions }: ApprovalRule, { type }: Command): boolean {

@@ -13,6 +13,7 @@ import {
   describe,
   type Effect,
   type Identity,
+  isInRanges,
   isUsable,
   PolicyEngine,
   policyContentHash,
@@ -29,8 +30,6 @@ import { Judgment } from './judgment.ts';
 
 /** A policy set with what evaluates it. */
 export interface Rules {
-  /** Revision of the policy; null for the one that comes with the software. */
-  rev: number | null;
   content: PolicyContent;
   engine: PolicyEngine;
   /** Names all that it says: what approvals are for. */
@@ -65,12 +64,13 @@ export class Gatekeeper {
   readonly needs: ApprovalNeeds;
   readonly #onAlarm: (detail: string) => void;
   readonly #carried = new Carried();
-  #rules: Rules | null = null;
-  /** The revision that is no policy that can be evaluated, once that was found. */
-  #broken: { rev: number; message: string } | null = null;
+  /** Of one document, and not of a revision: one that was on its way may have been taken back, and another have its number. */
+  #rules: { source: PolicyDocument | null; rules: Rules } | null = null;
+  /** The document that is no policy that can be evaluated, once that was found. */
+  #broken: { source: PolicyDocument; message: string } | null = null;
 
   constructor({ directory, onAlarm, now, governing, isOpen = false, mayActAlone }: GatekeeperParts) {
-    this.needs = new ApprovalNeeds(mayActAlone);
+    this.needs = new ApprovalNeeds(directory, mayActAlone);
     this.directory = directory;
     this.#onAlarm = onAlarm;
     this.now = now;
@@ -88,23 +88,20 @@ export class Gatekeeper {
    * evaluated: then nobody may do anything.
    */
   rules(policy: PolicyDocument | null = this.directory.policy): Rules {
-    const rev = policy?.rev ?? null;
-    if (this.#rules?.rev === rev) return this.#rules;
-    if (this.#broken !== null && this.#broken.rev === rev) throw this.#deny(this.#broken.message);
+    if (this.#rules?.source === policy) return this.#rules.rules;
+    if (this.#broken !== null && this.#broken.source === policy) throw this.#deny(this.#broken.message);
     const content = policy ?? defaultPolicyDocument();
     try {
-      this.#rules = {
-        rev,
-        content,
-        engine: new PolicyEngine(content),
-        hash: policyContentHash(content),
-      };
+      const hash = policyContentHash(content);
+      const known = this.#rules?.rules.hash === hash ? this.#rules.rules : null;
+      const rules = known ?? { content, engine: new PolicyEngine(content), hash };
+      this.#rules = { source: policy, rules };
+      return rules;
     } catch (error) {
       const message = `the policy cannot be evaluated: ${error instanceof Error ? error.message : String(error)}`;
-      if (rev !== null) this.#broken = { rev, message };
+      if (policy !== null) this.#broken = { source: policy, message };
       throw this.#deny(message);
     }
-    return this.#rules;
   }
 
   /** Decides on a request of a caller with these documents; null for a token of the system's folder. */
@@ -146,7 +143,9 @@ export class Gatekeeper {
       principal?.state === 'active' &&
       credential !== undefined &&
       credential.principal === principal.id &&
-      isUsable(credential, at);
+      isUsable(credential, at) &&
+      // An invitation comes here without having been looked at before.
+      (credential.scope.networks === null || isInRanges(caller.address, credential.scope.networks));
     if (!isGood)
       throw new ServiceProblem('unauthorized', 'the credential has ended, or its principal is disabled');
     const { actions } = credential.scope;

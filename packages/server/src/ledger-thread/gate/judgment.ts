@@ -1,5 +1,5 @@
 /** The judgment of one request: made once, kept for the record, and never left out. */
-import { type Asked, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
+import { type Asked, type Effect, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
@@ -19,6 +19,9 @@ export interface Verdict {
 
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
 const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
+
+/** What these put into the log names the policy that they are under. */
+const bindsToRules: ReadonlySet<string> = new Set(['approval.request', 'approval.approve']);
 
 export interface JudgeOptions {
   why: string | null;
@@ -71,13 +74,13 @@ export class Judgment {
   }
 
   /** Judges a request that was carried out before, and is told again what came of it. */
-  repeat(resource: Resource, why: string | null): void {
-    this.#judgeCommitted(resource, { reason: why !== null, approved: true });
+  repeat(resource: Resource, why: string | null, effect: Effect = noEffect): void {
+    this.#judgeCommitted(resource, { reason: why !== null, approved: true, effect });
   }
 
   #judgeCommitted(
     resource: Resource,
-    said: { reason: boolean; approved: boolean },
+    { effect = noEffect, ...said }: { reason: boolean; approved: boolean; effect?: Effect },
     absent?: ServiceProblem,
   ): void {
     const { asked } = this;
@@ -87,7 +90,7 @@ export class Judgment {
     const at = this.#gatekeeper.now();
     const identity = this.#gatekeeper.identify(asked, committedSubjects(directory), at);
     const rules = this.#gatekeeper.rules();
-    const decided = this.#gatekeeper.decide(asked, identity, resource, noEffect, {
+    const decided = this.#gatekeeper.decide(asked, identity, resource, effect, {
       at,
       ...this.#gatekeeper.governing(),
       ...said,
@@ -142,6 +145,7 @@ export class Judgment {
       if (this.#gatekeeper.isOpen) return { who: whoOf(asked), why };
       const identity = this.#gatekeeper.identify(asked, subjectsOf(view), at);
       const rules = this.#gatekeeper.rules(view.subject('policy', 'policies')?.document ?? null);
+      if (bindsToRules.has(command.type)) this.#checkRules(view);
       const resource = commandResource(view, command, changes);
       const effect = effectOf(changes, (type, id) => view.subject(type, id)?.document);
       if (approvals === null && !command.type.startsWith('approval.')) {

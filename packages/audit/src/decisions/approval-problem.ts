@@ -1,0 +1,80 @@
+/** Whether others approved what the rules of the time wanted approved, and whether they could. */
+import { actsAlone, applicableRules, type Directory, effectOf, policyContentHash } from '@tallystick/gate';
+import type { CauseDocument } from '@tallystick/ledger';
+import {
+  type ApprovalDocument,
+  approversFor,
+  bindingOf,
+  type Command,
+  type CommandType,
+  type PolicyDocument,
+  rolesAt,
+} from '@tallystick/license';
+import { asChange } from './change-problem.ts';
+import type { LoggedChanges } from './logged-commands.ts';
+
+type GateCause = Extract<CauseDocument, { v: 2 }>;
+
+/**
+ * Returns what is wrong, as one sentence without its period; null where nothing is. Of rules that count commands by the
+ * hour nothing is said: the log does not have what was counted.
+ *
+ * @param mayActAlone principals whom a configuration let act without approvals
+ */
+export function approvalProblem(
+  cause: CauseDocument,
+  changes: LoggedChanges,
+  directory: Directory,
+  mayActAlone: readonly string[],
+): string | null {
+  const { policy } = directory;
+  // The rules that came with the software of the time may have been others.
+  if (policy === null || cause.v === 1) return null;
+  const request = changes.documents.find(({ type }) => type === 'approval') as ApprovalDocument | undefined;
+  if (request !== undefined) return requestProblem(cause, request, policy, directory);
+  if (cause.approvals !== null) return 'it names approvals, and no request for them was carried out';
+  return mayActAlone.includes(cause.who.id) ? null : unapprovedProblem(cause, changes, policy, directory);
+}
+
+function requestProblem(
+  { command, who, approvals }: GateCause,
+  request: ApprovalDocument,
+  policy: PolicyDocument,
+  directory: Directory,
+): string | null {
+  if (command === 'approval.reject' || command === 'approval.withdraw') return null;
+  if (request.policy !== policyContentHash(policy) || bindingOf(request.command, request) !== request.binding)
+    return 'the request is bound to another command or policy';
+  const wanted = approversFor(policy.approvals, String(request.command['type']) as CommandType)?.approvers;
+  if (JSON.stringify(wanted) !== JSON.stringify(request.approvers))
+    return 'the policy asks for other approvers';
+  if (command === 'approval.execute') {
+    const given = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
+    return JSON.stringify(given) === JSON.stringify(approvals?.by)
+      ? null
+      : 'others approved it than its cause says';
+  }
+  const added = command === 'approval.approve' ? request.approvals.at(-1) : undefined;
+  if (added === undefined) return null;
+  if (added.principal !== who.id) return `${who.id} approved it in the name of ${added.principal}`;
+  const approver = directory.principal(who.id);
+  const isSo = approver !== undefined && rolesAt(approver, added.at).includes(added.role);
+  return isSo ? null : `${who.id} approved it as ${added.role}, and was none`;
+}
+
+function unapprovedProblem(
+  { command: type, who, at }: GateCause,
+  { documents, licenses, brake }: LoggedChanges,
+  policy: PolicyDocument,
+  directory: Directory,
+): string | null {
+  if (who.kind === 'bootstrap' || who.kind === 'mirror') return null;
+  const principal = (id: string) => directory.principal(id);
+  const changes = documents.map(asChange);
+  const effect = effectOf(changes, (kind, id) => (kind === 'license' ? licenses.get(id) : principal(id)));
+  const proposed = { command: { type } as Command, changes, effect, author: who.id, principal, brake };
+  const [applicable] = applicableRules(policy.approvals, proposed, () => 0);
+  if (applicable === undefined || actsAlone(who.id, directory.people(), at)) return null;
+  const asked = applicable.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ');
+  return `${asked} had to approve ${type}, and nobody did`;
+}
