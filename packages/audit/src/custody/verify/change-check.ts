@@ -1,12 +1,11 @@
 /** Whether a license changed as it was decided on, and whether the rules wanted somebody to approve that. */
-import type { CauseStatement } from '@tallystick/core';
 import { applicableRules, type DecisionInput, Directory, effectOf } from '@tallystick/gate';
 import type { Command, LicenseDocument } from '@tallystick/license';
 import { asChange, contentProblem } from '../../decisions/change-problem.ts';
 import type { DecisionCheck } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
-import type { ProvenDecision } from './proven.ts';
+import type { ProvenStep } from './proven.ts';
 
 export interface LicenseStep {
   /** null for a revision that is not shown; undefined where there is none. */
@@ -26,11 +25,11 @@ export class ChangeCheck {
   /** Returns who had to approve the change and did not, as far as one license tells; null for nobody. */
   async check(
     entry: PlacedEntry,
-    { command: type, n, who, approvals }: CauseStatement,
-    decision: ProvenDecision | null,
+    { cause, decision }: Pick<ProvenStep, 'cause' | 'decision'>,
     { before, after }: LicenseStep,
   ): Promise<string | null> {
-    if (decision === null || after === null || before === null) return null;
+    if (cause === null || decision === null || after === null || before === null) return null;
+    const { command: type, n, who, approvals } = cause;
     const licenses = new Map(before === undefined ? [] : [[before.id, before]]);
     // Of a command with several changes the largest amounts are decided on, and here is one of them.
     if (n === (approvals === null ? 1 : 2)) {
@@ -48,8 +47,8 @@ export class ChangeCheck {
       changes,
       effect,
       author: who.id,
-      principal: () => undefined,
       brake: null,
+      principal: () => undefined,
     };
     const [applicable] = applicableRules(rules.content.approvals, proposed, () => 0);
     return applicable?.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ') ?? null;
