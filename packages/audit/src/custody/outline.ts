@@ -93,6 +93,12 @@ function revisionSection(
   };
 }
 
+function unapprovedRows({ unapproved }: ProvenRevision): OutlineRow[] {
+  if (unapproved === null) return [];
+  const how = 'either nobody else could be asked, or the server let its author act alone';
+  return [['not approved', `the rules wanted ${unapproved}: ${how}`]];
+}
+
 function recordedRow({ at }: ProvenStep): OutlineRow {
   return ['recorded', `${at}, as the server says`];
 }
@@ -123,12 +129,6 @@ function causeRows({ cause, author, decision }: ProvenStep): OutlineRow[] {
       : ['request signed', `${Object.values(author.signed).join(' ')}, by the key of the credential`],
   ];
   return rows.filter((row) => row !== null);
-}
-
-function unapprovedRows({ unapproved }: ProvenRevision): OutlineRow[] {
-  if (unapproved === null) return [];
-  const because = 'either nobody else could be asked, or the server let its author act alone';
-  return [['not approved', `the rules wanted ${unapproved}: ${because}`]];
 }
 
 function describeAuthor(who: CauseStatement['who'], author: ProvenAuthor | null): string {

@@ -275,10 +275,8 @@ async function proveRevision(
     );
   const after = (await findings.check(placed.index, () => documentOf('license', placed))) ?? null;
   // A decision of another change may stand in the cause of one that is not shown.
-  const cause = isShown ? placed.cause : null;
-  const step = await proveStep(placed, cause, checks);
-  const unapproved =
-    cause === null ? null : await checks.changes.check(placed, cause, step.decision, { before, after });
+  const step = await proveStep(placed, isShown ? placed.cause : null, checks);
+  const unapproved = await checks.changes.check(placed, step, { before, after });
   return { ...step, isShown, commitment: base64(doc), document: after, unapproved };
 }
 
