@@ -2,51 +2,65 @@
 
 const HOUR_MS = 3_600_000;
 
-interface Asked {
-  action: string;
-  /** Milliseconds. */
-  at: number;
-}
-
 export class HourlyCounts {
-  /** By principal, then by request. */
-  readonly #asked = new Map<string, Map<object, Asked>>();
+  /** By principal and action: when, by request, oldest first. */
+  readonly #asked = new Map<string, Map<string, Map<object, number>>>();
   /** Until then nobody's count is known, so everybody's is too high; milliseconds. */
   #unknownUntil = 0;
+  /** Whose counts are known all the same, because they began anew. */
+  readonly #known = new Set<string>();
 
-  /** Counts a request, once however often this is called; what fails is taken back. */
+  /** Counts a request, once however often this is called; what fails is taken back. `at` never runs backward. */
   add(principal: string, action: string, at: number, request: object): void {
-    const asked = this.#asked.get(principal) ?? new Map<object, Asked>();
-    this.#asked.set(principal, asked);
-    asked.set(request, { action, at });
+    const ofPrincipal = this.#asked.get(principal) ?? new Map<string, Map<object, number>>();
+    this.#asked.set(principal, ofPrincipal);
+    const asked = ofPrincipal.get(action) ?? new Map<object, number>();
+    ofPrincipal.set(action, asked);
+    asked.set(request, at);
+    forgetOld(asked, at);
   }
 
   /** Takes back what was not carried out. */
   remove(principal: string, request: object): void {
-    this.#asked.get(principal)?.delete(request);
+    for (const asked of this.#asked.get(principal)?.values() ?? []) asked.delete(request);
   }
 
   /** How many requests for any of these actions there were within the hour before `at`, `request` left out. */
   count(principal: string, actions: readonly string[], at: number, request: object | null): number {
-    if (at < this.#unknownUntil) return Number.POSITIVE_INFINITY;
-    const asked = this.#asked.get(principal);
-    if (asked === undefined) return 0;
     let count = 0;
-    for (const [key, each] of asked) {
-      if (each.at <= at - HOUR_MS) asked.delete(key);
-      else if (key !== request && actions.includes(each.action)) count += 1;
+    for (const action of actions) {
+      const isKnown = at >= this.#unknownUntil || this.#known.has(nameOf(principal, action));
+      if (!isKnown) return Number.POSITIVE_INFINITY;
+      const asked = this.#asked.get(principal)?.get(action);
+      if (asked === undefined) continue;
+      forgetOld(asked, at);
+      count += asked.size - (request !== null && asked.has(request) ? 1 : 0);
     }
     return count;
   }
 
   /** Others have approved what was one too many: counting begins anew. */
   clear(principal: string, actions: readonly string[]): void {
-    const asked = this.#asked.get(principal);
-    for (const [key, { action }] of asked ?? []) if (actions.includes(action)) asked?.delete(key);
+    for (const action of actions) {
+      this.#asked.get(principal)?.delete(action);
+      this.#known.add(nameOf(principal, action));
+    }
   }
 
   /** What was asked for before could not be found out: for an hour everybody is taken to have asked too often. */
   forget(at: number): void {
     this.#unknownUntil = at + HOUR_MS;
+    this.#known.clear();
+  }
+}
+
+function nameOf(principal: string, action: string): string {
+  return `${principal} ${action}`;
+}
+
+function forgetOld(asked: Map<object, number>, at: number): void {
+  for (const [request, time] of asked) {
+    if (time > at - HOUR_MS) return;
+    asked.delete(request);
   }
 }

@@ -64,7 +64,7 @@ function because(
   return applicableRules([rule(above, command.type)], proposed, () => count).map((each) => each.because);
 }
 
-const above = { termDays: 10, seats: 5, perHour: 3 };
+const limits = { termDays: 10, seats: 5, perHour: 3 };
 
 describe('a rule', () => {
   test.each<[string, Partial<Effect>, number, string[]]>([
@@ -79,7 +79,7 @@ describe('a rule', () => {
     ['no term and no seats', {}, 3, []],
     ['one command too many', {}, 4, ['how_many']],
   ])('with limits takes in %s as it should', (_, effect, count, expected) => {
-    expect(because(above, effect, count)).toEqual(expected);
+    expect(because(limits, effect, count)).toEqual(expected);
   });
 
   it('without limits takes in everything that it names, and nothing else', () => {
@@ -266,6 +266,9 @@ describe('counts of an hour', () => {
     expect([counts.count(ada, ['a'], 1, null), counts.count(ada, ['b'], 1, null)]).toEqual([0, 1]);
     counts.forget(1);
     expect(counts.count(grace, ['a'], hour, null)).toBe(Number.POSITIVE_INFINITY);
+    counts.clear(ada, ['a']);
+    expect(counts.count(ada, ['a'], hour, null)).toBe(0);
+    expect(counts.count(ada, ['a', 'b'], hour, null)).toBe(Number.POSITIVE_INFINITY);
     expect(counts.count(grace, ['a'], hour + 1, null)).toBe(0);
   });
 });

@@ -118,7 +118,10 @@ export class ApprovalCheck {
   /** An approval counts for a role that its giver had for all products at that moment. */
   async #checkRole(entry: PlacedEntry, { principal, role, at }: Approval): Promise<void> {
     const inForce = this.#world.inForce(principal, entry.index);
-    if (inForce === undefined) return this.#refuse(entry, `the log did not know ${principal}`);
+    if (inForce === undefined) {
+      this.#refuse(entry, `the log did not know ${principal}`);
+      return;
+    }
     const document = await this.#findings.check(inForce.index, () => documentOf('principal', inForce));
     if (document != null && !rolesAt(document, at).includes(role))
       this.#refuse(entry, `${principal} approved it as ${role}, and was none`);

@@ -25,6 +25,12 @@ const approvals: PolicyContent['approvals'] = [
     within: 'P1D',
   },
   {
+    actions: ['license.issue'],
+    above: { termDays: null, seats: null, perHour: 1000 },
+    approvers: [{ role: 'issuer', count: 1 }],
+    within: 'P1D',
+  },
+  {
     actions: ['license.revoke'],
     above: { termDays: null, seats: null, perHour: 50 },
     approvers: [{ role: 'issuer', count: 1 }],

@@ -7,7 +7,7 @@ import type { Gatekeeper } from './gatekeeper.ts';
 const hourMs = 3_600_000;
 const pageSize = 1000;
 /** More causes than this are not read at a start. */
-const causesMax = 2000;
+const causesMax = 20_000;
 
 /** Commands that make one type of record and are asked for often. Of others every record of their subject is looked at. */
 const recordOf: Readonly<Record<string, RecordType>> = {
@@ -33,27 +33,36 @@ export async function restoreCounts(
   const counted = countedActions(gatekeeper);
   if (counted.size === 0) return;
   try {
-    await countSince(log, gatekeeper, counted, now - hourMs);
+    const asked = await askedSince(log, counted, now - hourMs);
+    for (const { principal, action, at } of asked.toReversed())
+      gatekeeper.needs.counts.add(principal, action, at, {});
   } catch {
     // What is wrong with the log is told to whoever reads it or writes to it.
     gatekeeper.needs.counts.forget(now);
   }
 }
 
-async function countSince(
+interface Asked {
+  principal: string;
+  action: string;
+  /** Milliseconds. */
+  at: number;
+}
+
+/** Newest first. */
+async function askedSince(
   log: Pick<ServedLog, 'read' | 'size'>,
-  gatekeeper: Gatekeeper,
   counted: ReadonlySet<string>,
   sinceMs: number,
-): Promise<void> {
-  const { counts } = gatekeeper.needs;
+): Promise<Asked[]> {
+  const asked: Asked[] = [];
   const since = msToInstant(sinceMs);
   const cleared = new Set<string>();
   const seen = new Set<number>();
   for (let to = log.size; to > 0; to -= pageSize) {
     const records = await log.read.recordsBetween(Math.max(0, to - pageSize), to);
     for (const { index, type, subject, at } of records.toReversed()) {
-      if (compareInstants(at, since) <= 0) return;
+      if (compareInstants(at, since) <= 0) return asked;
       if (type === 'approval.executed') await clear(log.read, subject.id, cleared);
       if (!mayBeCounted(type, counted)) continue;
       if (seen.size >= causesMax) throw new Error('more causes than are read at a start');
@@ -62,9 +71,10 @@ async function countSince(
       if (seen.has(first)) continue;
       seen.add(first);
       if (counted.has(command) && !cleared.has(nameOf(who.id, command)))
-        counts.add(who.id, command, instantToMs(at), {});
+        asked.push({ principal: who.id, action: command, at: instantToMs(at) });
     }
   }
+  return asked;
 }
 
 function countedActions(gatekeeper: Gatekeeper): ReadonlySet<string> {
