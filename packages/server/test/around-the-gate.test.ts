@@ -1,10 +1,14 @@
 /** Ways around the gate of somebody who has more than a login: a moment, a row of the database, a colleague who left. */
 import { createSecretKey } from 'node:crypto';
 import { replayDecisions } from '@tallystick/audit';
-import { defaultPolicyDocument, deriveGateSecrets } from '@tallystick/gate';
+import { bareResource, Directory, defaultPolicyDocument, deriveGateSecrets } from '@tallystick/gate';
 import type { Command, PolicyDocument } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { preparedCommand } from '../src/http/credential-handlers.ts';
+import { AccessRegister } from '../src/ledger-thread/gate/access-register.ts';
+import { Gatekeeper } from '../src/ledger-thread/gate/gatekeeper.ts';
+import type { Judgment } from '../src/ledger-thread/gate/judgment.ts';
+import { LedgerService } from '../src/ledger-thread/service.ts';
 import { Office } from './support/office.ts';
 
 let office: Office;
@@ -149,5 +153,37 @@ describe('a server that lets something through without four eyes', () => {
         message: '2 of issuer had to approve license.issue, and nobody did',
       },
     ]);
+  });
+});
+
+describe('the token of tally init', () => {
+  it('is told nothing where the log is not sound, so that nobody in it can be read', async () => {
+    const { ledger, world } = office;
+    const [entry, size] = [await world.store.entry(3), await world.store.size()];
+    if (entry === undefined) throw new Error('no entry 3');
+    await world.store.append({ size, entries: [{ ...entry, index: size }], causes: [] });
+    await expect(office.system({ type: 'license.issue', plan: 'pro' })).rejects.toThrow();
+    expect(ledger.mutations).toMatchObject({ problem: 'integrity' });
+
+    const directory = new Directory();
+    await new AccessRegister(ledger, directory, () => {}).load(() => {});
+    const { governing, now } = office.gatekeeper;
+    const gatekeeper = new Gatekeeper({ directory, governing, now, onAlarm: () => {} });
+    const { asked } = office.judgment('Ada', 'access.list');
+    if (asked === null) throw new Error('nobody asks');
+    const token = { principal: 'bootstrap', kind: 'bootstrap', credential: 'bootstrap' } as const;
+    const service = new LedgerService(
+      ledger,
+      {} as never,
+      (code) => ({ code, detail: '' }),
+      () => ({}) as never,
+    );
+    const judgment = (action: string): Judgment =>
+      gatekeeper.open({ ...asked, action, caller: { ...asked.caller, ...token } });
+    const described = judgment('access.list');
+    described.read(bareResource('Log'));
+    await expect(service.describe(null, described)).rejects.toMatchObject({ problem: 'integrity' });
+    const sessions = service.maySessions({ owner: null }, judgment('session.list'));
+    await expect(sessions).rejects.toMatchObject({ problem: 'integrity' });
   });
 });

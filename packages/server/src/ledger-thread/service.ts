@@ -17,6 +17,7 @@ import {
   type NamespaceRevisionInput,
 } from './mutations.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
+import { policyId } from './policy-answer.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { signedRevision } from './signed-revision.ts';
@@ -101,14 +102,24 @@ export class LedgerService {
   }
 
   /** Says that something may be asked for that is found out elsewhere. */
-  async describe(): Promise<object> {
+  async describe(_: null, judgment: Judgment): Promise<object> {
+    await this.#demandSound(judgment);
     return {};
   }
 
   /** Says whether sessions of `owner` may be asked for or ended; null for everybody's. They are in another thread. */
   async maySessions({ owner }: { owner: string | null }, judgment: Judgment): Promise<object> {
     judgment.read({ ...bareResource('Session'), owner });
+    await this.#demandSound(judgment);
     return {};
+  }
+
+  /**
+   * Who set the system up is let in because the log has nobody else. In one that is not sound somebody may have been made
+   * invisible, and what is found out elsewhere would be told all the same.
+   */
+  async #demandSound({ asked }: Judgment): Promise<void> {
+    if (asked?.caller.kind === 'bootstrap') await this.#ledger.read.current(policyId);
   }
 
   async bundleOfKey({
