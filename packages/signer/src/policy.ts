@@ -81,9 +81,18 @@ export function rightsFor(
   // One of several algorithms alone would be refused by every verifier. Leases are not records.
   if (missing !== undefined || usage === 'lease') {
     const what = required.length > 1 ? `${missing} key` : 'key';
-    throw new SignerRefusal('no_key', `no ${what} here may sign ${type} in namespace ${ns}`);
+    throw new SignerRefusal(
+      'no_key',
+      `no ${what} here may sign ${type} in namespace ${ns}${adviceFor(usage)}`,
+    );
   }
   return found;
+}
+
+/** A system from before there were principals has no key for them, and is to be told how it gets one. */
+function adviceFor(usage: string): string {
+  if (usage !== 'gate') return '';
+  return ': list one with the usage gate, made by tally keys generate, with tally namespace propose';
 }
 
 function tighterLimits(a: KeyLimits, b: KeyLimits): KeyLimits {

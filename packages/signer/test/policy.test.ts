@@ -36,6 +36,13 @@ describe('a signer', () => {
     expect(plan!.signatures.map(({ keyid }) => keyid)).toEqual([keys[2]!.keyid]);
   });
 
+  it('says how a system from before there were principals gets a key for them', () => {
+    const { signer } = signerWith([generateKeySpec(['plan'], 'acme')]);
+    expect(() => signer.signRecords([plain('principal.created')], 5)).toThrow(
+      /no key here may sign principal\.created .* tally keys generate/,
+    );
+  });
+
   it.each([
     'namespace.created',
     'namespace.updated',
