@@ -253,6 +253,10 @@ describe('the pages', () => {
     rig.nextPeriod();
     await browser.open('/login?return=%2Fconsole%2F%3Fa%3D1');
     expect((await logIn()).location).toBe('/console/?a=1');
+    rig.nextPeriod();
+    const stranger = new Browser(rig.origin);
+    await stranger.open(`/login?return=/${'a'.repeat(10_000)}`);
+    expect((await logIn(stranger)).location).toBe('/login/done');
   });
 
   it('are under one name alone, load nothing from elsewhere, and are in no frame and no cache', async () => {

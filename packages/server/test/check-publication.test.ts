@@ -40,6 +40,28 @@ describe('a policy that is about to be put in force', () => {
     expect(() => checkPublication(person, last)).toThrow(expect.objectContaining({ code: 'input_invalid' }));
   });
 
+  const rule = {
+    actions: ['license.issue'],
+    above: null,
+    approvers: [{ role: 'issuer', count: 1 }],
+    within: 'P1D',
+  };
+
+  test.each<[string, Partial<typeof rule>, RegExp]>([
+    ['a command that there is not', { actions: ['license.issue', 'licence.issue'] }, /names licence\.issue/],
+    ['what is no command', { actions: ['trust.publish'] }, /names trust\.publish/],
+    ['a request for approval', { actions: ['approval.request'] }, /names approval\.request/],
+    ['nothing', { actions: [] }, /names no command/],
+    ['nobody who approves', { approvers: [] }, /nobody who approves/],
+    ['a role that there is not', { approvers: [{ role: 'isuer', count: 1 }] }, /role isuer may approve/],
+    ['a role that may not approve', { approvers: [{ role: 'viewer', count: 1 }] }, /role viewer may approve/],
+  ])('is refused where a rule for approvals names %s, and so binds nobody', (_what, edit, message) => {
+    const command = publish(({ approvals }) => void approvals.push({ ...rule, ...edit }));
+    expect(() => checkPublication(person, command)).toThrow(
+      expect.objectContaining({ code: 'input_invalid', detail: expect.stringMatching(message) }),
+    );
+  });
+
   test('is refused from the token of tally init, which it would lock out', () => {
     expect(() => checkPublication({ kind: 'bootstrap' }, publish())).toThrow(
       expect.objectContaining({ code: 'forbidden' }),

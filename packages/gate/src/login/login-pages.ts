@@ -56,6 +56,8 @@ type Handler = (request: SiteRequest) => SiteAnswer | Promise<SiteAnswer>;
 type Page = (visit: Visit, problem: string | null) => string;
 
 const done = '/login/done';
+/** Strangers have thousands of these kept for ten minutes. */
+const pathLengthMax = 512;
 
 export class LoginPages {
   readonly #parts: LoginPagesParts;
@@ -110,7 +112,8 @@ export class LoginPages {
   /** A path of ours, whatever is asked for: nobody is sent elsewhere from here. */
   #ownPath(path: string | null): string {
     const origin = this.#parts.origin();
-    if (path === null || !path.startsWith('/') || !URL.canParse(path, origin)) return done;
+    if (path === null || path.length > pathLengthMax) return done;
+    if (!path.startsWith('/') || !URL.canParse(path, origin)) return done;
     const url = new URL(path, origin);
     return url.origin === origin ? url.pathname + url.search : done;
   }

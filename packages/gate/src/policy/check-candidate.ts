@@ -1,4 +1,5 @@
 /** What is asked of policies before they are put in force, beyond that they are valid. */
+import { type ApprovalRule, COMMAND_TYPES, type PolicyContent } from '@tallystick/license';
 import { actionNames } from './actions.ts';
 import { PolicyEngine } from './engine.ts';
 import type { DecisionInput } from './input.ts';
@@ -8,9 +9,9 @@ import { provenInput } from './policy-table.ts';
 /**
  * Returns the engine of a policy set that a server of this version can work with. Throws PolicyError where it is
  * invalid, where its schema does not take what the server asks about some action, or where nobody could publish
- * another one: neither could be mended from within.
+ * another one: neither could be mended from within. And where a rule for approvals would hold up nothing, or everything.
  */
-export function checkCandidate(source: PolicySource): PolicyEngine {
+export function checkCandidate(source: PolicySource & Pick<PolicyContent, 'approvals'>): PolicyEngine {
   const engine = new PolicyEngine(source);
   for (const action of actionNames) {
     const [error] = engine.decideAnew(provenInput('person', [], action)).errors;
@@ -18,16 +19,35 @@ export function checkCandidate(source: PolicySource): PolicyEngine {
       throw new PolicyError(`the schema does not take requests for ${action}: ${error}`);
   }
   const networks = networksIn(source);
-  if (!engine.roles.some((role) => mayPublish(engine, role, networks)))
+  if (!engine.roles.some((role) => isAbleTo('policy.publish', role, engine, networks)))
     throw new PolicyError(
       'no role could publish another policy: keep one that a person with every proof has',
     );
+  for (const [at, rule] of source.approvals.entries())
+    checkRule(rule, { engine, networks, name: `rule ${at + 1} for approvals` });
   return engine;
 }
 
+/** A misspelled rule binds nobody, and looks as if it did. */
+function checkRule(
+  { actions, approvers }: ApprovalRule,
+  { engine, networks, name }: { engine: PolicyEngine; networks: string[]; name: string },
+): void {
+  const stranger = actions.find((action) => !canWait.has(action));
+  if (stranger !== undefined)
+    throw new PolicyError(`${name} names ${stranger}, which is no command that can wait`);
+  if (actions.length === 0 || approvers.length === 0)
+    throw new PolicyError(`${name} names no command, or nobody who approves it`);
+  const unable = approvers.find(({ role }) => !isAbleTo('approval.approve', role, engine, networks));
+  if (unable !== undefined) throw new PolicyError(`${name}: nobody with the role ${unable.role} may approve`);
+}
+
+const canWait: ReadonlySet<string> = new Set(COMMAND_TYPES.filter((type) => !type.startsWith('approval.')));
+
 /** At some hour of a Monday, on a device of the best kind, in every network that a policy speaks of. */
-function mayPublish(engine: PolicyEngine, role: string, networks: string[]): boolean {
-  const input = provenInput('person', [role], 'policy.publish');
+function isAbleTo(action: string, role: string, engine: PolicyEngine, networks: string[]): boolean {
+  if (!engine.roles.includes(role)) return false;
+  const input = provenInput('person', [role], action);
   const device = { managed: true, encrypted: true, attested: true };
   const best: DecisionInput['context'] = { ...input.context, approved: true, device };
   const plain = { ...best, networks: [] };
