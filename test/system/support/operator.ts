@@ -7,7 +7,7 @@ import type { RealSystem } from './real-system.ts';
 import { eventually, sleep } from './waiting.ts';
 
 /** What is meant as a file in the operator's folder. */
-const fileName = /^[\w.-]+\.(?:json|yaml|txt|tally|sealed|pub)$/;
+const fileName = /^[\w.-]+\.(?:json|yaml|txt|tally|sealed|pub|pdf)$/;
 
 export interface Ended {
   code: number;
@@ -27,9 +27,11 @@ export class Operator {
   ask: Context['ask'] = async () => null;
   openBrowser: Context['openBrowser'] = async () => false;
   isThere = false;
+  env: Record<string, string>;
 
   constructor(system: Pick<RealSystem, 'layout' | 'directory'>) {
     this.#system = system;
+    this.env = { TALLY_DATA: system.layout.root };
   }
 
   /** A file in the operator's folder. */
@@ -54,7 +56,7 @@ export class Operator {
     const context = (setExitCode: (code: number) => void): Context => ({
       stdout: sink('stdout'),
       stderr: sink('stderr'),
-      env: { TALLY_DATA: this.#system.layout.root },
+      env: this.env,
       signal: new AbortController().signal,
       now: () => Date.now(),
       newKey: () => randomUUID(),

@@ -8,10 +8,10 @@ const APPOINTING_ROLE = 'administrator';
  * Whether an author acts alone, so that rules for approvals ask nobody.
  *
  * That is so while the log has one person, and for the only administrator there ever was: who can appoint the others who
- * would have to approve is not held up by them. Whoever was disabled still counts, or an administrator could disable
+ * would have to approve is not held up by them, and neither is whoever invites the second one. Whoever was disabled still counts, or an administrator could disable
  * everybody else and go on alone. Otherwise a rule binds, even one that nobody can fulfill.
  *
- * @param principals every principal of the log, disabled ones included
+ * @param principals everybody who has come in, ever: disabled ones as well, and not those who were only invited
  * @param at now, as an instant
  */
 export function actsAlone(author: string, principals: readonly PrincipalDocument[], at: string): boolean {

@@ -80,9 +80,11 @@ export class Directory {
     return [...this.#principals.values(), ...this.#credentials.values(), ...policy];
   }
 
-  /** Principals that are people, disabled ones included. */
+  /** People who have come in, ever: disabled ones as well, and not those who were only invited. */
   people(): PrincipalDocument[] {
-    return [...this.#principals.values()].filter(({ kind }) => kind === 'person');
+    const hasComeIn = (id: string): boolean =>
+      this.credentialsOf(id).some((credential) => loginKinds.has(credential.kind));
+    return [...this.#principals.values()].filter(({ id, kind }) => kind === 'person' && hasComeIn(id));
   }
 
   /** Principals that are active, people or not. */

@@ -84,10 +84,9 @@ export class ApprovalNeeds {
     return author === this.#mayActAlone || actsAlone(author, this.#principals(view), at);
   }
 
-  /** Lists come from projections, which somebody may have taken a row from: whoever is known here is asked for as well. */
+  /** Who has come in, as they stand in this state. */
   #principals(view: View): PrincipalDocument[] {
-    const ids = new Set([...view.principals(), ...this.#directory.people().map(({ id }) => id)]);
-    return [...ids].flatMap((id) => view.subject('principal', id)?.document ?? []);
+    return this.#directory.people().flatMap(({ id }) => view.subject('principal', id)?.document ?? []);
   }
 }
 

@@ -1,0 +1,212 @@
+/** docs/guides/people-and-approvals.md, as printed: each of its commands, typed by who types it there. */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Ended, Operator } from './support/operator.ts';
+import { must, Person } from './support/person.ts';
+import { RealSystem } from './support/real-system.ts';
+
+const page = readFileSync(
+  fileURLToPath(new URL('../../docs/guides/people-and-approvals.md', import.meta.url)),
+  'utf8',
+);
+
+/** The commands of a section in their order, without what is said beside them. */
+function commandsOf(title: string): string[] {
+  const section = page.split(/^## /m).find((part) => part.startsWith(title)) ?? '';
+  const blocks = [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) => block);
+  const lines = blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'));
+  const commands = lines.filter((line) => line.startsWith('npx tally '));
+  return commands.map((line) => line.replace(/\s+#.*$/, '').replaceAll(/\s+/g, ' '));
+}
+
+/** Words as a shell makes them. */
+function wordsOf(command: string): string[] {
+  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '').slice(2);
+}
+
+let system: RealSystem;
+/** The newest of each kind, as somebody at a terminal copies it from what was shown before. */
+const copied = new Map<string, string>();
+const password = (name: string): string => `correct horse ${name.length} battery staple`;
+
+/** What the guide has somebody make who works away from the server. */
+function folderOf(name: string): string {
+  const folder = join(system.directory, name);
+  mkdirSync(folder);
+  const printed = /^```json\n(.*?)^```/ms.exec(page)?.[1] ?? '';
+  writeFileSync(
+    join(folder, 'client.json'),
+    printed.replace('http://127.0.0.1:7312', system.client.adminUrl),
+  );
+  copyFileSync(system.layout.trustRoot, join(folder, 'trust-root.json'));
+  return folder;
+}
+
+class Typist {
+  readonly operator: Operator;
+  readonly #name: string;
+  #person: Person | null = null;
+
+  constructor(name: string, isAtServer = false) {
+    this.#name = name;
+    this.operator = new Operator(system);
+    if (!isAtServer) this.operator.env = { TALLY_DATA: folderOf(name) };
+    this.operator.ask = async (question) =>
+      question.startsWith('Code') ? ((await this.#person?.code()) ?? null) : password(this.#name);
+  }
+
+  /** Types a printed command; ids that are left out there stand for the newest ones. */
+  async types(command: string | undefined, ...more: string[]): Promise<Ended> {
+    if (command === undefined) throw new Error('the guide has no such command any more');
+    const filled = command.replaceAll(
+      /\b(prn|apr|lic|tally_invite)_…/g,
+      (_, kind: string) => copied.get(kind) ?? '',
+    );
+    const ended = await this.operator.tally(...wordsOf(filled), ...more);
+    for (const [id, kind = ''] of `${ended.stdout}\n${ended.stderr}`.matchAll(
+      /\b(prn|apr|lic|tally_invite)_[0-9A-Za-z_-]{20,}/g,
+    ))
+      copied.set(kind, id);
+    return ended;
+  }
+
+  async must(command: string | undefined, ...more: string[]): Promise<Ended> {
+    const ended = await this.types(command, ...more);
+    if (ended.code !== 0) throw new Error(`${this.#name}: ${command}: ${ended.stderr}${ended.stdout}`);
+    return ended;
+  }
+
+  /** Puts the key that the enrollment shows into an authenticator app, and goes through with it. */
+  async enrolls(principal: string, command = 'npx tally enroll tally_invite_…'): Promise<void> {
+    const invitation = copied.get('tally_invite') ?? '';
+    const offer = await must(system.admin('POST', '/v1/enrollment', { invitation }));
+    const { secret } = offer.json as { secret: string };
+    this.#person = Person.ofSeed(system, principal, password(this.#name), secret);
+    await this.must(command);
+  }
+}
+
+let ada: Typist;
+let bob: Typist;
+let carol: Typist;
+let grace: Typist;
+let license = '';
+
+beforeAll(async () => {
+  system = await RealSystem.start();
+  await system.ready();
+}, 120_000);
+afterAll(() => system[Symbol.asyncDispose]());
+
+it('the first administrator comes, and the token that everything began with ends', async () => {
+  ada = new Typist('Ada', true);
+  const [create, invite, , whoami] = commandsOf('The first administrator');
+  await ada.must(create);
+  const principal = copied.get('prn') ?? '';
+  await ada.must(invite);
+  await ada.enrolls(principal);
+  expect((await ada.must(whoami)).stdout).toContain(principal);
+  expect((await system.admin('GET', '/v1/log')).status).toBe(401);
+});
+
+it('administers and does not sell, and has Bob do that', async () => {
+  const [refused, create, invite, enroll, product, history] = commandsOf('Why, and who is there');
+  const denied = await ada.types(refused);
+  expect([denied.code, denied.stderr]).toEqual([1, expect.stringContaining('forbidden')]);
+  await ada.must(create);
+  const principal = copied.get('prn') ?? '';
+  await ada.must(invite);
+  bob = new Typist('Bob');
+  await bob.enrolls(principal, enroll);
+  await bob.must(product);
+  expect((await bob.must(history)).stdout).toContain('TICKET-3');
+});
+
+it('an auditor reads, and what she may not do is on the record', async () => {
+  const [create, invite, , refused, list] = commandsOf('The auditor');
+  await ada.must(create);
+  const principal = copied.get('prn') ?? '';
+  await ada.must(invite);
+  grace = new Typist('Grace');
+  await grace.enrolls(principal);
+  expect((await grace.types(refused)).code).toBe(1);
+  expect((await grace.must(list)).stdout).toContain('Bob Stone');
+});
+
+it('somebody else looks before a sale of twenty years', async () => {
+  const [create, invite, plan, issue, list, show, approve] = commandsOf('Somebody else looks');
+  await ada.must(create);
+  const principal = copied.get('prn') ?? '';
+  await ada.must(invite);
+  carol = new Typist('Carol');
+  await carol.enrolls(principal);
+  await bob.must(plan);
+  const waits = await bob.types(issue);
+  expect([waits.code, waits.stderr]).toEqual([
+    1,
+    expect.stringContaining('waits for approval by 1 of issuer'),
+  ]);
+  const approval = copied.get('apr');
+  expect((await carol.must(list)).stdout).toContain(approval);
+  expect((await carol.must(show)).stdout).toContain('Bob Stone');
+  const done = await carol.must(approve);
+  license = /lic_[0-9a-z]{26}/.exec(done.stdout)?.[0] ?? '';
+  expect(license).not.toBe('');
+});
+
+it('nobody ends a key alone any more, and two do', async () => {
+  const [show, shadow, publish, approvePolicy, keys, revoke, look, approve] =
+    commandsOf('Nobody ends a key alone');
+  await ada.must(show);
+  const file = ada.operator.path('policy.yaml');
+  const rule = /^```yaml\n(.*?)^```/ms.exec(page)?.[1] ?? '';
+  const policy = readFileSync(file, 'utf8');
+  writeFileSync(file, policy.replace(/^approvals:\n/m, `approvals:\n${rule}`));
+  await ada.must(shadow);
+  const asked = await ada.types(publish);
+  expect([asked.code, asked.stderr]).toEqual([
+    1,
+    expect.stringContaining('waits for approval by 1 of administrator'),
+  ]);
+  await carol.must(approvePolicy);
+  const listed = (await bob.must(keys, '--json')).stdout;
+  const signing = (JSON.parse(listed) as { keys: { key: string; state: string }[] }).keys.find(
+    ({ state }) => state === 'signs',
+  );
+  const size = await logSize();
+  const filled = revoke?.replace('<key>', signing?.key ?? '').replace('<index>', String(size + 10));
+  const waits = await bob.types(filled);
+  expect([waits.code, waits.stderr]).toEqual([
+    1,
+    expect.stringContaining('waits for approval by 1 of key-custodian'),
+  ]);
+  // A lock is as quick as ever.
+  const locked = await bob.types('npx tally brake tighten --lock heightened --reason "at once"');
+  expect(locked.code, locked.stderr).toBe(0);
+  expect((await carol.must(look)).stdout).toContain('Bob Stone');
+  await carol.must(approve);
+  const after = (await bob.must(keys, '--json')).stdout;
+  expect(after).toContain(String(size + 10));
+});
+
+it('the auditor prints what happened, and proves it without the server', async () => {
+  const [text, json, pdf, verify, log] = commandsOf('What the auditor prints');
+  copied.set('lic', license);
+  const shown = (await grace.must(text)).stdout;
+  expect(shown).toContain('TICKET-7');
+  expect(shown).toContain('the contract is signed');
+  await grace.must(json);
+  await grace.must(pdf);
+  expect(readFileSync(grace.operator.path('custody.pdf')).subarray(0, 5).toString()).toBe('%PDF-');
+  const verified = await grace.must(verify);
+  expect(verified.stdout).toMatch(/^SOUND/);
+  expect((await grace.must(log)).stdout).toContain('license.custody');
+});
+
+/** As somebody sees it who may read it. */
+async function logSize(): Promise<number> {
+  const { size } = JSON.parse((await bob.must('npx tally status', '--json')).stdout) as { size: number };
+  return size;
+}
