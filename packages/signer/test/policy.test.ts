@@ -37,7 +37,7 @@ describe('a signer', () => {
   });
 
   it('says how a system from before there were principals gets a key for them', () => {
-    const { signer } = signerWith([generateKeySpec(['plan'], 'acme')]);
+    const { signer } = signerWith([generateKeySpec(['log'], null), generateKeySpec(['plan'], 'acme')]);
     expect(() => signer.signRecords([plain('principal.created')], 5)).toThrow(
       /no key here may sign principal\.created .* tally keys generate/,
     );
