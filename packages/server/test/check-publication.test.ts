@@ -48,7 +48,7 @@ describe('a policy that is about to be put in force', () => {
   };
 
   test.each<[string, Partial<typeof rule>, RegExp]>([
-    ['a command that there is not', { actions: ['license.issue', 'licence.issue'] }, /names licence\.issue/],
+    ['a command that there is not', { actions: ['license.issue', 'license.isue'] }, /names license\.isue/],
     ['what is no command', { actions: ['trust.publish'] }, /names trust\.publish/],
     ['a request for approval', { actions: ['approval.request'] }, /names approval\.request/],
     ['nothing', { actions: [] }, /names no command/],
@@ -59,6 +59,13 @@ describe('a policy that is about to be put in force', () => {
     const command = publish(({ approvals }) => void approvals.push({ ...rule, ...edit }));
     expect(() => checkPublication(person, command)).toThrow(
       expect.objectContaining({ code: 'input_invalid', detail: expect.stringMatching(message) }),
+    );
+  });
+
+  test('is refused where it wants records of what is no route on disk first', () => {
+    const command = publish(({ durable }) => void durable.push('license.gte'));
+    expect(() => checkPublication(person, command)).toThrow(
+      expect.objectContaining({ code: 'input_invalid', path: '$.durable' }),
     );
   });
 

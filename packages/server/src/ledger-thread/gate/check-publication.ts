@@ -1,3 +1,4 @@
+import { accessRecordings } from '@tallystick/contract';
 import { type Caller, checkCandidate, PolicyError } from '@tallystick/gate';
 import type { Command, PolicyPublish } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
@@ -14,6 +15,10 @@ export function checkPublication({ kind }: Pick<Caller, 'kind'>, command: Comman
       'forbidden',
       'the first policy is logged together with the first administrator: create that one, who can publish others',
     );
+  const { durable } = asked as unknown as PolicyPublish;
+  const unknown = durable.find((name) => !Object.hasOwn(accessRecordings, name));
+  if (unknown !== undefined)
+    throw new ServiceProblem('input_invalid', `durable names ${unknown}, which is no route`, '$.durable');
   try {
     checkCandidate(asked as unknown as PolicyPublish);
   } catch (error) {
