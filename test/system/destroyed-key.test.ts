@@ -219,7 +219,7 @@ describe('destroying a key', () => {
     expect(verified.keys.filter(({ place }) => place === null)).toMatchObject([
       { key: first, destroyed: destroyed?.index },
     ]);
-    expect(verified.keys.filter(({ place }) => place !== null)).toHaveLength(5);
+    expect(verified.keys.filter(({ place }) => place !== null)).toHaveLength(6);
     writeFileSync(altered, file.toString().replace(/.{9}"}/, 'AAAAAAAAA"}'));
     expect((await tally(['keys', 'attest', '--verify', altered])).code).toBe(2);
   });

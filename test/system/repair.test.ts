@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type FsckReport, type RepairParts, type RepairReport, repairStore } from '@tallystick/audit';
+import { beginAccessLogAgain } from '@tallystick/server';
 import { loadConfig, logPathName, type RunningCosigner, startCosigner } from '@tallystick/witness';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { trustOf } from './support/log-walk.ts';
@@ -302,6 +303,8 @@ describe("yesterday's copy put back", () => {
     );
     expect([report.size, report.published]).toEqual([today, null]);
     await forwardMark();
+    // Its mark went with the signer's folder.
+    beginAccessLogAgain(system.layout);
     await stopMirror();
     await system.up();
     await system.ready();
