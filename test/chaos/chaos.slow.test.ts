@@ -93,9 +93,16 @@ async function suffer(faults: readonly Fault[], random: SeededRandom): Promise<v
   );
   const { follower } = await arena.whole();
   const id = await clients.issuePublished();
+  let last = 'nothing';
   await eventually('the server that follows to have it', async () => {
     const answer = await follower.system.admin('GET', `/v1/licenses/${id}`).catch(() => null);
+    last = answer === null ? 'nothing' : `${answer.status} ${answer.text}`;
     return answer?.status === 200;
+  }).catch(async (error: unknown) => {
+    const status = await follower.system
+      .admin('GET', '/v1/log')
+      .catch((failure: unknown) => ({ text: String(failure) }));
+    throw new Error(`${String(error)}; it answered ${last}\n${status.text}\n${arena.lastLines()}`);
   });
   const silence = clients.silence(begun);
   say(

@@ -71,7 +71,7 @@ beforeAll(async () => {
   const key = await world.apiKey(by('viewer').id, 'api');
   who['listener'] = { id: key.id, shows: bearing(key.token) };
   early = (await system.admin('POST', '/v1/policy', defaultPolicyDocument())).status;
-  await world.principal('person', 'second administrator', [{ role: 'administrator' }]);
+  await person('second administrator', { role: 'administrator' });
   await person('administrator', { role: 'administrator' });
   await world.restart();
 }, 120_000);

@@ -127,6 +127,8 @@ describe('a system', () => {
     const directory = filled();
     directory.seal();
     expect(directory.isUnclaimed(at)).toBe(false);
+    directory.seal(false);
+    expect(directory.isUnclaimed(at)).toBe(true);
   });
 });
 

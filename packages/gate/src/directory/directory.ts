@@ -98,9 +98,9 @@ export class Directory {
     return !this.#isSealed && this.#policy === null && !this.hasAdministrator(at);
   }
 
-  /** What could not be read whole leaves open who is missing: nobody is let in for want of others. */
-  seal(): void {
-    this.#isSealed = true;
+  /** What could not be read whole leaves open who is missing: until it is, nobody is let in for want of others. */
+  seal(isSealed = true): void {
+    this.#isSealed = isSealed;
   }
 
   /** Whether somebody can let others in: an active person who is administrator for good and has a way in. */

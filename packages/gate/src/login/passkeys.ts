@@ -1,20 +1,19 @@
 /** Passkeys (WebAuthn Level 3): registering and showing one, user verification always required. */
 
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
 } from '@simplewebauthn/server';
 import { formatInstant } from '@tallystick/core';
 import type { PrincipalDocument } from '@tallystick/license';
 import type { HighWaterMarks } from './high-water-marks.ts';
 import { LoginError } from './login-error.ts';
 import type { Chance, People, Proven } from './people.ts';
+
+/** Loaded by whoever needs it first: parsers of certificates take a start 70 ms, and most have no use for them. */
+const webauthn = (): Promise<typeof import('@simplewebauthn/server')> => import('@simplewebauthn/server');
 
 /** COSE: EdDSA, ES256, RS256. */
 const algorithms = [-8, -7, -257];
@@ -52,7 +51,7 @@ export class Passkeys {
   async options(): Promise<PublicKeyCredentialRequestOptionsJSON> {
     const challenge = Uint8Array.from(this.#parts.random(32));
     const { id } = this.#parts.rp();
-    return generateAuthenticationOptions({
+    return (await webauthn()).generateAuthenticationOptions({
       rpID: id,
       challenge,
       userVerification: 'required',
@@ -68,20 +67,22 @@ export class Passkeys {
     if (known === undefined) throw refused();
     const { id, origin } = this.#parts.rp();
     const { publicKey = '', counter = '0' } = known.material;
-    const result = await verifyAuthenticationResponse({
-      response: answer,
-      expectedChallenge: challenge,
-      expectedOrigin: origin,
-      expectedRPID: id,
-      requireUserVerification: true,
-      credential: {
-        id: known.lookup,
-        publicKey: Uint8Array.from(Buffer.from(publicKey, 'base64')),
-        counter: Number(counter),
-      },
-    }).catch((error: unknown) => {
-      throw refused(error);
-    });
+    const result = await (await webauthn())
+      .verifyAuthenticationResponse({
+        response: answer,
+        expectedChallenge: challenge,
+        expectedOrigin: origin,
+        expectedRPID: id,
+        requireUserVerification: true,
+        credential: {
+          id: known.lookup,
+          publicKey: Uint8Array.from(Buffer.from(publicKey, 'base64')),
+          counter: Number(counter),
+        },
+      })
+      .catch((error: unknown) => {
+        throw refused(error);
+      });
     if (!result.verified || !isOwnHandle(answer, known.principal)) throw refused();
     const { newCounter } = result.authenticationInfo;
     // Passkeys that are synchronized count nothing and always say zero.
@@ -105,7 +106,7 @@ export class Passkeys {
   async registration(person: PrincipalDocument): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const { people, random } = this.#parts;
     const rp = this.#parts.rp();
-    return generateRegistrationOptions({
+    return (await webauthn()).generateRegistrationOptions({
       rpName: rp.name,
       rpID: rp.id,
       userName: person.email ?? person.name,
@@ -123,16 +124,18 @@ export class Passkeys {
   /** Throws LoginError. */
   async register(response: unknown, challenge: string): Promise<NewPasskey> {
     const { id, origin } = this.#parts.rp();
-    const result = await verifyRegistrationResponse({
-      response: response as RegistrationResponseJSON,
-      expectedChallenge: challenge,
-      expectedOrigin: origin,
-      expectedRPID: id,
-      requireUserVerification: true,
-      supportedAlgorithmIDs: algorithms,
-    }).catch((error: unknown) => {
-      throw refused(error);
-    });
+    const result = await (await webauthn())
+      .verifyRegistrationResponse({
+        response: response as RegistrationResponseJSON,
+        expectedChallenge: challenge,
+        expectedOrigin: origin,
+        expectedRPID: id,
+        requireUserVerification: true,
+        supportedAlgorithmIDs: algorithms,
+      })
+      .catch((error: unknown) => {
+        throw refused(error);
+      });
     if (!result.verified) throw refused();
     const { credential, aaguid } = result.registrationInfo;
     return {

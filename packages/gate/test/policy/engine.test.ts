@@ -4,7 +4,7 @@ import { type PolicyContent, parseCommand } from '@tallystick/license';
 import { describe, expect, test } from 'vitest';
 import { checkCandidate } from '../../src/policy/check-candidate.ts';
 import { defaultPolicyDocument } from '../../src/policy/defaults/document.ts';
-import { PolicyEngine } from '../../src/policy/engine.ts';
+import { checkPolicySet, PolicyEngine } from '../../src/policy/engine.ts';
 import type { DecisionInput } from '../../src/policy/input.ts';
 import { PolicyError, type PolicySource, policySetHash, schemaHash } from '../../src/policy/policy-source.ts';
 import { provenInput } from '../../src/policy/policy-table.ts';
@@ -105,6 +105,11 @@ describe('where bare Cedar fails open', () => {
 });
 
 describe('a policy set', () => {
+  test('that comes with the software is as good as any, though no start checks it', () => {
+    const own = defaultPolicyDocument();
+    expect(checkPolicySet(own)).toEqual(new PolicyEngine(own).roles);
+  });
+
   const when = (condition: string) => `permit(principal, action, resource) when { ${condition} };`;
   test.each<[string, Record<string, string>]>([
     [

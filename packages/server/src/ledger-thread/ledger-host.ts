@@ -62,6 +62,7 @@ interface HostParts {
   ledger: Ledger;
   reporter: EventReporter;
   gatekeeper: Gatekeeper;
+  register: AccessRegister;
 }
 
 export class LedgerHost implements Host {
@@ -160,7 +161,7 @@ export class LedgerHost implements Host {
       mayActAlone: config.mayActAlone,
     });
     await restoreCounts(ledger, gatekeeper, Date.now());
-    const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper };
+    const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper, register };
     host = new LedgerHost(parts, config, post);
     return host;
   }
@@ -239,6 +240,7 @@ export class LedgerHost implements Host {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { foundation, lease, ledger, store } = this.#parts;
+    this.#parts.register[Symbol.dispose]();
     clearInterval(this.#timer);
     clearInterval(this.#looking);
     clearInterval(this.#rotating);

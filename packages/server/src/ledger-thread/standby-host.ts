@@ -171,6 +171,7 @@ export class StandbyHost implements Host {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     clearInterval(this.#registering);
+    this.#register[Symbol.dispose]();
     await this.#signer[Symbol.asyncDispose]();
     await this.#follower[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();

@@ -2,17 +2,21 @@
 
 import { formatInstant } from '@tallystick/core';
 import { type Directory, defaultPolicyDocument } from '@tallystick/gate';
-import type { AppliedChange } from '@tallystick/ledger';
+import { type AppliedChange, LedgerError } from '@tallystick/ledger';
 import { isGateSubject } from '@tallystick/license';
 import type { FromLedger } from '../messages.ts';
 import type { ServedLog } from '../served-log.ts';
 import { loadDirectory } from './load-directory.ts';
 
-export class AccessRegister {
+const retryMs = 500;
+
+export class AccessRegister implements Disposable {
   readonly #log: Pick<ServedLog, 'read' | 'submit' | 'mutations'>;
   readonly #directory: Directory;
   readonly #post: (message: FromLedger) => void;
   #isClaiming = false;
+  #retry: NodeJS.Timeout | null = null;
+  #isDisposed = false;
 
   constructor(
     log: Pick<ServedLog, 'read' | 'submit' | 'mutations'>,
@@ -24,19 +28,34 @@ export class AccessRegister {
     this.#post = post;
   }
 
-  /** Reads everybody anew. Where that fails nobody else is let in, least of all whoever set the system up. */
+  /**
+   * Reads everybody anew. Where that fails nobody else is let in, least of all whoever set the system up, and it is tried again
+   * until it is done.
+   */
   async load(onFailure: (message: string) => void): Promise<void> {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
     try {
       await loadDirectory(this.#log, this.#directory);
+      this.#directory.seal(false);
     } catch (error) {
       // A log that is not sound changes nothing and serves nothing; what is wrong with it may be asked for.
       if (this.#log.mutations?.problem !== 'integrity') this.#directory.seal();
-      onFailure(
-        `who may use the system cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      // While a server comes up, what it has to look in may still be on its way.
+      const isPassing = error instanceof LedgerError && error.problem === 'overloaded';
+      if (!isPassing)
+        onFailure(
+          `who may use the system cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      if (!this.#isDisposed) this.#retry = setTimeout(() => void this.load(() => {}), retryMs);
     }
     this.#post({ access: this.#directory.documents() });
     this.#claim();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
   }
 
   /** Takes in what was committed. */
