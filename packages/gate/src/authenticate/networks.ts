@@ -25,7 +25,10 @@ export interface TrustedProxy {
   secret: KeyObject | null;
 }
 
+const PEERS_MAX = 10_000;
+
 export class Networks {
+  readonly #peers = new Map<string, string | null>();
   readonly #named: readonly { name: string; ranges: readonly AddressRange[] }[];
   readonly #proxies: readonly { proxy: TrustedProxy; ranges: readonly AddressRange[] }[];
 
@@ -34,6 +37,16 @@ export class Networks {
     const names = Object.keys(networks).sort();
     this.#named = names.map((name) => ({ name, ranges: (networks[name] ?? []).map(parseRange) }));
     this.#proxies = trustedProxies.map((proxy) => ({ proxy, ranges: proxy.addresses.map(parseRange) }));
+  }
+
+  /** Peers are few, and asked about with each request. */
+  #canonical(peer: string): string | null {
+    const known = this.#peers.get(peer);
+    if (known !== undefined) return known;
+    const address = canonicalAddress(peer);
+    if (this.#peers.size >= PEERS_MAX) this.#peers.clear();
+    this.#peers.set(peer, address);
+    return address;
   }
 
   /** The proxy that connects from an address; undefined for none. */
@@ -52,7 +65,7 @@ export class Networks {
    * passed on what is no address.
    */
   addressOf(peer: string, forwardedFor: string | undefined): string | null {
-    let address = canonicalAddress(peer);
+    let address = this.#canonical(peer);
     if (forwardedFor === undefined) return address;
     const hops = forwardedFor.split(',').map((hop) => hop.trim());
     while (address !== null && this.proxyAt(address) !== undefined) {

@@ -90,6 +90,7 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     (request) => parts.gate.authenticator.allowanceOf(partsOf(request)),
     addressOf,
   );
+  app.decorateRequest('rawBody', undefined);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     keepRawBody(request, body as Buffer);

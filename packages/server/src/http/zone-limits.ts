@@ -20,6 +20,12 @@ export async function limitRequests(
 ): Promise<void> {
   await app.register(rateLimit, {
     timeWindow: '1 minute',
+    // Whoever is let through need not be told each time by how much.
+    addHeadersOnExceeding: {
+      'x-ratelimit-limit': false,
+      'x-ratelimit-remaining': false,
+      'x-ratelimit-reset': false,
+    },
     keyGenerator: (request) => {
       const credential = credentialOf(request);
       return credential === null ? `a ${hostOf(addressOf(request))}` : `c ${credential}`;
