@@ -31,6 +31,7 @@ export {
   finishDestruction,
   type KeystoreFiles,
 } from './keystore/destroy-keys.ts';
+export { makePassphrase } from './keystore/key-derivation.ts';
 export {
   KeystoreError,
   PinRefused,
