@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Context, run } from '@tallystick/cli';
+import { makePassphrase } from '@tallystick/signer';
 import type { RealSystem } from './real-system.ts';
 import { eventually, sleep } from './waiting.ts';
 
@@ -131,7 +132,7 @@ export class Operator {
   /** Somebody makes keys of their own; the public line of each. */
   async makeKeys(name: string, ...flags: string[]): Promise<string[]> {
     const { keystore, secret } = this.holder(name);
-    this.write('passphrase.txt', 'a passphrase for all of them\n', 0o600);
+    this.write('passphrase.txt', `${makePassphrase()}\n`, 0o600);
     const opening = ['--out', keystore, '--passphrase-file', secret];
     const made = await this.must<{ keys: { line: string }[] }>(
       'root',
