@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { LogTree, utf8 } from '@tallystick/core';
 import { type Ledger, MemoryStore } from '@tallystick/ledger';
-import { FaultyStore, SecondServer, TestSystem } from '@tallystick/testkit';
+import { closeWorld, FaultyStore, SecondServer, TestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditSigner, type SignerAuditReport } from '../src/index.ts';
 
@@ -73,8 +73,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await second[Symbol.asyncDispose]();
-  await system.world.journal[Symbol.asyncDispose]();
-  system.world.mark[Symbol.dispose]();
+  await closeWorld(system.world);
 });
 
 describe('a log that two signers signed in turn', () => {
