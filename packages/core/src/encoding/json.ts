@@ -13,7 +13,11 @@ export interface JsonObject {
 }
 
 const nameRule = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
-const plainText = /^[\x20-\x7e]*$/;
+/** What stands in JSON as it is: printable ASCII but for the quotation mark and the backslash. */
+const verbatimText = /^[ !#-[\]-~]*$/;
+/** Printable ASCII and the dash that note signatures begin with: nothing to normalize. */
+const plainText = /^[\x20-\x7e\u2014]*$/;
+const plainLines = /^[\n\x20-\x7e\u2014]*$/;
 const controls = /\p{Cc}/u;
 const controlsButLineFeed = /[^\P{Cc}\n]/u;
 const depthMax = 16;
@@ -40,14 +44,16 @@ export function parseJsonText(text: string, multiline: ReadonlySet<string> = noM
   } catch {
     throw malformed('not JSON');
   }
-  checkValue(value, '', 0, multiline);
-  if (JSON.stringify(value) !== text) throw malformed('JSON is not in its one canonical encoding');
+  const length = encodedLength(value, false, 0, multiline);
+  // Re-encoding is what this means, and costs as much as all the rest.
+  if (length !== text.length && JSON.stringify(value) !== text)
+    throw malformed('JSON is not in its one canonical encoding');
   return value;
 }
 
 /** True where a string may stand in the profile. */
 export function isProfileText(text: string, multiline = false): boolean {
-  if (plainText.test(text)) return true;
+  if ((multiline ? plainLines : plainText).test(text)) return true;
   if ((multiline ? controlsButLineFeed : controls).test(text)) return false;
   return text.isWellFormed() && text.normalize('NFC') === text;
 }
@@ -59,21 +65,49 @@ export function isProfileName(name: string): boolean {
   return true;
 }
 
-function checkValue(value: JsonValue, member: string, depth: number, multiline: ReadonlySet<string>): void {
+/**
+ * Checks a value against the profile; returns the length of its canonical encoding, in UTF-16 units.
+ *
+ * A text of that length that parses to the value is that encoding: in the profile each string has one shortest
+ * spelling, white space and names given twice only add to it, and so do other spellings of a number, but for exponents.
+ * With one, as in 1e2, whole hundreds are as short or shorter: of a value with such a number the length is NaN.
+ */
+function encodedLength(
+  value: JsonValue,
+  isMultiline: boolean,
+  depth: number,
+  multiline: ReadonlySet<string>,
+): number {
   if (typeof value === 'string') {
-    if (!isProfileText(value, multiline.has(member))) throw malformed('text outside the JSON profile');
-  } else if (typeof value === 'number') {
+    if (verbatimText.test(value)) return 2 + value.length;
+    if (!isProfileText(value, isMultiline)) throw malformed('text outside the JSON profile');
+    return 2 + value.length + count(value, '"') + count(value, '\\') + count(value, '\n');
+  }
+  if (typeof value === 'number') {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw malformed('number is not a safe integer');
-  } else if (Array.isArray(value)) {
-    if (depth === depthMax) throw malformed('JSON nested too deep');
-    for (const item of value) checkValue(item, '', depth + 1, multiline);
-  } else if (value !== null && typeof value === 'object') {
-    if (depth === depthMax) throw malformed('JSON nested too deep');
+    return value % 100 === 0 && value !== 0 ? Number.NaN : String(value).length;
+  }
+  if (value === null || value === true) return 4;
+  if (value === false) return 5;
+  if (depth === depthMax) throw malformed('JSON nested too deep');
+  // Brackets, and a comma before each item but the first.
+  let length = 1;
+  if (Array.isArray(value)) {
+    for (const item of value) length += 1 + encodedLength(item, false, depth + 1, multiline);
+  } else {
     for (const name in value) {
       if (!isProfileName(name)) throw malformed('member name outside the JSON profile');
-      checkValue(value[name] as JsonValue, name, depth + 1, multiline);
+      const member = value[name] as JsonValue;
+      length += 4 + name.length + encodedLength(member, multiline.has(name), depth + 1, multiline);
     }
   }
+  return length === 1 ? 2 : length;
+}
+
+function count(text: string, character: string): number {
+  let found = 0;
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) found += 1;
+  return found;
 }
 
 /**

@@ -54,7 +54,11 @@ export function parseCheckpointText(text: string): Checkpoint {
 }
 
 export function parseSignedCheckpoint(bytes: Uint8Array): SignedCheckpoint {
-  const note = parseNote(bytes);
+  return checkpointOf(parseNote(bytes));
+}
+
+/** Parses the text of a note that carries a checkpoint; throws MALFORMED. */
+export function checkpointOf(note: Note): SignedCheckpoint {
   return { ...parseCheckpointText(note.text), note };
 }
 

@@ -86,7 +86,7 @@ export function parseMapProof(bytes: Uint8Array): MapProof {
   const take = (): Uint8Array => {
     if (at + hashLength > bytes.length) throw malformed('map proof: cut short');
     at += hashLength;
-    return bytes.slice(at - hashLength, at);
+    return bytes.subarray(at - hashLength, at);
   };
   const siblings: Uint8Array[] = [];
   for (let level = 0; level < depth; level++) {
