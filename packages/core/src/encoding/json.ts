@@ -121,10 +121,9 @@ export function closedMembers<const Names extends readonly string[]>(
 ): { [Name in Names[number]]: JsonValue } {
   const object = asObject(value, what);
   const found = Object.keys(object);
-  for (const name of found) {
-    if (!names.includes(name)) throw new IntegrityError('TOO_NEW', `${what}: unknown member ${name}`);
-  }
   if (found.length !== names.length || found.some((name, at) => name !== names[at])) {
+    const unknown = found.find((name) => !names.includes(name));
+    if (unknown !== undefined) throw new IntegrityError('TOO_NEW', `${what}: unknown member ${unknown}`);
     throw malformed(`${what}: members missing or out of order`);
   }
   return object as { [Name in Names[number]]: JsonValue };

@@ -83,11 +83,11 @@ export async function verifyLogSignatures(
   }
 }
 
-async function isLogSignature(
+function isLogSignature(
   checkpoint: SignedCheckpoint,
   vkey: VerifierKey,
   signature: Uint8Array,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   if (vkey.type === noteSignatureType.ed25519) {
     return isSignedBy(vkey, utf8(checkpoint.note.text), signature);
   }

@@ -26,6 +26,8 @@ export interface MapProof {
 }
 
 const scratch = new Uint8Array(1 + 2 * hashLength);
+/** Where a path is climbed. */
+const climbed = new Uint8Array(1 + 2 * hashLength).subarray(0, hashLength);
 
 /** `H(02 || K || V)` */
 export function mapLeafHash(key: Uint8Array, value: Uint8Array): Uint8Array {
@@ -130,7 +132,8 @@ export function verifyMapProof(
   if (proof.type === mapProofType.anotherLeaf && !isNeighbor(key, other, proof.depth)) {
     throw notCurrent('map proof: the other leaf is not in the way');
   }
-  const hash = new Uint8Array(proof.leaf === null ? emptySubtree : mapLeafHash(other, proof.leaf.value));
+  const hash = climbed;
+  hash.set(proof.leaf === null ? emptySubtree : mapLeafHash(other, proof.leaf.value));
   scratch[0] = 3;
   for (let depth = proof.depth - 1; depth >= 0; depth--) {
     const isLeft = bitAt(key, depth) === 0;
