@@ -1,4 +1,4 @@
-import { asciiText, encodeUtf8 } from '#platform';
+import { encodeUtf8 } from '#platform';
 import { malformed } from '../errors.ts';
 
 /** `ignoreBOM` keeps a leading byte order mark as text, so that decoding loses no byte. */
@@ -12,7 +12,7 @@ export function utf8(text: string): Uint8Array {
 /** Throws MALFORMED where the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return asciiText(bytes) ?? decoder.decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw malformed('not valid UTF-8');
   }

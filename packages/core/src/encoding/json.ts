@@ -20,6 +20,8 @@ const plainText = /^[\x20-\x7e\u2014]*$/;
 const plainLines = /^[\n\x20-\x7e\u2014]*$/;
 const controls = /\p{Cc}/u;
 const controlsButLineFeed = /[^\P{Cc}\n]/u;
+/** What every number with an exponent begins with, and hardly anything else. */
+const exponents = /(?:^|[:,[\s-])\d[\d.]*[eE]/;
 const depthMax = 16;
 
 /** Documents have the same few names again and again; what strangers name theirs does not grow this without end. */
@@ -44,11 +46,22 @@ export function parseJsonText(text: string, multiline: ReadonlySet<string> = noM
   } catch {
     throw malformed('not JSON');
   }
-  const length = encodedLength(value, false, 0, multiline);
-  // Re-encoding is what this means, and costs as much as all the rest.
-  if (length !== text.length && JSON.stringify(value) !== text)
-    throw malformed('JSON is not in its one canonical encoding');
+  if (!isCanonical(text, value, multiline)) throw malformed('JSON is not in its one canonical encoding');
   return value;
+}
+
+/**
+ * True where a text is the canonical encoding of the value that it parses to; throws MALFORMED where the value is
+ * outside the profile. Re-encoding it says the same, and costs as much as all the rest.
+ *
+ * A text of the canonical length is canonical: in the profile each string has one shortest spelling, and white space,
+ * names given twice and other spellings of a number only add to it. The one exception are exponents, which make whole
+ * hundreds as short or shorter, as in 1e2.
+ */
+function isCanonical(text: string, value: JsonValue, multiline: ReadonlySet<string>): boolean {
+  const measure: Measure = { multiline, hasHundreds: false };
+  if (encodedLength(value, false, 0, measure) !== text.length) return false;
+  return !measure.hasHundreds || !exponents.test(text) || JSON.stringify(value) === text;
 }
 
 /** True where a string may stand in the profile. */
@@ -65,19 +78,14 @@ export function isProfileName(name: string): boolean {
   return true;
 }
 
-/**
- * Checks a value against the profile; returns the length of its canonical encoding, in UTF-16 units.
- *
- * A text of that length that parses to the value is that encoding: in the profile each string has one shortest
- * spelling, white space and names given twice only add to it, and so do other spellings of a number, but for exponents.
- * With one, as in 1e2, whole hundreds are as short or shorter: of a value with such a number the length is NaN.
- */
-function encodedLength(
-  value: JsonValue,
-  isMultiline: boolean,
-  depth: number,
-  multiline: ReadonlySet<string>,
-): number {
+/** What is told and found on the way through a value. */
+interface Measure {
+  readonly multiline: ReadonlySet<string>;
+  hasHundreds: boolean;
+}
+
+/** Checks a value against the profile; returns the length of its canonical encoding, in UTF-16 units. */
+function encodedLength(value: JsonValue, isMultiline: boolean, depth: number, measure: Measure): number {
   if (typeof value === 'string') {
     if (verbatimText.test(value)) return 2 + value.length;
     if (!isProfileText(value, isMultiline)) throw malformed('text outside the JSON profile');
@@ -85,7 +93,8 @@ function encodedLength(
   }
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw malformed('number is not a safe integer');
-    return value % 100 === 0 && value !== 0 ? Number.NaN : String(value).length;
+    if (value % 100 === 0 && value !== 0) measure.hasHundreds = true;
+    return String(value).length;
   }
   if (value === null || value === true) return 4;
   if (value === false) return 5;
@@ -93,12 +102,12 @@ function encodedLength(
   // Brackets, and a comma before each item but the first.
   let length = 1;
   if (Array.isArray(value)) {
-    for (const item of value) length += 1 + encodedLength(item, false, depth + 1, multiline);
+    for (const item of value) length += 1 + encodedLength(item, false, depth + 1, measure);
   } else {
     for (const name in value) {
       if (!isProfileName(name)) throw malformed('member name outside the JSON profile');
       const member = value[name] as JsonValue;
-      length += 4 + name.length + encodedLength(member, multiline.has(name), depth + 1, multiline);
+      length += 4 + name.length + encodedLength(member, measure.multiline.has(name), depth + 1, measure);
     }
   }
   return length === 1 ? 2 : length;

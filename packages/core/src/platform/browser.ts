@@ -19,11 +19,6 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** Here nothing tells ASCII sooner than decoding does. */
-export function asciiText(_bytes: Uint8Array): string | null {
-  return null;
-}
-
 /** One character a byte, so that equal bytes give equal texts. */
 export function bytesAsText(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);

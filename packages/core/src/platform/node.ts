@@ -1,4 +1,3 @@
-import { isAscii } from 'node:buffer';
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 
 /** Signature algorithms that keys of this protocol can have; one per key, for ever. */
@@ -33,11 +32,6 @@ export function sha256Into(data: Uint8Array, target: Uint8Array, offset: number)
 export function encodeUtf8(text: string): Uint8Array {
   const encoded = Buffer.from(text, 'utf8');
   return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
-}
-
-/** The text of bytes that are all ASCII; null otherwise. */
-export function asciiText(bytes: Uint8Array): string | null {
-  return isAscii(bytes) ? latin1Slice.call(bytes, 0, bytes.length) : null;
 }
 
 /** One character a byte, so that equal bytes give equal texts. */
