@@ -4,7 +4,7 @@
  * `leaves` is the log; `segments` has what they commit to, apart, so that it can go one day and the log stays. `pending`
  * holds records of the segment that is still open, where they had to be durable before it was full. The commit point of a
  * segment is the transaction that writes it with its leaf and takes its records out of `pending`, so that a crash leaves
- * each record in exactly one of both.
+ * each record in exactly one of both. `inputs` has once what records name by its hash: what their decisions were made on.
  */
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -28,6 +28,7 @@ import {
   packLines,
   parseLeaf,
   recordsMax,
+  timeOf,
 } from './segment.ts';
 import {
   noFile,
@@ -50,9 +51,15 @@ const schema = `
   PRAGMA user_version = 1;
 `;
 
+/** Of its own, since files of before lack it. `day` is the newest on which it was written. */
+const inputsSchema = `
+  CREATE TABLE IF NOT EXISTS inputs (entities TEXT PRIMARY KEY, input TEXT NOT NULL, day TEXT NOT NULL) STRICT;
+`;
+
 const saltLength = 32;
-/** Of an instant: up to its hour. */
+/** Of an instant: up to its hour, and its day. */
 const hourLength = 13;
+const dayLength = 10;
 
 export class SegmentStore extends SegmentReader {
   readonly #lock: DatabaseSync;
@@ -85,6 +92,7 @@ export class SegmentStore extends SegmentReader {
     const database = new DatabaseSync(partial);
     database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN');
     database.exec(schema);
+    database.exec(inputsSchema);
     database.prepare('INSERT INTO leaves VALUES (0, ?)').run(identity);
     database.exec('COMMIT');
     database.close();
@@ -102,6 +110,7 @@ export class SegmentStore extends SegmentReader {
     let database: DatabaseSync | undefined;
     try {
       database = openFile(file, false);
+      database.exec(inputsSchema);
       const store = new SegmentStore(database, lock, options);
       store.#load();
       store.append(store.next, [], true);
@@ -128,8 +137,14 @@ export class SegmentStore extends SegmentReader {
    * are left out. Segments that are full are closed, and the last one where that is asked for.
    *
    * @param first number of the first line
+   * @param inputs what decisions were made on, by its hash
    */
-  append(first: number, lines: readonly string[], closes: boolean): void {
+  append(
+    first: number,
+    lines: readonly string[],
+    closes: boolean,
+    inputs: ReadonlyMap<string, string> = new Map(),
+  ): void {
     if (first > this.next)
       throw new AccessLogError(
         'record',
@@ -147,6 +162,8 @@ export class SegmentStore extends SegmentReader {
       at += chunk.length;
     }
     const kept = made.length > 0 ? rest : fresh;
+    const last = lines.at(-1);
+    if (last !== undefined && inputs.size > 0) this.#keepInputs(inputs, timeOf(last).slice(0, dayLength));
     if (made.length === 0 && kept.length === 0) return;
     this.#commit(made, kept, at + rest.length - kept.length);
     for (const { leaf } of made) this.tree.append(leafHash(leaf));
@@ -209,6 +226,15 @@ export class SegmentStore extends SegmentReader {
     const salt = this.#random(saltLength);
     const bytes = packLines(lines);
     return { leaf: encodeLeaf(leafOf(first, lines, salt, bytes)), salt, bytes };
+  }
+
+  /** Before what names them, so that nothing on disk names what is not there. */
+  #keepInputs(inputs: ReadonlyMap<string, string>, day: string): void {
+    const sql = 'INSERT INTO inputs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET day = excluded.day';
+    this.#transact(() => {
+      const row = this.database.prepare(sql);
+      for (const [entities, input] of inputs) row.run(entities, input, day);
+    });
   }
 
   #commit(made: readonly Made[], kept: readonly string[], keptFrom: number): void {

@@ -82,7 +82,7 @@ export function leafOf(
 }
 
 /** Every record begins with its time. */
-function timeOf(line: string): string {
+export function timeOf(line: string): string {
   return line.slice(timeAt, timeAt + instantLength);
 }
 

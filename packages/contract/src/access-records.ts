@@ -45,6 +45,7 @@ export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   ...changes('credential', 'create', 'expire', 'revoke'),
   'policy.get': 'durable',
   'policy.history': 'durable',
+  'policy.shadow': 'durable',
   ...changes('policy', 'publish'),
   ...reads('approval'),
   ...changes('approval', 'request', 'approve', 'reject', 'withdraw', 'execute'),

@@ -56,7 +56,10 @@ export interface CredentialExpireBody extends Targeted {
   notAfter: Instant;
 }
 
-export interface PolicyPublishBody extends Targeted, PolicyContent {}
+export interface PolicyPublishBody extends Targeted, PolicyContent {
+  /** In force although verdicts flip, or nobody looked whether any do; needs a reason, and is logged with it. */
+  despiteShadow?: true;
+}
 
 export interface ApprovalRequestBody {
   /** A whole command: its type, the subject under the name of its type, and the members of its body. */

@@ -115,7 +115,10 @@ export interface PolicyContent {
   sessions: SessionTerms;
 }
 
-export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {}
+export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {
+  /** It was put in force although verdicts flip, or nobody looked whether any do; else left out. */
+  despiteShadow?: true;
+}
 
 /** Who asks, as a request for approval keeps it. */
 export interface Asker {

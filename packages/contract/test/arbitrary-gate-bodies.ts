@@ -162,7 +162,15 @@ export const arbitraryGateBodies: Readonly<Record<keyof GateBodyOf, fc.Arbitrary
   'credential.expire': objectOf({ notAfter: instant, expectedRev }, ['notAfter']),
   'credential.revoke': targeted,
   'policy.publish': objectOf(
-    { schema: lines, policies, approvals: rules, durable: actions, sessions, expectedRev },
+    {
+      schema: lines,
+      policies,
+      approvals: rules,
+      durable: actions,
+      sessions,
+      despiteShadow: fc.constant(true),
+      expectedRev,
+    },
     ['schema', 'policies', 'approvals', 'durable', 'sessions'],
   ),
   'approval.request': objectOf({ command }, ['command']),

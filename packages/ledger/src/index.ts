@@ -30,6 +30,13 @@ export { type Cosigners, PublicationTimeout, type Published } from './publish/pu
 export { RandomPool } from './random-pool.ts';
 export type { CustodyRequest } from './read/custody-maker.ts';
 export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
+export {
+  type DecidedCommand,
+  DecisionReader,
+  decidedCommands,
+  type LoggedDecision,
+  openCause,
+} from './read/logged-decisions.ts';
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Judge, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';

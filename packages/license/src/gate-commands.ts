@@ -87,6 +87,8 @@ export interface CredentialRevoke extends Targeted {
 
 export interface PolicyPublish extends Targeted, PolicyContent {
   type: 'policy.publish';
+  /** Also where nobody has seen which verdicts flip, or some do. */
+  despiteShadow?: true;
 }
 
 /** Stores a command that needs the approval of others. */

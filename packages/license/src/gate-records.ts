@@ -18,7 +18,7 @@ export const GATE_MAY_CHANGE: { [T in GateRecordType]: readonly string[] } = {
   'credential.expired': ['notAfter'],
   'credential.revoked': ['state'],
   'policy.created': [],
-  'policy.updated': ['schema', 'policies', 'approvals', 'durable', 'sessions'],
+  'policy.updated': ['schema', 'policies', 'approvals', 'durable', 'sessions', 'despiteShadow'],
   'approval.created': [],
   'approval.approved': ['state', 'approvals'],
   'approval.rejected': ['state', 'rejected'],

@@ -139,6 +139,7 @@ const templates: Record<Command['type'], Record<string, Arbitrary<unknown>>> = {
     approvals: fc.constant([]),
     durable: fc.constantFrom([], ['license.get']),
     sessions: fc.constant({ idle: 'PT30M', max: 'PT12H', stepUp: 'PT5M' }),
+    despiteShadow: maybe(fc.constant(true)),
   },
   'approval.request': { command: fc.constantFrom('license.revoke', 'license.reissue', 'license.rekey') },
   'approval.approve': { approval: pick },

@@ -190,6 +190,15 @@ export const gateTable: Record<RouteName, Row> = {
 
   'policy.get': inspects(),
   'policy.history': inspects(),
+  'policy.shadow': {
+    ...reads(),
+    may: administrator,
+    isWithheldFromPartners: true,
+    body: () => {
+      const { schema, policies } = defaultPolicyDocument();
+      return { schema, policies };
+    },
+  },
   'policy.publish': sensitive(changes(administrator, undefined, defaultPolicyDocument)),
 
   'approval.list': { ...inspects(), people: approvers },

@@ -69,6 +69,7 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'credential.revoke': admin,
   'policy.get': admin,
   'policy.history': admin,
+  'policy.shadow': admin,
   'policy.publish': admin,
   'principal.assign': admin,
   'principal.create': admin,

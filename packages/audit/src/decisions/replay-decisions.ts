@@ -98,7 +98,7 @@ export async function replayDecisions(
 }
 
 /** Instants compare as text. */
-export function isWithin(at: string, { from, to }: DecisionSpan): boolean {
+function isWithin(at: string, { from, to }: DecisionSpan): boolean {
   return (from === null || at >= from) && (to === null || at < to);
 }
 

@@ -132,6 +132,7 @@ export const policyContent: Shape<PolicyContent> = {
 const policy: z.ZodType<PolicyDocument> = kept<PolicyDocument>({
   ...head('policy', z.literal('policies')),
   ...policyContent,
+  despiteShadow: z.literal(true).exactOptional(),
 });
 
 const askerName = matching(/^[a-z][a-z0-9_]{1,63}$/, 'the id of a principal');
@@ -246,7 +247,14 @@ export function gateBodies(
     }),
     'credential.expire': closed<GateBodyOf['credential.expire']>({ notAfter: instant, ...targeted }),
     'credential.revoke': onlyTargeted,
-    'policy.publish': closed<GateBodyOf['policy.publish']>({ ...policyContent, ...targeted }),
+    'policy.publish': closed<GateBodyOf['policy.publish']>({
+      ...policyContent,
+      despiteShadow: described(
+        z.literal(true) as z.ZodType<true>,
+        'Put in force although verdicts flip, or nobody looked; needs a reason',
+      ).exactOptional(),
+      ...targeted,
+    }),
     'approval.request': closed<GateBodyOf['approval.request']>({ command: storedCommand }),
     'approval.approve': onlyTargeted,
     'approval.reject': closed<GateBodyOf['approval.reject']>({

@@ -122,6 +122,7 @@ const access: Record<string, ActionRow> = {
   'credential.revoke': row('Credential', 'change', 'admin', 'credential', 'tighten', 'sensitive'),
   'policy.get': row('Policy', 'inspect'),
   'policy.history': row('Policy', 'inspect'),
+  'policy.shadow': row('Policy', 'admin'),
   'policy.publish': row('Policy', 'change', 'admin', 'sensitive'),
   ...reads('approval', 'Approval', 'inspect'),
   'approval.request': row('Approval', 'change', 'ask'),

@@ -29,7 +29,16 @@ export function publishPolicy(view: View, command: PolicyPublish, env: Environme
     });
   if (current !== undefined && nothingChanges(current.document, content)) refuseNoChange(current.document);
   const rev = current === undefined ? 0 : current.rev + 1;
-  const document: PolicyDocument = { v: 1, type: 'policy', ns: env.ns, id: ID, rev, crit: [], ...content };
+  const document: PolicyDocument = {
+    v: 1,
+    type: 'policy',
+    ns: env.ns,
+    id: ID,
+    rev,
+    crit: [],
+    ...content,
+    ...(command.despiteShadow === true && { despiteShadow: true }),
+  };
   const type = current === undefined ? 'policy.created' : 'policy.updated';
   return [{ type, subject: { type: 'policy', id: ID }, rev, document, companion: null }];
 }

@@ -150,6 +150,12 @@ const approvalRule: Reader<ApprovalRule> = open<ApprovalRule>({
   within: duration,
 });
 
+/** What is said by being there. */
+export const literallyTrue: Reader<true> = (value) => {
+  if (value !== true) throw malformed('must be true, or left out');
+  return true;
+};
+
 /** The members of a policy set, for documents and commands alike. */
 export const policyContent: { [K in keyof PolicyContent]: Reader<PolicyContent[K]> } = {
   schema: lines,
@@ -166,6 +172,7 @@ export const policyDocument: Reader<PolicyDocument> = documentOf<PolicyDocument>
   id: textThat((id) => id === 'policies', 'policies'),
   rev: natural,
   ...policyContent,
+  despiteShadow: optional(literallyTrue),
 });
 
 /** `prn_…`, or the name of a token that is no subject. */

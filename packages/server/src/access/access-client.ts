@@ -48,8 +48,13 @@ export class AccessClient implements AsyncDisposable {
     worker.on('error', (error: Error) => this.#die(error));
     worker.on('exit', () => this.#die(new Error('the thread of the access log ended')));
     const sink = {
-      append: async (first: number, lines: readonly string[], closes: boolean) => {
-        await this.#call('append', { first, lines, closes });
+      append: async (
+        first: number,
+        lines: readonly string[],
+        closes: boolean,
+        inputs: ReadonlyMap<string, string>,
+      ) => {
+        await this.#call('append', { first, lines, closes, inputs });
       },
     };
     this.#log = new AccessLog(sink, {
@@ -88,6 +93,16 @@ export class AccessClient implements AsyncDisposable {
   /** As `AccessLog.record`. */
   record(record: AccessRecord, options: { durable: boolean }): Promise<void> {
     return this.#log.record(record, options);
+  }
+
+  /** As `AccessLog.learn`. */
+  learn(entities: string, input: string): void {
+    this.#log.learn(entities, input);
+  }
+
+  /** As `AccessLog.flush`. */
+  flush(): Promise<void> {
+    return this.#log.flush();
   }
 
   /** As `findRecords`. What was taken in before is found. */

@@ -50,12 +50,12 @@ export class AccessHost implements AsyncDisposable {
   }
 
   /** Durable when it resolves. Where it rejects, nobody knows, and the same may be asked again. */
-  async append({ first, lines, closes }: AccessCalls['append']['input']): Promise<null> {
+  async append({ first, lines, closes, inputs }: AccessCalls['append']['input']): Promise<null> {
     if (this.#contradiction !== null) throw new AccessLogError('tail', this.#contradiction);
     const { store } = await this.#open();
     this.#base ??= store.next - first;
     try {
-      store.append(this.#base + first, lines, closes);
+      store.append(this.#base + first, lines, closes, inputs);
     } catch (error) {
       // After a sync that failed, what SQLite has in memory is not what is on disk.
       await this.#close();

@@ -10,7 +10,15 @@ export type AccessThreadConfig = Pick<
 
 export interface AccessCalls {
   /** `first` counts from the start of the process. */
-  append: { input: { first: number; lines: readonly string[]; closes: boolean }; output: null };
+  append: {
+    input: {
+      first: number;
+      lines: readonly string[];
+      closes: boolean;
+      inputs: ReadonlyMap<string, string>;
+    };
+    output: null;
+  };
   find: { input: { query: AccessQuery; start: number; limit: number }; output: FoundPage };
   prove: { input: { indexes: number[] }; output: LeavesProof | null };
 }

@@ -6,6 +6,7 @@ import { effectiveLock } from '@tallystick/core';
 import {
   type Asked,
   type Circumstances,
+  canonicalInput,
   type Decision,
   type DecisionInput,
   type Directory,
@@ -27,6 +28,11 @@ import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeds } from './approval-needs.ts';
 import { Carried } from './carried.ts';
 import { Judgment } from './judgment.ts';
+
+/** Forgetting one costs telling it again. */
+const toldMax = 10_000;
+/** Of an instant, up to its day. */
+const dayLength = 10;
 
 /** A policy set with what evaluates it. */
 export interface Rules {
@@ -64,6 +70,8 @@ export class Gatekeeper {
   readonly needs: ApprovalNeeds;
   readonly #onAlarm: (detail: string) => void;
   readonly #carried = new Carried();
+  /** Hashes of what the access log has heard of, of one day. */
+  #told = { day: '', entities: new Set<string>() };
   /** Of one document, and not of a revision: one that was on its way may have been taken back, and another have its number. */
   #rules: { source: PolicyDocument | null; rules: Rules } | null = null;
   /** The document that is no policy that can be evaluated, once that was found. */
@@ -159,6 +167,16 @@ export class Gatekeeper {
     const { policy, schema, reasons, entities } = decision;
     const same = this.#carried.indexOf(decision);
     return same === undefined ? { policy, schema, reasons: [...reasons], entities, input } : { same };
+  }
+
+  /** What a decision was made on, where its record needs it told. */
+  untold({ decision, input }: Decided): string | null {
+    const day = this.now().slice(0, dayLength);
+    if (this.#told.day !== day || this.#told.entities.size >= toldMax)
+      this.#told = { day, entities: new Set() };
+    if (this.#told.entities.has(decision.entities)) return null;
+    this.#told.entities.add(decision.entities);
+    return canonicalInput(input);
   }
 
   /** Takes note that the cause at a log index has a decision whole. */

@@ -15,6 +15,8 @@ export interface Verdict {
   policy: string;
   reasons: string[];
   entities: string;
+  /** What was decided on, as `entities` is the hash of it; only where this thread has not told of it today. */
+  input?: string;
 }
 
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
@@ -23,11 +25,15 @@ const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
 /** What these put into the log names the policy that they are under. */
 const bindsToRules: ReadonlySet<string> = new Set(['approval.request', 'approval.approve']);
 
+const unseen = 'Nobody has looked what it would have decided otherwise.';
+
 export interface JudgeOptions {
   why: string | null;
   /** Who approved it; null for what nobody had to. */
   approvals?: GateCause['approvals'];
   isDryRun?: boolean;
+  /** As of the request; where nobody says otherwise, nobody has looked. */
+  shadowProblem?: string | null | undefined;
 }
 
 export class Judgment {
@@ -54,10 +60,18 @@ export class Judgment {
     return this.#decided !== null || this.#gatekeeper.isOpen;
   }
 
-  get verdict(): Verdict | null {
+  /** What is to be recorded of it. Not for nothing: what it says once it does not say again. */
+  takeVerdict(): Verdict | null {
     if (this.#decided === null) return null;
     const { allowed, policy, reasons, entities } = this.#decided.decision;
-    return { effect: allowed ? 'allow' : 'deny', policy, reasons: [...reasons], entities };
+    const input = this.#gatekeeper.untold(this.#decided);
+    return {
+      effect: allowed ? 'allow' : 'deny',
+      policy,
+      reasons: [...reasons],
+      entities,
+      ...(input !== null && { input }),
+    };
   }
 
   /**
@@ -138,7 +152,10 @@ export class Judgment {
   }
 
   /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
-  judge(command: Command, { why, approvals = null, isDryRun = false }: JudgeOptions): Judge {
+  judge(
+    command: Command,
+    { why, approvals = null, isDryRun = false, shadowProblem = unseen }: JudgeOptions,
+  ): Judge {
     return (view, changes, { at, lock, epoch }) => {
       const { asked } = this;
       if (asked === null) throw nobody();
@@ -165,7 +182,7 @@ export class Judgment {
           rules,
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
-      if (changes.length > 0) checkPublication(asked.caller, command);
+      if (changes.length > 0) checkPublication(asked.caller, command, { why, rules, shadowProblem });
       if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
       return this.#cause(asked, decided, { why, approvals });
     };
@@ -194,7 +211,12 @@ export class Judgment {
       this.#checkRules(view);
       const by = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
       const command = request.command as unknown as Command;
-      const judge = this.judge(command, { why: request.why, approvals: { approval, by } });
+      // Who asked for it has looked, and those who approved it were free to.
+      const judge = this.judge(command, {
+        why: request.why,
+        approvals: { approval, by },
+        shadowProblem: null,
+      });
       return judge(view, changes, environment);
     };
   }
