@@ -93,7 +93,9 @@ function revisionSection(
   };
 }
 
-function unapprovedRows({ unapproved }: ProvenRevision): OutlineRow[] {
+function unapprovedRows({ unapproved, perHour }: ProvenRevision): OutlineRow[] {
+  if (unapproved === null && perHour !== null)
+    return [['not counted', `above ${perHour} an hour others had to approve: tally audit replay counts`]];
   if (unapproved === null) return [];
   const how = 'either nobody else could be asked, or the server let its author act alone';
   return [['not approved', `the rules wanted ${unapproved}: ${how}`]];

@@ -108,6 +108,11 @@ export interface ProvenRevision extends ProvenStep {
    * a server was configured to let it act alone, which the report cannot tell.
    */
   unapproved: string | null;
+  /**
+   * How many such changes of one author an hour a rule lets through without approval, where nobody approved this one: the report
+   * does not have what would be counted, and `replayDecisions` counts it. null where no rule counts it.
+   */
+  perHour: number | null;
 }
 
 /** A key that signed, and the range of log indexes that it is valid in. */

@@ -41,6 +41,8 @@ export class Judgment {
   readonly #gatekeeper: Gatekeeper;
   #decided: Decided | null = null;
   #isCarried = false;
+  /** What the author had asked for when what others approved was judged: as whoever reads the log counts it. */
+  #countedBefore: ReadonlySet<object> = new Set();
 
   /** What the command that was judged last has to wait for. */
   need: Need = { kind: 'nothing' };
@@ -210,6 +212,7 @@ export class Judgment {
       if (request === undefined) throw new ServiceProblem('subject_unknown');
       this.#checkRules(view);
       const by = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
+      this.#countedBefore = this.#gatekeeper.needs.counts.asked(request.author.principal);
       const command = request.command as unknown as Command;
       // Who asked for it has looked, and those who approved it were free to.
       const judge = this.judge(command, {
@@ -237,7 +240,7 @@ export class Judgment {
     const { asked } = this;
     for (const { actions } of this.rules.content.approvals)
       if (asked !== null && actions.includes(type))
-        this.#gatekeeper.needs.counts.clear(asked.caller.principal, actions);
+        this.#gatekeeper.needs.counts.clear(asked.caller.principal, actions, this.#countedBefore);
   }
 
   #cause(
