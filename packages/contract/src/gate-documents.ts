@@ -149,4 +149,6 @@ export interface ApprovalDocument extends DocumentHead<'approval'> {
   notAfter: Instant;
   approvals: Approval[];
   rejected: (Asker & { why: string | null; at: Instant }) | null;
+  /** Ids of the customers that the command is about; left out for none. */
+  customers?: string[];
 }

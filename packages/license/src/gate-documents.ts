@@ -147,4 +147,6 @@ export interface ApprovalDocument extends DocumentHead<'approval'> {
   notAfter: Instant;
   approvals: Approval[];
   rejected: (Asker & { why: string | null; at: Instant }) | null;
+  /** Ids of the customers that the command is about, as far as that is known: whose erasure reaches it. Left out for none. */
+  customers?: string[];
 }

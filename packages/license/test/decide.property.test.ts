@@ -210,7 +210,7 @@ function waitingCommand(type: string, license: string): object {
 /** What is sold, two who may approve each other's requests, and an administrator. */
 function peopledWorld(): World {
   const world = soldWorld();
-  world.do({ type: 'license.issue', plan: 'pro' });
+  world.do({ type: 'license.issue', plan: 'pro', customer: 'contoso' });
   for (const role of ['issuer', 'issuer', 'administrator']) person(world, role, role);
   return world;
 }

@@ -33,7 +33,8 @@ export function approvalProblem(
   // The rules that came with the software of the time may have been others.
   if (policy === null || cause.v === 1) return null;
   const request = changes.documents.find(({ type }) => type === 'approval') as ApprovalDocument | undefined;
-  if (request !== undefined) return requestProblem(cause, request, policy, directory);
+  if (request !== undefined && cause.command.startsWith('approval.'))
+    return requestProblem(cause, request, policy, directory);
   if (cause.approvals !== null) return 'it names approvals, and no request for them was carried out';
   return mayActAlone.includes(cause.who.id)
     ? null

@@ -135,6 +135,9 @@ const policy: z.ZodType<PolicyDocument> = kept<PolicyDocument>({
   despiteShadow: z.literal(true).exactOptional(),
 });
 
+/** As many as one command can change. */
+const CUSTOMERS_MAX = 500;
+
 const askerName = matching(/^[a-z][a-z0-9_]{1,63}$/, 'the id of a principal');
 const asker: Shape<Asker> = { principal: askerName, credential: askerName, session: askerName.nullable() };
 
@@ -181,6 +184,7 @@ const approval: z.ZodType<ApprovalDocument> = kept<ApprovalDocument>({
     why: text.nullable(),
     at: instant,
   }).nullable(),
+  customers: z.array(askerName).max(CUSTOMERS_MAX).exactOptional(),
 });
 
 export const gateDocuments: { readonly [T in keyof GateDocuments]: z.ZodType<GateDocuments[T]> } = {

@@ -97,6 +97,7 @@ export function custodyGaps(
       if (document === null) gaps.push({ code: 'document_gone', index });
       if (cause === null) gaps.push({ code: 'cause_gone', index });
     } else if (!subject?.startsWith('apr_')) continue;
+    else if (document === null) gaps.push({ code: 'document_gone', index });
     if (statement == null) continue;
     if (statement.decision === null) gaps.push({ code: 'no_decision', index });
     else if (!subjects.has(policiesId)) gaps.push({ code: 'built_in_policy', index });

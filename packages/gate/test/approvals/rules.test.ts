@@ -144,6 +144,7 @@ describe('a rule', () => {
           plansOfProduct: () => [],
           idByCredential: () => undefined,
           principals: () => people.map(({ id }) => id),
+          approvals: () => [],
         },
         command,
         {

@@ -32,6 +32,7 @@ import {
   approvalId,
   code,
   credentialId,
+  customerId,
   duration,
   email,
   hash,
@@ -175,6 +176,9 @@ export const policyDocument: Reader<PolicyDocument> = documentOf<PolicyDocument>
   despiteShadow: optional(literallyTrue),
 });
 
+/** As many as one command can change. */
+const CUSTOMERS_MAX = 500;
+
 /** `prn_…`, or the name of a token that is no subject. */
 const askerId: Reader<string> = textThat(
   (value) => /^[a-z][a-z0-9_]{1,63}$/.test(value),
@@ -220,4 +224,5 @@ export const approvalDocument: Reader<ApprovalDocument> = documentOf<ApprovalDoc
   rejected: nullable(
     open<NonNullable<ApprovalDocument['rejected']>>({ ...asker, why: nullable(text), at: instant }),
   ),
+  customers: optional(listOf(customerId, CUSTOMERS_MAX)),
 });
