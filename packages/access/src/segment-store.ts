@@ -15,6 +15,7 @@ import {
   IntegrityError,
   LogTree,
   leafHash,
+  parseInstant,
   parseSignedCheckpoint,
   utf8,
 } from '@tallystick/core';
@@ -22,6 +23,7 @@ import { AccessLogError } from './errors.ts';
 import { parseAccessRecord } from './record.ts';
 import {
   encodeLeaf,
+  isDropped,
   leafOf,
   linesLengthMax,
   openSegment,
@@ -60,6 +62,7 @@ const saltLength = 32;
 /** Of an instant: up to its hour, and its day. */
 const hourLength = 13;
 const dayLength = 10;
+const clockSetMaxMs = 86_400_000;
 
 export class SegmentStore extends SegmentReader {
   readonly #lock: DatabaseSync;
@@ -181,6 +184,40 @@ export class SegmentStore extends SegmentReader {
     });
   }
 
+  /**
+   * Drops the content of segments that are wholly from before an instant and published, of the `max` oldest that are there behind
+   * leaf `from`; durable and overwritten when it returns. Leaves stay. Returns the leaf to go on with; null where nothing more is
+   * to be dropped. Throws AccessLogError for what does not fit, and drops nothing then: that somebody altered it must not go
+   * unseen.
+   */
+  drop(before: string, from: number, max: number): number | null {
+    const published = this.checkpoint()?.size ?? 0;
+    const sql =
+      'SELECT idx, leaf, salt, bytes FROM segments JOIN leaves USING (idx) WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?';
+    const rows = this.database.prepare(sql).all(from, published, max) as unknown as SegmentRow[];
+    const leaves = rows.map((row) => ({
+      ...row,
+      ...checked('leaf', `leaf ${row.idx}`, () => parseLeaf(row.leaf)),
+    }));
+    const gone = leaves.filter((leaf) => isDropped(leaf, before));
+    for (const leaf of gone)
+      checked('segment', `the segment of leaf ${leaf.idx}`, () => openSegment(leaf, leaf.salt, leaf.bytes));
+    const last = leaves.at(-1);
+    // A clock that was set back leaves older segments behind newer ones.
+    const isPast = last !== undefined && parseInstant(last.from) > parseInstant(before) + clockSetMaxMs;
+    const isOver = last === undefined || leaves.length < max || isPast;
+    this.database.exec('PRAGMA secure_delete=ON');
+    this.#transact(() => {
+      const segment = this.database.prepare('DELETE FROM segments WHERE idx = ?');
+      for (const { idx } of gone) segment.run(idx);
+      const input = this.database.prepare('DELETE FROM inputs WHERE day < ?');
+      if (isOver) input.run(before.slice(0, dayLength));
+    });
+    // What was overwritten is in the file by then, and out of the journal.
+    if (gone.length > 0) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return isOver ? null : last.idx + 1;
+  }
+
   override [Symbol.dispose](): void {
     super[Symbol.dispose]();
     this.#lock.close();
@@ -272,6 +309,11 @@ export class SegmentStore extends SegmentReader {
       throw error;
     }
   }
+}
+
+interface SegmentRow extends StoredSegment {
+  idx: number;
+  leaf: Uint8Array;
 }
 
 interface Made extends StoredSegment {

@@ -91,31 +91,6 @@ describe('a report on changes that were judged', () => {
     expect(encodeCustodyReport(report)).not.toContain(first);
   });
 
-  it('states that a request for approval was erased with its customer, and still proves who approved it', async () => {
-    const { system } = judged;
-    const made = await system.run({ type: 'customer.create', reference: 'crm-7', name: 'Carol' });
-    const customer = made.changes[0]!.change.subject.id;
-    const sold = { type: 'license.issue', plan: 'pro-yearly', customer } as const;
-    const license = (await judged.run(alice, { ...sold, licensee: 'Carol' })).id;
-    await revokeWithApproval(license);
-    await system.run({ type: 'customer.erase', customer });
-    await system.ledger.whenPublished(system.ledger.size, 5000);
-    const report = await reportOn(license);
-    const { findings, proven } = await verify(report);
-    expect(findings).toEqual([]);
-    expect(proven!.approvals).toMatchObject([
-      { state: 'executed', command: '{"type":"license.revoke"}', approvals: [{ principal: bob.principal }] },
-    ]);
-    const chain = report.entries.filter(({ subject }) => subject?.startsWith('apr_'));
-    const gone = chain.filter(({ document }) => document === null).map(({ index }) => index);
-    expect(gone).toHaveLength(3);
-    for (const index of gone) expect(proven!.gaps).toContainEqual({ code: 'document_gone', index });
-
-    const lying = structuredClone(report);
-    lying.gaps = lying.gaps.filter(({ index }) => index !== gone[0]);
-    expect(await findingsOf(lying)).toEqual([expect.stringContaining('GAPS_MISSTATED')]);
-  });
-
   it('carries nothing that somebody could guess a secret from', async () => {
     const inside = honest.entries.map(({ document }) =>
       document ? Buffer.from(document.bytes).toString() : '',

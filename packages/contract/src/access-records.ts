@@ -46,7 +46,7 @@ export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   'policy.get': 'durable',
   'policy.history': 'durable',
   'policy.shadow': 'durable',
-  ...changes('policy', 'publish'),
+  ...changes('policy', 'publish', 'drop_access'),
   ...reads('approval'),
   ...changes('approval', 'request', 'approve', 'reject', 'withdraw', 'execute'),
   'session.list': 'durable',

@@ -313,6 +313,11 @@ export interface AccessRecordJson {
   why: string | null;
 }
 
+/** One page of records; from before `droppedBefore` there are none any more. */
+export interface AccessPage extends Page<AccessItem> {
+  droppedBefore: Instant | null;
+}
+
 export interface AccessItem {
   /** Its number in the access log, and the index of the leaf that commits to it; null for the last second. */
   n: number;

@@ -61,6 +61,11 @@ export interface PolicyPublishBody extends Targeted, PolicyContent {
   despiteShadow?: true;
 }
 
+export interface PolicyDropAccessBody extends Targeted {
+  /** Records from before then go, for good. */
+  before: Instant;
+}
+
 export interface ApprovalRequestBody {
   /** A whole command: its type, the subject under the name of its type, and the members of its body. */
   command: Record<string, unknown>;
@@ -81,6 +86,7 @@ export interface GateBodyOf {
   'credential.expire': CredentialExpireBody;
   'credential.revoke': Targeted;
   'policy.publish': PolicyPublishBody;
+  'policy.drop_access': PolicyDropAccessBody;
   'approval.request': ApprovalRequestBody;
   'approval.approve': Targeted;
   'approval.reject': ApprovalRejectBody;

@@ -118,6 +118,8 @@ export interface PolicyContent {
 export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {
   /** It was put in force although verdicts flip, or nobody looked whether any do; else left out. */
   despiteShadow?: true;
+  /** Records of access logs from before then are dropped on purpose; left out while none are. */
+  accessDroppedBefore?: Instant;
 }
 
 /** Who asks, as a request for approval keeps it. */

@@ -49,6 +49,8 @@ export interface ShadowReport {
   decisions: number;
   /** Those that are not: they cannot be read, or what they were made on is not kept. */
   unknown: number;
+  /** Requests whose records were dropped on purpose. */
+  dropped: number;
   /** Of those that were made again: how many would be denied, and were not; and how many would be allowed, and were not. */
   denied: number;
   allowed: number;

@@ -173,6 +173,7 @@ export const arbitraryGateBodies: Readonly<Record<keyof GateBodyOf, fc.Arbitrary
     },
     ['schema', 'policies', 'approvals', 'durable', 'sessions'],
   ),
+  'policy.drop_access': objectOf({ before: instant, expectedRev }, ['before']),
   'approval.request': objectOf({ command }, ['command']),
   'approval.approve': targeted,
   'approval.reject': objectOf({ reason: maybe(text), expectedRev }),

@@ -91,6 +91,12 @@ export interface PolicyPublish extends Targeted, PolicyContent {
   despiteShadow?: true;
 }
 
+/** Drops records of access logs from before a time, on purpose and for good. */
+export interface PolicyDropAccess extends Targeted {
+  type: 'policy.drop_access';
+  before: Instant;
+}
+
 /** Stores a command that needs the approval of others. */
 export interface ApprovalRequest {
   type: 'approval.request';
@@ -130,6 +136,7 @@ export type GateCommand =
   | CredentialExpire
   | CredentialRevoke
   | PolicyPublish
+  | PolicyDropAccess
   | ApprovalRequest
   | ApprovalApprove
   | ApprovalReject

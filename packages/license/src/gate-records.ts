@@ -1,7 +1,12 @@
 /** What records about principals, credentials, policies and approvals may say, and which steps they may make. */
 import type { RecordProblem } from './check-after.ts';
 import type { GateSubjectType, TallyDocument } from './documents.ts';
-import type { ApprovalDocument, CredentialDocument, PrincipalDocument } from './gate-documents.ts';
+import type {
+  ApprovalDocument,
+  CredentialDocument,
+  PolicyDocument,
+  PrincipalDocument,
+} from './gate-documents.ts';
 import type { RecordType } from './records.ts';
 import { compareInstants } from './time.ts';
 
@@ -18,7 +23,15 @@ export const GATE_MAY_CHANGE: { [T in GateRecordType]: readonly string[] } = {
   'credential.expired': ['notAfter'],
   'credential.revoked': ['state'],
   'policy.created': [],
-  'policy.updated': ['schema', 'policies', 'approvals', 'durable', 'sessions', 'despiteShadow'],
+  'policy.updated': [
+    'schema',
+    'policies',
+    'approvals',
+    'durable',
+    'sessions',
+    'despiteShadow',
+    'accessDroppedBefore',
+  ],
   'approval.created': [],
   'approval.approved': ['state', 'approvals'],
   'approval.rejected': ['state', 'rejected'],
@@ -91,12 +104,22 @@ export function checkGateStep(
   if (after.type === 'credential') return checkCredentialStep(before as CredentialDocument, after);
   if (after.type === 'approval') return checkApprovalStep(type, before as ApprovalDocument, after);
   if (after.type === 'principal') return checkPrincipalStep(before as PrincipalDocument, after);
+  if (after.type === 'policy') return checkPolicyStep(before as PolicyDocument, after);
   return null;
 }
 
 function checkPrincipalStep(before: PrincipalDocument, after: PrincipalDocument): RecordProblem | null {
   if (before.state === 'active' || after.state === 'active') return null;
   return forbidden('$.state', 'the principal is disabled');
+}
+
+/** Records that were dropped do not come back. */
+function checkPolicyStep(
+  { accessDroppedBefore: was }: PolicyDocument,
+  { accessDroppedBefore: is }: PolicyDocument,
+): RecordProblem | null {
+  if (was === undefined || (is !== undefined && compareInstants(is, was) >= 0)) return null;
+  return forbidden('$.accessDroppedBefore', 'what was dropped stays dropped');
 }
 
 function checkCredentialStep(before: CredentialDocument, after: CredentialDocument): RecordProblem | null {

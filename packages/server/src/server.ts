@@ -54,6 +54,11 @@ export async function startServer(
   let gate: Gate | null = null;
   let access: AccessClient | null = null;
   const metrics = new Metrics(() => ledger?.status ?? null);
+  // Either may be there first: what the log says, or the access log.
+  const dropRecords = (): void => {
+    const { accessDroppedBefore: before } = directory.policy ?? {};
+    if (before !== undefined) access?.drop(before);
+  };
   ledger = await LedgerClient.start(
     { config, isGateOpen },
     {
@@ -64,6 +69,7 @@ export async function startServer(
       },
       onAccess: (documents) => {
         for (const document of documents) directory.apply(document);
+        dropRecords();
         gate?.follow(documents);
         streams.endStale();
       },
@@ -74,26 +80,14 @@ export async function startServer(
   );
   streams.attach(ledger);
   access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
+  dropRecords();
   const opened = openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
   const shadows = new ShadowRuns(config, access);
-  const apps = await Promise.all(
-    zones.map((zone) =>
-      createListener(zone, {
-        config,
-        ledger,
-        metrics,
-        streams,
-        access,
-        gate: opened,
-        login,
-        shadows,
-        logger,
-      }),
-    ),
-  );
+  const parts = { config, ledger, metrics, streams, access, gate: opened, login, shadows, logger };
+  const apps = await Promise.all(zones.map((zone) => createListener(zone, parts)));
   const following = await listen(apps, config, urls, logger);
   return {
     urls: urls as RunningServer['urls'],

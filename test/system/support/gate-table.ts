@@ -200,6 +200,9 @@ export const gateTable: Record<RouteName, Row> = {
     },
   },
   'policy.publish': sensitive(changes(administrator, undefined, defaultPolicyDocument)),
+  'policy.drop_access': sensitive(
+    changes(administrator, undefined, () => ({ before: '2026-01-01T00:00:00.000Z' })),
+  ),
 
   'approval.list': { ...inspects(), people: approvers },
   'approval.get': { ...inspects('approval'), people: approvers },

@@ -71,6 +71,7 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'policy.history': admin,
   'policy.shadow': admin,
   'policy.publish': admin,
+  'policy.drop_access': admin,
   'principal.assign': admin,
   'principal.create': admin,
   'principal.disable': admin,

@@ -187,11 +187,12 @@ function approvalSections(approval: ProvenApproval, { anchor }: ProvenCustody): 
   ];
 }
 
-function accessSection({ origin, size, asOf, records }: ProvenAccess): OutlineSection {
+function accessSection({ origin, size, asOf, dropped, records }: ProvenAccess): OutlineSection {
   return {
     title: 'Who asked for it',
     rows: [
       ['access log', `${origin}, ${size} leaves, cosigned ${formatInstant(asOf)}`],
+      ...(dropped === null ? [] : [['dropped', `what was asked before ${dropped}`] satisfies OutlineRow]),
       ...records.map(({ leaf, record }): OutlineRow => {
         const { at, route, status, code, who, address, why } = record;
         const by = who === null ? 'somebody unknown' : `${who.kind} ${who.id} with ${who.credential}`;

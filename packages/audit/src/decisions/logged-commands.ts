@@ -177,8 +177,11 @@ export class LoggedCommands {
   }
 }
 
-/** null once it was removed. */
-function openDocument(content: StoredEntry['content'], { type, doc }: LogRecord): TallyDocument | null {
+/** null once it was removed. Throws Error where it is not what the record commits to. */
+export function openDocument(
+  content: StoredEntry['content'],
+  { type, doc }: LogRecord,
+): TallyDocument | null {
   if (content === null || !isRecordType(type)) throw new Error('its document is missing');
   const { salt, document } = content;
   if (salt === null || document === null) return null;

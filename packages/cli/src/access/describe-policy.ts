@@ -68,7 +68,7 @@ function describeCells(cells: readonly CellChange[], print: Printer): string[] {
 }
 
 export function describeShadow(report: ShadowReport, print: Printer): string[] {
-  const { decisions, denied, allowed, unknown, flips, from, to, policy } = report;
+  const { decisions, denied, allowed, unknown, dropped, flips, from, to, policy } = report;
   const head =
     denied + allowed === 0
       ? print.style('green', 'SAME  Every decision of the span would be the same.')
@@ -84,6 +84,7 @@ export function describeShadow(report: ShadowReport, print: Printer): string[] {
       ['decisions', decisions],
       ['from', from ?? 'the beginning'],
       ['to', to ?? 'now'],
+      ['dropped', dropped === 0 ? null : `${dropped}, on purpose`],
       ['unknown', unknown === 0 ? null : `${unknown}, which could not be decided again`],
     ]),
   ];

@@ -46,6 +46,7 @@ export interface AccessRoutes {
   'policy.history': Route<Read<Page<HistoryItem<'policy'>>, Nothing, PageQuery>>;
   'policy.shadow': Route<ShadowPolicy>;
   'policy.publish': Route<Mutation<'policy.publish'>>;
+  'policy.drop_access': Route<Mutation<'policy.drop_access'>>;
   'approval.request': Route<Mutation<'approval.request'>>;
   'approval.list': ApprovalReads['list'];
   'approval.get': ApprovalReads['get'];
@@ -159,6 +160,10 @@ const policyRoutes = {
     summary: 'Put a policy set in force',
     large: true,
     problems: ['shadow_needed'],
+  }),
+  'policy.drop_access': mutation('policy.drop_access', {
+    summary: 'Drop records of access logs from before a time, on purpose and for good',
+    verb: 'drop-access',
   }),
 } as const;
 

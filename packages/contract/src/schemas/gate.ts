@@ -133,6 +133,7 @@ const policy: z.ZodType<PolicyDocument> = kept<PolicyDocument>({
   ...head('policy', z.literal('policies')),
   ...policyContent,
   despiteShadow: z.literal(true).exactOptional(),
+  accessDroppedBefore: instant.exactOptional(),
 });
 
 /** As many as one command can change. */
@@ -257,6 +258,10 @@ export function gateBodies(
         z.literal(true) as z.ZodType<true>,
         'Put in force although verdicts flip, or nobody looked; needs a reason',
       ).exactOptional(),
+      ...targeted,
+    }),
+    'policy.drop_access': closed<GateBodyOf['policy.drop_access']>({
+      before: described(instant, 'Records from before then go, for good'),
       ...targeted,
     }),
     'approval.request': closed<GateBodyOf['approval.request']>({ command: storedCommand }),

@@ -50,6 +50,7 @@ export const shadowAnswer: z.ZodType<ShadowAnswer> = open<ShadowAnswer>({
     to: instant.nullable(),
     decisions: natural,
     unknown: described(natural, 'Decisions that could not be made again'),
+    dropped: described(natural, 'Requests whose records were dropped on purpose'),
     denied: described(natural, 'Would be denied, and were not'),
     allowed: described(natural, 'Would be allowed, and were not'),
     flips: z.array(flip),

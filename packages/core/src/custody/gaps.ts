@@ -10,6 +10,7 @@ export type GapCode =
   | 'built_in_policy'
   | 'reads_not_shown'
   | 'reads_incomplete'
+  | 'reads_dropped'
   | 'reads_batched'
   | 'unseen_reads';
 
@@ -47,6 +48,10 @@ export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
   reads_incomplete: {
     kind: 'missing',
     text: 'The access log was not looked through whole: who else read or exported the license is not shown.',
+  },
+  reads_dropped: {
+    kind: 'missing',
+    text: 'Older records of the access log were dropped on purpose, which the log says who asked for, and why.',
   },
   reads_batched: {
     kind: 'limit',
@@ -105,6 +110,7 @@ export function custodyGaps(
   }
   if (access === null) gaps.push({ code: 'reads_not_shown', index: null });
   else gaps.push({ code: access.complete ? 'reads_batched' : 'reads_incomplete', index: null });
+  if (access !== null && access.dropped !== null) gaps.push({ code: 'reads_dropped', index: null });
   gaps.push({ code: 'unseen_reads', index: null });
   return gaps;
 }

@@ -124,6 +124,7 @@ const access: Record<string, ActionRow> = {
   'policy.history': row('Policy', 'inspect'),
   'policy.shadow': row('Policy', 'admin'),
   'policy.publish': row('Policy', 'change', 'admin', 'sensitive'),
+  'policy.drop_access': row('Policy', 'change', 'admin', 'sensitive'),
   ...reads('approval', 'Approval', 'inspect'),
   'approval.request': row('Approval', 'change', 'ask'),
   'approval.withdraw': row('Approval', 'change', 'ask'),

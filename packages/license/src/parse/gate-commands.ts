@@ -103,6 +103,11 @@ export const GATE_READERS: { [T in GateCommand['type']]: Reader<CommandOf<T>> } 
     despiteShadow: optional(literallyTrue),
     expectedRev,
   }),
+  'policy.drop_access': closed<CommandOf<'policy.drop_access'>>({
+    type: oneOf('policy.drop_access'),
+    before: instant,
+    expectedRev,
+  }),
   'approval.request': closed<CommandOf<'approval.request'>>({
     type: oneOf('approval.request'),
     command: storedCommand,

@@ -174,6 +174,7 @@ export const policyDocument: Reader<PolicyDocument> = documentOf<PolicyDocument>
   rev: natural,
   ...policyContent,
   despiteShadow: optional(literallyTrue),
+  accessDroppedBefore: optional(instant),
 });
 
 /** As many as one command can change. */

@@ -39,6 +39,7 @@ export class AccessClient implements AsyncDisposable {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #isStopping = false;
+  #droppedBefore: string | null = null;
   #publication: AccessPublication = { size: 0, published: 0, trouble: null, contradiction: null };
 
   private constructor(worker: Worker, listener: AccessListener) {
@@ -105,10 +106,26 @@ export class AccessClient implements AsyncDisposable {
     return this.#log.flush();
   }
 
+  /** From when on records are kept: an instant, as the log says; null where none were dropped. */
+  get droppedBefore(): string | null {
+    return this.#droppedBefore;
+  }
+
+  /** Has what is from before an instant dropped, for good; what cannot be now is at the next start. */
+  drop(before: string): void {
+    if (this.#droppedBefore === before) return;
+    this.#droppedBefore = before;
+    this.#call('drop', { before }).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#listener.onTrouble(`what is from before ${before} could not be dropped: ${why}`);
+    });
+  }
+
   /** As `findRecords`. What was taken in before is found. */
   async find(query: AccessQuery, page: { start: number; limit: number }): Promise<FoundPage> {
     await this.#log.flush();
-    return (await this.#call('find', { query, ...page })) as FoundPage;
+    const kept = { ...query, droppedBefore: this.#droppedBefore };
+    return (await this.#call('find', { query: kept, ...page })) as FoundPage;
   }
 
   /** As `proveLeaves`. */

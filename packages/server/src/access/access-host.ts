@@ -19,6 +19,8 @@ import { AccessPublisher, isContradiction } from './publisher.ts';
 
 /** Milliseconds after which a file that does not fit is looked at again. */
 const misfitMs = 5000;
+/** Segments between two looks at what else is asked. */
+const droppedAtOnce = 16;
 /** Milliseconds that the last checkpoint may take at the end. */
 const lastPublishMs = 1000;
 
@@ -67,6 +69,17 @@ export class AccessHost implements AsyncDisposable {
   async find({ query, start, limit }: AccessCalls['find']['input']): Promise<FoundPage> {
     const { store } = await this.#open();
     return findRecords(store, query, { start, limit });
+  }
+
+  /** What is not published by then goes at the next start. */
+  async drop({ before }: AccessCalls['drop']['input']): Promise<null> {
+    for (let next: number | null = 1; next !== null && !this.#isStopped; ) {
+      const { store } = await this.#open();
+      next = store.drop(before, next, droppedAtOnce);
+      // Records come in between.
+      await new Promise(setImmediate);
+    }
+    return null;
   }
 
   async prove({ indexes }: AccessCalls['prove']['input']): Promise<LeavesProof | null> {

@@ -1,5 +1,5 @@
 /** Answers `access.list`. */
-import type { AccessItem, AccessListQuery, Page } from '@tallystick/contract';
+import type { AccessItem, AccessListQuery, AccessPage } from '@tallystick/contract';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { AccessClient } from './access-client.ts';
 
@@ -32,7 +32,8 @@ export async function listAccess(query: AccessListQuery, access: AccessClient | 
       },
     }),
   );
-  const page: Page<AccessItem> = { items, nextCursor: next === null ? null : String(next) };
+  const nextCursor = next === null ? null : String(next);
+  const page: AccessPage = { items, nextCursor, droppedBefore: access.droppedBefore };
   return JSON.stringify(page);
 }
 

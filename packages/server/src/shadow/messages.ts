@@ -8,6 +8,8 @@ export interface ShadowTask extends ShadowSpan {
   place: StorePlace;
   /** null where no access log is kept. */
   accessFile: string | null;
+  /** As in `ShadowedLogs`. */
+  droppedBefore: string | null;
   candidate: PolicySource;
   /** Now. Instant. */
   at: string;

@@ -2,7 +2,7 @@
  * What would have come of the decisions of a span under another policy: of changes, as their causes in the log have them, and
  * of everything else that was asked, as the access log has it.
  */
-import { openSegment, parseAccessRecord, parseLeaf, type SegmentReader } from '@tallystick/access';
+import { isDropped, openSegment, parseAccessRecord, parseLeaf, type SegmentReader } from '@tallystick/access';
 import type { Flip, ShadowProgress, ShadowReport } from '@tallystick/contract';
 import {
   type Decision,
@@ -21,6 +21,8 @@ export interface ShadowedLogs {
   store: Store;
   /** null where no access log is kept. */
   access: SegmentReader | null;
+  /** Instant: what is from before then was dropped on purpose; null where nothing was. */
+  droppedBefore: string | null;
 }
 
 export interface ShadowSpan {
@@ -39,11 +41,12 @@ export type OnShadowProgress = (progress: ShadowProgress) => Promise<void> | voi
  * @param at now, an instant
  */
 export async function shadowPolicy(
-  { store, access }: ShadowedLogs,
+  logs: ShadowedLogs,
   candidate: PolicySource,
   { from, to, at }: ShadowSpan & { at: string },
   onProgress: OnShadowProgress,
 ): Promise<ShadowReport> {
+  const { store, access } = logs;
   const shadow = new Shadow(candidate, { from, to });
   const size = await store.size();
   let done = 0;
@@ -54,11 +57,15 @@ export async function shadowPolicy(
     if (done > 0) await onProgress({ step: 'entries', done, total: size });
     done = 0;
   }
-  if (access !== null) await requests(shadow, access, onProgress);
+  if (access !== null) await requests(shadow, { ...logs, access }, onProgress);
   return shadow.report(at);
 }
 
-async function requests(shadow: Shadow, access: SegmentReader, onProgress: OnShadowProgress): Promise<void> {
+async function requests(
+  shadow: Shadow,
+  { access, droppedBefore }: { access: SegmentReader; droppedBefore: string | null },
+  onProgress: OnShadowProgress,
+): Promise<void> {
   const total = access.size;
   for (const { index, leaf: bytes } of access.leaves(1)) {
     if (index % leavesPerStep === 0) await onProgress({ step: 'leaves', done: index, total });
@@ -66,7 +73,8 @@ async function requests(shadow: Shadow, access: SegmentReader, onProgress: OnSha
     if (!shadow.touches(leaf)) continue;
     const segment = access.segment(index);
     if (segment === undefined) {
-      shadow.unknown(leaf.count);
+      if (isDropped(leaf, droppedBefore)) shadow.dropped(leaf.count);
+      else shadow.unknown(leaf.count);
       continue;
     }
     const lines = openSegment(leaf, segment.salt, segment.bytes);
@@ -84,6 +92,7 @@ class Shadow {
   readonly #changes = new Set<string>();
   #decisions = 0;
   #unknown = 0;
+  #dropped = 0;
 
   constructor(candidate: PolicySource, span: ShadowSpan) {
     this.#engine = new PolicyEngine(candidate);
@@ -93,6 +102,10 @@ class Shadow {
   touches({ from, to }: { from: string; to: string }): boolean {
     const { from: first, to: end } = this.#span;
     return (first === null || to >= first) && (end === null || from < end);
+  }
+
+  dropped(count: number): void {
+    this.#dropped += count;
   }
 
   unknown(count: number): void {
@@ -160,6 +173,7 @@ class Shadow {
       ...this.#span,
       decisions: this.#decisions,
       unknown: this.#unknown,
+      dropped: this.#dropped,
       denied: times('allow'),
       allowed: times('deny'),
       flips: flips.slice(0, flipsMax),

@@ -95,6 +95,7 @@ export class ShadowRuns implements AsyncDisposable {
     const task: ShadowTask = {
       place: { store, storePasswordFile },
       accessFile: accessLog?.file ?? null,
+      droppedBefore: this.#access?.droppedBefore ?? null,
       candidate: { schema, policies },
       from,
       to,

@@ -15,10 +15,10 @@ port.on('message', () => {
   isStopped = true;
 });
 
-async function run({ place, accessFile, candidate, ...span }: ShadowTask): Promise<void> {
+async function run({ place, accessFile, droppedBefore, candidate, ...span }: ShadowTask): Promise<void> {
   await using store = await readStore(place);
   using access = accessFile === null ? null : SegmentReader.open(accessFile);
-  const report = await shadowPolicy({ store, access }, candidate, span, async (progress) => {
+  const report = await shadowPolicy({ store, access, droppedBefore }, candidate, span, async (progress) => {
     post({ progress });
     // Whoever ends the server is heard in between.
     await new Promise(setImmediate);

@@ -41,6 +41,8 @@ export interface ProvenAccess {
   size: number;
   /** Milliseconds. */
   asOf: number;
+  /** Records from before this instant were dropped on purpose; null for none that belong here. */
+  dropped: string | null;
   /** In the order of that log; `leaf` is the index of the leaf that commits to a record. */
   records: { leaf: number; record: AccessRecord }[];
 }

@@ -22,11 +22,12 @@ import {
   rolesFor,
 } from '@tallystick/gate';
 import type { CauseDecision } from '@tallystick/ledger';
-import type { PolicyContent, PolicyDocument } from '@tallystick/license';
+import type { Duration, PolicyContent, PolicyDocument } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeds } from './approval-needs.ts';
 import { Carried } from './carried.ts';
+import { keptAtLeast } from './check-drop.ts';
 import { Judgment } from './judgment.ts';
 
 /** Forgetting one costs telling it again. */
@@ -60,6 +61,8 @@ export interface GatekeeperParts {
   isOpen?: boolean;
   /** Id of a principal that no rule for approvals holds up. */
   mayActAlone?: string | undefined;
+  /** How long records of access logs are kept at least. */
+  keepAtLeast?: Duration | undefined;
 }
 
 export class Gatekeeper {
@@ -68,6 +71,7 @@ export class Gatekeeper {
   readonly now: () => string;
   readonly isOpen: boolean;
   readonly needs: ApprovalNeeds;
+  readonly keepAtLeast: Duration;
   readonly #onAlarm: (detail: string) => void;
   readonly #carried = new Carried();
   /** Hashes of what the access log has heard of, of one day. */
@@ -77,8 +81,17 @@ export class Gatekeeper {
   /** The document that is no policy that can be evaluated, once that was found. */
   #broken: { source: PolicyDocument; message: string } | null = null;
 
-  constructor({ directory, onAlarm, now, governing, isOpen = false, mayActAlone }: GatekeeperParts) {
+  constructor({
+    directory,
+    onAlarm,
+    now,
+    governing,
+    isOpen = false,
+    mayActAlone,
+    keepAtLeast = keptAtLeast,
+  }: GatekeeperParts) {
     this.needs = new ApprovalNeeds(directory, mayActAlone);
+    this.keepAtLeast = keepAtLeast;
     this.directory = directory;
     this.#onAlarm = onAlarm;
     this.now = now;

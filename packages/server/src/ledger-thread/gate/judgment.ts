@@ -4,6 +4,7 @@ import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeded, type Need } from './approval-needs.ts';
+import { checkDrop } from './check-drop.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
@@ -184,7 +185,10 @@ export class Judgment {
           rules,
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
-      if (changes.length > 0) checkPublication(asked.caller, command, { why, rules, shadowProblem });
+      if (changes.length > 0) {
+        checkPublication(asked.caller, command, { why, rules, shadowProblem });
+        checkDrop(command, at, this.#gatekeeper.keepAtLeast);
+      }
       if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
       return this.#cause(asked, decided, { why, approvals });
     };
