@@ -63,6 +63,7 @@ describe('the table of routes', () => {
     const addresses = (zone: 'public' | 'ops') =>
       routesOf(zone).map((route) => `${route.method} ${route.path}`);
     expect(addresses('public').sort()).toEqual([
+      'GET /log/access',
       'GET /log/checkpoint',
       'GET /log/tile/*',
       'GET /trust/:key',

@@ -86,6 +86,7 @@ const sensitive = (row: Row): Row => ({ ...row, needs: ['reason', 'step-up'] });
 
 export const gateTable: Record<RouteName, Row> = {
   'log.checkpoint': open,
+  'log.access': open,
   'trust.get': open,
   'trust.keys': open,
   'trust.namespace': open,

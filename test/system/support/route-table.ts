@@ -11,6 +11,7 @@ const ops: readonly Zone[] = ['ops'];
 
 export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'log.checkpoint': clientsToo,
+  'log.access': clientsToo,
   'log.tile': clientsToo,
   'trust.get': clientsToo,
   'trust.keys': clientsToo,

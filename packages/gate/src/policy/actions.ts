@@ -87,6 +87,7 @@ const licenses: Record<string, ActionRow> = {
 const service: Record<string, ActionRow> = {
   'log.checkpoint': row('Log', 'read', 'mirror'),
   'log.tile': row('Log', 'read', 'mirror'),
+  'log.access': row('Log', 'read', 'mirror'),
   'trust.get': row('Namespace', 'read', 'mirror'),
   'trust.keys': row('Namespace', 'read', 'mirror'),
   'trust.namespace': row('Namespace', 'read', 'mirror'),

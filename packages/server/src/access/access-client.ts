@@ -33,6 +33,8 @@ interface Waiting {
 export const lossMax: { records: number; seconds: number } = { records: waitingMaxDefault, seconds: 1 };
 
 export class AccessClient implements AsyncDisposable {
+  /** Name of the log. */
+  readonly origin: string;
   readonly #worker: Worker;
   readonly #listener: AccessListener;
   readonly #log: AccessLog;
@@ -42,8 +44,9 @@ export class AccessClient implements AsyncDisposable {
   #droppedBefore: string | null = null;
   #publication: AccessPublication = { size: 0, published: 0, trouble: null, contradiction: null };
 
-  private constructor(worker: Worker, listener: AccessListener) {
+  private constructor(worker: Worker, origin: string, listener: AccessListener) {
     this.#worker = worker;
+    this.origin = origin;
     this.#listener = listener;
     worker.on('message', (message: FromAccess) => this.#receive(message));
     worker.on('error', (error: Error) => this.#die(error));
@@ -69,7 +72,7 @@ export class AccessClient implements AsyncDisposable {
   static async start(config: AccessThreadConfig, listener: AccessListener): Promise<AccessClient> {
     const worker = startWorker(new URL('./access.worker.ts', import.meta.url), { config });
     await once(worker, 'message');
-    const client = new AccessClient(worker, listener);
+    const client = new AccessClient(worker, config.accessLog.origin, listener);
     // Asked at once, so that a log that cannot be written is known before anything changes.
     await client.#log.flush().catch(() => {});
     return client;
@@ -104,6 +107,11 @@ export class AccessClient implements AsyncDisposable {
   /** As `AccessLog.flush`. */
   flush(): Promise<void> {
     return this.#log.flush();
+  }
+
+  /** The first leaf, which says whose log it is. */
+  async identity(): Promise<Uint8Array> {
+    return (await this.#call('identity', null)) as Uint8Array;
   }
 
   /** From when on records are kept: an instant, as the log says; null where none were dropped. */

@@ -66,6 +66,14 @@ export class AccessHost implements AsyncDisposable {
     return null;
   }
 
+  /** The first leaf. */
+  async identity(): Promise<Uint8Array> {
+    const { store } = await this.#open();
+    const leaf = store.leaf(0);
+    if (leaf === undefined) throw new AccessLogError('identity', 'leaf 0 is missing');
+    return leaf;
+  }
+
   async find({ query, start, limit }: AccessCalls['find']['input']): Promise<FoundPage> {
     const { store } = await this.#open();
     return findRecords(store, query, { start, limit });

@@ -20,6 +20,7 @@ export interface AccessCalls {
     output: null;
   };
   find: { input: { query: AccessQuery; start: number; limit: number }; output: FoundPage };
+  identity: { input: null; output: Uint8Array };
   /** Segments from before the instant go, for good. */
   drop: { input: { before: string }; output: null };
   prove: { input: { indexes: number[] }; output: LeavesProof | null };

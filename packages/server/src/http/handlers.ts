@@ -12,7 +12,7 @@ import { addCustodyAccess } from '@tallystick/core';
 import type { PolicySource } from '@tallystick/gate';
 import type { Command } from '@tallystick/license';
 import { custodyAccess } from '../access/custody-access.ts';
-import { listAccess } from '../access/list-access.ts';
+import { accessIdentity, listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
@@ -103,6 +103,7 @@ const openApi = JSON.stringify(openApiDocument());
 
 const reads = {
   'log.checkpoint': (_, { call }) => call('checkpoint', null),
+  'log.access': (_, { access }) => accessIdentity(access),
   'log.tile': async ({ params }, { call }) => {
     return Buffer.from(await call('tile', { path: params['*'] }), 'base64');
   },
