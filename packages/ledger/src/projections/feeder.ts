@@ -9,6 +9,7 @@ import { checkRevision, requestKeyOf } from '../content.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
+import { hasHiddenRows } from './hidden-rows.ts';
 import {
   type ProjectedRequest,
   type Projections,
@@ -95,8 +96,24 @@ export class ProjectionFeeder {
    * more than the log holds. `onProgress` gets the number of entries taken in.
    */
   async replay(onProgress: (entries: number) => void = () => {}): Promise<void> {
-    const { store, state, projections, writer } = this.#parts;
+    const { state, projections, writer } = this.#parts;
     if (projections.size > state.size) await writer.clear();
+    await this.#readOn(onProgress);
+    this.#isCaughtUp = true;
+  }
+
+  /** As `replay`, and from the beginning where rows are hidden by then, which is returned. Of a log whose map is at its size. */
+  async replayWhole(onProgress: (entries: number) => void = () => {}): Promise<{ wereHidden: boolean }> {
+    await this.replay(onProgress);
+    const wereHidden = await hasHiddenRows(this.#parts);
+    if (!wereHidden) return { wereHidden };
+    await this.#parts.writer.clear();
+    await this.#readOn(onProgress);
+    return { wereHidden };
+  }
+
+  async #readOn(onProgress: (entries: number) => void): Promise<void> {
+    const { store, state, projections } = this.#parts;
     for (let from = projections.size; from < state.size; from = projections.size) {
       // The store may hold more: of a log that is followed, only what is published counts.
       const entries = await store.entries(from, Math.min(entriesPerRead, state.size - from));
@@ -110,7 +127,6 @@ export class ProjectionFeeder {
       await this.#write({ revisions, requests, size });
       onProgress(projections.size);
     }
-    this.#isCaughtUp = true;
   }
 
   /** Writes in log order, stopping before each erasure to shred what it covers. Repeating it does no harm. */

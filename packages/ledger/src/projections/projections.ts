@@ -233,6 +233,16 @@ export class Projections implements ProjectionWriter {
     return this.#statements.counts.get() as never;
   }
 
+  /** Subjects that revisions are known of, and rows of all lists. */
+  subjectCounts(): { subjects: number; rows: number } {
+    return this.#statements.subjectCounts.get() as never;
+  }
+
+  /** Subjects that no list has, with the log index of their newest revision; at most a thousand. */
+  withoutRow(): { id: string; index: number }[] {
+    return this.#statements.withoutRow.all() as never;
+  }
+
   scrub(): void {
     emptyWriteAheadLog(this.#database);
   }
@@ -345,7 +355,9 @@ type StatementName =
   | 'catalog'
   | 'plansOfProduct'
   | 'idsOfType'
-  | 'counts';
+  | 'counts'
+  | 'subjectCounts'
+  | 'withoutRow';
 
 const statements: Record<StatementName, string> = {
   cursor: 'SELECT size FROM cursor',
@@ -375,6 +387,12 @@ const statements: Record<StatementName, string> = {
   counts: `SELECT (SELECT count(*) FROM licenses) AS licenses, (SELECT count(*) FROM customers) AS customers,
                   (SELECT count(*) FROM catalog) AS catalog, (SELECT count(*) FROM names) AS names,
                   (SELECT count(*) FROM revisions) AS revisions`,
+  subjectCounts: `SELECT (SELECT count(DISTINCT id) FROM revisions) AS subjects,
+                         (SELECT count(*) FROM licenses) + (SELECT count(*) FROM customers)
+                         + (SELECT count(*) FROM catalog) AS rows`,
+  withoutRow: `SELECT id, max(idx) AS "index" FROM revisions
+               WHERE id NOT IN (SELECT id FROM licenses) AND id NOT IN (SELECT id FROM customers)
+                 AND id NOT IN (SELECT id FROM catalog) GROUP BY id LIMIT 1000`,
 };
 
 function prepareAll(database: DatabaseSync): Record<StatementName, StatementSync> {
