@@ -18,7 +18,8 @@ export async function hasHiddenRows({
   state: LogState;
   projections: Projections;
 }): Promise<boolean> {
-  const { subjects, rows } = projections.subjectCounts();
+  const { subjects, licenses, customers, catalog } = projections.counts();
+  const rows = licenses + customers + catalog;
   if (subjects !== state.map.size) return true;
   const listed = subjects - unlisted.filter((id) => state.head(state.keyOf(id)) !== undefined).length;
   if (rows >= listed) return rows > listed;
