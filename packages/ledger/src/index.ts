@@ -22,9 +22,8 @@ export {
   type ListedType,
   type Page,
   Projections,
-  revisionRows,
-  rowFor,
 } from './projections/projections.ts';
+export { revisionRows, rowFor } from './projections/rows.ts';
 export { ThreadedProjectionWriter } from './projections/threaded-writer.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';

@@ -10,13 +10,8 @@ import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
 import { hasHiddenRows } from './hidden-rows.ts';
-import {
-  type ProjectedRequest,
-  type Projections,
-  type ProjectionWriter,
-  type RevisionRows,
-  revisionRows,
-} from './projections.ts';
+import type { ProjectedRequest, Projections, ProjectionWriter, RevisionRows } from './projections.ts';
+import { revisionRows } from './rows.ts';
 
 export interface FedRevision extends RevisionRows {
   /** Record type. */

@@ -5,7 +5,7 @@
  * Kept in a SQLite file of their own without fsync, because losing them costs a replay and no truth.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { ApprovalDocument, TallyDocument } from '@tallystick/license';
+import type { TallyDocument } from '@tallystick/license';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 
 /** One revision, as the projections take it in. */
@@ -158,9 +158,16 @@ export class Projections implements ProjectionWriter {
     return (this.#statements.name.get(name) as { id: string } | undefined)?.id;
   }
 
-  /** Log index of the first record made under an idempotency key. */
-  indexOfRequest(key: string): number | undefined {
-    return (this.#statements.request.get(key) as { idx: number } | undefined)?.idx;
+  /** Log indexes of the first records made under idempotency keys, of those that there are. One look into the database. */
+  indexesOfRequests(keys: readonly string[]): Map<string, number> {
+    const rows = this.#statements.requests.all(JSON.stringify(keys)) as { key: string; idx: number }[];
+    return new Map(rows.map(({ key, idx }) => [key, idx]));
+  }
+
+  /** Idempotency keys behind a key, in their order. */
+  requestKeys(after: string, limit: number): string[] {
+    const rows = this.#statements.requestKeys.all(after, limit) as { key: string }[];
+    return rows.map(({ key }) => key);
   }
 
   /** Log indexes of a subject's revisions above `afterRev`, oldest first. */
@@ -275,55 +282,6 @@ export class Projections implements ProjectionWriter {
   }
 }
 
-/** What is written of a revision. */
-export function revisionRows({
-  index,
-  id,
-  rev,
-  dropsNames,
-  names,
-  document,
-}: ProjectedRevision): RevisionRows {
-  const row = document === null ? null : rowFor(document);
-  return {
-    index,
-    id,
-    rev,
-    dropsNames: dropsNames === true,
-    names: [...names],
-    row: document === null || row === null ? null : { type: document.type, ...row },
-  };
-}
-
-/** The row that a document should have. */
-export function rowFor(document: TallyDocument): LicenseRow | CustomerRow | CatalogRow | null {
-  const { id } = document;
-  switch (document.type) {
-    case 'license': {
-      const { customer, plan, product, status, term } = document;
-      return { id, customer, plan: plan.id, product: product.id, state: status.state, until: term.until };
-    }
-    case 'customer':
-      return { id, reference: document.reference, state: document.state };
-    case 'plan':
-      return { id, code: document.code, product: document.product, state: document.state };
-    case 'product':
-      return { id, code: document.code, product: null, state: document.state };
-    case 'principal':
-      return { id, code: document.kind, product: null, state: document.state };
-    case 'credential':
-      return { id, code: document.kind, product: document.principal, state: document.state };
-    case 'approval':
-      return { id, code: typeOfCommand(document), product: document.author.principal, state: document.state };
-    default:
-      return null;
-  }
-}
-
-function typeOfCommand({ command }: ApprovalDocument): string {
-  return String(command['type']);
-}
-
 /** A subject without its newest document has no row: a list that names it would be an alarm, and no list. */
 const rowTables = ['licenses', 'customers', 'catalog'] as const;
 
@@ -334,7 +292,8 @@ type StatementName =
   | 'setName'
   | 'dropName'
   | 'dropNamesOf'
-  | 'request'
+  | 'requests'
+  | 'requestKeys'
   | 'setRequest'
   | 'revisions'
   | 'revisionsBefore'
@@ -360,7 +319,8 @@ const statements: Record<StatementName, string> = {
   setName: 'INSERT OR REPLACE INTO names VALUES (?, ?)',
   dropNamesOf: 'DELETE FROM names WHERE id = ?',
   dropName: 'DELETE FROM names WHERE name = ? AND id = ?',
-  request: 'SELECT idx FROM requests WHERE key = ?',
+  requests: 'SELECT key, idx FROM requests WHERE key IN (SELECT value FROM json_each(?))',
+  requestKeys: 'SELECT key FROM requests WHERE key > ? ORDER BY key LIMIT ?',
   setRequest: 'INSERT OR REPLACE INTO requests VALUES (?, ?)',
   revisions: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev > ? ORDER BY rev LIMIT ?',
   revisionsBefore: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev < ? ORDER BY rev DESC LIMIT ?',

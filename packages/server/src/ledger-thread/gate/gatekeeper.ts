@@ -49,6 +49,16 @@ export interface Decided {
   input: DecisionInput;
 }
 
+/** What the record of a request says of its decision. */
+export interface Verdict {
+  effect: 'allow' | 'deny';
+  policy: string;
+  reasons: string[];
+  entities: string;
+  /** What was decided on, as `entities` is the hash of it; only where this thread has not told of it today. */
+  input?: string;
+}
+
 export interface GatekeeperParts {
   directory: Directory;
   /** Told of what must never happen: a decision that could not be made. */
@@ -76,6 +86,7 @@ export class Gatekeeper {
   readonly #carried = new Carried();
   /** Hashes of what the access log has heard of, of one day. */
   #told = { day: '', entities: new Set<string>() };
+  #newestVerdict: { of: Decision; verdict: Verdict } | null = null;
   /** Of one document, and not of a revision: one that was on its way may have been taken back, and another have its number. */
   #rules: { source: PolicyDocument | null; rules: Rules } | null = null;
   /** The document that is no policy that can be evaluated, once that was found. */
@@ -175,6 +186,23 @@ export class Gatekeeper {
     return { principal, credential };
   }
 
+  /** What the record of a decision needs; its input where nobody has been told of that today. */
+  takeVerdict(decided: Decided): Verdict {
+    const verdict = this.#verdictOf(decided.decision);
+    const input = this.#untold(decided);
+    return input === null ? verdict : { ...verdict, input };
+  }
+
+  /** The same object for the same decision: answers of one message then carry it once. */
+  #verdictOf(decision: Decision): Verdict {
+    if (this.#newestVerdict?.of !== decision) {
+      const { allowed, policy, reasons, entities } = decision;
+      const verdict: Verdict = { effect: allowed ? 'allow' : 'deny', policy, reasons, entities };
+      this.#newestVerdict = { of: decision, verdict };
+    }
+    return this.#newestVerdict.verdict;
+  }
+
   /** What a cause says of a decision. */
   causeDecision({ decision, input }: Decided): CauseDecision {
     const { policy, schema, reasons, entities } = decision;
@@ -182,8 +210,7 @@ export class Gatekeeper {
     return same === undefined ? { policy, schema, reasons: [...reasons], entities, input } : { same };
   }
 
-  /** What a decision was made on, where its record needs it told. */
-  untold({ decision, input }: Decided): string | null {
+  #untold({ decision, input }: Decided): string | null {
     const day = this.now().slice(0, dayLength);
     if (this.#told.day !== day || this.#told.entities.size >= toldMax)
       this.#told = { day, entities: new Set() };

@@ -7,18 +7,8 @@ import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkDrop } from './check-drop.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
-import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
+import type { Decided, Gatekeeper, Rules, Subjects, Verdict } from './gatekeeper.ts';
 import { narrowedView, productsOf } from './narrowed-view.ts';
-
-/** What the record of a request says of its decision. */
-export interface Verdict {
-  effect: 'allow' | 'deny';
-  policy: string;
-  reasons: string[];
-  entities: string;
-  /** What was decided on, as `entities` is the hash of it; only where this thread has not told of it today. */
-  input?: string;
-}
 
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
 const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
@@ -65,16 +55,7 @@ export class Judgment {
 
   /** What is to be recorded of it. Not for nothing: what it says once it does not say again. */
   takeVerdict(): Verdict | null {
-    if (this.#decided === null) return null;
-    const { allowed, policy, reasons, entities } = this.#decided.decision;
-    const input = this.#gatekeeper.untold(this.#decided);
-    return {
-      effect: allowed ? 'allow' : 'deny',
-      policy,
-      reasons: [...reasons],
-      entities,
-      ...(input !== null && { input }),
-    };
+    return this.#decided === null ? null : this.#gatekeeper.takeVerdict(this.#decided);
   }
 
   /**
