@@ -109,7 +109,7 @@ describe('a policy that forbids renewals', () => {
   });
 
   it('is not taken for harmless where somebody removed what a denial was decided on, or put another in its place', async () => {
-    using file = new DatabaseSync(system.layout.access);
+    using file = new DatabaseSync(system.layout.access, { timeout: 5000 });
     const rows = file.prepare('SELECT * FROM inputs').all() as { entities: string; input: string }[];
     const denied = rows.filter(({ input }) => input.includes('"action":"principal.list"'));
     expect(denied).toHaveLength(1);

@@ -390,7 +390,7 @@ describe('records of who read it that were dropped on purpose', () => {
   it('are no excuse for newer ones that somebody takes out', async () => {
     await operator.must('show', license, ...as('sales'));
     await eventually('its segment to be closed', async () => held() > 0);
-    using file = new DatabaseSync(system.layout.access);
+    using file = new DatabaseSync(system.layout.access, { timeout: 5000 });
     file.exec('DELETE FROM segments WHERE idx = (SELECT max(idx) FROM segments)');
     const { code, stderr } = await operator.tally('access', 'log', 'verify');
     expect([code, stderr]).toEqual([2, expect.stringContaining('segment of leaf')]);

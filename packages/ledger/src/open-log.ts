@@ -39,7 +39,7 @@ export interface Opened {
 
 const hidden = new LedgerError(
   'integrity',
-  'the lists of this server were not those of its log: somebody hid rows, or put some in. They were made anew from the log',
+  'the lists of this server lacked what its log has: somebody hid rows. They were put back from the log',
 );
 
 export async function openLog(parts: LedgerParts): Promise<Opened> {

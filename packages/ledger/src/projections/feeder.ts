@@ -6,10 +6,11 @@
  */
 import type { Current } from '@tallystick/license';
 import { checkRevision, requestKeyOf } from '../content.ts';
+import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
-import { hasHiddenRows } from './hidden-rows.ts';
+import { missingRows } from './missing-rows.ts';
 import type { ProjectedRequest, Projections, ProjectionWriter, RevisionRows } from './projections.ts';
 import { revisionRows } from './rows.ts';
 
@@ -97,14 +98,31 @@ export class ProjectionFeeder {
     this.#isCaughtUp = true;
   }
 
-  /** As `replay`, and from the beginning where rows are hidden by then, which is returned. Of a log whose map is at its size. */
+  /** As `replay`, and puts back what is missing by then; says whether anything was. Of a log whose map is at its size. */
   async replayWhole(onProgress: (entries: number) => void = () => {}): Promise<{ wereHidden: boolean }> {
     await this.replay(onProgress);
-    const wereHidden = await hasHiddenRows(this.#parts);
-    if (!wereHidden) return { wereHidden };
-    await this.#parts.writer.clear();
-    await this.#readOn(onProgress);
-    return { wereHidden };
+    const { projections, writer } = this.#parts;
+    const missing = await missingRows(this.#parts);
+    if (missing === 'all') {
+      await writer.clear();
+      await this.#readOn(onProgress);
+    } else if (missing.length > 0) {
+      await writer.apply(await this.#soundOf(missing), [], projections.size);
+    }
+    return { wereHidden: missing.length > 0 };
+  }
+
+  /** Those of them that are what was logged: what is not is told where it is read. */
+  async #soundOf(entries: readonly StoredEntry[]): Promise<FedRevision[]> {
+    const revisions: FedRevision[] = [];
+    for (const entry of entries) {
+      try {
+        revisions.push(...(await this.#revisionsOf([entry])));
+      } catch (error) {
+        if (!(error instanceof IntegrityAlarm)) throw error;
+      }
+    }
+    return revisions;
   }
 
   async #readOn(onProgress: (entries: number) => void): Promise<void> {
