@@ -1,4 +1,5 @@
-import { defaultPolicyDocument, PolicyEngine } from '@tallystick/gate';
+import { defaultPolicyDocument } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { Command, PolicyContent } from '@tallystick/license';
 import { describe, expect, test } from 'vitest';
 import { checkPublication as check } from '../src/ledger-thread/gate/check-publication.ts';

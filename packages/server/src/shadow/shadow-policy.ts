@@ -4,13 +4,8 @@
  */
 import { isDropped, openSegment, parseAccessRecord, parseLeaf, type SegmentReader } from '@tallystick/access';
 import type { Flip, ShadowProgress, ShadowReport } from '@tallystick/contract';
-import {
-  type Decision,
-  type DecisionInput,
-  inputHash,
-  PolicyEngine,
-  type PolicySource,
-} from '@tallystick/gate';
+import { type Decision, type DecisionInput, inputHash, type PolicySource } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import { type DecidedCommand, decidedCommands, type Store } from '@tallystick/ledger';
 
 const flipsMax = 1000;

@@ -10,7 +10,7 @@ import type { Worker } from 'node:worker_threads';
 import type { ShadowAnswer, ShadowProgress, ShadowReport } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
 import { type PolicySource, policySetHash, schemaHash } from '@tallystick/gate';
-import { startWorker } from '@tallystick/ledger';
+import { startWorker } from '@tallystick/ledger/thread';
 import type { AccessClient } from '../access/access-client.ts';
 import type { ServerConfig } from '../config.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';

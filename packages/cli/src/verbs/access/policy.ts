@@ -1,16 +1,14 @@
 /** `tally access policy`: what callers may do: to look at, to try, and to put in force. */
 import type { PolicyInForce, PolicyShadowBody, ShadowReport } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
+import { defaultPolicyDocument, PolicyError, type PrincipalKind } from '@tallystick/gate';
 import {
   comparePolicies,
-  defaultPolicyDocument,
   failuresOf,
   PolicyEngine,
-  PolicyError,
-  type PrincipalKind,
   readTable,
   type TableCase,
-} from '@tallystick/gate';
+} from '@tallystick/gate/policy';
 import type { PolicyContent } from '@tallystick/license';
 import { type Command, Option } from 'commander';
 import { describeComparison, describeFailures, describeShadow } from '../../access/describe-policy.ts';

@@ -1,5 +1,6 @@
-import { accessRecordings } from '@tallystick/contract';
-import { type Caller, checkCandidate, PolicyError, policySetHash, schemaHash } from '@tallystick/gate';
+import { accessRecordings } from '@tallystick/contract/access-records';
+import { type Caller, PolicyError, policySetHash, schemaHash } from '@tallystick/gate';
+import { checkCandidate } from '@tallystick/gate/policy';
 import type { Command, PolicyPublish } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 import type { Rules } from './gatekeeper.ts';
