@@ -19,6 +19,7 @@ const changes = (name: string, ...verbs: string[]): Record<string, AccessRecordi
 export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   'log.checkpoint': 'batched',
   'log.tile': 'batched',
+  'log.access': 'batched',
   'log.status': 'batched',
   'log.entry': 'batched',
   'trust.get': 'batched',
@@ -45,7 +46,8 @@ export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   ...changes('credential', 'create', 'expire', 'revoke'),
   'policy.get': 'durable',
   'policy.history': 'durable',
-  ...changes('policy', 'publish'),
+  'policy.shadow': 'durable',
+  ...changes('policy', 'publish', 'drop_access'),
   ...reads('approval'),
   ...changes('approval', 'request', 'approve', 'reject', 'withdraw', 'execute'),
   'session.list': 'durable',

@@ -1,14 +1,14 @@
 /** Routes that let anybody check the log: the log itself, and what clients pin. */
 
 import { z } from 'zod';
-import type { CurrentTrust, EnvelopeJson, KeyList } from '../answers.ts';
+import type { AccessIdentity, CurrentTrust, EnvelopeJson, KeyList } from '../answers.ts';
 import type { BrakeDocument, NamespaceDocument } from '../documents.ts';
 import type { Nothing } from '../inputs.ts';
 import type { Route, RouteAuth, Tag, Zone } from '../route.ts';
 import { documents } from '../schemas/documents.ts';
 import { namespaceParams, revisionParams, tileParams, trustKeyParams } from '../schemas/inputs.ts';
 import { described } from '../schemas/shape.ts';
-import { currentTrust, envelope, keyList } from '../schemas/trust.ts';
+import { accessIdentity, currentTrust, envelope, keyList } from '../schemas/trust.ts';
 import { type Read, read } from './reads.ts';
 
 interface RevisionParams {
@@ -19,6 +19,7 @@ interface RevisionParams {
 export interface PublicRoutes {
   'log.checkpoint': Route<Read<unknown>>;
   'log.tile': Route<Read<unknown, { '*': string }, Nothing>>;
+  'log.access': Route<Read<AccessIdentity>>;
   'trust.get': Route<Read<EnvelopeJson | CurrentTrust, { key: string }>>;
   'trust.keys': Route<Read<KeyList, { ns: string }>>;
   'trust.namespace': Route<Read<NamespaceDocument, RevisionParams>>;
@@ -53,6 +54,15 @@ export const publicRoutes: PublicRoutes = {
     mediaType: 'application/octet-stream',
     description: 'A tile as C2SP tlog-tiles has it',
     problems: ['integrity'],
+  }),
+  'log.access': read({
+    name: 'log.access',
+    path: '/log/access',
+    tag: 'log',
+    ...everywhere,
+    summary: 'Say whose the access log of this server is, for witnesses',
+    schema: accessIdentity,
+    description: "The access log's name, and its first leaf, which the main log's keys have signed",
   }),
   'trust.get': read({
     name: 'trust.get',

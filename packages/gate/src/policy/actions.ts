@@ -87,6 +87,7 @@ const licenses: Record<string, ActionRow> = {
 const service: Record<string, ActionRow> = {
   'log.checkpoint': row('Log', 'read', 'mirror'),
   'log.tile': row('Log', 'read', 'mirror'),
+  'log.access': row('Log', 'read', 'mirror'),
   'trust.get': row('Namespace', 'read', 'mirror'),
   'trust.keys': row('Namespace', 'read', 'mirror'),
   'trust.namespace': row('Namespace', 'read', 'mirror'),
@@ -122,7 +123,9 @@ const access: Record<string, ActionRow> = {
   'credential.revoke': row('Credential', 'change', 'admin', 'credential', 'tighten', 'sensitive'),
   'policy.get': row('Policy', 'inspect'),
   'policy.history': row('Policy', 'inspect'),
+  'policy.shadow': row('Policy', 'admin'),
   'policy.publish': row('Policy', 'change', 'admin', 'sensitive'),
+  'policy.drop_access': row('Policy', 'change', 'admin', 'sensitive'),
   ...reads('approval', 'Approval', 'inspect'),
   'approval.request': row('Approval', 'change', 'ask'),
   'approval.withdraw': row('Approval', 'change', 'ask'),

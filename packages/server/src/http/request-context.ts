@@ -8,6 +8,7 @@ import type { LedgerStatus, ServiceMethod } from '../ledger-thread/messages.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
+import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 
 /** What answers requests. */
 export interface Answering {
@@ -17,6 +18,7 @@ export interface Answering {
   access: AccessClient | null;
   gate: Gate;
   login: OpenLogin;
+  shadows: ShadowRuns;
 }
 
 /** Who sends a request, before anybody is known. */
@@ -32,6 +34,7 @@ export class RequestContext {
   readonly gate: Gate;
   readonly access: AccessClient | null;
   readonly login: OpenLogin;
+  readonly shadows: ShadowRuns;
   readonly peer: Peer;
   readonly #ledger: LedgerClient;
   readonly #asked: string | null;
@@ -39,12 +42,13 @@ export class RequestContext {
   verdict: Verdict | null = null;
 
   /** @param asked null for routes that nobody has to be known for */
-  constructor({ ledger, metrics, access, gate, login }: Answering, asked: Asked | null, peer: Peer) {
+  constructor({ ledger, metrics, access, gate, login, shadows }: Answering, asked: Asked | null, peer: Peer) {
     this.#ledger = ledger;
     this.metrics = metrics;
     this.access = access;
     this.gate = gate;
     this.login = login;
+    this.shadows = shadows;
     this.peer = peer;
     this.caller = asked?.caller ?? null;
     this.#asked = asked === null ? null : JSON.stringify(asked);
