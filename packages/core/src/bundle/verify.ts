@@ -154,7 +154,7 @@ function verifySubjects(bundle: Bundle, context: SubjectContext): LoggedSubjects
     brake: verifyLogged(brake, brake.state, context),
     license: {
       id: license.id,
-      key: subjectKey(context.trust.genesis, context.ns, license.id),
+      key: logged?.key ?? subjectKey(context.trust.genesis, context.ns, license.id),
       index: logged?.index ?? null,
       logged,
     },

@@ -88,18 +88,23 @@ const spkiPrefix: Record<SignatureAlgorithm, Buffer> = {
 };
 
 /** Importing a key costs more than a signature check's set-up; a process meets few keys. */
-const importedKeys = new Map<string, KeyObject>();
+const importedKeys: Record<SignatureAlgorithm, Map<string, KeyObject>> = {
+  ed25519: new Map(),
+  'ml-dsa-44': new Map(),
+  'ecdsa-p256-sha256': new Map(),
+};
 const importedKeysMax = 1024;
 
 function importedKey(algorithm: SignatureAlgorithm, key: Uint8Array): KeyObject | undefined {
-  const name = algorithm + encodeBase64(key);
-  const known = importedKeys.get(name);
+  const name = bytesAsText(key);
+  const imports = importedKeys[algorithm];
+  const known = imports.get(name);
   if (known !== undefined) return known;
   try {
     const der = Buffer.concat([spkiPrefix[algorithm], key]);
     const imported = createPublicKey({ key: der, format: 'der', type: 'spki' });
-    if (importedKeys.size >= importedKeysMax) importedKeys.clear();
-    importedKeys.set(name, imported);
+    if (imports.size >= importedKeysMax) imports.clear();
+    imports.set(name, imported);
     return imported;
   } catch {
     return undefined;

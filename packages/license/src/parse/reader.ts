@@ -178,7 +178,8 @@ export function listOf<T>(read: Reader<T>, lengthMax: number): Reader<T[]> {
         throw within(error, `[${index}]`);
       }
     }
-    return result.every((item, index) => item === value[index]) ? value : result;
+    const items: readonly unknown[] = value;
+    return result.every((item, index) => item === items[index]) ? (items as T[]) : result;
   };
 }
 
