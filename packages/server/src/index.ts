@@ -3,7 +3,7 @@ export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { runServer } from './run-server.ts';
 export { type RunningServer, startServer } from './server.ts';
-export { beginAccessLogAgain } from './setup/access-log.ts';
+export { type AccessLogDescription, beginAccessLogAgain } from './setup/access-log.ts';
 export {
   type CosignerAddress,
   cosignerAddresses,
@@ -14,6 +14,9 @@ export {
   type ClientDescription,
   type CreateSystemOptions,
   createSystem,
+  freshLayout,
+  type GivenQuorum,
+  ownCosigners,
   type SystemDescription,
   type SystemPorts,
 } from './setup/create-system.ts';
