@@ -116,10 +116,12 @@ it('that nobody entitled signed is told, convicts the log, and changes nothing',
   history.pushMapRoot();
   await world.publish(history, history.size, ['w1', 'r1']);
   expect(alarms(await monitor.round())).toEqual([['rule', `${index}`]]);
-  expect(alarms(await monitor.round()).sort()).toEqual([
-    ['bad-head', 'trust root'],
-    ['rule', `${index}`],
-  ]);
+  expect(new Set(alarms(await monitor.round()))).toEqual(
+    new Set([
+      ['rule', `${index}`],
+      ['bad-head', 'trust root'],
+    ]),
+  );
   world.trustRoots.set(2, new TextEncoder().encode('{}'));
   expect(alarms(await monitor.round()).map(([, subject]) => subject)).toContain('trust root');
 });
