@@ -30,6 +30,8 @@ export class WaitingHost implements Host {
   #host: StandbyHost | LedgerHost;
   #isListening = false;
   #isStopped = false;
+  /** Going over to writing. */
+  #turning: Promise<void> = Promise.resolve();
 
   private constructor(parts: WaitingParts, host: StandbyHost) {
     this.#parts = parts;
@@ -96,6 +98,7 @@ export class WaitingHost implements Host {
   /** What is under way with the database ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
+    await this.#turning.catch(() => {});
     const host = this.#host;
     await host[Symbol.asyncDispose]();
     if (host instanceof StandbyHost) await clearFoundation(this.#parts.foundation);
@@ -104,8 +107,9 @@ export class WaitingHost implements Host {
   async #wait(onRefused: (error: Error) => void): Promise<void> {
     while (!this.#isStopped) {
       try {
-        await this.#write(await this.#parts.hold());
-        return;
+        const held = await this.#parts.hold();
+        this.#turning = this.#write(held);
+        return await this.#turning;
       } catch (error) {
         // While nobody can write, others may try as well: the fence is for one of them.
         if (error instanceof StoreUnavailable || error instanceof StoreLocked) onRefused(error);
