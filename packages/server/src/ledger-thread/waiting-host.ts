@@ -109,7 +109,8 @@ export class WaitingHost implements Host {
       try {
         const held = await this.#parts.hold();
         this.#turning = this.#write(held);
-        return await this.#turning;
+        await this.#turning;
+        return;
       } catch (error) {
         // While nobody can write, others may try as well: the fence is for one of them.
         if (error instanceof StoreUnavailable || error instanceof StoreLocked) onRefused(error);
