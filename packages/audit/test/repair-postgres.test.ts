@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { type MendableStore, PostgresStore, SqliteStore, StoreFenced, StoreLocked } from '@tallystick/ledger';
+import { type MendableStore, SqliteStore, StoreFenced, StoreLocked } from '@tallystick/ledger';
+import { PostgresStore } from '@tallystick/ledger/postgres';
 import { PostgresServer } from '@tallystick/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {

@@ -7,7 +7,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { localhostCertificate, PostgresServer, TestAuthority } from '@tallystick/testkit';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PostgresStore, StoreConflict, type StoredEntry, StoreFenced, StoreLocked } from '../src/index.ts';
+import { StoreConflict, type StoredEntry, StoreFenced, StoreLocked } from '../src/index.ts';
+import { PostgresStore } from '../src/store/postgres/index.ts';
 import { batchAt, entriesPerBatch } from './support/store-batches.ts';
 import { describeStore } from './support/store-conformance.ts';
 

@@ -1,8 +1,6 @@
-export { type ListenerConfig, readServerConfig, type ServerConfig } from './config.ts';
+export type { ListenerConfig, ServerConfig } from './config.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
-export { runServer } from './run-server.ts';
-export { type RunningServer, startServer } from './server.ts';
 export { type AccessLogDescription, beginAccessLogAgain } from './setup/access-log.ts';
 export {
   type CosignerAddress,

@@ -1,17 +1,20 @@
 /** Opens the log as the configuration says: alone, or as one of several servers. */
-import { isPostgresUrl, type PostgresTrouble, StoreUnavailable, ThreadedStore } from '@tallystick/ledger';
+import { type PostgresTrouble, StoreUnavailable, ThreadedStore } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import { holdPostgres } from '../setup/store-place.ts';
 import { layFoundation } from './foundation.ts';
 import type { Host } from './host.ts';
 import { type HeldLog, LedgerHost } from './ledger-host.ts';
 import type { FromLedger, WorkerData } from './messages.ts';
-import { SharedHost } from './shared-host.ts';
-import { WaitingHost } from './waiting-host.ts';
 
 /** Rejects with a sentence for the operator where something that the ledger stands on is missing. */
 export async function openHost(data: WorkerData, post: (message: FromLedger) => void): Promise<Host> {
   const { config } = data;
-  if (config.shared !== undefined) return SharedHost.open(config, post);
+  if (config.shared !== undefined) {
+    // With it comes the driver of the database, which nobody else waits for.
+    const { SharedHost } = await import('./shared-host.ts');
+    return SharedHost.open(config, post);
+  }
   const hold = (): Promise<HeldLog> => holdLog(data);
   let held: HeldLog;
   try {
@@ -19,6 +22,7 @@ export async function openHost(data: WorkerData, post: (message: FromLedger) => 
     held = await hold();
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
+    const { WaitingHost } = await import('./waiting-host.ts');
     return WaitingHost.open(data, error, hold, post);
   }
   return LedgerHost.open(config, await layFoundation(config), held, post);

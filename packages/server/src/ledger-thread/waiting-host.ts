@@ -3,7 +3,8 @@
  * served until one is confirmed, and from then on the log is written.
  */
 import { setTimeout as after } from 'node:timers/promises';
-import { LedgerError, PostgresStore, StoreLocked, StoreUnavailable } from '@tallystick/ledger';
+import { LedgerError, StoreLocked, StoreUnavailable } from '@tallystick/ledger';
+import { PostgresStore } from '@tallystick/ledger/postgres';
 import { postgresOptions } from '../setup/store-place.ts';
 import { clearFoundation, type Foundation, layFoundation } from './foundation.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
