@@ -83,7 +83,7 @@ async function repairSystem(session: Session, flags: RepairFlags): Promise<Repai
     timeoutMs: requestMsMax,
     signal: context.signal,
   };
-  const at = new Date(context.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const at = new Date(context.now()).toISOString().replaceAll(/[-:.]/g, '');
   const storeFile = isPostgresUrl(place.store) ? layout.ledger.store : place.store;
   const undoFile = join(dirname(storeFile), `replaced-${at}.db`);
   const dryRun = flags.dryRun === true;
