@@ -1,8 +1,9 @@
 /** docs/operating/running-a-monitor.md, done: the command line, beside a running system. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@tallystick/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,7 +34,10 @@ describe('a monitor of a running system', () => {
     folder = operator.path('monitor');
     const { quorum } = await system.must<{ quorum: { name: string; url: string }[] }>('GET', '/v1/log');
     const { layout, client } = system;
-    const log = ['--trust-root', layout.trustRoot, '--log-url', `${client.publicUrl}/log`];
+    // As somebody else has it: the server adds to its own.
+    const pinned = operator.path('pinned.json');
+    copyFileSync(layout.trustRoot, pinned);
+    const log = ['--trust-root', pinned, '--log-url', `${client.publicUrl}/log`];
     const witnesses = quorum.flatMap(({ name, url }) => ['--witness', `${name}=${url}`]);
     init = [
       'monitor',
@@ -106,6 +110,17 @@ describe('a monitor of a running system', () => {
     const cleared = await look();
     expect(cleared.code).toBe(0);
     expect(cleared.stdout).toMatch(/^\{"event":"cleared",.*"kind":"promise-file"/);
+  });
+
+  it('follows a new trust root from the log, without being told', async () => {
+    const { layout } = system;
+    const holder = { keystore: layout.keys.offline, secret: layout.secrets.offlinePassphrase };
+    const expires = 'expires: 2031-01-01T00:00:00.000Z\n';
+    await operator.must('root', 'publish', await operator.ceremony(layout.trustRoot, 2, expires, [holder]));
+    await system.published();
+    for (let rounds = 0; rounds < 2; rounds++) expect((await look()).code).toBe(0);
+    using state = new DatabaseSync(join(folder, 'monitor.db'), { readOnly: true });
+    expect(state.prepare('SELECT version FROM trust_roots').all()).toMatchObject([{ version: 2 }]);
   });
 
   it('goes on after it was killed, and raises nothing for that', async () => {

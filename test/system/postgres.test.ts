@@ -117,9 +117,10 @@ describe('a system on PostgreSQL', () => {
     await server.end('SIGQUIT');
     const answer = await asking;
     expect([answer.status, answer.json]).toMatchObject([503, { code: 'outcome_unknown' }]);
-    await eventually('the end of the server', () =>
-      system.restarts.some((line) => line.startsWith('server: code')),
+    const ended = await eventually('the end of the server', () =>
+      system.restarts.find((line) => line.startsWith('server: code')),
     );
+    expect(ended).toContain('PostgreSQL does not answer, so it is unknown what was written');
     await server.start();
     await system.ready();
     const first = await system.must<{ changes: unknown }>('POST', '/v1/licenses?wait=published', order, key);

@@ -1,7 +1,13 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+// long: one system, which takes long to bring to where a repair is needed, is shared by all of it
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { type FsckReport, type RepairParts, type RepairReport, repairStore } from '@tallystick/audit';
+import { SqliteStore } from '@tallystick/ledger';
 import { beginAccessLogAgain } from '@tallystick/server';
+import { PostgresServer } from '@tallystick/testkit';
 import { loadConfig, logPathName, type RunningCosigner, startCosigner } from '@tallystick/witness';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { trustOf } from './support/log-walk.ts';
@@ -15,6 +21,7 @@ interface Sold {
   index: number;
 }
 
+const tally = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 const erased = 'Erika Mustermann';
 
 let system: RealSystem;
@@ -124,10 +131,9 @@ async function mirrored(size: number): Promise<void> {
   });
 }
 
-async function partsOfRepair(): Promise<Omit<RepairParts, 'mark'>> {
+async function partsOfRepair(): Promise<Omit<RepairParts, 'mark' | 'store'>> {
   const { signal } = new AbortController();
   return {
-    storeFile: system.layout.ledger.store,
     chain: [await trustOf(system)],
     mirror: { url: mirror.url, token: system.mirrorToken, timeoutMs: 5000, signal },
     undoFile: operator.path('undo.db'),
@@ -217,9 +223,11 @@ describe('a store with entries that were altered and lost', () => {
   it('changes nothing where the signer has signed another history, or nobody answers, or the token is wrong', async () => {
     const parts = await partsOfRepair();
     const mark = { size: sizes.yesterday, root: new Uint8Array(32) };
-    await expect(repairStore({ ...parts, mark }, { dryRun: false })).rejects.toMatchObject({
+    const store = SqliteStore.open(system.layout.ledger.store);
+    await expect(repairStore({ ...parts, store, mark }, { dryRun: false })).rejects.toMatchObject({
       problem: 'mirror_differs',
     });
+    await store[Symbol.asyncDispose]();
     const token = operator.path('token');
     operator.write('token', 'not-the-token\n');
     for (const [url, file] of [
@@ -234,6 +242,79 @@ describe('a store with entries that were altered and lost', () => {
     }
     expect(contentOfStore()).toBe(whole);
   });
+});
+
+describe('a log in a database', () => {
+  let database: PostgresServer;
+  let description: string;
+
+  beforeAll(async () => {
+    putBack('today');
+    description = readFileSync(system.layout.system, 'utf8');
+    database = await PostgresServer.start();
+    const url = database.url({ schema: 'acme', durability: 'single-node' });
+    await operator.must('migrate', '--to', url, '--switch');
+  });
+
+  afterAll(async () => {
+    writeFileSync(system.layout.system, description);
+    await database[Symbol.asyncDispose]();
+  });
+
+  const rowsOf = (): Promise<unknown[]> =>
+    Promise.all(
+      ['leaves', 'entries', 'contents', 'causes', 'checkpoints'].map((table) =>
+        database.sql(`SELECT * FROM acme.${table} ORDER BY 1`),
+      ),
+    );
+
+  it('gets back what its administrator altered and deleted, also after a repair that was killed in the middle', async () => {
+    const { old, revoked, fresh } = sold;
+    const whole = await rowsOf();
+    await database.sql(
+      `UPDATE acme.entries SET entry = set_byte(entry, 99, get_byte(entry, 99) # 1) WHERE idx = ${old.index};
+       UPDATE acme.leaves SET subject = NULL, rev = 0 WHERE idx = ${revoked.index};
+       DELETE FROM acme.entries WHERE idx = ${fresh.index}`,
+    );
+    const altered = await rowsOf();
+    expect((await operator.tally('fsck')).code).toBe(2);
+    await killInTheMiddle();
+    expect(await rowsOf()).toEqual(altered);
+    expect((await repair(mirror.url, '--dry-run')).report.repaired.count).toBe(3);
+    const { code, report, text } = await repair(mirror.url);
+    expect([code, text]).toEqual([0, expect.stringContaining('"fsck"')]);
+    expect([report.repaired.count, report.fsck?.ok, report.unchecked]).toEqual([3, true, null]);
+    expect(await rowsOf()).toEqual(whole);
+    expect(report.undo).toContain(`${system.layout.root}/ledger/replaced-`);
+  });
+
+  /** Kills a repair that holds the fence of the store, and waits for what it lacks. */
+  async function killInTheMiddle(): Promise<void> {
+    const asked = Promise.withResolvers<void>();
+    const stalling: Lie = {
+      what: 'no answer any more',
+      code: '',
+      tell: (path, answer) => {
+        if (!path.includes('/tile/entries/')) return answer;
+        asked.resolve();
+        return new Promise(() => {});
+      },
+    };
+    await withLiar({ cosigner: mirror.cosigner, size: sizes.today }, stalling, async (url) => {
+      const { root, secrets } = system.layout;
+      const args = ['repair', '--data', root, '--from', url, '--token-file', secrets.mirrorToken];
+      const killed = spawn(process.execPath, [tally, ...args], { stdio: 'ignore' });
+      await asked.promise;
+      const held =
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tallystick-write' AND state LIKE '%transaction'";
+      await eventually('the transaction', async () => (await database.sql(held)).length > 0);
+      const ended = once(killed, 'exit');
+      killed.kill('SIGKILL');
+      await ended;
+      const there = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tallystick-write'";
+      await eventually('its end', async () => (await database.sql(there)).length === 0);
+    });
+  }
 });
 
 describe("yesterday's copy put back", () => {
@@ -275,8 +356,9 @@ describe("yesterday's copy put back", () => {
 
   it('says what no mirror has either', async () => {
     putBack('yesterday');
+    await using store = SqliteStore.open(system.layout.ledger.store, { readOnly: true });
     const report = await repairStore(
-      { ...(await partsOfRepair()), mark: { size: sizes.today + 3, root: new Uint8Array(32) } },
+      { ...(await partsOfRepair()), store, mark: { size: sizes.today + 3, root: new Uint8Array(32) } },
       { dryRun: true },
     );
     expect(report.missing).toEqual({ from: sizes.today, to: sizes.today + 3 });

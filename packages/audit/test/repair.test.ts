@@ -2,7 +2,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { SqliteStore, StoreLocked } from '@tallystick/ledger';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type RepairParts, repairStore } from '../src/index.ts';
+import { type RepairOptions, type RepairParts, type RepairReport, repairStore } from '../src/index.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
@@ -43,15 +43,22 @@ beforeEach(() => {
   mirror.asked.length = 0;
 });
 
-function parts(): RepairParts {
+type CopyParts = Omit<RepairParts, 'store'>;
+
+function parts(): CopyParts {
   const { signal } = new AbortController();
   return {
-    storeFile: copy,
     chain: [log.trust],
     mark: log.mark,
     mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
     undoFile: `${log.folder}/undo.db`,
   };
+}
+
+/** Of the copy. */
+async function repair(given: CopyParts, options: RepairOptions): Promise<RepairReport> {
+  await using store = SqliteStore.open(copy, { readOnly: options.dryRun });
+  return await repairStore({ ...given, store }, options);
 }
 
 function alter(...statements: string[]): void {
@@ -76,7 +83,7 @@ describe('a repair', () => {
       'DELETE FROM entries WHERE idx IN (255, 256, 257)',
       'DELETE FROM leaves WHERE idx IN (256, 511, 512)',
     );
-    const report = await repairStore(parts(), { dryRun: false });
+    const report = await repair(parts(), { dryRun: false });
     expect(report.repaired.count).toBe(251 + 2 + 1);
     expect(report.repaired.first).toHaveLength(100);
     expect(mirror.asked.filter((path) => path.startsWith('tile/entries/'))).toHaveLength(3);
@@ -90,14 +97,14 @@ describe('a repair', () => {
         (table) => `DELETE FROM ${table} WHERE ${table === 'checkpoints' ? 'size' : 'idx'} >= ${from}`,
       ),
     );
-    const report = await repairStore(parts(), { dryRun: false });
+    const report = await repair(parts(), { dryRun: false });
     expect([report.added, report.published, report.missing]).toEqual([{ from, to: size }, size, null]);
     for (const table of ['leaves', 'entries'] as const)
       expect(rows(copy, table)).toEqual(rows(log.storeFile, table));
     const records = rows(log.storeFile, 'contents', `idx >= ${from}`).length;
     expect([report.lost.count, report.lost.first.length, report.lostCauses]).toEqual([records, 100, records]);
     expect(rows(copy, 'contents', `idx >= ${from} AND document IS NOT NULL`)).toEqual([]);
-    const again = await repairStore({ ...parts(), undoFile: `${log.folder}/again.db` }, { dryRun: false });
+    const again = await repair({ ...parts(), undoFile: `${log.folder}/again.db` }, { dryRun: false });
     expect([again.repaired.count, again.added, again.published, again.undo]).toEqual([0, null, null, null]);
   });
 
@@ -110,7 +117,7 @@ describe('a repair', () => {
       ...given.map((table) => `DELETE FROM ${table} WHERE idx >= ${size - 5}`),
     );
     const before = given.map((table) => rows(copy, table));
-    const { undo } = await repairStore(parts(), { dryRun: false });
+    const { undo } = await repair(parts(), { dryRun: false });
     alter(
       `ATTACH '${undo}' AS undo`,
       ...given.map(
@@ -128,7 +135,7 @@ describe('a repair', () => {
   it('takes what a quorum published from a mirror that no trust root names', async () => {
     alter('DELETE FROM entries WHERE idx = 10');
     mirror.isStranger = true;
-    const { repaired, mirrored } = await repairStore(parts(), { dryRun: false });
+    const { repaired, mirrored } = await repair(parts(), { dryRun: false });
     mirror.isStranger = false;
     expect([repaired.count, mirrored]).toEqual([1, size]);
     expect(rows(copy, 'entries')).toEqual(rows(log.storeFile, 'entries'));
@@ -136,8 +143,8 @@ describe('a repair', () => {
 
   it('is for a store that no server has open, but for a dry run', async () => {
     await using _server = SqliteStore.open(copy);
-    await expect(repairStore(parts(), { dryRun: false })).rejects.toBeInstanceOf(StoreLocked);
-    expect((await repairStore(parts(), { dryRun: true })).repaired.count).toBe(0);
+    await expect(repair(parts(), { dryRun: false })).rejects.toBeInstanceOf(StoreLocked);
+    expect((await repair(parts(), { dryRun: true })).repaired.count).toBe(0);
   });
 
   it('changes nothing where it ends in the middle', async () => {
@@ -145,7 +152,7 @@ describe('a repair', () => {
     const before = rows(copy, 'entries');
     const stopping = new AbortController();
     const stopped = { ...parts(), mirror: { ...parts().mirror, signal: stopping.signal } };
-    const repairing = repairStore(stopped, {
+    const repairing = repair(stopped, {
       dryRun: false,
       onProgress: ({ step, done, total }) => {
         if (step === 'entries' && done === total) stopping.abort();

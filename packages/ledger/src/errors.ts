@@ -1,3 +1,5 @@
+import { StoreFenced, StoreUnavailable } from './store/store.ts';
+
 /** Why the ledger did not do what it was asked to. Each is safe to show to the caller. */
 export type LedgerProblem =
   /** The signer, the disk or an earlier batch failed; nothing of this command was recorded. */
@@ -50,4 +52,9 @@ export class IntegrityAlarm extends LedgerError {
 
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** What a store that failed with this is, in words for operators. */
+export function storeNameOf(error: unknown): string {
+  return error instanceof StoreUnavailable || error instanceof StoreFenced ? 'PostgreSQL' : 'the disk';
 }

@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { localhostCertificate, PostgresServer, TestAuthority } from '@tallystick/testkit';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { StoreConflict, StoreFenced, StoreLocked } from '../src/index.ts';
+import { StoreConflict, type StoredEntry, StoreFenced, StoreLocked } from '../src/index.ts';
 import { PostgresStore } from '../src/store/postgres/index.ts';
-import { batchAt } from './support/store-batches.ts';
+import { batchAt, entriesPerBatch } from './support/store-batches.ts';
 import { describeStore } from './support/store-conformance.ts';
 
 let server: PostgresServer | null = null;
@@ -70,6 +71,31 @@ describe('a store on PostgreSQL', () => {
     await second.append(batchAt(3));
     expect(await second.entries(0, 10)).toEqual([...batchAt(0).entries, ...batchAt(3).entries]);
     expect(await second.checkpoint()).toBeUndefined();
+    await remove();
+  });
+
+  it('is put right as a whole or not at all, and taken over only behind that', async () => {
+    const { entries } = batchAt(0);
+    await using store = await create();
+    await store.append({ size: 0, entries: entries.slice(0, 1), causes: [] });
+    const stopped = async function* (): AsyncGenerator<StoredEntry> {
+      // More than one statement takes.
+      for (let at = 0; at < 300; at += entriesPerBatch) yield* batchAt(at).entries;
+      throw new Error('the mirror went away');
+    };
+    await expect(store.restore(stopped())).rejects.toThrow('the mirror went away');
+    expect([await store.size(), await store.entries(0, 9)]).toEqual([1, entries.slice(0, 1)]);
+    let taking: Promise<PostgresStore> = Promise.reject(new Error('nobody came'));
+    taking.catch(() => {});
+    const slow = async function* (): AsyncGenerator<StoredEntry> {
+      yield* entries;
+      taking = PostgresStore.open({ ...options(), takeOver: true });
+      expect(await Promise.race([taking, after(200, 'waits')])).toBe('waits');
+    };
+    await store.restore(slow());
+    await using other = await taking;
+    expect(await other.entries(0, 9)).toEqual(entries);
+    await expect(store.restore(stopped())).rejects.toThrow(StoreFenced);
     await remove();
   });
 

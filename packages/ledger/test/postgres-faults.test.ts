@@ -5,7 +5,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { CuttableProxy } from '@tallystick/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type PostgresTrouble, StoreFenced, StoreUnavailable } from '../src/index.ts';
+import { type PostgresTrouble, type StoredEntry, StoreFenced, StoreUnavailable } from '../src/index.ts';
 import { PostgresStore } from '../src/store/postgres/index.ts';
 import { Cluster, entriesTo } from './support/postgres-cluster.ts';
 import { batchAt, entriesPerBatch } from './support/store-batches.ts';
@@ -89,6 +89,18 @@ describe('an append while its backend is', () => {
     expectEnding(await appending);
     await lock[Symbol.asyncDispose]();
     await expectWhole(3);
+  });
+
+  it('that was put right, and ended in the wait for standbys, says that the outcome is unknown', async () => {
+    const restored = async function* (): AsyncGenerator<StoredEntry> {
+      yield* batchAt(3).entries;
+    };
+    await cluster.pauseStandbys();
+    const restoring = ending(store.restore(restored()));
+    await signal('pg_cancel_backend', await cluster.writerWaits('SyncRep'));
+    expectUnknown(await restoring);
+    cluster.resumeStandbys();
+    expect([await store.size(), await store.entries(3, 9)]).toEqual([6, batchAt(3).entries]);
   });
 
   it('told that there are no standbys any more is not acknowledged, nor is any after it', async () => {

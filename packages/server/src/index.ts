@@ -1,7 +1,7 @@
 export type { ListenerConfig, ServerConfig } from './config.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
-export { beginAccessLogAgain } from './setup/access-log.ts';
+export { type AccessLogDescription, beginAccessLogAgain } from './setup/access-log.ts';
 export {
   type CosignerAddress,
   cosignerAddresses,
@@ -12,6 +12,9 @@ export {
   type ClientDescription,
   type CreateSystemOptions,
   createSystem,
+  freshLayout,
+  type GivenQuorum,
+  ownCosigners,
   type SystemDescription,
   type SystemPorts,
 } from './setup/create-system.ts';

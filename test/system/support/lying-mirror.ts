@@ -9,7 +9,7 @@ export interface Lie {
   what: string;
   code: string;
   /** What is answered at a path instead of the truth. */
-  tell: (path: string, answer: Answer, size: string) => Answer;
+  tell: (path: string, answer: Answer, size: string) => Answer | Promise<Answer>;
 }
 
 const replaced = (answer: Answer, from: string | RegExp, to: string): Answer =>
@@ -79,8 +79,9 @@ export async function withLiar<T>(
   const server = createServer((request, response) => {
     const path = request.url ?? '';
     const answer = cosigner.read?.(path, request.headers.authorization) ?? null;
-    const told = tell(path, answer, String(size));
-    response.writeHead(told?.status ?? 404).end(told?.body);
+    void Promise.resolve(tell(path, answer, String(size))).then((told) => {
+      response.writeHead(told?.status ?? 404).end(told?.body);
+    });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

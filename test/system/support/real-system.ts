@@ -84,6 +84,11 @@ export class RealSystem {
     return new RealSystem(directory, layout, options);
   }
 
+  /** One that is there, in a folder of `directory`; not started. */
+  static of(directory: string, layout: Layout, options: RealSystemOptions = {}): RealSystem {
+    return new RealSystem(directory, layout, options);
+  }
+
   /** Makes a second server for the log of this system, which is in a database; not started. */
   async standby(logUrl: string): Promise<RealSystem> {
     const directory = mkdtempSync(join(tmpdir(), 'tally-standby-'));

@@ -17,7 +17,12 @@ import {
   utf8,
   verifyLogSignatures,
 } from '@tallystick/core';
-import { SqliteStore, type StoredCheckpoint, type StoredEntry } from '@tallystick/ledger';
+import {
+  type MendableStore,
+  type StoredCheckpoint,
+  type StoredEntry,
+  StoreUnavailable,
+} from '@tallystick/ledger';
 import type { OnProgress } from '../report.ts';
 import { type Difference, differenceOf, rowOf } from './difference.ts';
 import { GivenBack } from './given-back.ts';
@@ -26,7 +31,8 @@ import { namedMax, RepairRefused, type RepairReport } from './report.ts';
 import { writeUndoFile } from './undo-file.ts';
 
 export interface RepairParts {
-  storeFile: string;
+  /** Held for writing, or for a dry run opened for reading. */
+  store: MendableStore;
   /** Every version of the trust root, from 1 up, verified. */
   chain: readonly TrustRoot[];
   /** The newest checkpoint that the signer says it signed; null where that cannot be read. */
@@ -43,24 +49,23 @@ export interface RepairOptions {
 }
 
 /**
- * Throws RepairRefused where the mirror cannot be relied on, and StoreLocked while a server has the store open. Nothing
- * was changed then.
+ * Throws RepairRefused where the mirror cannot be relied on, and what the store throws. Nothing was changed then, but where
+ * a StoreUnavailable says that the outcome is unknown: repairing again finds out.
  */
-export async function repairStore(parts: RepairParts, options: RepairOptions): Promise<RepairReport> {
-  await using store = SqliteStore.open(parts.storeFile, { readOnly: options.dryRun });
-  return await new Repair(parts, options, store).run();
+export function repairStore(parts: RepairParts, options: RepairOptions): Promise<RepairReport> {
+  return new Repair(parts, options).run();
 }
 
 class Repair {
   readonly #parts: RepairParts;
   readonly #options: RepairOptions;
-  readonly #store: SqliteStore;
+  readonly #store: MendableStore;
   readonly #mirror: MirrorReader;
 
-  constructor(parts: RepairParts, options: RepairOptions, store: SqliteStore) {
+  constructor(parts: RepairParts, options: RepairOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#store = store;
+    this.#store = parts.store;
     this.#mirror = new MirrorReader(parts.mirror, parts.chain);
   }
 
@@ -179,7 +184,8 @@ class Repair {
       await this.#store.restore(rows);
       return undoFile;
     } catch (error) {
-      rmSync(undoFile, { force: true });
+      const isUndone = !(error instanceof StoreUnavailable && error.isOutcomeUnknown);
+      if (isUndone) rmSync(undoFile, { force: true });
       throw error;
     }
   }

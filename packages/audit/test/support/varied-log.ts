@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { PublicKey, TrustRoot } from '@tallystick/core';
-import { type IndexLicenseKey, Projections, SqliteStore } from '@tallystick/ledger';
+import { type IndexLicenseKey, Projections, SqliteStore, type Store } from '@tallystick/ledger';
 import { onlineKeys } from '@tallystick/server';
 import type { SigningAlgorithm, SigningKey } from '@tallystick/signer';
 import { TestSystem, type TestSystemOptions } from '@tallystick/testkit';
@@ -168,7 +168,7 @@ export async function check(
   });
 }
 
-export function partsOf(log: VariedLog, store: SqliteStore, parts: Partial<FsckParts> = {}): FsckParts {
+export function partsOf(log: VariedLog, store: Store, parts: Partial<FsckParts> = {}): FsckParts {
   const { trust, ns, keys, mark, storeFile, projectionsFile: file } = log;
   return {
     store,

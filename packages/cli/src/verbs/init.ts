@@ -1,22 +1,33 @@
 /** `tally init`: makes a system in a folder. */
+import { readFileSync } from 'node:fs';
 import {
+  type AccessLogDescription,
   type CloudLogKey,
   createSystem,
+  freshLayout,
   type Layout,
   type StorePlace,
   type SystemAlgorithms,
+  type SystemDescription,
   type SystemPorts,
   systemAlgorithms,
   type TokenOptions,
 } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { usageError } from '../errors.ts';
+import { messageOf, usageError } from '../errors.ts';
 import { asAlgorithms, asPostgresUrl } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
+import {
+  describeQuorum,
+  type PlannedQuorum,
+  type PolicyFlags,
+  planQuorum,
+  stepsForCosigners,
+} from '../witness/planned-quorum.ts';
 
-export interface InitFlags extends PortFlags {
+export interface InitFlags extends PortFlags, PolicyFlags {
   namespace: string;
   name: string;
   origin: string;
@@ -43,10 +54,15 @@ export function registerInit(program: Command, context: Context): void {
       .description(
         'Make a system in the data folder: keys, trust root, log and cosigners. "tally up" runs it, and makes one first where there is none.',
       ),
+  ).option(
+    '--dry-run',
+    'look at folder, options and policy, and make nothing: no key, no token, no database',
+    false,
   );
   command.action(async () => {
     const session = new Session(context, command);
-    await runInit(session.dataFolder, command.opts(), context, session.print);
+    const flags = command.opts<InitFlags & { dryRun: boolean }>();
+    await (flags.dryRun ? dryRunInit : runInit)(session.dataFolder, flags, context, session.print);
   });
 }
 
@@ -95,7 +111,12 @@ export function addInitFlags(command: Command): Command {
     .option(
       '--store-password-file <path>',
       'file with the password of the database, mode 0600; without it PGPASSWORD and ~/.pgpass count',
-    );
+    )
+    .option(
+      '--policy <file>',
+      'who cosigns from the first trust root on, as a C2SP tlog-policy, in place of two witnesses and a replayer inside; without replayers in it, one is made inside',
+    )
+    .option('--allow-unreachable', 'make it although none of those cosigners answers', false);
 }
 
 export interface PortFlags {
@@ -122,13 +143,16 @@ function toPort(text: string): number {
   return port;
 }
 
-/** Makes a system and says where. */
-export async function runInit(
-  data: string,
-  flags: InitFlags,
-  context: Context,
-  printer: Printer,
-): Promise<void> {
+/** What the options say, looked at. */
+interface CheckedInit {
+  token: TokenOptions | null;
+  cloud: CloudLogKey | null;
+  store: StorePlace | null;
+  planned: PlannedQuorum | null;
+}
+
+/** Throws CliError. */
+async function checkInit(flags: InitFlags, context: Context): Promise<CheckedInit> {
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(flags.namespace)) {
     throw usageError(
       `"${flags.namespace}" is not a namespace.`,
@@ -141,9 +165,49 @@ export async function runInit(
       'Use a name like licenses.example.com/log, without spaces or plus.',
     );
   }
-  const token = tokenOf(flags);
-  const cloud = cloudOf(flags);
-  const store = storeOf(flags);
+  const options = { token: tokenOf(flags), cloud: cloudOf(flags), store: storeOf(flags) };
+  return { ...options, planned: await planQuorum(flags, flags, context) };
+}
+
+async function dryRunInit(data: string, flags: InitFlags, context: Context, printer: Printer): Promise<void> {
+  const { planned, store } = await checkInit(flags, context);
+  let layout: Layout;
+  try {
+    layout = freshLayout(data);
+  } catch (error) {
+    throw notMade(error);
+  }
+  const made = {
+    data: layout.root,
+    ...(store && { store: store.store }),
+    ...quorumAnswer(planned),
+    dryRun: true,
+  };
+  printer.answer(made, () => [
+    `Would make a system for namespace ${flags.namespace} in ${layout.root}. Nothing was made.`,
+    ...(planned === null ? [] : ['', ...describeQuorum(planned, printer)]),
+  ]);
+}
+
+function quorumAnswer(planned: PlannedQuorum | null): object {
+  return planned === null ? {} : { policy: planned.report, cosigners: planned.cosigners };
+}
+
+function notMade(error: unknown): Error {
+  return usageError(
+    `The system was not made: ${messageOf(error)}.`,
+    'Nothing was left behind; correct it and run init again.',
+  );
+}
+
+/** Makes a system and says where. */
+export async function runInit(
+  data: string,
+  flags: InitFlags,
+  context: Context,
+  printer: Printer,
+): Promise<void> {
+  const { token, cloud, store, planned } = await checkInit(flags, context);
   const layout = await createSystem({
     directory: data,
     ns: flags.namespace,
@@ -159,12 +223,9 @@ export async function runInit(
     ...(token && { token }),
     ...(cloud && { cloud }),
     ...(store && { store }),
+    ...(planned && { quorum: planned.quorum }),
   }).catch((error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
-    throw usageError(
-      `The system was not made: ${message}.`,
-      'Nothing was left behind; correct it and run init again.',
-    );
+    throw notMade(error);
   });
   const { trustRoot, keys, secrets } = layout;
   // Tokens have no ML-DSA.
@@ -176,6 +237,8 @@ export async function runInit(
     ...(store && { store: store.store }),
     ...(token && { offlineToken: keys.offlineToken }),
     ...(hasSealedRoot && { offlineKeystore: keys.offline, offlinePassphrase: secrets.offlinePassphrase }),
+    ...quorumAnswer(planned),
+    ...(planned && { accessLog: accessLogOf(layout) }),
   };
   printer.answer(made, () => [
     `Made a system for namespace ${flags.namespace} in ${layout.root}`,
@@ -184,7 +247,21 @@ export async function runInit(
     '    is what your applications pin.',
     ...rootLines(layout, token, hasSealedRoot),
     '',
+    ...(planned === null
+      ? []
+      : [
+          ...describeQuorum(planned, printer),
+          '',
+          ...stepsForCosigners(planned, trustRoot, accessLogOf(layout).vkey),
+        ]),
   ]);
+}
+
+/** The log of requests, which its witnesses have to know as well. */
+function accessLogOf({ system }: Layout): AccessLogDescription {
+  const { access } = JSON.parse(readFileSync(system, 'utf8')) as SystemDescription;
+  if (access === undefined) throw new Error(`${system} names no access log`);
+  return access;
 }
 
 /** Where the root is. */

@@ -10,6 +10,7 @@ import {
 } from '@tallystick/audit';
 import { StoreLocked } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
+import { holdStore, readStore } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
@@ -76,26 +77,22 @@ async function repair(session: Session, flags: RepairFlags): Promise<RepairAnswe
 async function repairSystem(session: Session, flags: RepairFlags): Promise<RepairReport> {
   const { context, print } = session;
   const { layout, place, origin, chain } = await openSystem(session.dataFolder);
-  if (isPostgresUrl(place.store)) {
-    throw usageError(
-      'The log is in a database, and this mends a file.',
-      'Copy it into a file with tally migrate, repair that, and migrate it into an empty schema.',
-    );
-  }
-  const { store: storeFile } = place;
   const mirror = {
     url: mirrorUrl(flags.from),
     token: readToken(session.tokenFile),
     timeoutMs: requestMsMax,
     signal: context.signal,
   };
-  const at = new Date(context.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const at = new Date(context.now()).toISOString().replaceAll(/[-:.]/g, '');
+  const storeFile = isPostgresUrl(place.store) ? layout.ledger.store : place.store;
   const undoFile = join(dirname(storeFile), `replaced-${at}.db`);
+  const dryRun = flags.dryRun === true;
   using progress = new StepProgress(context, print);
   try {
+    await using store = await (dryRun ? readStore(place) : holdStore(place));
     return await repairStore(
-      { storeFile, chain, mark: readMark(layout, origin), mirror, undoFile },
-      { dryRun: flags.dryRun === true, onProgress: progress.onProgress },
+      { store, chain, mark: readMark(layout, origin), mirror, undoFile },
+      { dryRun, onProgress: progress.onProgress },
     );
   } catch (error) {
     throw explained(error);

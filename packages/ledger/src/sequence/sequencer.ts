@@ -8,7 +8,7 @@
  */
 import { entryLengthMax, equalBytes } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { asError, LedgerError } from '../errors.ts';
+import { asError, LedgerError, storeNameOf } from '../errors.ts';
 import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import type { PlacedRevision } from '../place-revision.ts';
@@ -377,7 +377,7 @@ export class Sequencer {
       const found = last && (await store.entry(last.index));
       if (last && found && now === size + entries.length && equalBytes(found.leaf, last.leaf)) return true;
     } catch (error) {
-      const message = 'the disk does not answer, so it is unknown what was written: restart when it does';
+      const message = `${storeNameOf(error)} does not answer, so it is unknown what was written: restart when it does`;
       this.halt(new LedgerError('not_committed', message, { cause: error }));
       return false;
     }

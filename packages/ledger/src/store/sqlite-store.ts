@@ -7,7 +7,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 import {
   type AppendBatch,
-  type Store,
+  type MendableStore,
   StoreConflict,
   type StoredCause,
   type StoredCheckpoint,
@@ -40,7 +40,7 @@ export interface SqliteStoreOptions {
 
 type Row = Record<string, null | number | bigint | string | Uint8Array>;
 
-export class SqliteStore implements Store {
+export class SqliteStore implements MendableStore {
   readonly #database: DatabaseSync;
   readonly #lock: DatabaseSync | null;
   readonly #statements: ReturnType<typeof prepareAll>;
@@ -151,11 +151,6 @@ export class SqliteStore implements Store {
     }
   }
 
-  /**
-   * Puts entries where there is another one under their index, or none, in one transaction; content that is there stays.
-   * This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws,
-   * also where `entries` does.
-   */
   async restore(entries: AsyncIterable<StoredEntry>): Promise<void> {
     const { leaf, entry, content } = this.#statements.replace;
     this.#database.exec('BEGIN IMMEDIATE');

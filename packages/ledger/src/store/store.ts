@@ -117,3 +117,13 @@ export interface Store {
   checkpoint(size?: number): Promise<StoredCheckpoint | undefined>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** A store that can be put right. */
+export interface MendableStore extends Store {
+  /**
+   * Puts entries where there is another one under their index, or none, all or nothing; content that is there stays.
+   * This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
+   * where `entries` does, unless it throws StoreUnavailable that says the outcome is unknown.
+   */
+  restore(entries: AsyncIterable<StoredEntry>): Promise<void>;
+}

@@ -108,8 +108,8 @@ const reads = {
     return Buffer.from(await call('tile', { path: params['*'] }), 'base64');
   },
   'trust.get': ({ params }, { call }) =>
-    typeof params.key === 'number'
-      ? call('trustRoot', { version: params.key })
+    /^\d/.test(params.key)
+      ? call('trustRoot', { version: Number(params.key) })
       : call('currentTrust', { ns: params.key }),
   'trust.keys': ({ params }, { call }) => call('trustKeys', { ns: params.ns }),
   'trust.namespace': ({ params }, { call }) => call('publicDocument', { ...params, id: 'namespace' }),

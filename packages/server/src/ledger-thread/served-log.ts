@@ -19,15 +19,15 @@ export type ServedLog = Pick<
   | 'promiseOf'
 >;
 
-/** A log that another server writes: all of its published part, and no change. */
+/** A log that this server does not write: all of its published part, and no change. */
 export class FollowedLog implements ServedLog {
   readonly #follower: Follower;
-  readonly #writer: () => string;
+  readonly #refusal: () => LedgerError;
 
-  /** @param writer names the server that writes, as far as it is known */
-  constructor(follower: Follower, writer: () => string) {
+  /** @param refusal says why this server does not write it */
+  constructor(follower: Follower, refusal: () => LedgerError) {
     this.#follower = follower;
-    this.#writer = writer;
+    this.#refusal = refusal;
   }
 
   get size(): number {
@@ -45,8 +45,9 @@ export class FollowedLog implements ServedLog {
   get mutations(): LedgerError {
     const { trouble } = this.#follower;
     if (trouble instanceof LedgerError && trouble.problem === 'integrity') return trouble;
+    const { problem, message } = this.#refusal();
     const because = trouble === null ? '' : `, and cannot at the moment: ${trouble.message}`;
-    return new LedgerError('standby', `${this.#writer()} writes this log; this server follows it${because}`);
+    return new LedgerError(problem, message + (problem === 'standby' ? because : ''));
   }
 
   get trust(): Follower['trust'] {

@@ -122,7 +122,10 @@ export class SharedHost implements Host {
     const store = await PostgresStore.read(postgresOptions(this.#config));
     try {
       const writer = (): string => this.#writer || 'another server';
-      this.#host = await StandbyHost.open(this.#config, this.#foundation, { store, writer }, this.#post);
+      const refusal = (): LedgerError =>
+        new LedgerError('standby', `${writer()} writes this log; this server follows it`);
+      const following = { store, writer, refusal };
+      this.#host = await StandbyHost.open(this.#config, this.#foundation, following, this.#post);
       return null;
     } catch (error) {
       await store[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-/** Follows a log that another server writes, and answers from what is published of it. */
+/** Follows a log that this server does not write, or not yet, and answers from what is published of it. */
 import { notes, type ProblemCode } from '@tallystick/contract/problems';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
@@ -23,8 +23,10 @@ const registerIntervalMs = 1000;
 export interface StandbyParts {
   /** For reading; closed with the host. */
   store: Store;
-  /** Names the server that writes, for callers. */
-  writer: () => string;
+  /** Names the server that writes, for callers; null where none does. */
+  writer: () => string | null;
+  /** Why this one does not. */
+  refusal: () => LedgerError;
 }
 
 export class StandbyHost implements Host {
@@ -37,7 +39,7 @@ export class StandbyHost implements Host {
   readonly #follower: Follower;
   readonly #signer: FollowingSigner;
   readonly #log: FollowedLog;
-  readonly #writer: () => string;
+  readonly #writer: () => string | null;
   readonly #timer: NodeJS.Timeout;
   readonly #registering: NodeJS.Timeout;
   readonly #register: AccessRegister;
@@ -46,7 +48,7 @@ export class StandbyHost implements Host {
 
   private constructor(
     foundation: Foundation,
-    { store, writer }: StandbyParts,
+    { store, writer, refusal }: StandbyParts,
     { follower, reporter }: { follower: Follower; reporter: EventReporter },
     post: (message: FromLedger) => void,
   ) {
@@ -61,7 +63,7 @@ export class StandbyHost implements Host {
         error.message,
       );
     });
-    this.#log = new FollowedLog(follower, writer);
+    this.#log = new FollowedLog(follower, refusal);
     const directory = new Directory();
     this.service = new LedgerService(
       this.#log,
@@ -158,7 +160,8 @@ export class StandbyHost implements Host {
   }
 
   alarm(error: unknown): void {
-    this.#reporter.alarm(error instanceof LedgerError ? 'integrity' : 'internal', String(error));
+    const isKnown = error instanceof LedgerError;
+    this.#reporter.alarm(isKnown ? problemOf(error) : 'internal', isKnown ? error.message : String(error));
   }
 
   /** Ends following, and hands over what is in memory; goes on answering from it. */

@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { accessOrigin } from '@tallystick/access';
 import {
   base64,
+  type CosignerGroup,
   formatTrustRootFile,
   formatVerifierKey,
   LogTree,
@@ -55,8 +56,17 @@ export interface CreateSystemOptions {
   cloud?: CloudLogKey;
   /** A database for the log, in place of a file in the folder. */
   store?: StorePlace;
+  /** Who cosigns, in place of two witnesses and a replayer inside. */
+  quorum?: GivenQuorum;
   /** Milliseconds. */
   now: number;
+}
+
+/** Cosigners that run elsewhere. */
+export interface GivenQuorum {
+  witnesses: CosignerGroup;
+  /** null makes one inside. */
+  replayers: CosignerGroup | null;
 }
 
 /** 0 takes a free port at each start. */
@@ -101,11 +111,20 @@ export interface ClientDescription {
   namespace: string;
 }
 
-const cosigners = [
+type NamedCosigner = SystemDescription['cosigners'][number];
+
+const embedded = [
   { folder: 'witness-1', kind: 'witness' },
   { folder: 'witness-2', kind: 'witness' },
   { folder: 'replayer-1', kind: 'replayer' },
 ] as const;
+
+/** The cosigners that a new system runs inside. */
+export function ownCosigners(origin: string, quorum?: GivenQuorum): NamedCosigner[] {
+  return embedded
+    .filter(({ kind }) => quorum === undefined || (kind === 'replayer' && quorum.replayers === null))
+    .map(({ folder, kind }) => ({ name: `${origin}/${folder}`, folder, kind }));
+}
 
 /** Years until the first trust root expires. */
 const trustYears = 5;
@@ -115,10 +134,7 @@ const trustYears = 5;
  * cannot be made.
  */
 export async function createSystem(options: CreateSystemOptions): Promise<Layout> {
-  const final = layoutOf(options.directory);
-  if (existsSync(final.root) && readdirSync(final.root).length > 0) {
-    throw new Error(`${final.root} is not empty: choose another folder, or start the system that is there`);
-  }
+  const final = freshLayout(options.directory);
   await using keys = await makeSystemKeys(options);
   try {
     await buildSystem(keys, final, options);
@@ -130,6 +146,14 @@ export async function createSystem(options: CreateSystemOptions): Promise<Layout
   return final;
 }
 
+/** The layout of a folder that has nothing in it. Throws where it has. */
+export function freshLayout(directory: string): Layout {
+  const layout = layoutOf(directory);
+  if (existsSync(layout.root) && readdirSync(layout.root).length > 0)
+    throw new Error(`${layout.root} is not empty: choose another folder, or start the system that is there`);
+  return layout;
+}
+
 async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSystemOptions): Promise<void> {
   const layout = layoutOf(`${final.root}.partial`);
   rmSync(layout.root, { recursive: true, force: true });
@@ -139,7 +163,7 @@ async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSyste
     'ledger',
     'signer',
     'run',
-    ...cosigners.map((each) => each.folder),
+    ...ownCosigners(options.origin, options.quorum).map((each) => each.folder),
   ]) {
     mkdirSync(`${layout.root}/${folder}`, { recursive: true, mode: 0o700 });
   }
@@ -164,8 +188,8 @@ async function fillSystem(
   options: CreateSystemOptions,
 ): Promise<void> {
   await using store = made;
-  const names = cosigners.map(({ folder, kind }) => ({ folder, kind, name: `${options.origin}/${folder}` }));
-  const quorum = createCosignerKeys(layout, names, options.algorithms);
+  const names = ownCosigners(options.origin, options.quorum);
+  const quorum = createCosignerKeys(layout, names, options);
   const identity = await createIdentity({ ...options, quorum, trustYears }, keys.keys);
   await writeLedger(store, layout, identity, options);
   const trust = parseTrustRoot(identity.trustRoot);
@@ -179,12 +203,10 @@ async function fillSystem(
   writeDescriptions(layout, final, options, { trust, access, names });
 }
 
-type NamedCosigner = SystemDescription['cosigners'][number];
-
 function createCosignerKeys(
   layout: Layout,
   names: readonly NamedCosigner[],
-  algorithms?: SystemAlgorithms,
+  { algorithms, quorum }: CreateSystemOptions,
 ): QuorumContent {
   const members = names.map(({ name, folder, kind }) => {
     const vkeys = createKeys(layout.cosigner(folder).key, name, algorithms).map(({ vkey }) => vkey);
@@ -193,7 +215,10 @@ function createCosignerKeys(
   const witnesses = members.filter(({ kind }) => kind === 'witness');
   const replayers = members.filter(({ kind }) => kind === 'replayer');
   // Both witnesses of one machine prove no more than one, so the death of one stops nothing.
-  return { witnesses: { threshold: 1, members: witnesses }, replayers: { threshold: 1, members: replayers } };
+  return {
+    witnesses: quorum?.witnesses ?? { threshold: 1, members: witnesses },
+    replayers: quorum?.replayers ?? { threshold: 1, members: replayers },
+  };
 }
 
 async function writeLedger(
@@ -257,7 +282,7 @@ function writeDescriptions(
     ...(options.token && { tokenPinFile: resolve(options.token.pinFile) }),
     ...(options.store && { store: resolvedPlace(options.store) }),
     ...(options.cloud && { cloudLogKey: { vaultTokenFile: resolvedOrNull(options.cloud.vaultTokenFile) } }),
-    cosigners: names.map(({ name, folder, kind }) => ({ name, folder, kind })),
+    cosigners: [...names],
   };
   writeFileSync(layout.system, `${JSON.stringify(system, null, 2)}\n`);
   writeSecret(layout.client, `${JSON.stringify(clientDescription(final, options, adminToken), null, 2)}\n`);
@@ -288,7 +313,8 @@ keys/offline.sealed        the root key of the algorithm that the token does not
 keys/token.json            where the token has the log key
 keys/online.sealed         the signer's other keys`;
 
-function readme({ name, token, cloud, store }: CreateSystemOptions): string {
+function readme({ name, origin, token, cloud, store, quorum }: CreateSystemOptions): string {
+  const own = ownCosigners(origin, quorum).length;
   const inService = cloud === undefined ? '' : '\nkeys/cloud.json            where a service has the log key';
   return `This folder is the licensing system of ${name}.
 
@@ -296,8 +322,7 @@ trust-root.json            what clients pin: build it into your application
 ${token === undefined ? sealedReadme : tokenReadme}${inService}
 ledger/                    ${store === undefined ? 'the log and its projections' : 'projections of the log, which is in a database'}
 access/                    the log of requests: who asked for what
-witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence
-client.json                holds the administrator's token
+${own === 0 ? '' : 'witness-*/ replayer-*/     cosigners. On one machine they prove nothing about independence\n'}client.json                holds the administrator's token
 
 Back up keys/, secrets/ and trust-root.json once; ${store === undefined ? 'ledger/ by a copy made with "VACUUM INTO"' : 'the log as its database is backed up'}. Never restore
 signer/ or a cosigner's folder from a backup: their memory is what makes a rolled-back log visible.

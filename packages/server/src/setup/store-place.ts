@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import {
+  type MendableStore,
   type PostgresOptions,
   type PostgresStore,
   type PostgresWriterOptions,
@@ -28,13 +29,13 @@ export function storePlaceOf(layout: Layout, system: SystemDescription): StorePl
 }
 
 /** Opens it for reading, also beside a server. */
-export async function readStore(place: StorePlace): Promise<Store> {
+export async function readStore(place: StorePlace): Promise<MendableStore> {
   if (isPostgresUrl(place.store)) return (await driver()).read(postgresOptions(place));
   return SqliteStore.open(place.store, { readOnly: true });
 }
 
 /** Opens it for writing; throws StoreLocked while a server has it. */
-export async function holdStore(place: StorePlace): Promise<Store> {
+export async function holdStore(place: StorePlace): Promise<MendableStore> {
   return isPostgresUrl(place.store) ? holdPostgres(place) : SqliteStore.open(place.store);
 }
 

@@ -19,6 +19,7 @@ import { Unavailable } from '../replayer/violation.ts';
 import { type Alarm, type AlarmKind, remedies } from './alarm.ts';
 import type { Contradiction } from './evidence.ts';
 import type { EvidenceFolder } from './evidence-files.ts';
+import { FollowedTrust } from './followed-trust.ts';
 import { checkHead, type Head, mergeNotes, mergeSignatures, monitoringPath, pullHead } from './heads.ts';
 import { fetchLeaves, NotServed } from './leaf-tiles.ts';
 import { AlarmList, type MonitorState, type PendingHead, type Tip } from './monitor-state.ts';
@@ -70,14 +71,11 @@ const timeoutMs = 10_000;
 const sizeMax = 2 ** 24;
 
 /** What evidence needs of a checkpoint. */
-interface Shown {
-  size: number;
-  note: string;
-}
+type Shown = Pick<Tip, 'size' | 'note'>;
 
 export class LogMonitor {
   readonly #parts: LogMonitorParts;
-  readonly #trust: TrustRoot;
+  readonly #trust: FollowedTrust;
   readonly #origin: string;
   #tree: LogTree;
   #tip: Tip | null;
@@ -87,8 +85,8 @@ export class LogMonitor {
   /** Throws ConfigError where the state is damaged. */
   constructor(parts: LogMonitorParts) {
     this.#parts = parts;
-    this.#trust = parts.log.trust.at(-1) ?? parts.log.trust[0];
-    this.#origin = this.#trust.log.origin;
+    this.#trust = new FollowedTrust(parts.log, parts.state, { timeoutMs, signal: parts.signal });
+    this.#origin = this.#trust.newest.log.origin;
     this.#tree = parts.state.tree(this.#origin);
     this.#tip = parts.state.tip(this.#origin);
   }
@@ -99,11 +97,12 @@ export class LogMonitor {
 
   /** Looks at everything once. Rejects only for faults of this monitor's own, such as a full disk. */
   async round(): Promise<LogRound> {
-    const round = new Round(this.#parts, this.#trust, {
-      tree: this.#tree,
-      tip: this.#tip,
-      times: this.#times,
-    });
+    const { taken, problem: trustProblem } = await this.#trust.advance(this.#tree);
+    // Names are the policy's own, and another one may give them to others.
+    if (taken > 0) this.#times.clear();
+    const [tree, tip, times] = [this.#tree, this.#tip, this.#times];
+    const { newest, log } = this.#trust;
+    const round = new Round({ ...this.#parts, log }, newest, { tree, tip, times, trustProblem });
     try {
       const result = await round.run();
       this.#tip = round.tip;
@@ -139,7 +138,7 @@ class Round {
   constructor(
     parts: LogMonitorParts,
     trust: TrustRoot,
-    before: { tree: LogTree; tip: Tip | null; times: Map<string, number> },
+    before: { tree: LogTree; tip: Tip | null; times: Map<string, number>; trustProblem: string | null },
   ) {
     this.#parts = parts;
     this.#trust = trust;
@@ -148,6 +147,7 @@ class Round {
     this.#times = before.times;
     this.tip = before.tip;
     this.#alarms = new AlarmList(parts.state.alarms(trust.log.origin));
+    if (before.trustProblem !== null) this.#raise('bad-head', 'trust root', before.trustProblem);
   }
 
   async run(): Promise<LogRound> {

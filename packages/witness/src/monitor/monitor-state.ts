@@ -33,6 +33,9 @@ const schema = `
   CREATE TABLE IF NOT EXISTS pending (
     origin TEXT NOT NULL, note TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (origin, note)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS trust_roots (
+    origin TEXT NOT NULL, version INTEGER NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY (origin, version)
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS alarms (
     origin TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, message TEXT NOT NULL, todo TEXT NOT NULL,
     evidence TEXT, PRIMARY KEY (origin, kind, subject)
@@ -89,6 +92,19 @@ export class MonitorState implements Disposable {
   pending(origin: string): PendingHead[] {
     const rows = this.#database.prepare('SELECT note, source FROM pending WHERE origin = ?').all(origin);
     return rows.map(({ note, source }) => ({ note: String(note), source: String(source) }));
+  }
+
+  /** Envelopes of the versions that were followed, in order. */
+  trustRoots(origin: string): Uint8Array[] {
+    const rows = this.#database
+      .prepare('SELECT envelope FROM trust_roots WHERE origin = ? ORDER BY version')
+      .all(origin);
+    return rows.map(({ envelope }) => envelope as Uint8Array);
+  }
+
+  /** Durable on return. */
+  addTrustRoot(origin: string, version: number, envelope: Uint8Array): void {
+    this.#database.prepare('INSERT INTO trust_roots VALUES (?, ?, ?)').run(origin, version, envelope);
   }
 
   alarms(origin: string): Alarm[] {

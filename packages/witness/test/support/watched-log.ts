@@ -138,6 +138,8 @@ export class WatchedWorld {
   served: History;
   /** What `/log/checkpoint` answers. */
   shown: string | null = null;
+  /** Envelopes of trust roots that are served, by version. */
+  readonly trustRoots: Map<number, Uint8Array> = new Map();
   /** Nobody answers. */
   isDown = false;
   /** What opens the tiles. */
@@ -146,26 +148,40 @@ export class WatchedWorld {
   now: number = testNow;
   readonly #server: Server;
 
-  private constructor(folder: string, origin: string) {
+  private constructor(folder: string, origin: string, members: readonly CosignerName[]) {
     this.folder = folder;
     this.history = new History(origin);
     this.served = this.history;
     const witness = (name: CosignerName): ServedWitness =>
       new ServedWitness(`witness.example/${name}`, folder, this.history, () => this.now);
     this.witnesses = { w1: witness('w1'), w2: witness('w2'), r1: witness('r1') };
-    const lines = cosigners.map((name) => `witness ${name} ${this.witnesses[name].vkey}\n`).join('');
-    this.history.quorum = `${lines}group witnesses 1 w1 w2\ngroup replayers 1 r1\ngroup quorum all witnesses replayers\nquorum quorum\n`;
+    this.history.quorum = this.quorumOf(members);
     this.#server = createServer((request, response) => this.#answer(request, response));
   }
 
   /** With entries up to a first map root, and a monitor's folder that is configured for it. */
-  static async start(parent: string, origin = 'log.example/test'): Promise<WatchedWorld> {
-    const world = new WatchedWorld(mkdtempSync(join(parent, 'world-')), origin);
+  static async start(
+    parent: string,
+    origin = 'log.example/test',
+    members: readonly CosignerName[] = cosigners,
+  ): Promise<WatchedWorld> {
+    const world = new WatchedWorld(mkdtempSync(join(parent, 'world-')), origin, members);
     world.history.bootstrap().pushMapRoot();
     world.#server.listen(0, '127.0.0.1');
     await once(world.#server, 'listening');
-    world.#configure();
+    world.#configure(members);
     return world;
+  }
+
+  /** The policy of these: one of the witnesses, and the replayer. `base` is where they are, for the policy to say. */
+  quorumOf(members: readonly CosignerName[], base?: string): string {
+    const lines = members.map((name) =>
+      ['witness', name, this.witnesses[name].vkey, ...(base === undefined ? [] : [`${base}/${name}`])].join(
+        ' ',
+      ),
+    );
+    const witnesses = members.filter((name) => name !== 'r1').join(' ');
+    return `${lines.join('\n')}\ngroup witnesses 1 ${witnesses}\ngroup replayers 1 r1\ngroup quorum all witnesses replayers\nquorum quorum\n`;
   }
 
   get url(): string {
@@ -197,7 +213,7 @@ export class WatchedWorld {
     return `${log.checkpoint(size)}${lines.join('\n')}\n`;
   }
 
-  #configure(): void {
+  #configure(members: readonly CosignerName[]): void {
     const layout = monitorLayout(this.monitorFolder);
     createFolder(this.monitorFolder);
     createMonitorKey(layout.key);
@@ -211,7 +227,7 @@ export class WatchedWorld {
       logUrl: `${this.url}/log`,
       trustUrl: `${this.url}/trust`,
       tokenFile: 'mirror.token',
-      witnesses: cosigners.map((name) => ({ name: this.witnesses[name].name, url: `${this.url}/${name}` })),
+      witnesses: members.map((name) => ({ name: this.witnesses[name].name, url: `${this.url}/${name}` })),
     };
     writeFileSync(layout.config, JSON.stringify({ logs: [log] }));
   }
@@ -235,6 +251,8 @@ export class WatchedWorld {
     if (path === '/log/checkpoint') return this.shown;
     if (path === `/trust/${testNamespace}/keys`)
       return JSON.stringify({ keys: served.publicKeys.map(publicKeyJson) });
+    const version = /^\/trust\/(\d+)$/.exec(path)?.[1];
+    if (version !== undefined) return this.trustRoots.get(Number(version)) ?? null;
     const document = path.split(`/trust/${testNamespace}/`)[1];
     if (document !== undefined) return served.documents.get(document) ?? null;
     const { level, index, width } = parseTilePath(path.slice('/log/'.length));

@@ -3,6 +3,17 @@ import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
 
 /** A batch as the parameters of the statement `append` from the sixth on. Throws TypeError for what is no batch. */
 export function appendValues({ entries, causes }: AppendBatch): Buffer[] {
+  return [
+    ...entryValues(entries),
+    int8Array(causes.map(({ index }) => index)),
+    int8Array(causes.map(({ records }) => records)),
+    byteaArray(causes.map(({ salt }) => salt)),
+    byteaArray(causes.map(({ document }) => document)),
+  ];
+}
+
+/** Entries as the parameters of the statement `restore`. Throws TypeError for what are none. */
+export function entryValues(entries: readonly StoredEntry[]): Buffer[] {
   const contents = entries.filter(hasContent);
   return [
     int8Array(entries.map(({ index }) => index)),
@@ -17,10 +28,6 @@ export function appendValues({ entries, causes }: AppendBatch): Buffer[] {
     byteaArray(contents.map(({ content }) => content.companionSalt)),
     byteaArray(contents.map(({ content }) => content.companion)),
     int8Array(contents.map(({ content }) => content.cause)),
-    int8Array(causes.map(({ index }) => index)),
-    int8Array(causes.map(({ records }) => records)),
-    byteaArray(causes.map(({ salt }) => salt)),
-    byteaArray(causes.map(({ document }) => document)),
   ];
 }
 

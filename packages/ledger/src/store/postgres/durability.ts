@@ -26,7 +26,7 @@ function demandedStandbys(list: string): number {
 }
 
 /** Says in a sentence why commits would not be durable enough; null where they are. */
-export function weaknessOf(settings: DurabilitySettings, durability: PostgresDurability): string | null {
+function weaknessOf(settings: DurabilitySettings, durability: PostgresDurability): string | null {
   const { list, commit, fsync, pages, standby } = settings;
   if (standby) return 'the server is a standby: name the primary';
   if (fsync !== 'on' || pages !== 'on')
@@ -38,6 +38,20 @@ export function weaknessOf(settings: DurabilitySettings, durability: PostgresDur
     'synchronous_standby_names is empty, so that no standby has what is acknowledged: name some, as in ' +
     "'ANY 1 (n2, n3)', or say durability=single-node in the URL"
   );
+}
+
+/**
+ * Says in a sentence why a commit just before may not have been waited for; null where it was.
+ *
+ * @param list the one that it was made under; null where none is asked for
+ */
+export function commitWeaknessOf(
+  settings: DurabilitySettings,
+  durability: PostgresDurability,
+  list: string | null,
+): string | null {
+  const isOther = list !== null && settings.list !== list;
+  return weaknessOf(settings, durability) ?? (isOther ? 'its list of standbys changed meanwhile' : null);
 }
 
 /** Throws StoreUnavailable. */

@@ -1,7 +1,7 @@
 /** Reads a store in PostgreSQL, over connections of its own that cannot write. */
 import { Pool } from 'pg';
 import {
-  type Store,
+  type MendableStore,
   type StoredCause,
   type StoredCheckpoint,
   type StoredEntry,
@@ -28,7 +28,7 @@ interface EntryRow extends Record<string, unknown> {
   cause: number;
 }
 
-export class PostgresReader implements Store {
+export class PostgresReader implements MendableStore {
   readonly #pool: Pool;
   readonly #statements: PostgresStatements;
   /** The end of what may be shown: what is not acknowledged may be gone tomorrow. */
@@ -113,6 +113,10 @@ export class PostgresReader implements Store {
   }
 
   saveCheckpoint(): Promise<void> {
+    return Promise.reject(readOnly());
+  }
+
+  restore(): Promise<void> {
     return Promise.reject(readOnly());
   }
 

@@ -9,7 +9,7 @@
 import type { QueryConfig } from 'pg';
 import {
   type AppendBatch,
-  type Store,
+  type MendableStore,
   StoreConflict,
   type StoredCause,
   type StoredCheckpoint,
@@ -20,7 +20,7 @@ import {
 } from '../store.ts';
 import { appendValues } from './append-values.ts';
 import { type Rows, type Target, writeFailure } from './connection.ts';
-import { demandDurability, weaknessOf } from './durability.ts';
+import { commitWeaknessOf, demandDurability } from './durability.ts';
 import { Fence, fenced, type Held, settingsOf } from './fence.ts';
 import { Guard } from './guard.ts';
 import {
@@ -30,6 +30,7 @@ import {
   targetOf,
 } from './options.ts';
 import { PostgresReader } from './postgres-reader.ts';
+import { restoreRows } from './restore.ts';
 import { type PostgresStatements, statementsOf } from './schema.ts';
 import { Session } from './session.ts';
 
@@ -38,7 +39,7 @@ const duplicateSchema = '42P06';
 /** SQLSTATE: a row of this index is there. */
 const duplicateRow = '23505';
 
-export class PostgresStore implements Store {
+export class PostgresStore implements MendableStore {
   readonly #target: Target;
   readonly #statements: PostgresStatements;
   readonly #holder: string;
@@ -119,7 +120,7 @@ export class PostgresStore implements Store {
   }
 
   /** Reads a store, also beside the server that writes it: what is not acknowledged yet may be among it. */
-  static async read(options: PostgresOptions): Promise<Store> {
+  static async read(options: PostgresOptions): Promise<MendableStore> {
     const target = targetOf(options);
     const reader = new PostgresReader(target, statementsOf(target.place.schema));
     try {
@@ -159,8 +160,7 @@ export class PostgresStore implements Store {
     try {
       if (!(await this.#tryAppend(count, values))) {
         await this.#learnWhy();
-        if (!(await this.#tryAppend(count, values)))
-          throw new StoreUnavailable('the settings of PostgreSQL change: nothing was written', false);
+        if (!(await this.#tryAppend(count, values))) throw settingsChange();
       }
     } catch (error) {
       throw this.#appendFailed(error);
@@ -176,6 +176,22 @@ export class PostgresStore implements Store {
     const { place, password, limits } = this.#target;
     const patient = { place, password, limits: { ...limits, statementMs: 0 } };
     Session.runOnce(patient, this.#statements.vacuum).catch(() => {});
+  }
+
+  async restore(entries: AsyncIterable<StoredEntry>): Promise<void> {
+    await this.#ready();
+    const [held, holder, statements, list] = [this.#held, this.#holder, this.#statements, this.#demandedList];
+    const { durability } = this.#target.place;
+    const parts = { held, holder, statements, list, durability };
+    const size = await restoreRows(parts, entries).catch((error: unknown) => {
+      this.#isUnknown = true;
+      throw error;
+    });
+    if (size === null) {
+      await this.#learnWhy();
+      throw settingsChange();
+    }
+    this.#held = { ...this.#held, size };
   }
 
   /** Keeps the newest checkpoint that the log signed: whoever takes over goes on from it. Durable on return. */
@@ -250,9 +266,8 @@ export class PostgresStore implements Store {
 
   /** False where the fence let nothing through. */
   async #tryAppend(count: number, values: readonly Buffer[]): Promise<boolean> {
-    const { epoch, size, list } = this.#held;
-    const demanded = this.#isQuorum ? list : null;
-    const fence = [epoch, this.#holder, size, count, demanded];
+    const { epoch, size } = this.#held;
+    const fence = [epoch, this.#holder, size, count, this.#demandedList];
     return this.#write({ name: 'append', text: this.#statements.append, values: [...fence, ...values] });
   }
 
@@ -290,24 +305,22 @@ export class PostgresStore implements Store {
    * standbys ends every wait with success. False where the fence let nothing through.
    */
   async #write(write: QueryConfig): Promise<boolean> {
-    const { session, list } = this.#held;
+    const { session } = this.#held;
     const writing = session.query(write);
     const looking = settingsOf(session, this.#statements);
     looking.catch(() => {});
     const rows: Rows = await writing;
     if (rows.length === 0) return false;
     session.needConfirmed();
-    const settings = await looking;
-    const weakness =
-      weaknessOf(settings, this.#target.place.durability) ??
-      (this.#isQuorum && settings.list !== list ? 'its list of standbys changed meanwhile' : null);
+    const weakness = commitWeaknessOf(await looking, this.#target.place.durability, this.#demandedList);
     if (weakness === null) return true;
     const message = `PostgreSQL may not have waited for its standbys, so that nobody knows whether a write is kept: ${weakness}`;
     throw new StoreUnavailable(message, true);
   }
 
-  get #isQuorum(): boolean {
-    return this.#target.place.durability === 'quorum';
+  /** The standbys that every write is under; null where none are asked for. */
+  get #demandedList(): string | null {
+    return this.#target.place.durability === 'quorum' ? this.#held.list : null;
   }
 
   /** Sees to it that there is a session behind a barrier. */
@@ -379,4 +392,8 @@ export class PostgresStore implements Store {
       this.#isWatching = false;
     }
   }
+}
+
+function settingsChange(): StoreUnavailable {
+  return new StoreUnavailable('the settings of PostgreSQL change: nothing was written', false);
 }

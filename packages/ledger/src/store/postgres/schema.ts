@@ -21,6 +21,11 @@ export interface PostgresStatements {
   saveSigned: string;
   shred: string;
   vacuum: string;
+  /** Keeps the fence until the transaction ends, which waits for others for as long as it takes. */
+  holdFence: string;
+  restore: string;
+  /** Has the fence say how many rows there are. */
+  recount: string;
   fence: string;
   /** Locks the fence, so that the size that is read next is the newest. */
   lockFence: string;
@@ -52,6 +57,7 @@ export function statementsOf(schema: string): PostgresStatements {
     exists: `SELECT to_regclass('${s}.fence') IS NOT NULL AS there`,
     drop: `DROP SCHEMA ${s} CASCADE`,
     ...writes(s),
+    ...repairs(s),
     ...fences(s),
     ...reads(s),
     ...leases(s),
@@ -131,6 +137,34 @@ function writes(
       )
       SELECT held FROM held`,
     vacuum: `VACUUM ${s}.contents`,
+  };
+}
+
+/** In one transaction, behind `holdFence`. Fewer rows than were given mean that something in the database keeps them out. */
+function repairs(s: string): Pick<PostgresStatements, 'holdFence' | 'restore' | 'recount'> {
+  return {
+    holdFence: `
+      SELECT set_config('idle_in_transaction_session_timeout', '0', true) FROM ${s}.fence
+       WHERE epoch = $1 AND holder = $2 AND ($3::text IS NULL OR current_setting('synchronous_standby_names') = $3)
+         FOR UPDATE`,
+    restore: `
+      WITH l AS (
+        INSERT INTO ${s}.leaves
+        SELECT g.* FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[]) AS g
+        ON CONFLICT (idx) DO UPDATE SET leaf = excluded.leaf, subject = excluded.subject, rev = excluded.rev
+        RETURNING idx
+      ), e AS (
+        INSERT INTO ${s}.entries SELECT g.* FROM unnest($1::bigint[], $5::bytea[]) AS g
+        ON CONFLICT (idx) DO UPDATE SET entry = excluded.entry
+        RETURNING idx
+      ), c AS (
+        INSERT INTO ${s}.contents
+        SELECT g.* FROM unnest($6::bigint[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[],
+                               $12::bigint[]) AS g
+        ON CONFLICT (idx) DO NOTHING
+      )
+      SELECT l.idx FROM l JOIN e ON e.idx = l.idx`,
+    recount: `UPDATE ${s}.fence SET size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves) RETURNING size`,
   };
 }
 
