@@ -11,6 +11,7 @@ export {
   replayDecisions,
 } from './decisions/replay-decisions.ts';
 export { type Flip, type ShadowReport, shadowPolicy } from './decisions/shadow-policy.ts';
+export type { RecoveryFound } from './decisions/undecided-check.ts';
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
 export { hasReplayer } from './repair/has-replayer.ts';

@@ -104,6 +104,25 @@ export interface TrustPublished {
   logged: number;
 }
 
+/** What a statement of the authority has to follow, for who is not known yet: the newest revision of the namespace. */
+export interface RecoveryDraft {
+  /** The exact bytes of its entry. */
+  entry: Base64;
+  document: string;
+}
+
+/** Who was let in by the authority. */
+export interface RecoveryResult {
+  dryRun: boolean;
+  /** Log index of the revision; null in a dry run, as the ids are. */
+  namespace: number | null;
+  principal: string | null;
+  /** The invitation. */
+  credential: string | null;
+  /** When the invitation ends. */
+  until: Instant;
+}
+
 export interface LicenseResult extends MutationResult<'license'> {
   /** Only in answers that made or set a license key. It is a bearer secret. */
   licenseKey?: string;

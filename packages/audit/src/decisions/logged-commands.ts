@@ -46,6 +46,10 @@ export interface LoggedDecision {
 export interface LoggedCommand {
   /** Log index of its first record. */
   index: number;
+  /** Leaf hash of its first record. */
+  leaf: Uint8Array;
+  /** Types of its records, in order. */
+  types: string[];
   cause: CauseDocument;
   /** null for what the system itself did, and for what is from before there was a gate. */
   decision: LoggedDecision | null;
@@ -130,7 +134,9 @@ export class LoggedCommands {
       const decision = document.v === 1 ? null : await this.#decision(index, document.decision);
       if (decision !== null) this.#decisions.set(String(index), decision);
       const open = (): Promise<LoggedChanges | null> => this.#open(entries, cause);
-      return { index, cause: document, decision, directory: this.#directory, open };
+      const types = entries.map(({ entry }) => parseRecordEntry(entry).record.type);
+      const { leaf } = first;
+      return { index, leaf, types, cause: document, decision, directory: this.#directory, open };
     } catch (error) {
       return { index, message: messageOf(error) };
     }

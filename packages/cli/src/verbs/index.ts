@@ -24,6 +24,7 @@ import { registerNamespace } from './namespace.ts';
 import { registerPolicy } from './policy.ts';
 import { registerPrincipals } from './principals.ts';
 import { registerRebuild } from './rebuild.ts';
+import { registerRecover } from './recover.ts';
 import { registerRepair } from './repair.ts';
 import { registerRoot } from './root/index.ts';
 import { registerSessions, registerWhoami } from './sessions.ts';
@@ -47,6 +48,7 @@ export const registrations: readonly Registration[] = [
   registerImport,
   registerKeys,
   registerNamespace,
+  registerRecover,
   registerBrake,
   registerStatus,
   registerVerify,

@@ -8,11 +8,13 @@ import {
   type RouteName,
   routes,
 } from '@tallystick/contract';
-import { addCustodyAccess } from '@tallystick/core';
+import { addCustodyAccess, formatInstant } from '@tallystick/core';
+import { lookupOfHash } from '@tallystick/gate';
 import type { Command } from '@tallystick/license';
 import { custodyAccess } from '../access/custody-access.ts';
 import { listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
+import { invitationIn } from '../ledger-thread/recovery.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
 import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
@@ -109,6 +111,13 @@ const reads = {
       ...body,
       ...query,
       why: headers['tally-reason'] ?? null,
+    }),
+  'recovery.describe': (_, { call }) => call('recoveryDraft', null),
+  'recovery.submit': ({ body, query }, { call, gate }) =>
+    call('recover', {
+      ...body,
+      ...query,
+      lookup: lookupOfHash(gate.secrets.apiKeys, invitationIn(body, formatInstant(Date.now()))),
     }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),

@@ -1,5 +1,5 @@
 /** What happened, in one place: as events for streams, as alarms on stderr, and as what the status says. */
-import { type EventData, type EventType, encodeEvent, type ProblemCode } from '@tallystick/contract';
+import { type AlarmCode, type EventData, type EventType, encodeEvent } from '@tallystick/contract';
 import { base64, formatInstant, subjectTypeOf } from '@tallystick/core';
 import { LedgerError, type LedgerEvent } from '@tallystick/ledger';
 import type { Quorum } from '../quorum/quorum.ts';
@@ -49,7 +49,7 @@ export class EventReporter {
   }
 
   /** Something that people must look at: a line on stderr, an event, and by that a metric. */
-  alarm(code: ProblemCode, detail: string): void {
+  alarm(code: AlarmCode, detail: string): void {
     const at = formatInstant(Date.now());
     process.stderr.write(`${JSON.stringify({ alarm: code, detail, at })}\n`);
     this.#send('alarm', { at, code, detail });

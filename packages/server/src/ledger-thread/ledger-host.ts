@@ -83,6 +83,7 @@ export class LedgerHost implements Host {
       foundation.keys,
       (code) => ({ code, detail: notes[code] }),
       () => this.status(),
+      (detail) => reporter.alarm('administrator_recovered', detail),
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
     const rotation = new RotationSchedule(

@@ -68,6 +68,7 @@ export class StandbyHost implements Host {
       foundation.keys,
       (code) => ({ code, detail: notes[code] }),
       () => this.status(),
+      (detail) => reporter.alarm('administrator_recovered', detail),
     );
     this.gatekeeper = new Gatekeeper({
       directory,
