@@ -3,18 +3,25 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { auditAtRest } from './support/audit.ts';
 import { type Ended, Operator } from './support/operator.ts';
 import { must, Person } from './support/person.ts';
 import { RealSystem } from './support/real-system.ts';
+import { eventually } from './support/waiting.ts';
 
 const page = readFileSync(
   fileURLToPath(new URL('../../docs/guides/people-and-approvals.md', import.meta.url)),
   'utf8',
 );
 
+const lostPage = readFileSync(
+  fileURLToPath(new URL('../../docs/operating/lost-administrator.md', import.meta.url)),
+  'utf8',
+).replaceAll(/^tally /gm, 'npx tally ');
+
 /** The commands of a section in their order, without what is said beside them. */
-function commandsOf(title: string): string[] {
-  const section = page.split(/^## /m).find((part) => part.startsWith(title)) ?? '';
+function commandsOf(title: string, text = page): string[] {
+  const section = text.split(/^## /m).find((part) => part.startsWith(title)) ?? '';
   const blocks = [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) => block);
   const lines = blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'));
   const commands = lines.filter((line) => line.startsWith('npx tally '));
@@ -61,12 +68,12 @@ class Typist {
   async types(command: string | undefined, ...more: string[]): Promise<Ended> {
     if (command === undefined) throw new Error('the guide has no such command any more');
     const filled = command.replaceAll(
-      /\b(prn|apr|lic|tally_invite)_…/g,
+      /\b(prn|crd|apr|lic|tally_invite)_…/g,
       (_, kind: string) => copied.get(kind) ?? '',
     );
     const ended = await this.operator.tally(...wordsOf(filled), ...more);
     for (const [id, kind = ''] of `${ended.stdout}\n${ended.stderr}`.matchAll(
-      /\b(prn|apr|lic|tally_invite)_[0-9A-Za-z_-]{20,}/g,
+      /\b(prn|crd|apr|lic|tally_invite)_[0-9A-Za-z_-]{20,}/g,
     ))
       copied.set(kind, id);
     return ended;
@@ -105,6 +112,7 @@ it('the first administrator comes, and the token that everything began with ends
   const [create, invite, , whoami] = commandsOf('The first administrator');
   await ada.must(create);
   const principal = copied.get('prn') ?? '';
+  copied.set('ada', principal);
   await ada.must(invite);
   await ada.enrolls(principal);
   expect((await ada.must(whoami)).stdout).toContain(principal);
@@ -203,6 +211,53 @@ it('the auditor prints what happened, and proves it without the server', async (
   const verified = await grace.must(verify);
   expect(verified.stdout).toMatch(/^SOUND/);
   expect((await grace.must(log)).stdout).toContain('license.custody');
+});
+
+it('lets somebody in where no administrator can log in any more, by the word of the authority', async () => {
+  const lost = copied.get('ada') ?? '';
+  const eve = new Typist('Eve', true);
+  const [propose] = commandsOf('1. Say', lostPage);
+  const proposed = await eve.must(propose);
+  expect(proposed.stdout).toContain('LETS IN Eve Stone');
+  const [show, sign] = commandsOf('2. The authority', lostPage);
+  const shown = (await eve.must(show)).stdout;
+  const hash = /^hash ([0-9a-f]{8})/m.exec(shown)?.[1] ?? '';
+  const { keys, secrets } = system.layout;
+  const [submit, enroll] = commandsOf('3. Hand', lostPage);
+  expect((await eve.types(submit)).stderr).toContain('Nobody has signed');
+  const online = sign
+    ?.replace('offline.sealed', keys.online)
+    .replace('offline.passphrase', secrets.onlinePassphrase);
+  expect((await eve.types(online?.replace('<digits>', hash))).stderr).toContain('no authority key');
+  const offline = sign
+    ?.replace('offline.sealed', keys.offline)
+    .replace('offline.passphrase', secrets.offlinePassphrase);
+  await eve.must(offline?.replace('<digits>', hash));
+  await eve.must(submit, '--dry-run');
+  const submitted = await eve.must(submit);
+  expect((await eve.must(submit)).stdout).toBe(submitted.stdout);
+  const { principal } = JSON.parse((await eve.must(submit, '--json')).stdout) as { principal: string };
+  await eve.enrolls(principal, enroll);
+  expect((await eve.types(enroll)).code).not.toBe(0);
+  const [replay, list, revoke] = commandsOf('4. Afterwards', lostPage);
+  copied.set('prn', lost);
+  const held = JSON.parse((await eve.must(list, '--json')).stdout) as {
+    items: { document: { id: string; state: string } }[];
+  };
+  copied.set('crd', held.items.find(({ document }) => document.state === 'active')?.document.id ?? '');
+  await eve.must(revoke);
+  const replayed = (await eve.must(replay)).stdout;
+  expect(replayed).toMatch(/^CLEAN/);
+  expect(replayed).toMatch(
+    new RegExp(`let in by the authority at .*Eve Stone \\(${principal}\\).*Ada lost her phone`),
+  );
+  expect(system.lines.filter((line) => line.includes('administrator_recovered'))).toHaveLength(1);
+});
+
+it('leaves a log in which everything fits', async () => {
+  const size = await logSize();
+  await eventually('everything is published', async () => (await system.publishedSize()) >= size);
+  expect(await auditAtRest(system)).toMatchObject({ problems: [], incidents: [] });
 });
 
 /** As somebody sees it who may read it. */
