@@ -170,6 +170,15 @@ export class Governance {
     return keys;
   }
 
+  /** The first log index behind `index` from which a listed key may sign records of `usage`; null where there is none. */
+  signsFrom(ns: string, usage: string, index: number): number | null {
+    const { keys } = namespaceOf(this.#governedBy(ns), ns);
+    const froms = keys.flatMap((key) =>
+      (key.usages as readonly string[]).includes(usage) && key.from > index ? [key.from] : [],
+    );
+    return froms.length === 0 ? null : Math.min(...froms);
+  }
+
   /** Since which log index a key is stated to be destroyed; infinite where it is not. */
   destroyedSince(ns: string | null, id: string): number {
     return destroyedSince(this.#governed.get(ns ?? '')?.brake ?? null, id);

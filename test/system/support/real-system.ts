@@ -8,6 +8,7 @@ import {
   createStandby,
   createSystem,
   type Layout,
+  layoutOf,
   type StorePlace,
   Supervisor,
   type SupervisorOptions,
@@ -82,6 +83,11 @@ export class RealSystem {
       ...(options.cloud && { cloud: options.cloud }),
     });
     return new RealSystem(directory, layout, options);
+  }
+
+  /** A system that is there already, in the folder `data` of `directory`; not started. */
+  static in(directory: string, options: RealSystemOptions = {}): RealSystem {
+    return new RealSystem(directory, layoutOf(join(directory, 'data')), options);
   }
 
   /** Makes a second server for the log of this system, which is in a database; not started. */

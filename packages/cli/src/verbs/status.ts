@@ -3,6 +3,7 @@ import type { LogStatus } from '@tallystick/contract';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { type Governed, gateKeyLack } from '../governing/gate-key.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
@@ -16,8 +17,14 @@ export function registerStatus(program: Command, context: Context): void {
     );
   command.action(async () => {
     const session = new Session(context, command);
-    const { value } = await session.admin().call('log.status');
-    session.print.answer(value, () => describeStatus(value, session.print, context.now()));
+    const client = session.admin();
+    const { value } = await client.call('log.status');
+    const { value: trust } = await client.call('trust.get', { params: { key: value.namespace.ns } });
+    const lack = gateKeyLack(trust as unknown as Governed, value.size);
+    session.print.answer(value, () => [
+      ...describeStatus(value, session.print, context.now()),
+      ...(lack === null ? [] : ['', lack]),
+    ]);
     if (!isWell(value, context.now())) context.setExitCode(exitCodes.unavailable);
   });
 }

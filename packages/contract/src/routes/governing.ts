@@ -153,7 +153,7 @@ export const governingRoutes: GoverningRoutes = {
     answers: {
       200: { description: 'The newest revision', mediaType: jsonMediaType, schema: recoveryDraft },
     },
-    problems: [...commonProblems, 'integrity'],
+    problems: [...commonProblems, 'unauthorized', 'integrity'],
     mutation: false,
     command: null,
   },
@@ -178,7 +178,7 @@ export const governingRoutes: GoverningRoutes = {
       },
     },
     problems: [
-      ...committing.filter((code) => !authProblems.includes(code)),
+      ...committing.filter((code) => code === 'unauthorized' || !authProblems.includes(code)),
       ...decided,
       'namespace_refused',
       'signer_unavailable',

@@ -64,7 +64,8 @@ export class Recovery {
 
   /**
    * Logs a statement that the authority signed and carries it out. What was interrupted goes on when it is handed in again,
-   * until the statement ends. Throws ServiceProblem (`namespace_refused`) and what the ledger throws.
+   * until the statement ends. Throws ServiceProblem (`unauthorized` where the authority did not sign it, `namespace_refused`) and
+   * what the ledger throws.
    */
   async take({ lookup, dryRun, ...body }: RecoveryInput): Promise<RecoveryResult> {
     const { ledger, keys, now } = this.#parts;
@@ -93,7 +94,10 @@ export class Recovery {
     const authority = trust.current.namespaces.get(governing.namespace.ns)?.authority;
     const { envelope } = parseRecordEntry(entry);
     if (authority === undefined || !(await meetsThreshold(envelope, authority)))
-      throw refused('it is not signed by the authority that the trust root names');
+      throw new ServiceProblem(
+        'unauthorized',
+        'the statement is not signed by the authority that the trust root names',
+      );
   }
 
   /** The id of who is to be let in; a dry run looks whether that is possible. */
