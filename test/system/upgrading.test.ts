@@ -38,9 +38,10 @@ function unpack(): string {
 
 beforeAll(async () => {
   system = RealSystem.in(unpack());
+  operator = new Typist(system, 'Operator', copied);
+  await operator.must('tally networks set --network here=127.0.0.0/8 --trust-domain vendor.example');
   await system.up();
   await system.ready();
-  operator = new Typist(system, 'Operator', copied);
 });
 afterAll(() => system[Symbol.asyncDispose]());
 
@@ -51,7 +52,9 @@ const clean = async (commands: readonly (string | undefined)[]): Promise<void> =
 it('reads what is there under the new version, and says what is missing', async () => {
   const [, ...checks] = commandsOf(page, '1. Back up');
   await clean(checks);
-  expect((await operator.must('tally status')).stdout).toContain(lack);
+  const status = (await operator.must('tally status')).stdout;
+  expect(status).toContain(lack);
+  expect(status).toMatch(/networks +here\n.*trust domains +vendor\.example/s);
   expect((await operator.must('tally customer list')).stdout).toContain('Contoso');
   operator.operator.now = () => recordedAt;
   for (const [file, verdict] of [

@@ -244,6 +244,8 @@ export interface LogStatus {
   namespace: NamespaceStatus;
   /** Of how many people; with one, rules for approvals ask nobody. */
   approvals: { people: number; bind: boolean };
+  /** What is between callers and this server: names of networks, how many proxies it believes, and trust domains. */
+  edge: { networks: string[]; trustedProxies: number; trustDomains: string[] };
 }
 
 export interface PublishedCheckpoint {
@@ -261,6 +263,8 @@ export interface NamespaceStatus {
   epoch: number;
   lock: LockLevel;
   minEpoch: number;
+  /** Log index from which a key signs who may use the system; null where none is listed, as in systems of before. */
+  gateFrom: number | null;
 }
 
 export interface RecordJson {

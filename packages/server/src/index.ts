@@ -1,4 +1,5 @@
 export { type ListenerConfig, readServerConfig, type ServerConfig } from './config.ts';
+export { type EdgeConfig, edgeProblem, type TrustedProxyConfig } from './edge-config.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { runServer } from './run-server.ts';
@@ -17,6 +18,7 @@ export {
   type SystemDescription,
   type SystemPorts,
 } from './setup/create-system.ts';
+export { noEdge, readEdge, setEdge } from './setup/edge.ts';
 export { freePort } from './setup/free-port.ts';
 export {
   bootstrapIdentity,

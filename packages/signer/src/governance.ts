@@ -14,6 +14,7 @@ import {
   documentCommitment,
   type Envelope,
   effectiveUntil,
+  entitledFrom,
   entitledKeys,
   equalBytes,
   IntegrityError,
@@ -170,13 +171,10 @@ export class Governance {
     return keys;
   }
 
-  /** The first log index behind `index` from which a listed key may sign records of `usage`; null where there is none. */
+  /** As `entitledFrom`, of what is known of a namespace. */
   signsFrom(ns: string, usage: string, index: number): number | null {
-    const { keys } = namespaceOf(this.#governedBy(ns), ns);
-    const froms = keys.flatMap((key) =>
-      (key.usages as readonly string[]).includes(usage) && key.from > index ? [key.from] : [],
-    );
-    return froms.length === 0 ? null : Math.min(...froms);
+    const governed = this.#governedBy(ns);
+    return entitledFrom(namespaceOf(governed, ns), governed.brake, usage, index);
   }
 
   /** Since which log index a key is stated to be destroyed; infinite where it is not. */

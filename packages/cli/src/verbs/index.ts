@@ -21,6 +21,7 @@ import { registerLogin } from './login.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerMonitor } from './monitor/index.ts';
 import { registerNamespace } from './namespace.ts';
+import { registerNetworks } from './networks.ts';
 import { registerPolicy } from './policy.ts';
 import { registerPrincipals } from './principals.ts';
 import { registerRebuild } from './rebuild.ts';
@@ -70,6 +71,7 @@ export const registrations: readonly Registration[] = [
   registerRepair,
   registerStandby,
   registerCosigners,
+  registerNetworks,
   registerSigner,
   registerRoot,
   registerPolicy,

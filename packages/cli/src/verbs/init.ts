@@ -2,21 +2,25 @@
 import {
   type CloudLogKey,
   createSystem,
+  edgeProblem,
   type Layout,
+  noEdge,
   type StorePlace,
   type SystemAlgorithms,
   type SystemPorts,
+  setEdge,
   systemAlgorithms,
   type TokenOptions,
 } from '@tallystick/server';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
+import { addEdgeFlags, type EdgeFlags, edgeOf } from '../flags/edge.ts';
 import { asAlgorithms, asPostgresUrl } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 
-export interface InitFlags extends PortFlags {
+export interface InitFlags extends PortFlags, EdgeFlags {
   namespace: string;
   name: string;
   origin: string;
@@ -54,14 +58,16 @@ const defaultPorts = { public: 7311, admin: 7312, ops: 7313 } as const;
 
 /** Flags that `init` and a first `up` share. */
 export function addInitFlags(command: Command): Command {
-  return addPortFlags(
-    command
-      .option('--namespace <name>', 'namespace of your licenses: [a-z][a-z0-9-]{0,30}', 'acme')
-      .option('--name <text>', 'name of your company, for people', 'Acme')
-      .option('--origin <name>', 'name of the log: an address of yours without a scheme', 'localhost/tally')
-      .option('--live', 'a system for real customers; without it the namespace says "test"', false)
-      .option('--support-email <address>', 'where customers turn to; travels in every license file')
-      .option('--support-url <url>', 'where customers turn to; travels in every license file'),
+  return addEdgeFlags(
+    addPortFlags(
+      command
+        .option('--namespace <name>', 'namespace of your licenses: [a-z][a-z0-9-]{0,30}', 'acme')
+        .option('--name <text>', 'name of your company, for people', 'Acme')
+        .option('--origin <name>', 'name of the log: an address of yours without a scheme', 'localhost/tally')
+        .option('--live', 'a system for real customers; without it the namespace says "test"', false)
+        .option('--support-email <address>', 'where customers turn to; travels in every license file')
+        .option('--support-url <url>', 'where customers turn to; travels in every license file'),
+    ),
   )
     .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D')
     .option(
@@ -141,6 +147,10 @@ export async function runInit(
       'Use a name like licenses.example.com/log, without spaces or plus.',
     );
   }
+  const edge = edgeOf(flags);
+  // Before anything is made.
+  const problem = edgeProblem({ ...noEdge, ...edge });
+  if (problem !== null) throw usageError(`${problem}.`, 'Nothing was made; correct it and run init again.');
   const token = tokenOf(flags);
   const cloud = cloudOf(flags);
   const store = storeOf(flags);
@@ -167,6 +177,7 @@ export async function runInit(
     );
   });
   const { trustRoot, keys, secrets } = layout;
+  if (Object.keys(edge).length > 0) setEdge(layout, edge);
   // Tokens have no ML-DSA.
   const hasSealedRoot =
     token === null || [...flags.algorithms, ...flags.perpetualAlgorithms].includes('ml-dsa-44');

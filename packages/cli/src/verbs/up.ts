@@ -1,12 +1,14 @@
 /** `tally up`: runs a system in the foreground, making one first where there is none. */
 import { existsSync, readFileSync } from 'node:fs';
+import { entitledFrom } from '@tallystick/core';
 import { isId } from '@tallystick/license';
 import { layoutOf, Supervisor, type SystemDescription } from '@tallystick/server';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, messageOf } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type Governed, gateKeyLack } from '../governing/gate-key.ts';
+import type { CurrentTrust } from '../governing/current.ts';
+import { gateKeyLack } from '../governing/gate-key.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 import { addInitFlags, type InitFlags, runInit } from './init.ts';
@@ -65,7 +67,9 @@ async function lackOf({ urls, layout }: Supervisor): Promise<string | null> {
   };
   try {
     const [trust, checkpoint] = await Promise.all([ask(`/trust/${ns}`), ask('/log/checkpoint')]);
-    return gateKeyLack(JSON.parse(trust) as Governed, Number(checkpoint.split('\n')[1]));
+    const { namespace, brake } = JSON.parse(trust) as Pick<CurrentTrust, 'namespace' | 'brake'>;
+    const size = Number(checkpoint.split('\n')[1]);
+    return gateKeyLack(entitledFrom(namespace.document, brake.document, 'gate', size), size);
   } catch {
     // A listener with certificates does not answer this process; tally status says the same.
     return null;

@@ -129,7 +129,7 @@ const reads = {
   },
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
-  'log.status': async (_, { call, access }) => {
+  'log.status': async (_, { call, access, gate }) => {
     const now = JSON.parse(await call('status', null)) as LedgerStatus;
     const { mutations, quorum, follows: _follows, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
@@ -137,7 +137,9 @@ const reads = {
       ...member,
       lastSeenAt: instant(lastSeenAt),
     }));
-    return JSON.stringify({ ...status, quorum: members, mutations: changesOf(mutations, access) });
+    const { networks, trustedProxies, trustDomains } = gate.edge;
+    const edge = { networks: Object.keys(networks), trustedProxies: trustedProxies.length, trustDomains };
+    return JSON.stringify({ ...status, quorum: members, mutations: changesOf(mutations, access), edge });
   },
   'access.list': async ({ query }, { call, access }) => {
     await call('describe', null);

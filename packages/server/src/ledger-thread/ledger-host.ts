@@ -1,7 +1,14 @@
 /** Opens the ledger on its store, signer and cosigners, and keeps them together until it closes. */
 import { randomBytes } from 'node:crypto';
 import { notes } from '@tallystick/contract';
-import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
+import {
+  base64,
+  effectiveLock,
+  effectiveMinEpoch,
+  entitledFrom,
+  formatInstant,
+  type TrustRoot,
+} from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import {
   envelopesOf,
@@ -220,6 +227,7 @@ export class LedgerHost implements Host {
         epoch: namespace.epoch,
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
+        gateFrom: entitledFrom(namespace, brake, 'gate', size),
       },
       approvals: approvalsStatus(this.#parts.gatekeeper.directory),
       mutations: mutations === null ? failing : { problem: mutations.problem, message: mutations.message },

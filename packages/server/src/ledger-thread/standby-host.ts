@@ -1,6 +1,6 @@
 /** Follows a log that another server writes, and answers from what is published of it. */
 import { notes, type ProblemCode } from '@tallystick/contract';
-import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
+import { base64, effectiveLock, effectiveMinEpoch, entitledFrom, formatInstant } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';
 import type { ServerConfig } from '../config.ts';
@@ -148,6 +148,7 @@ export class StandbyHost implements Host {
         epoch: namespace.epoch,
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
+        gateFrom: entitledFrom(namespace, brake, 'gate', size),
       },
       approvals: approvalsStatus(this.gatekeeper.directory),
       mutations: { problem: mutations.problem, message: mutations.message },
