@@ -32,7 +32,11 @@ const proxyRange = range.refine(
 /** Members of the configuration of a server. */
 export const edgeMembers: { [M in keyof EdgeConfig]: z.ZodDefault<z.ZodType<EdgeConfig[M]>> } = {
   networks: z
-    .record(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'is no code'), z.array(range).min(1))
+    .record(z.string(), z.array(range).min(1))
+    .superRefine((named, context) => {
+      const wrong = Object.keys(named).find((name) => !/^[a-z][a-z0-9-]{0,63}$/.test(name));
+      if (wrong !== undefined) context.addIssue(`${wrong} is no code such as office`);
+    })
     .default({}),
   trustedProxies: z
     .array(

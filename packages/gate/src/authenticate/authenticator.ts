@@ -198,10 +198,7 @@ export class Authenticator {
     const session = sessions.find(token, headerOf(request, 'user-agent') ?? '');
     if (session === null) return unauthorized('no such session');
     const usable = this.#usable(directory.credential(session.credential), origin, nowMs);
-    const stepUp = session.stepUpCredential;
-    const isStepUpGone =
-      stepUp !== null && typeof this.#usable(directory.credential(stepUp), origin, nowMs) === 'string';
-    if (typeof usable === 'string' || usable.principal.id !== session.principal || isStepUpGone) {
+    if (typeof usable === 'string' || usable.principal.id !== session.principal) {
       sessions.end(session.id);
       return unauthorized('the credential of the session has ended', session.credential);
     }
