@@ -38,9 +38,15 @@ export class Gate {
   /**
    * Throws Error with a sentence for the operator where its file cannot be used.
    *
+   * @param system base64 of the genesis of its log
    * @param onTrouble told when what happened to sessions cannot be written
    */
-  constructor(config: ServerConfig, directory: Directory, onTrouble: (error: unknown) => void) {
+  constructor(
+    config: ServerConfig,
+    system: string,
+    directory: Directory,
+    onTrouble: (error: unknown) => void,
+  ) {
     const now = (): number => Date.now();
     this.directory = directory;
     const { networks, trustedProxies, trustDomains } = config;
@@ -63,6 +69,7 @@ export class Gate {
         trustedProxies: trustedProxies.map(proxyOf),
       }),
       secrets: this.secrets,
+      system,
       sessions: this.sessions,
       replays: new ReplayGuard(file.reservedSigned(), (until) => file.reserveSigned(until)),
       trustDomains,

@@ -137,6 +137,11 @@ export class RealSystem {
     return JSON.parse(readFileSync(this.layout.client, 'utf8')) as ClientDescription;
   }
 
+  /** What signed requests say that they are for. */
+  get system(): string {
+    return (JSON.parse(readFileSync(this.layout.system, 'utf8')) as SystemDescription).genesis;
+  }
+
   get mirrorToken(): string {
     return readFileSync(this.layout.secrets.mirrorToken, 'utf8').trim();
   }

@@ -38,6 +38,8 @@ export interface AuthenticatorParts {
   secrets: Pick<GateSecrets, 'apiKeys' | 'sessions'>;
   sessions: Sessions;
   replays: ReplayGuard;
+  /** What signed requests must say that they are for: the base64 of the genesis of this system. */
+  system: string;
   /** Trust domains whose SPIFFE ids count. */
   trustDomains: readonly string[];
   /** Whether a bearer token is one of the two that lie in a system's folder. */
@@ -228,7 +230,7 @@ export class Authenticator {
       const key = typeof usable === 'string' ? undefined : publicKeyOf(usable.credential.material);
       return key !== undefined && keyFingerprintText(key) === keyid ? key : undefined;
     };
-    const checked = await checkSignedRequest(message, body, keyOf, nowMs);
+    const checked = await checkSignedRequest(message, body, { keyOf, system: this.#parts.system, nowMs });
     if (!checked.ok) {
       return checked.kind === 'malformed'
         ? malformed(checked.why)

@@ -21,7 +21,7 @@ import {
   Sessions,
   secretTokenLookup,
 } from '../../src/index.ts';
-import { nowMs } from './request.ts';
+import { nowMs, system } from './request.ts';
 
 const rootSecret = createSecretKey(Buffer.alloc(32, 7));
 export const secrets: GateSecrets = deriveGateSecrets(rootSecret, 'acme');
@@ -87,7 +87,7 @@ export interface World {
   restart(): World;
 }
 
-export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World {
+export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>, of: string = system): World {
   const folder = from === undefined ? mkdtempSync(join(tmpdir(), 'tallystick-gate-')) : '';
   const { people, file, clock } = from ?? {
     people: new People(),
@@ -115,6 +115,7 @@ export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World
       ],
     }),
     secrets,
+    system: of,
     sessions,
     replays: new ReplayGuard(gateFile.reservedSigned(), (until) => gateFile.reserveSigned(until)),
     trustDomains: ['vendor.example'],
@@ -124,7 +125,7 @@ export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World
   const stop = (): void => gateFile.close();
   const restart = (): World => {
     stop();
-    return newWorld({ people, file, clock });
+    return newWorld({ people, file, clock }, of);
   };
   return { people, sessions, file, clock, authenticator, stop, restart };
 }
