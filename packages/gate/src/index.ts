@@ -45,6 +45,7 @@ export {
   type PolicyChange,
   type PolicyComparison,
 } from './policy/compare-policies.ts';
+export { completedPolicy, unknownActions } from './policy/complete-policy.ts';
 export type { Decision, Lack } from './policy/decision.ts';
 export { defaultPolicyDocument } from './policy/defaults/document.ts';
 export { defaultRoles, internalRoles } from './policy/defaults/roles.ts';

@@ -29,6 +29,8 @@ export interface Actor {
   principal: string;
   credential: string;
   key: RequestSigningKey | null;
+  /** What its requests are signed for, in place of this system. */
+  signsFor?: string;
 }
 
 interface Request {
@@ -90,8 +92,8 @@ export class JudgedSystem {
     { why = 'TICKET-1', forge = (cause) => cause, isWhole = false }: RunOptions = {},
   ): Promise<{ id: string; index: number }> {
     const { principal, credential } = actor;
-    const signed =
-      actor.key && (await signedRequest(actor.key, command, base64(this.system.world.trust.genesis)));
+    const system = actor.signsFor ?? base64(this.system.world.trust.genesis);
+    const signed = actor.key && (await signedRequest(actor.key, command, system));
     const result = await this.system.ledger.submit({
       command,
       cause: { who: { kind: 'nobody', id: 'nobody' }, why },

@@ -169,6 +169,7 @@ export class LedgerHost implements Host {
       mayActAlone: config.mayActAlone,
     });
     await restoreCounts(ledger, gatekeeper, Date.now());
+    gatekeeper.announceUnknown();
     const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper, register };
     host = new LedgerHost(parts, config, post);
     return host;

@@ -19,6 +19,7 @@ import {
   policyContentHash,
   type Resource,
   rolesFor,
+  unknownActions,
 } from '@tallystick/gate';
 import type { CauseDecision } from '@tallystick/ledger';
 import type { PolicyContent, PolicyDocument } from '@tallystick/license';
@@ -102,6 +103,17 @@ export class Gatekeeper {
       if (policy !== null) this.#broken = { source: policy, message };
       throw this.#deny(message);
     }
+  }
+
+  /** Tells of actions that the policy of the log is too old to know, which nobody can do. */
+  announceUnknown(): void {
+    const { policy } = this.directory;
+    if (policy === null) return;
+    const unknown = unknownActions(this.rules(policy).engine).map(({ action }) => action);
+    if (unknown.length > 0)
+      this.#onAlarm(
+        `the policy in force, revision ${policy.rev}, is older than ${unknown.join(', ')}, which nobody may do: see tally access policy show --complete`,
+      );
   }
 
   /** Decides on a request of a caller with these documents; null for a token of the system's folder. */
