@@ -25,7 +25,7 @@ const range = z.string().superRefine((written, context) => {
   if (problem !== null) context.addIssue(problem);
 });
 const proxyRange = range.refine(
-  (written) => !/\/0$/.test(written),
+  (written) => !written.endsWith('/0'),
   'is everybody: a proxy that is everywhere lets every caller name an address of their choice',
 );
 

@@ -21,11 +21,7 @@ export function addEdgeFlags(command: Command): Command {
       'where a proxy connects from whose X-Forwarded-For is believed; its SPIFFE id, or the file with the secret of its MAC, after an @ (repeatable)',
       asProxy,
     )
-    .option(
-      '--trust-domain <name>',
-      'whose SPIFFE ids count, such as vendor.example (repeatable)',
-      (domain: string, before: string[] = []) => [...before, domain],
-    );
+    .option('--trust-domain <name>', 'whose SPIFFE ids count, such as vendor.example (repeatable)', asDomain);
 }
 
 /** Only what was given. */
@@ -35,6 +31,10 @@ export function edgeOf({ network, trustedProxy, trustDomain }: EdgeFlags): Parti
     ...(trustedProxy !== undefined && { trustedProxies: trustedProxy }),
     ...(trustDomain !== undefined && { trustDomains: trustDomain }),
   };
+}
+
+function asDomain(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 function asNetwork(value: string, before: Record<string, string[]> = {}): Record<string, string[]> {
