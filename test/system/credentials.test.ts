@@ -351,7 +351,7 @@ describe('at the command line', () => {
     writeFileSync(join(folder, 'client.json'), JSON.stringify(described));
     const unknown = await new Operator(system).tally('whoami', '--data', folder);
     expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining('for which system')]);
-    const pinned = ['--trust-root', system.layout.trustRoot];
+    const pinned = ['--signed-for', system.layout.trustRoot];
     expect(await json<object>('whoami', '--data', folder, ...pinned)).toMatchObject({ signed: true });
     const trustRootFile = system.layout.trustRoot;
     writeFileSync(join(folder, 'client.json'), JSON.stringify({ ...described, trustRootFile }));

@@ -36,7 +36,8 @@ export interface ConnectionFlags {
   clientCert?: string;
   clientKey?: string;
   signingKey?: string;
-  /** Of the system that signed requests are for. */
+  /** Trust root of the system that requests are signed for; what a verb pins serves as well. */
+  signedFor?: string;
   trustRoot?: string;
 }
 
@@ -112,7 +113,10 @@ export function adminConnection(flags: ConnectionFlags, env: Environment): Admin
     throw usageError('--signing-key and --token-file stand for two callers.', 'Leave one of them out.');
   }
   const signedBy = (path: string): Credential => {
-    return { signingKey: readSigningKey(path), system: systemOf(flags.trustRoot ?? file?.trustRootFile) };
+    return {
+      signingKey: readSigningKey(path),
+      system: systemOf(flags.signedFor ?? flags.trustRoot ?? file?.trustRootFile),
+    };
   };
   if (flags.signingKey !== undefined) return { url, credential: signedBy(flags.signingKey) };
   if (flags.tokenFile !== undefined) return { url, credential: { token: readTokenFile(flags.tokenFile) } };

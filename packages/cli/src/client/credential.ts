@@ -32,7 +32,7 @@ export function readSigningKey(path: string): RequestSigningKey {
  * name another one. Throws a usage error.
  */
 export function systemOf(trustRootFile: string | undefined): string {
-  const todo = 'Name the trust root that you pin with --trust-root, or as trustRootFile in client.json.';
+  const todo = 'Name the trust root that you pin with --signed-for, or as trustRootFile in client.json.';
   if (trustRootFile === undefined)
     throw usageError('It is not known for which system requests are to be signed.', todo);
   try {
