@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import type { Zone } from '@tallystick/contract';
 import { isNamespaceName } from '@tallystick/core';
-import { isPostgresUrl, type LedgerTimes, type PostgresLimits } from '@tallystick/ledger';
-import type { ClientTlsPaths } from '@tallystick/witness';
+import type { LedgerTimes, PostgresLimits } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
+import type { ClientTlsPaths } from '@tallystick/witness/tls';
 import { z } from 'zod';
 import { type EdgeConfig, edgeMembers } from './edge-config.ts';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';

@@ -1,9 +1,7 @@
-export { type ListenerConfig, readServerConfig, type ServerConfig } from './config.ts';
-export { type EdgeConfig, edgeProblem, type TrustedProxyConfig } from './edge-config.ts';
+export type { ListenerConfig, ServerConfig } from './config.ts';
+export type { EdgeConfig, TrustedProxyConfig } from './edge-config.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
-export { runServer } from './run-server.ts';
-export { type RunningServer, startServer } from './server.ts';
 export { beginAccessLogAgain } from './setup/access-log.ts';
 export {
   type CosignerAddress,
@@ -18,7 +16,6 @@ export {
   type SystemDescription,
   type SystemPorts,
 } from './setup/create-system.ts';
-export { noEdge, readEdge, setEdge } from './setup/edge.ts';
 export { freePort } from './setup/free-port.ts';
 export {
   bootstrapIdentity,

@@ -11,7 +11,8 @@ import {
   type TrustRoot,
 } from '@tallystick/core';
 import { deriveGateSecrets, lookupOfHash } from '@tallystick/gate';
-import { type IndexLicenseKey, isPostgresUrl } from '@tallystick/ledger';
+import type { IndexLicenseKey } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import {
   type Layout,
   layoutOf,

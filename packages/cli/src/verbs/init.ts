@@ -2,16 +2,14 @@
 import {
   type CloudLogKey,
   createSystem,
-  edgeProblem,
   type Layout,
-  noEdge,
   type StorePlace,
   type SystemAlgorithms,
   type SystemPorts,
-  setEdge,
   systemAlgorithms,
   type TokenOptions,
 } from '@tallystick/server';
+import { edgeProblem, noEdge, setEdge } from '@tallystick/server/edge';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';

@@ -1,5 +1,6 @@
 /** `tally networks`: what a system is told of networks, proxies and trust domains. */
-import { type EdgeConfig, noEdge, readEdge, setEdge } from '@tallystick/server';
+import type { EdgeConfig } from '@tallystick/server';
+import { noEdge, readEdge, setEdge } from '@tallystick/server/edge';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { messageOf, usageError } from '../errors.ts';

@@ -1,5 +1,6 @@
 /** What happened, in one place: as events for streams, as alarms on stderr, and as what the status says. */
-import { type AlarmCode, type EventData, type EventType, encodeEvent } from '@tallystick/contract';
+import type { AlarmCode, EventData, EventType } from '@tallystick/contract';
+import { encodeEvent } from '@tallystick/contract/event-text';
 import { base64, formatInstant, subjectTypeOf } from '@tallystick/core';
 import { LedgerError, type LedgerEvent } from '@tallystick/ledger';
 import type { Quorum } from '../quorum/quorum.ts';

@@ -6,13 +6,13 @@
 
 import type {
   Listed,
-  NoteCode,
   PolicyInForce,
   RecoveryDraft,
   RecoveryResult,
   TrustPublishBody,
   TrustPublished,
 } from '@tallystick/contract';
+import type { NoteCode } from '@tallystick/contract/problems';
 import { base64, decodeUtf8, formatInstant, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import { bareResource } from '@tallystick/gate';
 import type { CustodyRequest } from '@tallystick/ledger';

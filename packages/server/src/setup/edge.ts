@@ -1,6 +1,9 @@
 /** What a system says of networks, proxies and trust domains: in its description, for its server from the next start on. */
 import { readFileSync } from 'node:fs';
 import { type EdgeConfig, edgeProblem } from '../edge-config.ts';
+
+export { edgeProblem };
+
 import { writeWhole } from '../write-whole.ts';
 import type { SystemDescription } from './create-system.ts';
 import type { Layout } from './layout.ts';

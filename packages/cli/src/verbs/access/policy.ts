@@ -2,18 +2,16 @@
 import { type ShadowReport, shadowPolicy } from '@tallystick/audit';
 import type { PolicyInForce } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
+import { defaultPolicyDocument, PolicyError, type PrincipalKind } from '@tallystick/gate';
 import {
   comparePolicies,
   completedPolicy,
-  defaultPolicyDocument,
   failuresOf,
   PolicyEngine,
-  PolicyError,
-  type PrincipalKind,
   readTable,
   type TableCase,
   unknownActions,
-} from '@tallystick/gate';
+} from '@tallystick/gate/policy';
 import type { PolicyContent } from '@tallystick/license';
 import { readStore } from '@tallystick/server';
 import { type Command, Option } from 'commander';

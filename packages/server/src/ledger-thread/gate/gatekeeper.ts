@@ -15,12 +15,11 @@ import {
   type Identity,
   isInRanges,
   isUsable,
-  PolicyEngine,
   policyContentHash,
   type Resource,
   rolesFor,
-  unknownActions,
 } from '@tallystick/gate';
+import { PolicyEngine, unknownActions } from '@tallystick/gate/policy';
 import type { CauseDecision } from '@tallystick/ledger';
 import type { PolicyContent, PolicyDocument } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
