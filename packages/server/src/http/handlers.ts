@@ -8,14 +8,14 @@ import {
   type RouteName,
   routes,
 } from '@tallystick/contract';
-import { addCustodyAccess, formatInstant } from '@tallystick/core';
+import { addCustodyAccess } from '@tallystick/core';
 import { lookupOfHash } from '@tallystick/gate';
 import type { Command } from '@tallystick/license';
 import { custodyAccess } from '../access/custody-access.ts';
 import { listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
-import { invitationIn } from '../ledger-thread/recovery.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
+import { invitationIn } from './invitation-in.ts';
 import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
 import { sessionHandlers } from './session-handlers.ts';
@@ -117,7 +117,7 @@ const reads = {
     call('recover', {
       ...body,
       ...query,
-      lookup: lookupOfHash(gate.secrets.apiKeys, invitationIn(body, formatInstant(Date.now()))),
+      lookup: lookupOfHash(gate.secrets.apiKeys, invitationIn(body)),
     }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),

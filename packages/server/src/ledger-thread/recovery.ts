@@ -167,11 +167,6 @@ export class Recovery {
   }
 }
 
-/** The SHA-256 of the invitation that a statement names, in base64. Throws ServiceProblem where it is none. */
-export function invitationIn(body: NamespaceRevisionBody, now: string): string {
-  return recoveryIn(signedRevision(body), now).statement.invitation;
-}
-
 /** Whether a revision lets somebody in. What cannot be read is refused by who logs it. */
 export function isRecovery({ cause }: SignedRevision): boolean {
   try {
