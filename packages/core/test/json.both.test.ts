@@ -234,7 +234,7 @@ const spelling = fc.letrec<{ value: string; name: string }>((tie) => {
       between('[', tie('value'), ']'),
       between(
         '{',
-        fc.tuple(tie('name'), space, tie('value')).map(([name, gap, value]) => `${name}:${gap}${value}`),
+        fc.tuple(tie('name'), space, tie('value')).map(([key, gap, member]) => `${key}:${gap}${member}`),
         '}',
       ),
     ),
@@ -243,8 +243,8 @@ const spelling = fc.letrec<{ value: string; name: string }>((tie) => {
 
 it('a value is accepted in one spelling alone', () => {
   fc.assert(
-    fc.property(spelling, (text) => {
-      expect(isAccepted(text)).toBe(isCanonical(text));
+    fc.property(spelling, (spelled) => {
+      expect(isAccepted(spelled)).toBe(isCanonical(spelled));
     }),
     { numRuns: 3000 },
   );

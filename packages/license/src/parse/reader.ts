@@ -178,7 +178,7 @@ export function listOf<T>(read: Reader<T>, lengthMax: number): Reader<T[]> {
         throw within(error, `[${index}]`);
       }
     }
-    return result.every((item, index) => item === value[index]) ? value : result;
+    return result.every((item, index) => item === value[index]) ? (value as T[]) : result;
   };
 }
 
