@@ -96,7 +96,7 @@ function signedIssue(
 ): Sent {
   const headers = { 'idempotency-key': idempotencyKey };
   const issue = { method: 'POST', path: '/v1/licenses', headers, content: license };
-  return signedRequest(system.client.adminUrl, key, issue, nowMs);
+  return signedRequest(system.client.adminUrl, key, issue, { system: system.system, nowMs });
 }
 
 const codeOf = ({ text }: RawAnswer): string => (JSON.parse(text) as { code: string }).code;
@@ -336,6 +336,7 @@ describe('at the command line', () => {
 
   it('a signing key is made on this machine, and signs every request', async () => {
     const made = await json<Made>(...shop(), '--kind', 'http_signature', '--secret-out', file('shop.pem'));
+    expect(made).toMatchObject({ system: system.system });
     expect(made.secret).toBeUndefined();
     const who = await json<object>('whoami', '--signing-key', file('shop.pem'));
     expect(who).toMatchObject({ credential: made.document.id, strength: 2, signed: true });
@@ -346,7 +347,14 @@ describe('at the command line', () => {
     expect(history.stdout).toContain('ä: 5 %');
     const folder = mkdtempSync(file('client-'));
     const { adminUrl } = system.client;
-    writeFileSync(join(folder, 'client.json'), JSON.stringify({ adminUrl, signingKeyFile: '../shop.pem' }));
+    const described = { adminUrl, signingKeyFile: '../shop.pem' };
+    writeFileSync(join(folder, 'client.json'), JSON.stringify(described));
+    const unknown = await new Operator(system).tally('whoami', '--data', folder);
+    expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining('for which system')]);
+    const pinned = ['--signed-for', system.layout.trustRoot];
+    expect(await json<object>('whoami', '--data', folder, ...pinned)).toMatchObject({ signed: true });
+    const trustRootFile = system.layout.trustRoot;
+    writeFileSync(join(folder, 'client.json'), JSON.stringify({ ...described, trustRootFile }));
     expect(await json<object>('whoami', '--data', folder)).toMatchObject({ signed: true });
     const both = ['--signing-key', file('shop.pem'), '--token-file', file('key')];
     expect((await new Operator(system).tally('whoami', ...both)).code).toBe(3);

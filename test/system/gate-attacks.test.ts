@@ -65,9 +65,12 @@ beforeAll(async () => {
   await person('third issuer', { role: 'issuer' });
   const machine = await world.principal('service', 'billing', [{ role: 'issuer' }]);
   const narrow = await world.signingKey(machine, { scope: { products: ['other'] } });
-  who['narrow key'] = { id: machine, shows: signing(narrow.key) };
+  who['narrow key'] = { id: machine, shows: signing(narrow.key, system.system) };
   const second = await world.signingKey(who['issuer']?.id ?? '');
-  who['second credential of issuer'] = { id: who['issuer']?.id ?? '', shows: signing(second.key) };
+  who['second credential of issuer'] = {
+    id: who['issuer']?.id ?? '',
+    shows: signing(second.key, system.system),
+  };
   const key = await world.apiKey(by('viewer').id, 'api');
   who['listener'] = { id: key.id, shows: bearing(key.token) };
   early = (await system.admin('POST', '/v1/policy', defaultPolicyDocument())).status;

@@ -84,10 +84,10 @@ async function makeStrangers(): Promise<void> {
     { role: 'incident-responder' },
   ]);
   known['a custodian that does not sign'] = bearing((await world.apiKey(custodian, 'api')).token);
-  known['a custodian that signs'] = signing((await world.signingKey(custodian)).key);
+  known['a custodian that signs'] = signing((await world.signingKey(custodian)).key, world.system.system);
   const partner = await world.principal('partner', 'reseller', [{ role: 'issuer' }]);
   known['a partner that does not sign'] = bearing((await world.apiKey(partner, 'partner')).token);
-  known['a partner that signs'] = signing((await world.signingKey(partner)).key);
+  known['a partner that signs'] = signing((await world.signingKey(partner)).key, world.system.system);
 }
 
 async function makePeople(): Promise<void> {

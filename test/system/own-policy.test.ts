@@ -15,7 +15,7 @@ const names = ['one.example/w', 'two.example/w'] as const;
 
 const directory = mkdtempSync(join(tmpdir(), 'tally-policy-'));
 const layout = layoutOf(join(directory, 'data'));
-const system = RealSystem.of(directory, layout, {
+const system = RealSystem.in(directory, {
   server: { times: { retryMs: 100, refreshMs: 1000 }, cosignerTimeoutMs: 1000 },
 });
 const operator = new Operator({ layout, directory });

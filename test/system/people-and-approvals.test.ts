@@ -1,35 +1,17 @@
 /** docs/guides/people-and-approvals.md, as printed: each of its commands, typed by who types it there. */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Ended, Operator } from './support/operator.ts';
-import { must, Person } from './support/person.ts';
+import { auditAtRest } from './support/audit.ts';
 import { RealSystem } from './support/real-system.ts';
+import { commandsOf, readPage, Typist } from './support/typist.ts';
+import { eventually } from './support/waiting.ts';
 
-const page = readFileSync(
-  fileURLToPath(new URL('../../docs/guides/people-and-approvals.md', import.meta.url)),
-  'utf8',
-);
-
-/** The commands of a section in their order, without what is said beside them. */
-function commandsOf(title: string): string[] {
-  const section = page.split(/^## /m).find((part) => part.startsWith(title)) ?? '';
-  const blocks = [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) => block);
-  const lines = blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'));
-  const commands = lines.filter((line) => line.startsWith('npx tally '));
-  return commands.map((line) => line.replace(/\s+#.*$/, '').replaceAll(/\s+/g, ' '));
-}
-
-/** Words as a shell makes them. */
-function wordsOf(command: string): string[] {
-  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '').slice(2);
-}
+const page = readPage('guides/people-and-approvals.md');
+const lostPage = readPage('operating/lost-administrator.md');
 
 let system: RealSystem;
-/** The newest of each kind, as somebody at a terminal copies it from what was shown before. */
 const copied = new Map<string, string>();
-const password = (name: string): string => `correct horse ${name.length} battery staple`;
 
 /** What the guide has somebody make who works away from the server. */
 function folderOf(name: string): string {
@@ -44,48 +26,9 @@ function folderOf(name: string): string {
   return folder;
 }
 
-class Typist {
-  readonly operator: Operator;
-  readonly #name: string;
-  #person: Person | null = null;
-
-  constructor(name: string, isAtServer = false) {
-    this.#name = name;
-    this.operator = new Operator(system);
-    if (!isAtServer) this.operator.env = { TALLY_DATA: folderOf(name) };
-    this.operator.ask = async (question) =>
-      question.startsWith('Code') ? ((await this.#person?.code()) ?? null) : password(this.#name);
-  }
-
-  /** Types a printed command; ids that are left out there stand for the newest ones. */
-  async types(command: string | undefined, ...more: string[]): Promise<Ended> {
-    if (command === undefined) throw new Error('the guide has no such command any more');
-    const filled = command.replaceAll(
-      /\b(prn|apr|lic|tally_invite)_…/g,
-      (_, kind: string) => copied.get(kind) ?? '',
-    );
-    const ended = await this.operator.tally(...wordsOf(filled), ...more);
-    for (const [id, kind = ''] of `${ended.stdout}\n${ended.stderr}`.matchAll(
-      /\b(prn|apr|lic|tally_invite)_[0-9A-Za-z_-]{20,}/g,
-    ))
-      copied.set(kind, id);
-    return ended;
-  }
-
-  async must(command: string | undefined, ...more: string[]): Promise<Ended> {
-    const ended = await this.types(command, ...more);
-    if (ended.code !== 0) throw new Error(`${this.#name}: ${command}: ${ended.stderr}${ended.stdout}`);
-    return ended;
-  }
-
-  /** Puts the key that the enrollment shows into an authenticator app, and goes through with it. */
-  async enrolls(principal: string, command = 'npx tally enroll tally_invite_…'): Promise<void> {
-    const invitation = copied.get('tally_invite') ?? '';
-    const offer = await must(system.admin('POST', '/v1/enrollment', { invitation }));
-    const { secret } = offer.json as { secret: string };
-    this.#person = Person.ofSeed(system, principal, password(this.#name), secret);
-    await this.must(command);
-  }
+/** Somebody with a folder of their own, or at the server. */
+function typist(name: string, isAtServer = false): Typist {
+  return new Typist(system, name, copied, isAtServer ? null : folderOf(name));
 }
 
 let ada: Typist;
@@ -101,10 +44,11 @@ beforeAll(async () => {
 afterAll(() => system[Symbol.asyncDispose]());
 
 it('the first administrator comes, and the token that everything began with ends', async () => {
-  ada = new Typist('Ada', true);
-  const [create, invite, , whoami] = commandsOf('The first administrator');
+  ada = typist('Ada', true);
+  const [create, invite, , whoami] = commandsOf(page, 'The first administrator');
   await ada.must(create);
   const principal = copied.get('prn') ?? '';
+  copied.set('ada', principal);
   await ada.must(invite);
   await ada.enrolls(principal);
   expect((await ada.must(whoami)).stdout).toContain(principal);
@@ -112,35 +56,35 @@ it('the first administrator comes, and the token that everything began with ends
 });
 
 it('administers and does not sell, and has Bob do that', async () => {
-  const [refused, create, invite, enroll, product, history] = commandsOf('Why, and who is there');
+  const [refused, create, invite, enroll, product, history] = commandsOf(page, 'Why, and who is there');
   const denied = await ada.types(refused);
   expect([denied.code, denied.stderr]).toEqual([1, expect.stringContaining('forbidden')]);
   await ada.must(create);
   const principal = copied.get('prn') ?? '';
   await ada.must(invite);
-  bob = new Typist('Bob');
+  bob = typist('Bob');
   await bob.enrolls(principal, enroll);
   await bob.must(product);
   expect((await bob.must(history)).stdout).toContain('TICKET-3');
 });
 
 it('an auditor reads, and what she may not do is on the record', async () => {
-  const [create, invite, , refused, list] = commandsOf('The auditor');
+  const [create, invite, , refused, list] = commandsOf(page, 'The auditor');
   await ada.must(create);
   const principal = copied.get('prn') ?? '';
   await ada.must(invite);
-  grace = new Typist('Grace');
+  grace = typist('Grace');
   await grace.enrolls(principal);
   expect((await grace.types(refused)).code).toBe(1);
   expect((await grace.must(list)).stdout).toContain('Bob Stone');
 });
 
 it('somebody else looks before a sale of twenty years', async () => {
-  const [create, invite, plan, issue, list, show, approve] = commandsOf('Somebody else looks');
+  const [create, invite, plan, issue, list, show, approve] = commandsOf(page, 'Somebody else looks');
   await ada.must(create);
   const principal = copied.get('prn') ?? '';
   await ada.must(invite);
-  carol = new Typist('Carol');
+  carol = typist('Carol');
   await carol.enrolls(principal);
   await bob.must(plan);
   const waits = await bob.types(issue);
@@ -157,8 +101,10 @@ it('somebody else looks before a sale of twenty years', async () => {
 });
 
 it('nobody ends a key alone any more, and two do', async () => {
-  const [show, shadow, publish, approvePolicy, keys, revoke, look, approve] =
-    commandsOf('Nobody ends a key alone');
+  const [show, shadow, publish, approvePolicy, keys, revoke, look, approve] = commandsOf(
+    page,
+    'Nobody ends a key alone',
+  );
   await ada.must(show);
   const file = ada.operator.path('policy.yaml');
   const rule = /^```yaml\n(.*?)^```/ms.exec(page)?.[1] ?? '';
@@ -192,7 +138,7 @@ it('nobody ends a key alone any more, and two do', async () => {
 });
 
 it('the auditor prints what happened, and proves it without the server', async () => {
-  const [text, json, pdf, verify, log] = commandsOf('What the auditor prints');
+  const [text, json, pdf, verify, log] = commandsOf(page, 'What the auditor prints');
   copied.set('lic', license);
   const shown = (await grace.must(text)).stdout;
   expect(shown).toContain('TICKET-7');
@@ -203,6 +149,44 @@ it('the auditor prints what happened, and proves it without the server', async (
   const verified = await grace.must(verify);
   expect(verified.stdout).toMatch(/^SOUND/);
   expect((await grace.must(log)).stdout).toContain('license.custody');
+});
+
+it('lets somebody in where no administrator can log in any more, by the word of the authority', async () => {
+  const lost = copied.get('ada') ?? '';
+  const eve = typist('Eve', true);
+  const [propose] = commandsOf(lostPage, '1. Say');
+  const proposed = await eve.must(propose);
+  expect(proposed.stdout).toContain('LETS IN Eve Stone');
+  const [show, sign] = commandsOf(lostPage, '2. The authority');
+  const [submit, enroll] = commandsOf(lostPage, '3. Hand');
+  expect((await eve.types(submit)).stderr).toContain('Nobody has signed');
+  expect((await eve.signs(show, sign, 'online')).stderr).toContain('no authority key');
+  expect((await eve.signs(show, sign, 'offline')).stdout).toContain('Signed.');
+  await eve.must(submit, '--dry-run');
+  const submitted = await eve.must(submit);
+  expect((await eve.must(submit)).stdout).toBe(submitted.stdout);
+  const { principal } = JSON.parse((await eve.must(submit, '--json')).stdout) as { principal: string };
+  await eve.enrolls(principal, enroll);
+  expect((await eve.types(enroll)).code).not.toBe(0);
+  const [replay, list, revoke] = commandsOf(lostPage, '4. Afterwards');
+  copied.set('prn', lost);
+  const held = JSON.parse((await eve.must(list, '--json')).stdout) as {
+    items: { document: { id: string; state: string } }[];
+  };
+  copied.set('crd', held.items.find(({ document }) => document.state === 'active')?.document.id ?? '');
+  await eve.must(revoke);
+  const replayed = (await eve.must(replay)).stdout;
+  expect(replayed).toMatch(/^CLEAN/);
+  expect(replayed).toMatch(
+    new RegExp(`let in by the authority at .*Eve Stone \\(${principal}\\).*Ada lost her phone`),
+  );
+  expect(system.lines.filter((line) => line.includes('administrator_recovered'))).toHaveLength(1);
+});
+
+it('leaves a log in which everything fits', async () => {
+  const size = await logSize();
+  await eventually('everything is published', async () => (await system.publishedSize()) >= size);
+  expect(await auditAtRest(system)).toMatchObject({ problems: [], incidents: [] });
 });
 
 /** As somebody sees it who may read it. */

@@ -10,6 +10,7 @@ export {
   type DecisionReplayReport,
   replayDecisions,
 } from './decisions/replay-decisions.ts';
+export type { RecoveryFound } from './decisions/undecided-check.ts';
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { newestPolicy } from './newest-policy.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';

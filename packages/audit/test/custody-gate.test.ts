@@ -231,6 +231,11 @@ describe('what a server lied about when it made the change', () => {
       'AUTHOR_INVALID: the request is not signed by the key of its credential',
     ],
     [
+      'a request that was signed for another system',
+      () => [{ ...robot, signsFor: Buffer.alloc(32, 1).toString('base64') }, (cause) => cause],
+      'AUTHOR_INVALID: the request was signed for another system',
+    ],
+    [
       'a request that nobody signed, from a machine that has to',
       () => [robot, (cause) => ({ ...cause, gate: { ...cause.gate, signed: null } })],
       'DECISION_ALTERED: it was decided on context.signed true, and the cause says otherwise',

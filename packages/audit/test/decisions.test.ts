@@ -142,8 +142,31 @@ beforeAll(async () => {
     await lieAboutPolicies(gated, staff);
     const unjudged = await system.run(issue);
     at['undecided'] = unjudged.changes[0]?.index ?? -1;
+    const roles = [{ role: 'administrator' }];
+    const create: Command = { type: 'principal.create', kind: 'person', name: 'Mallory', roles };
+    at['as the authority'] = await runAs(system, create, 'namespace.update', 'person');
+    at['as a rotation'] = await runAs(system, create, 'brake.tighten', 'system');
+    at['as a recovery'] = await runAs(system, create, 'principal.create', 'authority');
   });
 });
+
+/** What a server writes that says of a command that it was another one. */
+async function runAs(
+  { ledger }: TestSystem,
+  asked: Command,
+  said: Command['type'] | 'namespace.update',
+  kind: string,
+): Promise<number> {
+  const command = { ...asked };
+  const cause = { who: { kind, id: 'gate' }, why: null };
+  const judge = (): typeof cause => {
+    Object.assign(command, { type: said });
+    return cause;
+  };
+  const result = await ledger.submit({ command, cause, judge, request: null, dryRun: false });
+  if ('refused' in result) throw new Error(result.refused.message);
+  return result.changes[0]?.index ?? -1;
+}
 
 async function hire(gated: Gated, name: string, role: string, products?: string[]): Promise<Ask> {
   const roles = [{ role, ...(products && { products }) }];
@@ -235,8 +258,19 @@ describe('replaying decisions', () => {
       [at['disabled'], 'roles', `${issuer} was disabled`],
       [at['token'], 'roles', expect.stringContaining('once there was an administrator')],
       [at['undecided'], 'undecided', expect.stringContaining('test test asked for license.issue')],
+      [
+        at['as the authority'],
+        'undecided',
+        expect.stringContaining('person gate asked for namespace.update'),
+      ],
+      [at['as a rotation'], 'undecided', expect.stringContaining('system gate asked for brake.tighten')],
+      [
+        at['as a recovery'],
+        'undecided',
+        expect.stringContaining('authority gate asked for principal.create'),
+      ],
     ]);
-    expect(counts).toMatchObject({ policies: 2, undecided: 5 });
+    expect(counts).toMatchObject({ policies: 2, undecided: 8 });
     expect(counts.commands).toBe(counts.decided + counts.undecided);
   });
 
@@ -249,6 +283,9 @@ describe('replaying decisions', () => {
       at['disabled'],
       at['token'],
       at['undecided'],
+      at['as the authority'],
+      at['as a rotation'],
+      at['as a recovery'],
     ]);
     const none = await replayDecisions(store, {
       from: '2001-01-01T00:00:00.000Z',

@@ -26,6 +26,10 @@ function makeProgram(context: Context, verbs: readonly Registration[]): Command 
     .option('--public-url <url>', 'address of the public listener (default: that of client.json)')
     .option('--token-file <file>', 'file with a token or an API key (default: that of client.json)')
     .option('--signing-key <file>', 'file with a private key, to sign requests with instead of a token')
+    .option(
+      '--signed-for <file>',
+      'trust root of the system that requests are signed for (default: that of client.json)',
+    )
     .option('--ca-file <file>', 'authority that is believed over https (PEM; default: those of the system)')
     .option('--client-cert <file>', 'certificate that is shown over https (PEM)')
     .option('--client-key <file>', 'its key (PEM)')

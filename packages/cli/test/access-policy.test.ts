@@ -122,3 +122,13 @@ describe('tally access policy diff', () => {
     expect(ran.out).toContain('No verdict changes for plain requests');
   });
 });
+
+describe('a policy of an older version', () => {
+  it('is compared with the one that comes with this version', async () => {
+    const old = edited('old.yaml', /^ *action "log\.tile".*\n/m, '');
+    const { out, code } = await policy('diff', '--default', '--against', old);
+    expect([code, out]).toEqual([0, expect.stringContaining('log.tile')]);
+    const neither = await policy('diff', '--against', old, '--json');
+    expect([neither.code, errorOf(neither).title]).toEqual([3, expect.stringContaining('not said what')]);
+  });
+});

@@ -28,6 +28,8 @@ export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   'trust.brake': 'batched',
   'trust.publish': 'change',
   'namespace.revise': 'change',
+  'recovery.describe': 'batched',
+  'recovery.submit': 'change',
   'brake.tighten': 'change',
   ...reads('product'),
   ...changes('product', 'create', 'update', 'retire'),

@@ -104,6 +104,25 @@ export interface TrustPublished {
   logged: number;
 }
 
+/** What a statement of the authority has to follow, for who is not known yet: the newest revision of the namespace. */
+export interface RecoveryDraft {
+  /** The exact bytes of its entry. */
+  entry: Base64;
+  document: string;
+}
+
+/** Who was let in by the authority. */
+export interface RecoveryResult {
+  dryRun: boolean;
+  /** Log index of the revision; null in a dry run, as the ids are. */
+  namespace: number | null;
+  principal: string | null;
+  /** The invitation. */
+  credential: string | null;
+  /** When the invitation ends. */
+  until: Instant;
+}
+
 export interface LicenseResult extends MutationResult<'license'> {
   /** Only in answers that made or set a license key. It is a bearer secret. */
   licenseKey?: string;
@@ -225,6 +244,8 @@ export interface LogStatus {
   namespace: NamespaceStatus;
   /** Of how many people; with one, rules for approvals ask nobody. */
   approvals: { people: number; bind: boolean };
+  /** What is between callers and this server: names of networks, how many proxies it believes, and trust domains. */
+  edge: { networks: string[]; trustedProxies: number; trustDomains: string[] };
 }
 
 export interface PublishedCheckpoint {
@@ -242,6 +263,8 @@ export interface NamespaceStatus {
   epoch: number;
   lock: LockLevel;
   minEpoch: number;
+  /** Log index from which a key signs who may use the system; null where none is listed, as in systems of before. */
+  gateFrom: number | null;
 }
 
 export interface RecordJson {

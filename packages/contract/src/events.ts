@@ -29,10 +29,15 @@ export interface QuorumEvent {
   members: QuorumMember[];
 }
 
-/** Something that people should look at: the problem that requests meet, or would. */
+/**
+ * What people should look at: a problem that requests meet, or would; or `administrator_recovered`, that the authority let
+ * somebody in past everybody else.
+ */
+export type AlarmCode = ProblemCode | 'administrator_recovered';
+
 export interface AlarmEvent {
   at: Instant;
-  code: ProblemCode;
+  code: AlarmCode;
   detail: string;
 }
 
@@ -53,6 +58,8 @@ export interface EventMeaning<T> {
   summary: string;
   data: z.ZodType<T>;
 }
+
+const alarmCodes: readonly AlarmCode[] = [...problemCodes, 'administrator_recovered'];
 
 const entryEvent: z.ZodType<EntryEvent> = open<EntryEvent>({
   index: natural,
@@ -94,8 +101,8 @@ export const events: { readonly [T in EventType]: EventMeaning<EventData[T]> } =
   },
   alarm: {
     id: eventIds.alarm,
-    summary: 'Something that people should look at, under the code of a problem',
-    data: open<AlarmEvent>({ at: instant, code: oneOf(problemCodes), detail: z.string().max(2_000) }),
+    summary: 'Something that people should look at: the code of a problem, or administrator_recovered',
+    data: open<AlarmEvent>({ at: instant, code: oneOf(alarmCodes), detail: z.string().max(2_000) }),
   },
 };
 

@@ -46,7 +46,7 @@ describe('the table of routes', () => {
   it.each(table)('%s asks for a credential unless it serves clients or operators', (_name, route) => {
     const isOpen = route.auth === 'none';
     expect(route.problems.includes('unauthorized')).toBe(!isOpen);
-    const letsIn = /^\/v1\/(?:login|enrollment)(?:\/|$)/.test(route.path);
+    const letsIn = /^\/v1\/(?:login|enrollment|recovery)(?:\/|$)/.test(route.path);
     if (route.zones.length === 1 && route.zones[0] === 'admin')
       expect(route.auth).toBe(letsIn ? 'login' : 'admin');
     if (route.path.startsWith('/log/tile/')) expect(route.auth).toBe('mirror');
@@ -83,7 +83,7 @@ describe('what the access log keeps', () => {
 
   it('is a change of everything that changes something, which nothing else is', () => {
     const isChange = ([name, route]: [string, Route]): boolean =>
-      route.mutation || ['trust.publish', 'namespace.revise'].includes(name);
+      route.mutation || ['trust.publish', 'namespace.revise', 'recovery.submit'].includes(name);
     const said = table.filter(([name]) => accessRecordings[name] === 'change');
     expect(said).toEqual(table.filter(isChange));
   });

@@ -137,6 +137,21 @@ describe('a signed request', () => {
     expect((await sendSigned(signedNow())).ok).toBe(true);
   });
 
+  test('is not taken by another system behind the same name that knows the key, too', async () => {
+    const staging = newWorld(undefined, Buffer.alloc(32, 1).toString('base64'));
+    staging.people.addPrincipal('prn_service', 'service');
+    staging.people.addSigningKey('crd_signing', 'prn_service', key);
+    const once = signedNow();
+    const carried = await staging.authenticator.authenticate(
+      requestOf({ message: once, body, isMutation: true }),
+    );
+    staging.stop();
+    expect(carried).toMatchObject({
+      refusal: { code: 'unauthorized', detail: 'the request was signed for another system' },
+    });
+    expect((await sendSigned(once)).ok).toBe(true);
+  });
+
   test('is taken once of many at the same time', async () => {
     const once = signedNow();
     const answers = await Promise.all(Array.from({ length: 20 }, () => sendSigned(once)));

@@ -4,7 +4,7 @@ import { keyFingerprintText } from '@tallystick/core';
 import { createSigner, createVerifier, httpbis } from 'http-message-signatures';
 import { describe, expect, test } from 'vitest';
 import { checkSignedRequest, contentDigest, requestSigningKey } from '../src/http-signature/index.ts';
-import { body, message, nowMs, signed } from './support/request.ts';
+import { body, message, nowMs, signed, system } from './support/request.ts';
 
 const url = `${message.scheme}://${message.authority}${message.target}`;
 
@@ -23,6 +23,7 @@ describe.each([
       'content-digest': contentDigest(body),
       'idempotency-key': 'k-1',
       'tally-reason': 'TICKET-1',
+      'tally-system': system,
     };
     const theirs = await httpbis.signMessage(
       {
@@ -40,7 +41,7 @@ describe.each([
     );
     const sent = Object.entries(theirs.headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
     const whole = { ...message, headers: Object.fromEntries(sent) as Record<string, string> };
-    const checked = await checkSignedRequest(whole, body, () => own.publicKey, nowMs);
+    const checked = await checkSignedRequest(whole, body, { keyOf: () => own.publicKey, system, nowMs });
     expect(checked).toMatchObject({ ok: true });
   });
 

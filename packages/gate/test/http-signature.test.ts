@@ -13,13 +13,13 @@ import {
   type SignatureCheck,
   signatureBase,
 } from '../src/http-signature/index.ts';
-import { body, message, newSigningKey, nowMs, signed } from './support/request.ts';
+import { body, message, newSigningKey, nowMs, signed, system } from './support/request.ts';
 
 const key = newSigningKey();
 const keyOf = (keyid: string): PublicKey | undefined =>
   keyid === keyFingerprintText(key.publicKey) ? key.publicKey : undefined;
 const check = (of: HttpMessage, content: Uint8Array | null = body, at = nowMs): Promise<SignatureCheck> =>
-  checkSignedRequest(of, content, keyOf, at);
+  checkSignedRequest(of, content, { keyOf, system, nowMs: at });
 
 describe('the vectors of RFC 9421 and RFC 9530', () => {
   const exampleBody = Buffer.from('{"hello": "world"}');
@@ -119,11 +119,16 @@ describe('a signed request', () => {
   test.each(['ed25519', 'ecdsa-p256-sha256'] as const)('verifies with %s, and is evidence', async (alg) => {
     const own = newSigningKey(alg);
     const keyid = keyFingerprintText(own.publicKey);
-    const checked = await checkSignedRequest(signed(own), body, () => own.publicKey, nowMs);
+    const checked = await checkSignedRequest(signed(own), body, {
+      keyOf: () => own.publicKey,
+      system,
+      nowMs,
+    });
     if (!checked.ok) throw new Error(checked.why);
     expect(checked.signed).toMatchObject({ keyid, alg });
     const statement = await readEvidence(checked.signed, own.publicKey);
     expect(statement).toMatchObject({
+      system,
       method: 'POST',
       authority: '127.0.0.1:4401',
       path: '/v1/licenses',
@@ -210,7 +215,7 @@ describe('a signed request', () => {
 /** A request that is signed, properly, over whatever the attacker likes. */
 function signedOver(components: string, parameters: string, of: HttpMessage = message): HttpMessage {
   const input = parseDictionary(`tally=${components}${parameters}`).get('tally') as InnerList;
-  const headers = { ...of.headers, 'content-digest': contentDigest(body) };
+  const headers = { ...of.headers, 'content-digest': contentDigest(body), 'tally-system': system };
   const base = signatureBase(input, { ...of, headers });
   const signature = sign(null, Buffer.from(base ?? ''), key.privateKey).toString('base64');
   const added = { 'signature-input': `tally=${components}${parameters}`, signature: `tally=:${signature}:` };
@@ -220,7 +225,7 @@ function signedOver(components: string, parameters: string, of: HttpMessage = me
 describe('a signature that covers too little, or says too much', () => {
   const at = nowMs / 1000;
   const all =
-    '("@method" "@authority" "@path" "@query" "content-type" "content-digest" "idempotency-key" "tally-reason")';
+    '("@method" "@authority" "@path" "@query" "tally-system" "content-type" "content-digest" "idempotency-key" "tally-reason")';
   const once = `nonce="${'n'.repeat(22)}"`;
   const keyid = `keyid="${keyFingerprintText(key.publicKey)}"`;
   const standard = `;created=${at};expires=${at + 60};${once};${keyid};tag="tallystick"`;

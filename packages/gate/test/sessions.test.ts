@@ -63,15 +63,8 @@ describe('a session', () => {
     });
   });
 
-  test('has another token at each login and each step-up, and those before it are none', async () => {
-    const first = begin();
-    expect(begin().token).not.toBe(first.token);
-    const at = instant();
-    const second = world.sessions.stepUp(first.session.id, { at, credential: 'crd_passkey', strength: 3 });
-    expect(await isIn(first.token)).toBe(false);
-    expect(await use(second.token)).toMatchObject({
-      caller: { session: first.session.id, strength: 3, steppedUpAt: at },
-    });
+  test('has another token at each login', () => {
+    expect(begin().token).not.toBe(begin().token);
   });
 
   test('cannot be brought along: a token that the server did not make is none', async () => {
@@ -98,19 +91,16 @@ describe('a session', () => {
   test.each<[string, () => void]>([
     ['its credential is revoked', () => world.people.change('crd_password', { state: 'revoked' })],
     ['its credential expires', () => world.people.change('crd_password', { notAfter: instant() })],
-    ['its step-up is revoked', () => world.people.change('crd_passkey', { state: 'revoked' })],
     ['its owner is disabled', () => world.people.disable('prn_person')],
     ['its credential goes to another', () => world.people.change('crd_password', { principal: 'prn_other' })],
   ])('ends at once when %s, and for good', async (_, change) => {
-    const { session } = begin();
-    const stepped = { at: instant(), credential: 'crd_passkey', strength: 3 } as const;
-    const { token } = world.sessions.stepUp(session.id, stepped);
+    const { token } = begin();
     expect(await isIn(token)).toBe(true);
     change();
     expect(await isIn(token)).toBe(false);
     world.people.enable('prn_person');
     const whole = { state: 'active', notAfter: null, principal: 'prn_person' } as const;
-    for (const id of ['crd_password', 'crd_passkey']) world.people.change(id, whole);
+    world.people.change('crd_password', whole);
     expect(await isIn(token)).toBe(false);
   });
 
@@ -149,13 +139,9 @@ describe('a session', () => {
 describe('the file', () => {
   test('keeps sessions over a restart, and what ended stays ended', async () => {
     const [kept, ended] = [begin(), begin()];
-    const old = kept.token;
-    const at = instant();
-    const stepped = world.sessions.stepUp(kept.session.id, { at, credential: 'crd_passkey', strength: 3 });
     world.sessions.end(ended.session.id);
     world = world.restart();
-    expect(await isIn(stepped.token)).toBe(true);
-    expect(await isIn(old)).toBe(false);
+    expect(await isIn(kept.token)).toBe(true);
     expect(await isIn(ended.token)).toBe(false);
   });
 
@@ -201,13 +187,12 @@ describe('the file', () => {
     expect(world.sessions.rejected).toBe(0);
   });
 
-  test('an older row, put beside the newest one of its session, is none', async () => {
+  test('the row of a session that ended, put back under another id, is none', async () => {
     const { token, session } = begin();
     world = alter(world, 'CREATE TABLE kept AS SELECT * FROM session');
-    const stepped = { at: instant(), credential: 'crd_passkey', strength: 3 } as const;
-    const after = world.sessions.stepUp(session.id, stepped);
+    world.sessions.end(session.id);
     world = alter(world, `INSERT INTO session SELECT 'ses_copy', lookup, content, mac FROM kept`);
-    expect([await isIn(token), await isIn(after.token)]).toEqual([false, true]);
+    expect(await isIn(token)).toBe(false);
     expect(world.sessions.rejected).toBe(1);
   });
 });

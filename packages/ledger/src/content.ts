@@ -1,10 +1,7 @@
 /** Between a change that was decided and the bytes that are stored and committed to. */
 import {
-  asCount,
-  asString,
   base64,
   causeCommitment,
-  closedMembers,
   companionCommitment,
   decodeBase64,
   decodeUtf8,
@@ -18,7 +15,8 @@ import {
   parseMapRoot,
   parseRecordEntry,
   type RecordEntry,
-  requireVersion1,
+  type RecoveryStatement,
+  readCauseStatement,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
@@ -117,7 +115,12 @@ interface CauseHead {
 /** Version 1 is what the system itself causes, and what was caused before there was a gate. */
 export type CauseDocument = CauseHead &
   (
-    | { v: 1; who: { kind: string; id: string } }
+    | {
+        v: 1;
+        who: { kind: string; id: string };
+        /** Only where the authority lets somebody in. */
+        recovery?: RecoveryStatement;
+      }
     | ({
         v: 2;
         who: { kind: string; id: string } & Pick<GateCause, 'credential' | 'session' | 'device' | 'address'>;
@@ -216,20 +219,11 @@ export function checkCause(revision: CheckedRevision, cause: StoredCause | undef
 
 /** Parses the bytes of a cause that was made elsewhere; throws MALFORMED. */
 export function parseCause({ document }: Pick<StoredCause, 'document'>): CauseDocument {
-  const members = ['v', 'command', 'n', 'who', 'why', 'request', 'at'] as const;
-  const json = closedMembers(parseJson(document), members, 'cause');
-  requireVersion1(json.v, 'cause');
-  const who = closedMembers(json.who, ['kind', 'id'], 'cause.who');
-  if (json.request !== null) throw malformed('cause.request: nothing was requested');
-  return {
-    v: 1,
-    command: asString(json.command, 'cause.command'),
-    n: asCount(json.n, 'cause.n'),
-    who: { kind: asString(who.kind, 'who.kind'), id: asString(who.id, 'who.id') },
-    why: json.why === null ? null : asString(json.why, 'cause.why'),
-    request: null,
-    at: asString(json.at, 'cause.at'),
-  };
+  parseJson(document);
+  const { v, command, n, who, why, request, recovery, at } = readCauseStatement(document);
+  if (v !== 1 || request !== null) throw malformed('cause: nobody asked for this');
+  const told = { v, command, n, who: { kind: who.kind, id: who.id }, why, request, at };
+  return recovery === null ? told : { ...told, recovery };
 }
 
 /** What a stored cause says, unchecked. Throws where it is not JSON. */

@@ -5,6 +5,7 @@ export {
   type CauseInput,
   type CheckedRevision,
   type GateCause,
+  parseCause,
   requestKeyOf,
 } from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';

@@ -20,6 +20,7 @@ import {
   parseNamespace,
   parseRecordEntry,
   type RecordEntry,
+  recoverCommand,
   type TrustRoot,
   zeroSalt,
 } from '@tallystick/core';
@@ -154,7 +155,8 @@ function checkCause({ cause }: SignedRevision, commitment: Uint8Array, at: strin
   if (cause.salt.length !== 32 || !equalBytes(causeCommitment(cause.salt, cause.document), commitment))
     throw refused('the cause is not the one that was signed');
   const told = read('cause', () => parseCause(cause));
-  if (told.n !== 1 || told.command !== 'namespace.update' || told.at !== at || told.request !== null)
+  const isKnown = told.command === 'namespace.update' || told.command === recoverCommand;
+  if (told.n !== 1 || !isKnown || told.at !== at)
     throw refused('the cause is not that of a namespace revision');
 }
 

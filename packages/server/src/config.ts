@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import type { Zone } from '@tallystick/contract';
 import { isNamespaceName } from '@tallystick/core';
-import { AddressError, isSpiffeId, parseRange } from '@tallystick/gate';
 import type { LedgerTimes, PostgresLimits } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import { type Duration, isCalendarDuration } from '@tallystick/license';
 import type { ClientTlsPaths } from '@tallystick/witness/tls';
 import { z } from 'zod';
+import { type EdgeConfig, edgeMembers } from './edge-config.ts';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 
 /** Paths of PEM files; they are read again when they change. */
@@ -39,15 +39,6 @@ export interface ZoneLimits {
   bodyBytesMax: number;
 }
 
-export interface TrustedProxyConfig {
-  /** Ranges that it connects from. */
-  addresses: string[];
-  /** The SPIFFE id of its certificate. */
-  spiffeId?: string;
-  /** File with 32 bytes in base64, for the MAC of what it says of devices. */
-  secretFile?: string;
-}
-
 export interface ExternalIssuerConfig {
   /** Its identifier, an https address. */
   issuer: string;
@@ -74,7 +65,7 @@ export interface LoginConfig {
   issuers: ExternalIssuerConfig[];
 }
 
-export interface ServerConfig {
+export interface ServerConfig extends EdgeConfig {
   /** Namespace. */
   ns: string;
   /** Path of a file of SQLite, or the URL of a database. */
@@ -111,12 +102,6 @@ export interface ServerConfig {
   /** File of SQLite for sessions and last uses of credentials, of this server alone; `gate.db` beside the projections. */
   gateFile?: string;
   login: LoginConfig;
-  /** Names of networks with their ranges in CIDR notation, for policies. */
-  networks: Record<string, string[]>;
-  /** What stands in front of the server and is believed, where it names callers and their devices. */
-  trustedProxies: TrustedProxyConfig[];
-  /** Trust domains whose SPIFFE ids count. */
-  trustDomains: string[];
   /** When the issuing key is rotated by itself. */
   rotation: RotationLimits;
   /**
@@ -129,7 +114,6 @@ export interface ServerConfig {
 }
 
 const text = z.string().min(1);
-const range = z.string().refine(isRange, 'is no address and no range such as 10.0.0.0/8');
 
 const listenerTls: z.ZodType<ListenerTls> = z
   .strictObject({
@@ -270,17 +254,7 @@ const schema: z.ZodType<ServerConfig> = z
     cosignerTimeoutMs: z.int().min(100).default(10_000),
     gateFile: text.exactOptional(),
     login: login.default({ issuers: [] }),
-    networks: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'is no code'), z.array(range)).default({}),
-    trustedProxies: z
-      .array(
-        z.strictObject({
-          addresses: z.array(range).min(1),
-          spiffeId: z.string().refine(isSpiffeId, 'is no SPIFFE id').exactOptional(),
-          secretFile: text.exactOptional(),
-        }),
-      )
-      .default([]),
-    trustDomains: z.array(text).default([]),
+    ...edgeMembers,
     rotation: z
       .strictObject({
         days: z.int().min(1).nullable().default(rotationLimits.days),
@@ -295,16 +269,6 @@ const schema: z.ZodType<ServerConfig> = z
     'shared: several servers share a database, and not a file: name its postgres:// URL as store',
   )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
-
-function isRange(written: string): boolean {
-  try {
-    parseRange(written);
-    return true;
-  } catch (error) {
-    if (error instanceof AddressError) return false;
-    throw error;
-  }
-}
 
 /** Throws Error with a sentence for the operator. */
 export function readServerConfig(file: string): ServerConfig {

@@ -19,7 +19,8 @@ import {
   type TrustedProxy,
 } from '@tallystick/gate';
 import { durationToSeconds, type TallyDocument } from '@tallystick/license';
-import type { ServerConfig, TrustedProxyConfig } from './config.ts';
+import type { ServerConfig } from './config.ts';
+import type { EdgeConfig, TrustedProxyConfig } from './edge-config.ts';
 import { tokenKind } from './http/tokens.ts';
 import { newSubjectId } from './identifiers.ts';
 
@@ -30,17 +31,26 @@ export class Gate {
   readonly sessions: Sessions;
   readonly secrets: GateSecrets;
   readonly directory: Directory;
+  readonly edge: EdgeConfig;
   readonly #file: GateFile;
   readonly #timer: NodeJS.Timeout;
 
   /**
    * Throws Error with a sentence for the operator where its file cannot be used.
    *
+   * @param system base64 of the genesis of its log
    * @param onTrouble told when what happened to sessions cannot be written
    */
-  constructor(config: ServerConfig, directory: Directory, onTrouble: (error: unknown) => void) {
+  constructor(
+    config: ServerConfig,
+    system: string,
+    directory: Directory,
+    onTrouble: (error: unknown) => void,
+  ) {
     const now = (): number => Date.now();
     this.directory = directory;
+    const { networks, trustedProxies, trustDomains } = config;
+    this.edge = { networks, trustedProxies, trustDomains };
     this.secrets = deriveGateSecrets(readSecret(config.licenseKeySecret), config.ns);
     const file = openFile(config.gateFile ?? join(dirname(config.projections), 'gate.db'), this.secrets);
     this.#file = file;
@@ -55,13 +65,14 @@ export class Gate {
     this.authenticator = new Authenticator({
       directory,
       networks: new Networks({
-        networks: config.networks,
-        trustedProxies: config.trustedProxies.map(proxyOf),
+        networks,
+        trustedProxies: trustedProxies.map(proxyOf),
       }),
       secrets: this.secrets,
+      system,
       sessions: this.sessions,
       replays: new ReplayGuard(file.reservedSigned(), (until) => file.reserveSigned(until)),
-      trustDomains: config.trustDomains,
+      trustDomains,
       systemToken: (token) => tokenKind(token, config),
       now,
     });

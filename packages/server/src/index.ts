@@ -1,4 +1,5 @@
 export type { ListenerConfig, ServerConfig } from './config.ts';
+export type { EdgeConfig, TrustedProxyConfig } from './edge-config.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { type AccessLogDescription, beginAccessLogAgain } from './setup/access-log.ts';

@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
+import { base64 } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
@@ -16,6 +17,7 @@ import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
 import { ShadowRuns } from './shadow/shadow-runs.ts';
+import { readTrustRootFile } from './trust-root-file.ts';
 
 export interface RunningServer extends AsyncDisposable {
   /** Addresses by zone. */
@@ -33,8 +35,12 @@ export interface ServerOptions {
   isGateOpen?: boolean;
 }
 
-function openGate(config: ServerConfig, directory: Directory, logger: Logger): Gate {
-  const gate = new Gate(config, directory, (error) => logger.error({ error }, 'sessions cannot be written'));
+async function openGate(config: ServerConfig, directory: Directory, logger: Logger): Promise<Gate> {
+  const [first] = await readTrustRootFile(config.trustRoot);
+  if (first === undefined) throw new Error(`${config.trustRoot} holds no trust root`);
+  const gate = new Gate(config, base64(first.genesis), directory, (error) =>
+    logger.error({ error }, 'sessions cannot be written'),
+  );
   const { rejected } = gate.sessions;
   if (rejected > 0)
     logger.error({ rejected }, 'the file of sessions had rows that this server did not write');
@@ -81,7 +87,7 @@ export async function startServer(
   streams.attach(ledger);
   access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
   dropRecords();
-  const opened = openGate(config, directory, logger);
+  const opened = await openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');

@@ -23,7 +23,7 @@ const directory = new Directory();
 
 beforeAll(async () => {
   const config = gateConfig(folder, { trustDomains: ['vendor.example'] });
-  gate = new Gate(config, directory, (error) => {
+  gate = new Gate(config, 'system', directory, (error) => {
     throw error;
   });
   const server = authority.issue({ name: 'server', hosts: ['127.0.0.1'] });

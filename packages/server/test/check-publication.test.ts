@@ -1,8 +1,9 @@
-import { defaultPolicyDocument } from '@tallystick/gate';
+import { Directory, defaultPolicyDocument } from '@tallystick/gate';
 import { PolicyEngine } from '@tallystick/gate/policy';
-import type { Command, PolicyContent } from '@tallystick/license';
+import type { Command, PolicyContent, PolicyDocument } from '@tallystick/license';
 import { describe, expect, test } from 'vitest';
 import { checkPublication as check } from '../src/ledger-thread/gate/check-publication.ts';
+import { Gatekeeper } from '../src/ledger-thread/gate/gatekeeper.ts';
 
 const publish = (edit: (content: PolicyContent) => void = () => {}): Command => {
   const content = defaultPolicyDocument();
@@ -123,4 +124,35 @@ describe('a policy that is about to be put in force', () => {
     expect(() => checkPublication(person, { type: 'customer.create' })).not.toThrow();
     expect(() => checkPublication(person, asked({ type: 'customer.create' }))).not.toThrow();
   });
+});
+
+test('a policy that is older than this version is told of at the start, with what nobody may do', () => {
+  const { schema, ...content } = defaultPolicyDocument();
+  const told: string[] = [];
+  const directory = new Directory();
+  const gatekeeper = new Gatekeeper({
+    directory,
+    governing: () => ({ lock: 'open', epoch: 0 }),
+    now: () => '2026-11-26T12:00:00.000Z',
+    onAlarm: (detail) => {
+      told.push(detail);
+    },
+  });
+  const at = (rev: number, lines: string[]): PolicyDocument => {
+    return { v: 1, type: 'policy', ns: 'acme', id: 'policies', rev, crit: [], ...content, schema: lines };
+  };
+  gatekeeper.announceUnknown();
+  directory.apply(at(0, schema));
+  gatekeeper.announceUnknown();
+  expect(told).toEqual([]);
+  directory.apply(
+    at(
+      1,
+      schema.filter((line) => !line.startsWith('action "log.tile"')),
+    ),
+  );
+  gatekeeper.announceUnknown();
+  expect(told).toEqual([
+    expect.stringMatching(/revision 1, is older than log\.tile, which nobody may do: see tally/),
+  ]);
 });

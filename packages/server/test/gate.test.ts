@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 function openGate(directory = new Directory(), config = gateConfig(folder)): Gate {
-  const gate = new Gate(config, directory, (error) => {
+  const gate = new Gate(config, 'system', directory, (error) => {
     throw error;
   });
   open.push(gate);

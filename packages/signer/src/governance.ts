@@ -14,6 +14,7 @@ import {
   documentCommitment,
   type Envelope,
   effectiveUntil,
+  entitledFrom,
   entitledKeys,
   equalBytes,
   IntegrityError,
@@ -168,6 +169,12 @@ export class Governance {
     const keys = [...byAlgorithm.values()];
     governed.signing.set(usage, { keys, from: index, to: nextKeyBoundary(namespace, governed.brake, index) });
     return keys;
+  }
+
+  /** As `entitledFrom`, of what is known of a namespace. */
+  signsFrom(ns: string, usage: string, index: number): number | null {
+    const governed = this.#governedBy(ns);
+    return entitledFrom(namespaceOf(governed, ns), governed.brake, usage, index);
   }
 
   /** Since which log index a key is stated to be destroyed; infinite where it is not. */

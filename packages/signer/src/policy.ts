@@ -62,11 +62,14 @@ export function rightsFor(
     type,
     signing,
     required,
+    signsFrom,
   }: {
     ns: string;
     type: string;
     signing: readonly NamespaceKey[];
     required: readonly KeyAlgorithm[];
+    /** The log index from which a key will sign that does not yet; null where none is listed. */
+    signsFrom: () => number | null;
   },
 ): SigningRight[] {
   const usage = usageFor(subjectTypeOf(type));
@@ -83,14 +86,16 @@ export function rightsFor(
     const what = required.length > 1 ? `${missing} key` : 'key';
     throw new SignerRefusal(
       'no_key',
-      `no ${what} here may sign ${type} in namespace ${ns}${adviceFor(usage)}`,
+      `no ${what} here may sign ${type} in namespace ${ns}${adviceFor(usage, signsFrom())}`,
     );
   }
   return found;
 }
 
 /** A system from before there were principals has no key for them, and is to be told how it gets one. */
-function adviceFor(usage: string): string {
+function adviceFor(usage: string, from: number | null): string {
+  if (from !== null)
+    return ` before log index ${from}: wait until the log has that many entries, or list one from nearer on`;
   if (usage !== 'gate') return '';
   return ': list one with the usage gate, made by tally keys generate, with tally namespace propose';
 }

@@ -244,9 +244,11 @@ export class Signer {
     const plans = records.map((item, nth) => {
       const { ns, type, at } = item.record;
       this.#witnesses.demandPast(at);
-      const signing = this.#governance.signing(ns, usageFor(subjectTypeOf(type)), index + nth);
+      const usage = usageFor(subjectTypeOf(type));
+      const signing = this.#governance.signing(ns, usage, index + nth);
+      const signsFrom = (): number | null => this.#governance.signsFrom(ns, usage, index + nth);
       const required = this.#governance.required(item, index + nth);
-      const rights = rightsFor(this.#issuingKeys, { ns, type, signing, required });
+      const rights = rightsFor(this.#issuingKeys, { ns, type, signing, required, signsFrom });
       for (const { limits } of rights) checkContent(limits, item, this.#now());
       if (subjectTypeOf(type) === 'brake') this.#governance.tighten(item, index + nth, this.#holds);
       return { item, rights };

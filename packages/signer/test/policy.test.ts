@@ -2,6 +2,7 @@ import { encodeRecord, isSignedBy, payloadTypes, preAuthEncoding } from '@tallys
 import { describe, expect, it } from 'vitest';
 import { noLimits } from '../src/keystore/keystore-key.ts';
 import { generateKeySpec } from '../src/keystore/signing-key.ts';
+import { rightsFor } from '../src/policy.ts';
 import {
   at,
   keySpecs,
@@ -40,6 +41,13 @@ describe('a signer', () => {
     const { signer } = signerWith([generateKeySpec(['log'], null), generateKeySpec(['plan'], 'acme')]);
     expect(() => signer.signRecords([plain('principal.created')], 5)).toThrow(
       /no key here may sign principal\.created .* tally keys generate/,
+    );
+  });
+
+  it('says from where on a key will sign that is listed', () => {
+    const asked = { ns: 'acme', type: 'principal.created', signing: [], required: ['ed25519'] } as const;
+    expect(() => rightsFor([], { ...asked, signsFrom: () => 100 })).toThrow(
+      /principal\.created in namespace acme before log index 100: wait until/,
     );
   });
 

@@ -96,6 +96,8 @@ export const gateTable: Record<RouteName, Row> = {
   'health.get': open,
   'ready.get': open,
   'primary.get': open,
+  'recovery.describe': open,
+  'recovery.submit': { ...open, body: () => ({}) },
   'login.describe': open,
   'login.password': { ...open, body: () => ({}) },
   'enrollment.begin': { ...open, body: () => ({}) },

@@ -58,7 +58,7 @@ export const bearing =
 
 export const showingNothing: Shows = () => ({});
 
-export function signing(key: RequestSigningKey): Shows {
+export function signing(key: RequestSigningKey, system: string): Shows {
   return ({ method, url, headers, body }) =>
     signRequest(
       {
@@ -70,7 +70,7 @@ export function signing(key: RequestSigningKey): Shows {
       },
       body === null ? null : Buffer.from(body),
       key,
-      { nowMs: Date.now(), nonce: randomBytes(16).toString('base64url') },
+      { nowMs: Date.now(), nonce: randomBytes(16).toString('base64url'), system },
     );
 }
 

@@ -31,6 +31,7 @@ export class Operator {
   ask: Context['ask'] = async () => null;
   openBrowser: Context['openBrowser'] = async () => false;
   isThere = false;
+  now: Context['now'] = () => Date.now();
   env: Record<string, string>;
 
   constructor(system: Pick<RealSystem, 'layout' | 'directory'>) {
@@ -62,7 +63,7 @@ export class Operator {
       stderr: sink('stderr'),
       env: this.env,
       signal: new AbortController().signal,
-      now: () => Date.now(),
+      now: this.now,
       newKey: () => randomUUID(),
       readStdin: async () => new Uint8Array(0),
       ask: this.ask,

@@ -8,6 +8,7 @@ import {
   createStandby,
   createSystem,
   type Layout,
+  layoutOf,
   type StorePlace,
   Supervisor,
   type SupervisorOptions,
@@ -84,9 +85,9 @@ export class RealSystem {
     return new RealSystem(directory, layout, options);
   }
 
-  /** One that is there, in a folder of `directory`; not started. */
-  static of(directory: string, layout: Layout, options: RealSystemOptions = {}): RealSystem {
-    return new RealSystem(directory, layout, options);
+  /** A system that is there already, in the folder `data` of `directory`; not started. */
+  static in(directory: string, options: RealSystemOptions = {}): RealSystem {
+    return new RealSystem(directory, layoutOf(join(directory, 'data')), options);
   }
 
   /** Makes a second server for the log of this system, which is in a database; not started. */
@@ -134,6 +135,11 @@ export class RealSystem {
 
   get client(): ClientDescription {
     return JSON.parse(readFileSync(this.layout.client, 'utf8')) as ClientDescription;
+  }
+
+  /** What signed requests say that they are for. */
+  get system(): string {
+    return (JSON.parse(readFileSync(this.layout.system, 'utf8')) as SystemDescription).genesis;
   }
 
   get mirrorToken(): string {

@@ -24,6 +24,8 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'primary.get': ops,
   'trust.publish': admin,
   'namespace.revise': admin,
+  'recovery.describe': admin,
+  'recovery.submit': admin,
   'brake.tighten': admin,
   'product.create': admin,
   'product.list': admin,

@@ -27,7 +27,7 @@ export function signedRequest(
   url: string,
   key: RequestSigningKey,
   { method, path, headers, content }: Omit<Sent, 'body'> & { content: object },
-  nowMs: number = Date.now(),
+  { system, nowMs = Date.now() }: { system: string; nowMs?: number },
 ): Sent {
   const body = JSON.stringify(content);
   const whole = { 'content-type': 'application/json', ...headers };
@@ -38,7 +38,7 @@ export function signedRequest(
     target: path,
     headers: whole,
   } as const;
-  const added = signRequest(message, Buffer.from(body), key, { nowMs, nonce: randomUUID() });
+  const added = signRequest(message, Buffer.from(body), key, { nowMs, nonce: randomUUID(), system });
   return { method, path, headers: { ...whole, ...added }, body };
 }
 

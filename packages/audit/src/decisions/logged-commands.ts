@@ -45,6 +45,10 @@ export type LoggedDecision = Omit<Decided, 'input'> & { input: DecisionInput };
 export interface LoggedCommand {
   /** Log index of its first record. */
   index: number;
+  /** Leaf hash of its first record. */
+  leaf: Uint8Array;
+  /** Types of its records, in order. */
+  types: string[];
   cause: CauseDocument;
   /** null for what the system itself did, and for what is from before there was a gate. */
   decision: LoggedDecision | null;
@@ -129,7 +133,9 @@ export class LoggedCommands {
       const document = openCause(cause, record);
       const decision = (await this.#decisions.of(index, document)) as LoggedDecision | null;
       const open = (): Promise<LoggedChanges | null> => this.#open(entries, cause);
-      return { index, cause: document, decision, directory: this.#directory, open };
+      const types = entries.map(({ entry }) => parseRecordEntry(entry).record.type);
+      const { leaf } = first;
+      return { index, leaf, types, cause: document, decision, directory: this.#directory, open };
     } catch (error) {
       return { index, message: messageOf(error) };
     }

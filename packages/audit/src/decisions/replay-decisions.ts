@@ -19,6 +19,7 @@ import {
   LoggedCommands,
   type LoggedDecision,
 } from './logged-commands.ts';
+import { type RecoveryFound, UndecidedCheck } from './undecided-check.ts';
 
 /**
  * - `unreadable`: the command's records or its cause are not what the log commits to, or cannot be read
@@ -67,6 +68,8 @@ export interface DecisionReplayReport {
   };
   /** In log order, at most 100. */
   findings: DecisionFinding[];
+  /** Whom the authority let in past everybody else. */
+  recoveries: RecoveryFound[];
 }
 
 export interface DecisionSpan {
@@ -81,6 +84,8 @@ export interface DecisionReplayOptions extends DecisionSpan {
   defaults?: readonly PolicySource[];
   /** Principals whom the configuration of a server let act alone, past all rules for approvals. */
   mayActAlone?: readonly string[];
+  /** What an invitation is found by, of its hash; null where the secret for that is not known. */
+  lookupOf?: ((hash: string) => string) | null;
 }
 
 /** Reads only, also beside a running server. Throws where the store cannot be read. */
@@ -89,7 +94,7 @@ export async function replayDecisions(
   options: DecisionReplayOptions,
 ): Promise<DecisionReplayReport> {
   const size = await store.size();
-  const replay = new Replay(options.defaults ?? [], options.mayActAlone ?? []);
+  const replay = new Replay(options);
   const commands = new LoggedCommands(store).read(size, options.onProgress ?? (() => {}));
   for await (const command of commands) {
     if ('message' in command) replay.find(command.index, 'unreadable', command.message);
@@ -106,6 +111,8 @@ function isWithin(at: string, { from, to }: DecisionSpan): boolean {
 class Replay {
   readonly #policies: KnownPolicies;
   readonly #mayActAlone: readonly string[];
+  readonly #check: UndecidedCheck;
+  readonly #span: DecisionSpan;
   readonly #findings: DecisionFinding[] = [];
   readonly #limits = new HourlyLimits();
   readonly #used = new Set<string>();
@@ -113,9 +120,11 @@ class Replay {
   #hasGate = false;
   #inForce: { document: PolicyDocument; name: string } | null = null;
 
-  constructor(defaults: readonly PolicySource[], mayActAlone: readonly string[]) {
+  constructor({ defaults = [], mayActAlone = [], lookupOf = null, ...span }: DecisionReplayOptions) {
     this.#policies = new KnownPolicies(defaults);
     this.#mayActAlone = mayActAlone;
+    this.#check = new UndecidedCheck(lookupOf);
+    this.#span = span;
   }
 
   find(index: number, kind: DecisionFindingKind, message: string | null): void {
@@ -124,16 +133,18 @@ class Replay {
   }
 
   /** Takes every command in order, and judges those of the span. */
-  async take({ index, cause, decision, directory, open }: LoggedCommand, isInSpan: boolean): Promise<void> {
+  async take(command: LoggedCommand, isInSpan: boolean): Promise<void> {
+    const { index, cause, decision, directory, open } = command;
     const hadGate = this.#hasGate;
     this.#hasGate ||= decision !== null;
     // Whatever the span: what is counted may have begun before it.
     const countOf = this.#count(cause, decision, directory);
+    const problem = decision === null ? await this.#undecided(command) : null;
     if (!isInSpan) return;
     this.#counts.commands += 1;
     if (decision === null) {
       this.#counts.undecided += 1;
-      this.find(index, 'undecided', hadGate ? undecidedProblem(cause, directory) : null);
+      this.find(index, 'undecided', hadGate ? problem : null);
       return;
     }
     this.#counts.decided += 1;
@@ -151,6 +162,15 @@ class Replay {
   #count(cause: CauseDocument, decision: LoggedDecision | null, { policy }: Directory): CountOf {
     const isCounted = policy !== null && decision !== null && cause.who.kind !== 'bootstrap';
     return isCounted ? this.#limits.take(cause, decision.input.action, policy.approvals) : () => 0;
+  }
+
+  /** Also of what is outside of the span: what the authority says counts for what comes later. */
+  async #undecided(command: LoggedCommand): Promise<string | null> {
+    try {
+      return await this.#check.take(command);
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   async #open(index: number, open: LoggedCommand['open']): Promise<LoggedChanges | null> {
@@ -171,6 +191,7 @@ class Replay {
       size,
       counts: { ...this.#counts, policies: this.#used.size },
       findings,
+      recoveries: this.#check.recoveries.filter(({ at }) => isWithin(at, this.#span)),
     };
   }
 
@@ -202,17 +223,6 @@ class Replay {
       return `its policy cannot be evaluated: ${messageOf(error)}`;
     }
   }
-}
-
-/**
- * What the authority signed elsewhere carries a cause of its own. The system itself has no rights to be judged, and so does
- * no more than to begin and end: with its first policy, and with keys that are due.
- */
-function undecidedProblem({ command, who }: CauseDocument, { policy }: Directory): string | null {
-  const isFirstPolicy = command === 'policy.publish' && policy === null;
-  const isOfSystem = who.kind === 'system' && (isFirstPolicy || command === 'brake.tighten');
-  if (isOfSystem || command.startsWith('namespace.')) return null;
-  return `${who.kind} ${who.id} asked for ${command}, and nothing says that it was allowed`;
 }
 
 /** Roles for one product hold for it; where the product is not known here, a role that it has for any counts. */

@@ -29,6 +29,8 @@ export interface Actor {
   principal: string;
   credential: string;
   key: RequestSigningKey | null;
+  /** What its requests are signed for, in place of this system. */
+  signsFor?: string;
 }
 
 interface Request {
@@ -90,7 +92,8 @@ export class JudgedSystem {
     { why = 'TICKET-1', forge = (cause) => cause, isWhole = false }: RunOptions = {},
   ): Promise<{ id: string; index: number }> {
     const { principal, credential } = actor;
-    const signed = actor.key && (await signedRequest(actor.key, command));
+    const system = actor.signsFor ?? base64(this.system.world.trust.genesis);
+    const signed = actor.key && (await signedRequest(actor.key, command, system));
     const result = await this.system.ledger.submit({
       command,
       cause: { who: { kind: 'nobody', id: 'nobody' }, why },
@@ -213,7 +216,11 @@ function usedOf({ id, approvals }: ApprovalDocument): GateCause['approvals'] {
 }
 
 /** The request as a client signs it, and a server keeps it. */
-async function signedRequest(key: RequestSigningKey, command: Command): Promise<SignedRequest> {
+async function signedRequest(
+  key: RequestSigningKey,
+  command: Command,
+  system: string,
+): Promise<SignedRequest> {
   const { type, license, ...members } = command as unknown as { type: string; license: string };
   const body = utf8(JSON.stringify(members));
   const target = `/v1/licenses/${license}/${type.slice('license.'.length)}`;
@@ -225,8 +232,9 @@ async function signedRequest(key: RequestSigningKey, command: Command): Promise<
     headers: {},
   } as const;
   const nowMs = Date.now();
-  const headers = signRequest(message, body, key, { nowMs, nonce: randomUUID() });
-  const checked = await checkSignedRequest({ ...message, headers }, body, () => key.publicKey, nowMs);
+  const headers = signRequest(message, body, key, { nowMs, nonce: randomUUID(), system });
+  const expected = { keyOf: () => key.publicKey, system, nowMs };
+  const checked = await checkSignedRequest({ ...message, headers }, body, expected);
   if (!checked.ok) throw new Error(checked.why);
   return checked.signed;
 }

@@ -8,7 +8,7 @@ import { type ClientTls, readClientTls } from '@tallystick/witness/tls';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readSessionFile, sessionFilePath } from '../login/session-file.ts';
-import { type Credential, readSigningKey } from './credential.ts';
+import { type Credential, readSigningKey, systemOf } from './credential.ts';
 
 /** `<data>/client.json`. Members that are not listed are ignored, so that later versions may add some. */
 export interface ClientFile {
@@ -36,6 +36,9 @@ export interface ConnectionFlags {
   clientCert?: string;
   clientKey?: string;
   signingKey?: string;
+  /** Trust root of the system that requests are signed for; what a verb pins serves as well. */
+  signedFor?: string;
+  trustRoot?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -109,8 +112,13 @@ export function adminConnection(flags: ConnectionFlags, env: Environment): Admin
   if (flags.signingKey !== undefined && flags.tokenFile !== undefined) {
     throw usageError('--signing-key and --token-file stand for two callers.', 'Leave one of them out.');
   }
-  if (flags.signingKey !== undefined)
-    return { url, credential: { signingKey: readSigningKey(flags.signingKey) } };
+  const signedBy = (path: string): Credential => {
+    return {
+      signingKey: readSigningKey(path),
+      system: systemOf(flags.signedFor ?? flags.trustRoot ?? file?.trustRootFile),
+    };
+  };
+  if (flags.signingKey !== undefined) return { url, credential: signedBy(flags.signingKey) };
   if (flags.tokenFile !== undefined) return { url, credential: { token: readTokenFile(flags.tokenFile) } };
   const session = readSessionFile(sessionFilePath(folder, env), url);
   if (session !== null) return { url, credential: { token: session.token }, isSession: true };
@@ -127,8 +135,7 @@ export function adminConnection(flags: ConnectionFlags, env: Environment): Admin
       'Name a file with the token for this one with --token-file.',
     );
   }
-  if (file.signingKeyFile !== undefined)
-    return { url, credential: { signingKey: readSigningKey(file.signingKeyFile) } };
+  if (file.signingKeyFile !== undefined) return { url, credential: signedBy(file.signingKeyFile) };
   return { url, credential: { token: file.token as string } };
 }
 

@@ -106,7 +106,8 @@ function shown(
     headers,
   } as const;
   const content = body === null ? null : Buffer.from(body);
-  return signRequest(message, content, credential.signingKey, { nowMs: Date.now(), nonce: randomUUID() });
+  const { signingKey, system } = credential;
+  return signRequest(message, content, signingKey, { nowMs: Date.now(), nonce: randomUUID(), system });
 }
 
 async function boundedText(response: IncomingMessage): Promise<string> {

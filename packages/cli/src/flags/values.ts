@@ -19,6 +19,12 @@ export function asNatural(value: string): number {
   throw new InvalidArgumentError('Give a whole number of at least 0.');
 }
 
+/** A log index; `+10` for one so many entries ahead of the log's size. */
+export function asLogIndex(value: string): (size: number) => number {
+  const number = asNatural(value.replace(/^\+/, ''));
+  return (size) => (value.startsWith('+') ? size + number : number);
+}
+
 /** `2027-01-31` (its beginning, UTC), `2027-01-31T12:00:00Z` or with milliseconds, as an instant of the model. */
 export function asInstant(value: string): string {
   const match = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}:\d{2})(\.\d{3})?Z)?$/.exec(value);

@@ -31,6 +31,9 @@ import {
   parseRecordEntry,
   payloadTypes,
   preAuthEncoding,
+  type RecoveryStatement,
+  readCauseStatement,
+  recoverCommand,
   requireVersion1,
   sha256,
   utf8,
@@ -78,26 +81,38 @@ export interface ProposalInput {
   /** Milliseconds. */
   now: number;
   salt: Uint8Array;
+  /** Whom the authority lets in with it; reason enough for a revision that changes nothing else. */
+  recovery?: RecoveryStatement;
 }
 
 /** Makes a revision that nobody has signed yet. Throws a usage error where the namespace may not become that. */
-export function proposeRevision({ previous, changes, why, who, now, salt }: ProposalInput): Revision {
+export function proposeRevision({
+  previous,
+  changes,
+  why,
+  who,
+  now,
+  salt,
+  recovery,
+}: ProposalInput): Revision {
   const before = parseNamespace(utf8(previous.document));
   const after = changed(before, changes);
   const problem = namespaceStepProblem(before, after, 0);
   if (problem !== null)
     throw usageError(`The namespace cannot become that: ${problem}.`, 'Change the flags.');
   const document = JSON.stringify(after);
-  if (!changes.signsAnew && document === JSON.stringify({ ...before, rev: after.rev }))
+  const isReason = changes.signsAnew || recovery !== undefined;
+  if (!isReason && document === JSON.stringify({ ...before, rev: after.rev }))
     throw usageError('Nothing would change.', 'Say what is to change.');
   const at = formatInstant(now);
   const told = {
     v: 1,
-    command: 'namespace.update',
+    command: recovery === undefined ? 'namespace.update' : recoverCommand,
     n: 1,
     who: { kind: 'person', id: who },
     why,
     request: null,
+    ...(recovery === undefined ? {} : { recovery }),
     at,
   };
   const cause = JSON.stringify(told);
@@ -228,6 +243,9 @@ function checkParts({ previous, envelope, document, cause }: Revision): void {
   parseNamespace(utf8(document));
 }
 
+/** Enough of a hash to compare over the telephone. */
+const fingerprintDigits = 16;
+
 /** Envelopes need one; which does not matter where only the payload is read. */
 const anySignature = { keyid: '0'.repeat(16), sig: new Uint8Array(64) };
 
@@ -250,6 +268,7 @@ export function describeRevision(revision: Revision): string[] {
     from === to ? [] : [`${what} becomes ${String(to)} (was ${String(from)})`];
   return [
     `Namespace ${after.ns}, revision ${after.rev}, as of ${parseCauseText(revision)}`,
+    ...describeRecovery(revision),
     ...keys,
     ...gapsOf(before, after),
     ...told('the epoch', before.epoch, after.epoch),
@@ -259,6 +278,18 @@ export function describeRevision(revision: Revision): string[] {
     ...told('the support address', JSON.stringify(before.support), JSON.stringify(after.support)),
     `hash ${hashOfRevision(revision)}`,
     `signed by ${revision.envelope.signatures.map(({ keyid }) => keyid).join(', ') || 'nobody yet'}`,
+  ];
+}
+
+/** Who signs it decides who rules from then on. */
+function describeRecovery({ cause }: Revision): string[] {
+  const { recovery } = readCauseStatement(utf8(cause.document));
+  if (recovery === null) return [];
+  const { principal, name, email, invitation, until } = recovery;
+  const who = principal ?? `${name} (${email ?? 'no address'}), who becomes ADMINISTRATOR`;
+  return [
+    `LETS IN ${who}: whoever has the invitation becomes that person`,
+    `invitation ${hex(decodeBase64(invitation, 32)).slice(0, fingerprintDigits)}, good until ${until}`,
   ];
 }
 

@@ -1,5 +1,10 @@
 /** `tally audit replay`: whether every logged change was allowed, by the policy of its time. */
-import { type DecisionReplayOptions, type DecisionReplayReport, replayDecisions } from '@tallystick/audit';
+import {
+  type DecisionReplayOptions,
+  type DecisionReplayReport,
+  type RecoveryFound,
+  replayDecisions,
+} from '@tallystick/audit';
 import { readStore } from '@tallystick/server';
 import type { Command } from 'commander';
 import { readPolicyFile } from '../access/policy-file.ts';
@@ -46,18 +51,22 @@ async function replay(
   { context, print, dataFolder }: Session,
   options: DecisionReplayOptions,
 ): Promise<DecisionReplayReport> {
-  const { place } = await openSystem(dataFolder);
+  const { place, lookupOf } = await openSystem(dataFolder);
   await using store = await readStore(place);
   using progress = new StepProgress(context, print);
-  return await replayDecisions(store, { ...options, onProgress: progress.onProgress });
+  return await replayDecisions(store, { ...options, lookupOf, onProgress: progress.onProgress });
 }
 
-function describe({ ok, findings, counts, size }: DecisionReplayReport, print: Printer): string[] {
+function describe(
+  { ok, findings, counts, size, recoveries }: DecisionReplayReport,
+  print: Printer,
+): string[] {
   return [
     ok
       ? print.style('green', 'CLEAN  Every change was allowed by the rules of its time.')
       : print.style('red', 'PROBLEM  A change was not decided as it should have been: nothing was changed.'),
     ...findings.map(({ index, kind, message }) => `${kind} at ${index}: ${message}`),
+    ...recoveries.map((recovery) => print.style('yellow', recoveryLine(recovery))),
     ...properties([
       ['entries', size],
       ['changes', counts.commands],
@@ -66,4 +75,10 @@ function describe({ ok, findings, counts, size }: DecisionReplayReport, print: P
       ['documents removed', counts.removed === 0 ? null : counts.removed],
     ]),
   ];
+}
+
+function recoveryLine({ index, at, why, principal, name, credential }: RecoveryFound): string {
+  const who = name === null ? principal : `${name} (${principal ?? 'not carried out'})`;
+  const how = credential === null ? '' : ` with invitation ${credential}`;
+  return `let in by the authority at ${index}, ${at}: ${who} as administrator${how}${why === null ? '' : `, because: ${why}`}`;
 }

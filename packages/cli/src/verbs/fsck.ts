@@ -10,6 +10,7 @@ import {
   parsePublicKey,
   type TrustRoot,
 } from '@tallystick/core';
+import { deriveGateSecrets, lookupOfHash } from '@tallystick/gate';
 import type { IndexLicenseKey } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import {
@@ -103,6 +104,8 @@ export interface LocalSystem {
   /** Every version of the trust root, from 1 up, verified. */
   chain: TrustRoot[];
   indexKey: IndexLicenseKey;
+  /** What an invitation is found by, of its hash in base64. */
+  lookupOf: (hash: string) => string;
 }
 
 /** Reads the files that say what a system is; throws a usage error where there is none, or its store is not there. */
@@ -124,7 +127,9 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
       Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
     );
     const indexKey: IndexLicenseKey = (key) => createHmac('sha256', secret).update(key).digest('base64url');
-    return { layout, place, ns, origin, genesis: first.genesis, chain, indexKey };
+    const { apiKeys } = deriveGateSecrets(secret, ns);
+    const lookupOf = (hash: string): string => lookupOfHash(apiKeys, hash);
+    return { layout, place, ns, origin, genesis: first.genesis, chain, indexKey, lookupOf };
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw usageError(

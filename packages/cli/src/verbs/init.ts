@@ -1,5 +1,7 @@
 /** `tally init`: makes a system in a folder. */
+
 import { readFileSync } from 'node:fs';
+import type { EdgeConfig } from '@tallystick/server';
 import {
   type AccessLogDescription,
   type CloudLogKey,
@@ -13,9 +15,11 @@ import {
   systemAlgorithms,
   type TokenOptions,
 } from '@tallystick/server';
+import { edgeProblem, noEdge, setEdge } from '@tallystick/server/edge';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { messageOf, usageError } from '../errors.ts';
+import { addEdgeFlags, type EdgeFlags, edgeOf } from '../flags/edge.ts';
 import { asAlgorithms, asPostgresUrl } from '../flags/values.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
@@ -27,7 +31,7 @@ import {
   stepsForCosigners,
 } from '../witness/planned-quorum.ts';
 
-export interface InitFlags extends PortFlags, PolicyFlags {
+export interface InitFlags extends PortFlags, PolicyFlags, EdgeFlags {
   namespace: string;
   name: string;
   origin: string;
@@ -70,14 +74,16 @@ const defaultPorts = { public: 7311, admin: 7312, ops: 7313 } as const;
 
 /** Flags that `init` and a first `up` share. */
 export function addInitFlags(command: Command): Command {
-  return addPortFlags(
-    command
-      .option('--namespace <name>', 'namespace of your licenses: [a-z][a-z0-9-]{0,30}', 'acme')
-      .option('--name <text>', 'name of your company, for people', 'Acme')
-      .option('--origin <name>', 'name of the log: an address of yours without a scheme', 'localhost/tally')
-      .option('--live', 'a system for real customers; without it the namespace says "test"', false)
-      .option('--support-email <address>', 'where customers turn to; travels in every license file')
-      .option('--support-url <url>', 'where customers turn to; travels in every license file'),
+  return addEdgeFlags(
+    addPortFlags(
+      command
+        .option('--namespace <name>', 'namespace of your licenses: [a-z][a-z0-9-]{0,30}', 'acme')
+        .option('--name <text>', 'name of your company, for people', 'Acme')
+        .option('--origin <name>', 'name of the log: an address of yours without a scheme', 'localhost/tally')
+        .option('--live', 'a system for real customers; without it the namespace says "test"', false)
+        .option('--support-email <address>', 'where customers turn to; travels in every license file')
+        .option('--support-url <url>', 'where customers turn to; travels in every license file'),
+    ),
   )
     .option('--offline-max <duration>', 'longest time that any client may go without fresh proof', 'P90D')
     .option(
@@ -145,6 +151,7 @@ function toPort(text: string): number {
 
 /** What the options say, looked at. */
 interface CheckedInit {
+  edge: Partial<EdgeConfig>;
   token: TokenOptions | null;
   cloud: CloudLogKey | null;
   store: StorePlace | null;
@@ -165,7 +172,10 @@ async function checkInit(flags: InitFlags, context: Context): Promise<CheckedIni
       'Use a name like licenses.example.com/log, without spaces or plus.',
     );
   }
-  const options = { token: tokenOf(flags), cloud: cloudOf(flags), store: storeOf(flags) };
+  const edge = edgeOf(flags);
+  const problem = edgeProblem({ ...noEdge, ...edge });
+  if (problem !== null) throw usageError(`${problem}.`, 'Nothing was made; correct it and run init again.');
+  const options = { edge, token: tokenOf(flags), cloud: cloudOf(flags), store: storeOf(flags) };
   return { ...options, planned: await planQuorum(flags, flags, context) };
 }
 
@@ -207,7 +217,7 @@ export async function runInit(
   context: Context,
   printer: Printer,
 ): Promise<void> {
-  const { token, cloud, store, planned } = await checkInit(flags, context);
+  const { edge, token, cloud, store, planned } = await checkInit(flags, context);
   const layout = await createSystem({
     directory: data,
     ns: flags.namespace,
@@ -228,6 +238,7 @@ export async function runInit(
     throw notMade(error);
   });
   const { trustRoot, keys, secrets } = layout;
+  if (Object.keys(edge).length > 0) setEdge(layout, edge);
   // Tokens have no ML-DSA.
   const hasSealedRoot =
     token === null || [...flags.algorithms, ...flags.perpetualAlgorithms].includes('ml-dsa-44');

@@ -144,7 +144,7 @@ function registerInvite(program: Command, context: Context): void {
     const session = new Session(context, invite);
     const { within, dryRun = false, reason } = invite.opts<InviteFlags>();
     const invitation = newSecretToken('invite', randomBytes);
-    const notAfter = endOf(within, context);
+    const notAfter = endOf(within, context.now());
     const { value } = await session.admin().call('credential.create', {
       query: dryRun ? { dryRun } : {},
       body: {
@@ -175,9 +175,10 @@ function registerInvite(program: Command, context: Context): void {
   });
 }
 
-function endOf(within: string, context: Context): string {
+/** The instant that comes a duration after `now`, in milliseconds. Throws a usage error. */
+export function endOf(within: string, now: number): string {
   try {
-    return addDuration(new Date(context.now()).toISOString(), within);
+    return addDuration(new Date(now).toISOString(), within);
   } catch {
     throw usageError(`--within ${within} is no duration.`, 'Give one such as PT24H or P3D.');
   }

@@ -8,7 +8,7 @@ import { openKeys } from '../ceremony/passphrase.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { readInput, writeFileAtomic } from '../files.ts';
-import { asKeyCut, asNatural } from '../flags/values.ts';
+import { asKeyCut, asLogIndex, asNatural } from '../flags/values.ts';
 import { currentTrust, newestRevision } from '../governing/current.ts';
 import { readKeyFile } from '../governing/key-file.ts';
 import { asLimitChange, type LimitChange } from '../governing/limits.ts';
@@ -31,7 +31,7 @@ const hashDigitsMin = 8;
 interface ProposeFlags {
   out: string;
   addKeys?: string[];
-  from?: number;
+  from?: (size: number) => number;
   endKey?: { key: string; index?: number }[];
   limit?: LimitChange[];
   lock?: NamespaceDocument['lock'];
@@ -68,8 +68,8 @@ function registerPropose(parent: Command, context: Context): void {
     )
     .option(
       '--from <index>',
-      `log index from which they are valid (default: ${marginDefault} ahead)`,
-      asNatural,
+      `log index from which they are valid, or +<entries> from now (default: +${marginDefault}); each change makes two entries`,
+      asLogIndex,
     )
     .option(
       '--end-key <key[@index]>',
@@ -106,7 +106,7 @@ function registerPropose(parent: Command, context: Context): void {
 
 async function propose(session: Session, flags: ProposeFlags): Promise<Revision> {
   const current = await currentTrust(session);
-  const from = flags.from ?? current.size + marginDefault;
+  const from = flags.from?.(current.size) ?? current.size + marginDefault;
   const files = await Promise.all((flags.addKeys ?? []).map((path) => readKeyFile(path, session.context)));
   return proposeRevision({
     previous: await newestRevision(session, current),

@@ -3,6 +3,7 @@ import type { LogStatus } from '@tallystick/contract';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { gateKeyLack } from '../governing/gate-key.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
@@ -17,7 +18,11 @@ export function registerStatus(program: Command, context: Context): void {
   command.action(async () => {
     const session = new Session(context, command);
     const { value } = await session.admin().call('log.status');
-    session.print.answer(value, () => describeStatus(value, session.print, context.now()));
+    const lack = gateKeyLack(value.namespace.gateFrom, value.size);
+    session.print.answer(value, () => [
+      ...describeStatus(value, session.print, context.now()),
+      ...(lack === null ? [] : ['', lack]),
+    ]);
     if (!isWell(value, context.now())) context.setExitCode(exitCodes.unavailable);
   });
 }
@@ -47,6 +52,7 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
     ['changes', mutations.ready ? 'taken' : `refused: ${mutations.reasons[0]?.detail ?? ''}`],
     ['pending', pendingText(pending, isLate)],
     ['approvals', approvalsText(status)],
+    ...edgeRows(status),
     ['publishing', pending.trouble === null ? null : `fails: ${pending.trouble}`],
     [
       'signer',
@@ -67,6 +73,15 @@ function describeStatus(status: LogStatus, print: Printer, nowMs: number): strin
 function approvalsText({ approvals: { people, bind } }: LogStatus): string {
   if (bind) return `rules bind (${people} active people)`;
   return people === 0 ? 'rules bind nobody yet' : 'rules bind nobody: this system has one person';
+}
+
+function edgeRows({ edge }: LogStatus): [string, string | null][] {
+  const { networks, trustedProxies, trustDomains } = edge;
+  return [
+    ['networks', networks.join(', ') || null],
+    ['proxies', trustedProxies === 0 ? null : `${trustedProxies} believed`],
+    ['trust domains', trustDomains.join(', ') || null],
+  ];
 }
 
 /** The address of another server that writes is in the reason for which this one takes no changes. */

@@ -1,11 +1,14 @@
 /** `tally up`: runs a system in the foreground, making one first where there is none. */
 import { existsSync, readFileSync } from 'node:fs';
+import { entitledFrom } from '@tallystick/core';
 import { isId } from '@tallystick/license';
 import { layoutOf, Supervisor, type SystemDescription } from '@tallystick/server';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, messageOf } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import type { CurrentTrust } from '../governing/current.ts';
+import { gateKeyLack } from '../governing/gate-key.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
 import { addInitFlags, type InitFlags, runInit } from './init.ts';
@@ -43,13 +46,33 @@ async function runUp(data: string, flags: UpFlags, context: Context, printer: Pr
   if (actAlone !== undefined) printer.say(`Rules for approvals do not bind ${actAlone} while this runs.`);
   try {
     const writes = await untilReady(supervisor.urls.ops, context, printer);
-    printer.answer({ data: layout.root, ...supervisor.urls, writes }, () =>
-      nextSteps(supervisor, { isNew, writes }),
-    );
+    const lack = writes ? await lackOf(supervisor) : null;
+    printer.answer({ data: layout.root, ...supervisor.urls, writes }, () => [
+      ...nextSteps(supervisor, { isNew, writes }),
+      ...(lack === null ? [] : [lack, '']),
+    ]);
     await aborted(context.signal);
   } finally {
     printer.say('Stopping: finishing what is under way.');
     await supervisor.stop();
+  }
+}
+
+/** What keeps anybody from being let in; null also where it cannot be found out, which is told in other ways. */
+async function lackOf({ urls, layout }: Supervisor): Promise<string | null> {
+  const { ns } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+  const ask = async (path: string): Promise<string> => {
+    const answer = await fetch(`${urls.public}${path}`, { signal: AbortSignal.timeout(5000) });
+    return answer.ok ? answer.text() : '';
+  };
+  try {
+    const [trust, checkpoint] = await Promise.all([ask(`/trust/${ns}`), ask('/log/checkpoint')]);
+    const { namespace, brake } = JSON.parse(trust) as Pick<CurrentTrust, 'namespace' | 'brake'>;
+    const size = Number(checkpoint.split('\n')[1]);
+    return gateKeyLack(entitledFrom(namespace.document, brake.document, 'gate', size), size);
+  } catch {
+    // A listener with certificates does not answer this process; tally status says the same.
+    return null;
   }
 }
 

@@ -145,8 +145,9 @@ export class FakeNamespace implements View {
       writes: true,
       mutations: { ready: true, reasons: [] },
       signer: { connected: true, mark: null },
-      namespace: { ns: 'acme', mode: 'test', epoch: 0, lock: this.lock, minEpoch: 0 },
+      namespace: { ns: 'acme', mode: 'test', epoch: 0, lock: this.lock, minEpoch: 0, gateFrom: 1 },
       approvals: { people: 2, bind: true },
+      edge: { networks: [], trustedProxies: 0, trustDomains: [] },
     };
   }
 

@@ -1,5 +1,5 @@
 /** Routes of what governs a namespace: its own document, which the authority signs elsewhere, and its brake. */
-import type { MutationResult, TrustPublished } from '../answers.ts';
+import type { MutationResult, RecoveryDraft, RecoveryResult, TrustPublished } from '../answers.ts';
 import type { NamespaceRevisionBody, TrustPublishBody } from '../bodies.ts';
 import type { DryRunQuery, MutationQuery, Nothing, ReasonHeaders } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
@@ -13,8 +13,8 @@ import {
 } from '../route.ts';
 import { results } from '../schemas/answers.ts';
 import { namespaceRevision, trustPublish } from '../schemas/bodies.ts';
-import { dryRunQuery, mutationQuery, nothing, reasonHeaders } from '../schemas/inputs.ts';
-import { trustPublished } from '../schemas/trust.ts';
+import { dryRunQuery, mutationQuery, noHeaders, nothing, reasonHeaders } from '../schemas/inputs.ts';
+import { recoveryDraft, recoveryResult, trustPublished } from '../schemas/trust.ts';
 import { type Mutation, mutation } from './mutations.ts';
 
 /** What the authority signed goes into the log as it is; sending it twice changes nothing more. */
@@ -34,7 +34,26 @@ export interface PublishTrust extends Operation {
   answer: TrustPublished;
 }
 
+/** Nobody is known: what the authority signed is what counts. */
+export interface Recover extends Operation {
+  params: Nothing;
+  query: DryRunQuery;
+  headers: Nothing;
+  body: NamespaceRevisionBody;
+  answer: RecoveryResult;
+}
+
+export interface DescribeRecovery extends Operation {
+  params: Nothing;
+  query: Nothing;
+  headers: Nothing;
+  body: null;
+  answer: RecoveryDraft;
+}
+
 export interface GoverningRoutes {
+  'recovery.describe': Route<DescribeRecovery>;
+  'recovery.submit': Route<Recover>;
   'trust.publish': Route<PublishTrust>;
   'namespace.revise': Route<ReviseNamespace>;
   'brake.tighten': Route<Mutation<'brake.tighten'>>;
@@ -59,6 +78,16 @@ const committing: readonly ProblemCode[] = [
   'log_behind',
   'signer_behind',
   'integrity',
+];
+
+/** What a statement meets that is in order, and cannot be carried out. */
+const decided: readonly ProblemCode[] = [
+  'input_invalid',
+  'namespace_locked',
+  'state_forbids',
+  'principal_unknown',
+  'credential_taken',
+  'idempotency_key_reused',
 ];
 
 export const governingRoutes: GoverningRoutes = {
@@ -105,6 +134,56 @@ export const governingRoutes: GoverningRoutes = {
       202: answer('The revision is durable; publishing took longer than the request wanted to wait'),
     },
     problems: [...committing, 'namespace_refused', 'signer_unavailable', 'signer_refused'],
+    mutation: false,
+    command: null,
+  },
+  'recovery.describe': {
+    name: 'recovery.describe',
+    method: 'GET',
+    path: '/v1/recovery',
+    zones: ['admin'],
+    auth: 'login',
+    tag: 'trust',
+    summary: 'Say which revision of the namespace a statement of the authority has to follow',
+    params: nothing,
+    query: nothing,
+    headers: noHeaders,
+    body: null,
+    bodyLimit: 0,
+    answers: {
+      200: { description: 'The newest revision', mediaType: jsonMediaType, schema: recoveryDraft },
+    },
+    problems: [...commonProblems, 'unauthorized', 'integrity'],
+    mutation: false,
+    command: null,
+  },
+  'recovery.submit': {
+    name: 'recovery.submit',
+    method: 'POST',
+    path: '/v1/recovery',
+    zones: ['admin'],
+    auth: 'login',
+    tag: 'trust',
+    summary: 'Let somebody in as administrator whom the authority of the namespace has signed for',
+    params: nothing,
+    query: dryRunQuery,
+    headers: noHeaders,
+    body: namespaceRevision,
+    bodyLimit: BODY_BYTES_MAX,
+    answers: {
+      200: {
+        description: 'The statement is durable and carried out, or was before; or a dry run',
+        mediaType: jsonMediaType,
+        schema: recoveryResult,
+      },
+    },
+    problems: [
+      ...committing.filter((code) => code === 'unauthorized' || !authProblems.includes(code)),
+      ...decided,
+      'namespace_refused',
+      'signer_unavailable',
+      'signer_refused',
+    ],
     mutation: false,
     command: null,
   },

@@ -303,10 +303,16 @@ export const logStatus: z.ZodType<LogStatus> = open<LogStatus>({
     epoch: natural,
     lock: oneOf(lockLevels),
     minEpoch: natural,
+    gateFrom: described(natural.nullable(), 'Log index from which a key signs who may use the system'),
   }),
   approvals: open<LogStatus['approvals']>({
     people: described(natural, 'Active people'),
     bind: described(boolean, 'False where rules for approvals have nobody whom they could ask'),
+  }),
+  edge: open<LogStatus['edge']>({
+    networks: described(z.array(text), 'Names of the networks that policies can speak of'),
+    trustedProxies: natural,
+    trustDomains: z.array(text),
   }),
 });
 

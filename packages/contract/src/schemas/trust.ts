@@ -8,11 +8,13 @@ import type {
   EnvelopeJson,
   KeyList,
   PublicKeyJson,
+  RecoveryDraft,
+  RecoveryResult,
   TrustPublished,
 } from '../answers.ts';
 import { keyAlgorithms } from '../documents.ts';
 import { documents } from './documents.ts';
-import { base64, hash, natural } from './scalars.ts';
+import { base64, boolean, hash, instant, natural } from './scalars.ts';
 import { closed, kept, oneOf, open } from './shape.ts';
 
 const PATH_MAX = 63;
@@ -69,6 +71,19 @@ export const currentTrust: z.ZodType<CurrentTrust> = open<CurrentTrust>({
 export const trustPublished: z.ZodType<TrustPublished> = open<TrustPublished>({
   version: natural,
   logged: natural,
+});
+
+export const recoveryDraft: z.ZodType<RecoveryDraft> = open<RecoveryDraft>({
+  entry: base64,
+  document: z.string(),
+});
+
+export const recoveryResult: z.ZodType<RecoveryResult> = open<RecoveryResult>({
+  dryRun: boolean,
+  namespace: natural.nullable(),
+  principal: z.string().max(64).nullable(),
+  credential: z.string().max(64).nullable(),
+  until: instant,
 });
 
 export const keyList: z.ZodType<KeyList> = open<KeyList>({ keys: z.array(publicKey).max(KEYS_LISTED_MAX) });

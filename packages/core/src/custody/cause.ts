@@ -1,4 +1,5 @@
 /** What a cause document says: who asked for a command, why, and what it was allowed by. Versions 1 and 2. */
+import { decodeBase64 } from '../encoding/base64.ts';
 import { decodeUtf8 } from '../encoding/bytes.ts';
 import {
   asArray,
@@ -26,8 +27,28 @@ export interface CauseStatement {
   approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
   /** The request as it was signed (RFC 9421). */
   signed: SignedEvidence | null;
+  /** Whom the authority lets in, where nobody else can let anybody in any more. */
+  recovery: RecoveryStatement | null;
   at: string;
 }
+
+/**
+ * What the authority says in the cause of a namespace revision, `namespace.recover`: somebody is to be administrator, and
+ * comes in with one invitation.
+ */
+export interface RecoveryStatement {
+  /** A principal that there is; null where `name` says who is to be one. */
+  principal: string | null;
+  name: string | null;
+  email: string | null;
+  /** SHA-256 of the invitation in base64. */
+  invitation: string;
+  /** When both the statement and the invitation end. Instant. */
+  until: string;
+}
+
+/** The command of a namespace revision whose cause says whom the authority lets in. */
+export const recoverCommand = 'namespace.recover';
 
 /** A signed request: its signature base, and in base64 the signature and the body, whose digest was signed. */
 export interface SignedEvidence {
@@ -60,6 +81,7 @@ export interface DecisionStatement {
 }
 
 const version1 = ['v', 'command', 'n', 'who', 'why', 'request', 'at'] as const;
+const recovering = ['v', 'command', 'n', 'who', 'why', 'request', 'recovery', 'at'] as const;
 const version2 = [
   'v',
   'command',
@@ -100,7 +122,10 @@ function parsed(bytes: Uint8Array): JsonValue {
 }
 
 function readVersion1(value: JsonObject): CauseStatement {
-  const json = closedMembers(value, version1, 'cause');
+  const isRecovery = value.command === recoverCommand;
+  const recovery = isRecovery ? readRecovery(closedMembers(value, recovering, 'cause').recovery) : null;
+  const { recovery: _, ...others } = value;
+  const json = closedMembers(isRecovery ? others : value, version1, 'cause');
   const who = closedMembers(json.who, ['kind', 'id'], 'cause.who');
   return {
     v: 1,
@@ -116,7 +141,23 @@ function readVersion1(value: JsonObject): CauseStatement {
     decision: null,
     approvals: null,
     signed: null,
+    recovery,
   };
+}
+
+/** Reads what a cause says of a recovery; throws MALFORMED or TOO_NEW. */
+export function readRecovery(value: JsonValue | undefined): RecoveryStatement {
+  const names = ['principal', 'name', 'email', 'invitation', 'until'] as const;
+  const json = closedMembers(value, names, 'recovery');
+  const [principal, name] = [textOrNull(json.principal, 'principal'), textOrNull(json.name, 'name')];
+  const email = textOrNull(json.email, 'email');
+  if ((principal === null) === (name === null) || (principal !== null && email !== null))
+    throw malformed('recovery: it names either a principal or who is to be one');
+  const invitation = asString(json.invitation, 'invitation');
+  decodeBase64(invitation, 32);
+  const until = asString(json.until, 'until');
+  parseInstant(until);
+  return { principal, name, email, invitation, until };
 }
 
 function readVersion2(value: JsonObject): CauseStatement {
@@ -136,6 +177,7 @@ function readVersion2(value: JsonObject): CauseStatement {
     decision: readDecision(json.decision),
     approvals: readApprovals(json.approvals),
     signed: readSigned(json.signed),
+    recovery: null,
   };
 }
 

@@ -228,6 +228,18 @@ export function entitledKeys(
   return namespace.keys.filter((entry) => isEntitled(namespace, brake, entry, usage, index));
 }
 
+/** The first log index from `index` on at which a key is entitled to a usage; null where none is listed for that. */
+export function entitledFrom(
+  namespace: KeyList,
+  brake: KeyCuts | null,
+  usage: string,
+  index: number,
+): number | null {
+  const later = namespace.keys.map(({ from }) => from).filter((from) => from > index);
+  const starts = [index, ...later.sort((a, b) => a - b)];
+  return starts.find((at) => entitledKeys(namespace, brake, usage, at).length > 0) ?? null;
+}
+
 function isEntitled(
   namespace: KeyList,
   brake: KeyCuts | null,

@@ -38,6 +38,8 @@ export interface AuthenticatorParts {
   secrets: Pick<GateSecrets, 'apiKeys' | 'sessions'>;
   sessions: Sessions;
   replays: ReplayGuard;
+  /** What signed requests must say that they are for: the base64 of the genesis of this system. */
+  system: string;
   /** Trust domains whose SPIFFE ids count. */
   trustDomains: readonly string[];
   /** Whether a bearer token is one of the two that lie in a system's folder. */
@@ -202,10 +204,7 @@ export class Authenticator {
     const session = sessions.find(token, headerOf(request, 'user-agent') ?? '');
     if (session === null) return unauthorized('no such session');
     const usable = this.#usable(directory.credential(session.credential), origin, nowMs);
-    const stepUp = session.stepUpCredential;
-    const isStepUpGone =
-      stepUp !== null && typeof this.#usable(directory.credential(stepUp), origin, nowMs) === 'string';
-    if (typeof usable === 'string' || usable.principal.id !== session.principal || isStepUpGone) {
+    if (typeof usable === 'string' || usable.principal.id !== session.principal) {
       sessions.end(session.id);
       return unauthorized('the credential of the session has ended', session.credential);
     }
@@ -235,7 +234,7 @@ export class Authenticator {
       const key = typeof usable === 'string' ? undefined : publicKeyOf(usable.credential.material);
       return key !== undefined && keyFingerprintText(key) === keyid ? key : undefined;
     };
-    const checked = await checkSignedRequest(message, body, keyOf, nowMs);
+    const checked = await checkSignedRequest(message, body, { keyOf, system: this.#parts.system, nowMs });
     if (!checked.ok) {
       return checked.kind === 'malformed'
         ? malformed(checked.why)

@@ -6,10 +6,12 @@ import { decodeBase64, isSignedBy, type PublicKey, utf8 } from '@tallystick/core
 import { type InnerList, parseList, serializeInnerList } from 'structured-headers';
 import type { SignedRequest } from '../caller.ts';
 import { isDigestOf } from './content-digest.ts';
-import { signatureTag } from './profile.ts';
+import { signatureTag, systemHeader } from './profile.ts';
 
 /** What the signer's key stands for. */
 export interface SignedStatement {
+  /** The base64 of the genesis of the system that it was for. */
+  system: string;
   method: string;
   authority: string;
   path: string;
@@ -48,15 +50,17 @@ export async function readEvidence(signed: SignedRequest, key: PublicKey): Promi
   const parameters = parametersOf(last.slice(paramsPrefix.length), [...components.keys()]);
   const text = (name: string): string | null => components.get(name) ?? null;
   const [method, authority, path, query] = ['@method', '@authority', '@path', '@query'].map(text);
+  const system = text(systemHeader);
   const { created, expires, nonce, keyid, tag } = Object.fromEntries(parameters ?? []);
   if (tag !== signatureTag || keyid !== signed.keyid) return null;
-  if (method == null || authority == null || path == null || query == null) return null;
+  if (method == null || authority == null || path == null || query == null || system === null) return null;
   if (typeof created !== 'number' || typeof expires !== 'number' || typeof nonce !== 'string') return null;
   const contentDigest = text('content-digest');
   const isWhole =
     contentDigest === null ? body === null : isDigestOf(contentDigest, body ?? new Uint8Array());
   if (!isWhole) return null;
   return {
+    system,
     method,
     authority,
     path,

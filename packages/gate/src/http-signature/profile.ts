@@ -10,8 +10,10 @@ export const signatureSecondsMax = 300;
 /** Seconds that a client's clock may be ahead. */
 export const createdAheadSecondsMax = 5;
 
-/** What every signature covers. */
-const always = ['@method', '@authority', '@path', '@query'] as const;
+/** Names the system that a request is for: the base64 of `genesis`, the hash of the first version of its trust root. */
+export const systemHeader = 'tally-system';
+/** What every signature covers: a name and a port may stand before several systems, and before another one tomorrow. */
+const always = ['@method', '@authority', '@path', '@query', systemHeader] as const;
 /** What is covered wherever it is there, because it changes what the request means. */
 const whereThere = [
   'content-type',

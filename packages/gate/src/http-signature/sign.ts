@@ -3,7 +3,7 @@ import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { keyFingerprintText, type PublicKey } from '@tallystick/core';
 import { type InnerList, type Item, serializeInnerList } from 'structured-headers';
 import { contentDigest } from './content-digest.ts';
-import { componentsToCover, signatureSecondsMax, signatureTag } from './profile.ts';
+import { componentsToCover, signatureSecondsMax, signatureTag, systemHeader } from './profile.ts';
 import { type HttpMessage, signatureBase } from './signature-base.ts';
 
 export interface RequestSigningKey {
@@ -28,17 +28,18 @@ export function publicKeyOfKeyObject(key: KeyObject): PublicKey {
 }
 
 /**
- * The headers to add: Content-Digest where there is a body, Signature-Input and Signature. `nonce` is fresh for every
- * request, repeated ones included. Throws Error for a header value that cannot be signed.
+ * The headers to add: Tally-System, Content-Digest where there is a body, Signature-Input and Signature. `system` is
+ * the base64 of the genesis of the pinned trust root, `nonce` fresh for every request, repeated ones included. Throws Error for a header value that cannot be signed.
  */
 export function signRequest(
   message: HttpMessage,
   body: Uint8Array | null,
   key: RequestSigningKey,
-  { nowMs, nonce }: { nowMs: number; nonce: string },
+  { nowMs, nonce, system }: { nowMs: number; nonce: string; system: string },
 ): Record<string, string> {
   const digest = body === null ? {} : { 'content-digest': contentDigest(body) };
-  const headers = { ...message.headers, ...digest };
+  const added = { [systemHeader]: system, ...digest };
+  const headers = { ...message.headers, ...added };
   const created = Math.floor(nowMs / 1000);
   const parameters = new Map<string, string | number>([
     ['created', created],
@@ -58,7 +59,7 @@ export function signRequest(
     isEdwards ? key.privateKey : { key: key.privateKey, dsaEncoding: 'ieee-p1363' },
   );
   return {
-    ...digest,
+    ...added,
     'signature-input': `tally=${serializeInnerList(input)}`,
     signature: `tally=:${signature.toString('base64')}:`,
   };

@@ -2,7 +2,7 @@
 import { base64, isSignedBy, type PublicKey, utf8 } from '@tallystick/core';
 import type { SignedRequest } from '../caller.ts';
 import { isDigestOf } from './content-digest.ts';
-import { createdAheadSecondsMax, readSignature, type SignatureParameters } from './profile.ts';
+import { createdAheadSecondsMax, readSignature, type SignatureParameters, systemHeader } from './profile.ts';
 import { type HttpMessage, signatureBase } from './signature-base.ts';
 
 export type SignatureCheck =
@@ -14,13 +14,26 @@ export type SignatureCheck =
 /** The key that a `keyid` names; undefined for none. */
 export type KeyOf = (keyid: string) => PublicKey | undefined;
 
+/** What a request is checked against. */
+export interface SignatureExpectations {
+  keyOf: KeyOf;
+  /** That of this system, as `Tally-System` says it. */
+  system: string;
+  nowMs: number;
+}
+
 /** Does not tell replays: that is for the guard, once the rest holds. */
 export async function checkSignedRequest(
   message: HttpMessage,
   body: Uint8Array | null,
-  keyOf: KeyOf,
-  nowMs: number,
+  { keyOf, system, nowMs }: SignatureExpectations,
 ): Promise<SignatureCheck> {
+  if (message.headers[systemHeader] === undefined)
+    return {
+      ok: false,
+      kind: 'malformed',
+      why: 'a signed request must say for which system it is, in Tally-System',
+    };
   const stated = statedSignature(message.headers);
   if (typeof stated === 'string') return { ok: false, kind: 'malformed', why: stated };
   const { input, parameters, signature } = stated;
@@ -34,7 +47,9 @@ export async function checkSignedRequest(
     return refused('alg is not the algorithm of the key');
   if (!(await isSignedBy(key, utf8(base), signature))) return refused('the signature does not hold');
   const problem =
-    problemOfTime(parameters, nowMs / 1000) ?? problemOfDigest(message.headers['content-digest'], body);
+    (message.headers[systemHeader]?.trim() === system ? null : 'the request was signed for another system') ??
+    problemOfTime(parameters, nowMs / 1000) ??
+    problemOfDigest(message.headers['content-digest'], body);
   if (problem !== null) return { ok: false, kind: 'refused', why: problem, detail: problem };
   const { keyid } = parameters;
   return {

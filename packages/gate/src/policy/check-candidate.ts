@@ -1,6 +1,6 @@
 /** What is asked of policies before they are put in force, beyond that they are valid. */
 import { type ApprovalRule, COMMAND_TYPES, type PolicyContent } from '@tallystick/license';
-import { actionNames } from './actions.ts';
+import { unknownActions } from './complete-policy.ts';
 import { PolicyEngine } from './engine.ts';
 import type { DecisionInput } from './input.ts';
 import { PolicyError, type PolicySource } from './policy-source.ts';
@@ -13,11 +13,11 @@ import { provenInput } from './policy-table.ts';
  */
 export function checkCandidate(source: PolicySource & Pick<PolicyContent, 'approvals'>): PolicyEngine {
   const engine = new PolicyEngine(source);
-  for (const action of actionNames) {
-    const [error] = engine.decideAnew(provenInput('person', [], action)).errors;
-    if (error !== undefined)
-      throw new PolicyError(`the schema does not take requests for ${action}: ${error}`);
-  }
+  const [unknown] = unknownActions(engine);
+  if (unknown !== undefined)
+    throw new PolicyError(
+      `the schema does not take requests for ${unknown.action} (${unknown.error}): begin with tally access policy show --complete`,
+    );
   const networks = networksIn(source);
   if (!engine.roles.some((role) => isAbleTo('policy.publish', role, engine, networks)))
     throw new PolicyError(

@@ -6,6 +6,7 @@ export {
   type PolicyChange,
   type PolicyComparison,
 } from './compare-policies.ts';
+export { completedPolicy, unknownActions } from './complete-policy.ts';
 export { PolicyEngine } from './engine.ts';
 export {
   failuresOf,

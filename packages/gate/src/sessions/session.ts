@@ -2,12 +2,10 @@
 import type { Caller } from '../caller.ts';
 
 export interface Session {
-  /** `ses_…`; it stays over a step-up, while the token changes. */
+  /** `ses_…`. A step-up is a login, and begins another one. */
   id: string;
   principal: string;
   credential: string;
-  /** The credential that the last step-up was made with; null for none. The session ends with either. */
-  stepUpCredential: string | null;
   strength: Caller['strength'];
   /** Instants, as all that follow. */
   authenticatedAt: string;

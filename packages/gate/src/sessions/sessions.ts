@@ -1,10 +1,9 @@
 /**
- * The sessions of this server. They live in memory, for every request asks; beginning, stepping up and ending are in the
+ * The sessions of this server. They live in memory, for every request asks; beginning and ending are in the
  * file before they are answered, and when a session was last seen follows in batches.
  */
 import type { KeyObject } from 'node:crypto';
 import { newSecretToken, secretTokenLookup } from '../authenticate/secret-token.ts';
-import type { Caller } from '../caller.ts';
 import type { CredentialUse, GateFile, StoredSession } from './gate-file.ts';
 import { agentClass, hasEnded, type Session, type SessionLimits, type SessionStart } from './session.ts';
 
@@ -55,20 +54,10 @@ export class Sessions {
     return this.#issue({
       id: this.#parts.newId(),
       ...given,
-      stepUpCredential: null,
       startedAt: now,
       seenAt: now,
       agent: agentClass(userAgent),
     });
-  }
-
-  /** The token before ends at once. Throws Error for a session that has ended. `at` is an instant. */
-  stepUp(id: string, with_: { at: string; credential: string; strength: Caller['strength'] }): BegunSession {
-    const stored = this.#byId.get(id);
-    if (stored === undefined) throw new Error(`${id} has ended`);
-    this.#byLookup.delete(stored.lookup);
-    const { at, credential, strength } = with_;
-    return this.#issue({ ...stored.session, steppedUpAt: at, stepUpCredential: credential, strength });
   }
 
   /**
@@ -99,10 +88,9 @@ export class Sessions {
     return this.#end([id]) > 0;
   }
 
-  /** Ends what was begun or stepped up with a credential; the number of them. */
+  /** Ends what was begun with a credential; the number of them. */
   endOfCredential(credential: string): number {
-    const isOf = (each: Session): boolean => [each.credential, each.stepUpCredential].includes(credential);
-    return this.#endWhere(isOf);
+    return this.#endWhere((session) => session.credential === credential);
   }
 
   endOfPrincipal(principal: string): number {

@@ -22,7 +22,7 @@ import {
   Sessions,
   secretTokenLookup,
 } from '../../src/index.ts';
-import { nowMs } from './request.ts';
+import { nowMs, system } from './request.ts';
 
 const rootSecret = createSecretKey(Buffer.alloc(32, 7));
 export const secrets: GateSecrets = deriveGateSecrets(rootSecret, 'acme');
@@ -100,7 +100,7 @@ function newFolder(): string {
   return folder;
 }
 
-export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World {
+export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>, of: string = system): World {
   const { people, file, clock } = from ?? {
     people: new People(),
     file: join(newFolder(), 'gate.db'),
@@ -127,6 +127,7 @@ export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World
       ],
     }),
     secrets,
+    system: of,
     sessions,
     replays: new ReplayGuard(gateFile.reservedSigned(), (until) => gateFile.reserveSigned(until)),
     trustDomains: ['vendor.example'],
@@ -136,7 +137,7 @@ export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World
   const stop = (): void => gateFile.close();
   const restart = (): World => {
     stop();
-    return newWorld({ people, file, clock });
+    return newWorld({ people, file, clock }, of);
   };
   return { people, sessions, file, clock, authenticator, stop, restart };
 }

@@ -7,6 +7,8 @@ import {
   signRequest,
 } from '../../src/http-signature/index.ts';
 
+/** The system that everything here is signed for. */
+export const system = 'c3lzdGVtIG9mIHRoZSB0ZXN0cyBvZiB0aGUgZ2F0ZS4=';
 export const nowMs: number = Date.UTC(2026, 10, 26, 12);
 
 export function newSigningKey(alg: 'ed25519' | 'ecdsa-p256-sha256' = 'ed25519'): RequestSigningKey {
@@ -35,8 +37,11 @@ export function signed(
   key: RequestSigningKey,
   given: Partial<HttpMessage> = {},
   content: Uint8Array | null = body,
-  at: { nowMs: number; nonce: string } = { nowMs, nonce: randomBytes(16).toString('base64url') },
+  at: { nowMs: number; nonce: string; system?: string } = {
+    nowMs,
+    nonce: randomBytes(16).toString('base64url'),
+  },
 ): HttpMessage {
   const whole = { ...message, ...given };
-  return { ...whole, headers: { ...whole.headers, ...signRequest(whole, content, key, at) } };
+  return { ...whole, headers: { ...whole.headers, ...signRequest(whole, content, key, { system, ...at }) } };
 }

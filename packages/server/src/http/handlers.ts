@@ -9,13 +9,14 @@ import {
   routes,
 } from '@tallystick/contract';
 import { addCustodyAccess } from '@tallystick/core';
-import type { PolicySource } from '@tallystick/gate';
+import { lookupOfHash, type PolicySource } from '@tallystick/gate';
 import type { Command } from '@tallystick/license';
 import { custodyAccess } from '../access/custody-access.ts';
 import { accessIdentity, listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
 import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
+import { invitationIn } from './invitation-in.ts';
 import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
 import { sessionHandlers } from './session-handlers.ts';
@@ -123,6 +124,13 @@ const reads = {
       ...query,
       why: headers['tally-reason'] ?? null,
     }),
+  'recovery.describe': (_, { call }) => call('recoveryDraft', null),
+  'recovery.submit': ({ body, query }, { call, gate }) =>
+    call('recover', {
+      ...body,
+      ...query,
+      lookup: lookupOfHash(gate.secrets.apiKeys, invitationIn(body)),
+    }),
   'license.bundle': ({ params, query }, { call }) =>
     call('bundle', { id: params.id, trustVersion: query.trustVersion }),
   'license.custody': async ({ params, query }, { call, access }) => {
@@ -133,7 +141,7 @@ const reads = {
   },
   'bundle.fetch': ({ body }, { call }) => call('bundleOfKey', { ...body }),
   'log.entry': ({ params }, { call }) => call('logEntry', { index: params.index }),
-  'log.status': async (_, { call, access }) => {
+  'log.status': async (_, { call, access, gate }) => {
     const now = JSON.parse(await call('status', null)) as LedgerStatus;
     const { mutations, quorum, follows: _follows, ...status } = now;
     const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
@@ -141,7 +149,9 @@ const reads = {
       ...member,
       lastSeenAt: instant(lastSeenAt),
     }));
-    return JSON.stringify({ ...status, quorum: members, mutations: changesOf(mutations, access) });
+    const { networks, trustedProxies, trustDomains } = gate.edge;
+    const edge = { networks: Object.keys(networks), trustedProxies: trustedProxies.length, trustDomains };
+    return JSON.stringify({ ...status, quorum: members, mutations: changesOf(mutations, access), edge });
   },
   'access.list': async ({ query }, { call, access }) => {
     await call('describe', null);

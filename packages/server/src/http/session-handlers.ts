@@ -47,6 +47,6 @@ function callerOf({ caller }: RequestContext): NonNullable<RequestContext['calle
 }
 
 function viewOf(session: Session, { caller }: RequestContext): SessionView {
-  const { stepUpCredential: _credential, device: _device, ...shown } = session;
+  const { device: _device, ...shown } = session;
   return { ...shown, current: session.id === caller?.session };
 }

@@ -1,7 +1,6 @@
 /** What happened, in one place: as events for streams, as alarms on stderr, and as what the status says. */
-import type { EventData, EventType } from '@tallystick/contract';
+import type { AlarmCode, EventData, EventType } from '@tallystick/contract';
 import { encodeEvent } from '@tallystick/contract/event-text';
-import type { ProblemCode } from '@tallystick/contract/problems';
 import { base64, formatInstant, subjectTypeOf } from '@tallystick/core';
 import { LedgerError, type LedgerEvent } from '@tallystick/ledger';
 import type { Quorum } from '../quorum/quorum.ts';
@@ -56,7 +55,7 @@ export class EventReporter {
   }
 
   /** Something that people must look at: a line on stderr, an event, and by that a metric. */
-  alarm(code: ProblemCode, detail: string): void {
+  alarm(code: AlarmCode, detail: string): void {
     const at = formatInstant(Date.now());
     process.stderr.write(`${JSON.stringify({ alarm: code, detail, at })}\n`);
     this.#send('alarm', { at, code, detail });

@@ -1,7 +1,14 @@
 /** Opens the ledger on its store, signer and cosigners, and keeps them together until it closes. */
 import { randomBytes } from 'node:crypto';
 import { notes } from '@tallystick/contract/problems';
-import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
+import {
+  base64,
+  effectiveLock,
+  effectiveMinEpoch,
+  entitledFrom,
+  formatInstant,
+  type TrustRoot,
+} from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import {
   envelopesOf,
@@ -83,6 +90,7 @@ export class LedgerHost implements Host {
       foundation.keys,
       (code) => ({ code, detail: notes[code] }),
       () => this.status(),
+      (detail) => reporter.alarm('administrator_recovered', detail),
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
     const rotation = new RotationSchedule(
@@ -162,6 +170,7 @@ export class LedgerHost implements Host {
       keepAtLeast: config.accessLog?.keepAtLeast,
     });
     await restoreCounts(ledger, gatekeeper, Date.now());
+    gatekeeper.announceUnknown();
     const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper, register };
     host = new LedgerHost(parts, config, post);
     return host;
@@ -220,6 +229,7 @@ export class LedgerHost implements Host {
         epoch: namespace.epoch,
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
+        gateFrom: entitledFrom(namespace, brake, 'gate', size),
       },
       approvals: approvalsStatus(this.#parts.gatekeeper.directory),
       mutations: mutations === null ? failing : { problem: mutations.problem, message: mutations.message },

@@ -45,7 +45,14 @@ export interface LedgerStatus {
   pending: { count: number; oldestAt: string | null; publishBy: string | null; trouble: string | null };
   quorum: (CosignerStatus & { group: string })[];
   signer: { connected: boolean; mark: { size: number; root: string } | null };
-  namespace: { ns: string; mode: string; epoch: number; lock: string; minEpoch: number };
+  namespace: {
+    ns: string;
+    mode: string;
+    epoch: number;
+    lock: string;
+    minEpoch: number;
+    gateFrom: number | null;
+  };
   approvals: { people: number; bind: boolean };
   /** Why nothing may change; null where it may. */
   mutations: { problem: LedgerProblem; message: string } | null;

@@ -4,9 +4,16 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type { Listed, PolicyInForce, TrustPublishBody, TrustPublished } from '@tallystick/contract';
+import type {
+  Listed,
+  PolicyInForce,
+  RecoveryDraft,
+  RecoveryResult,
+  TrustPublishBody,
+  TrustPublished,
+} from '@tallystick/contract';
 import type { NoteCode } from '@tallystick/contract/problems';
-import { base64, decodeUtf8, parseTilePath, verifyTrustChain } from '@tallystick/core';
+import { base64, decodeUtf8, formatInstant, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import { bareResource } from '@tallystick/gate';
 import type { CustodyRequest } from '@tallystick/ledger';
 import type { Judgment } from './gate/judgment.ts';
@@ -19,6 +26,7 @@ import {
 } from './mutations.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import { policyId } from './policy-answer.ts';
+import { Recovery, type RecoveryInput } from './recovery.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { signedRevision } from './signed-revision.ts';
@@ -29,6 +37,7 @@ export class LedgerService {
   readonly #keys: NamespaceKeys;
   readonly #reads: SubjectReads;
   readonly #mutations: Mutations;
+  readonly #recovery: Recovery;
   readonly #status: () => LedgerStatus;
 
   constructor(
@@ -36,12 +45,15 @@ export class LedgerService {
     keys: NamespaceKeys,
     note: (code: NoteCode) => { code: NoteCode; detail: string },
     status: () => LedgerStatus,
+    onRecovery: (detail: string) => void,
   ) {
     this.#status = status;
     this.#ledger = ledger;
     this.#keys = keys;
     this.#reads = new SubjectReads(ledger);
     this.#mutations = new Mutations(ledger, keys, note);
+    const now = (): string => formatInstant(Date.now());
+    this.#recovery = new Recovery({ ledger, keys, now, alarm: onRecovery });
   }
 
   /** How the ledger stands now. */
@@ -55,6 +67,14 @@ export class LedgerService {
 
   reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
     return this.#mutations.reviseNamespace(input);
+  }
+
+  recoveryDraft(): Promise<RecoveryDraft> {
+    return this.#recovery.draft();
+  }
+
+  recover(input: RecoveryInput): Promise<RecoveryResult> {
+    return this.#recovery.take(input);
   }
 
   get(input: { type: Listed; id: string }, judgment: Judgment): Promise<object> {

@@ -1,6 +1,6 @@
 /** Follows a log that this server does not write, or not yet, and answers from what is published of it. */
 import { notes, type ProblemCode } from '@tallystick/contract/problems';
-import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
+import { base64, effectiveLock, effectiveMinEpoch, entitledFrom, formatInstant } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';
 import type { ServerConfig } from '../config.ts';
@@ -70,6 +70,7 @@ export class StandbyHost implements Host {
       foundation.keys,
       (code) => ({ code, detail: notes[code] }),
       () => this.status(),
+      (detail) => reporter.alarm('administrator_recovered', detail),
     );
     this.gatekeeper = new Gatekeeper({
       directory,
@@ -149,6 +150,7 @@ export class StandbyHost implements Host {
         epoch: namespace.epoch,
         lock: effectiveLock(namespace, brake),
         minEpoch: effectiveMinEpoch(namespace, brake),
+        gateFrom: entitledFrom(namespace, brake, 'gate', size),
       },
       approvals: approvalsStatus(this.gatekeeper.directory),
       mutations: { problem: mutations.problem, message: mutations.message },

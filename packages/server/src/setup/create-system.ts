@@ -22,6 +22,7 @@ import {
 import type { Store } from '@tallystick/ledger';
 import { createMark, Journal, Mark } from '@tallystick/signer';
 import { createKeys, initState } from '@tallystick/witness';
+import type { EdgeConfig } from '../edge-config.ts';
 import { hashToken } from '../http/tokens.ts';
 import { type AccessLogDescription, describeAccessLog, makeAccessMark } from './access-log.ts';
 import { bootstrapIdentity, createIdentity, type Identity, type SystemAlgorithms } from './identity.ts';
@@ -97,6 +98,8 @@ export interface SystemDescription {
   store?: StorePlace;
   /** Other servers write the log, too: where callers find this one, and where cosigners find whichever is there. */
   shared?: { address: string; logUrl?: string };
+  /** Networks, proxies and trust domains; left out where nobody said anything of them. */
+  edge?: EdgeConfig;
   /** Addresses by name of cosigners that run elsewhere. */
   cosignerUrls?: Record<string, string>;
   cosigners: { name: string; folder: string; kind: 'witness' | 'replayer' }[];

@@ -11,8 +11,11 @@ import { documentOf, type ReportWorld } from './report-world.ts';
 export class AuthorCheck {
   readonly #world: ReportWorld;
   readonly #findings: Findings;
+  readonly #system: string;
 
-  constructor(world: ReportWorld, findings: Findings) {
+  /** @param system base64 of the genesis of the log */
+  constructor(world: ReportWorld, findings: Findings, system: string) {
+    this.#system = system;
     this.#world = world;
     this.#findings = findings;
   }
@@ -81,6 +84,8 @@ export class AuthorCheck {
     const key = credential?.kind === 'http_signature' ? publicKeyOf(credential.material) : undefined;
     const isKey = key !== undefined && keyFingerprintText(key) === signed.keyid;
     const statement = isKey ? await readEvidence(signed, key) : null;
+    if (statement !== null && statement.system !== this.#system)
+      return this.#refuse(entry, 'the request was signed for another system');
     return statement ?? this.#refuse(entry, 'the request is not signed by the key of its credential');
   }
 

@@ -97,7 +97,7 @@ async function prove(anchored: Anchored, findings: Findings): Promise<ProvenCust
   const governing = await findings.check(null, () => openGoverning(anchored, chains));
   if (governing === undefined) return null;
   const signers = await checkSigners(placed, governing, findings);
-  const checks = startChecks(new ReportWorld(chains, placed), signers, findings);
+  const checks = startChecks(new ReportWorld(chains, placed), signers, findings, base64(trust.genesis));
   const revisions: ProvenRevision[] = [];
   for (const entry of chains.get(report.license) ?? [])
     revisions.push(await proveRevision(entry, report, checks, revisions.at(-1)?.document));
@@ -201,9 +201,14 @@ interface Checks {
   changes: ChangeCheck;
 }
 
-function startChecks(world: ReportWorld, signers: Checks['signers'], findings: Findings): Checks {
+function startChecks(
+  world: ReportWorld,
+  signers: Checks['signers'],
+  findings: Findings,
+  system: string,
+): Checks {
   const decisions = new DecisionCheck(world, findings);
-  const authors = new AuthorCheck(world, findings);
+  const authors = new AuthorCheck(world, findings, system);
   const approvals = new ApprovalCheck(world, decisions, findings);
   const changes = new ChangeCheck(decisions, findings);
   return { findings, signers, authors, decisions, approvals, changes };

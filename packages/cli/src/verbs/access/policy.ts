@@ -4,10 +4,12 @@ import { decodeUtf8 } from '@tallystick/core';
 import { defaultPolicyDocument, PolicyError, type PrincipalKind } from '@tallystick/gate';
 import {
   comparePolicies,
+  completedPolicy,
   failuresOf,
   PolicyEngine,
   readTable,
   type TableCase,
+  unknownActions,
 } from '@tallystick/gate/policy';
 import type { PolicyContent } from '@tallystick/license';
 import { type Command, Option } from 'commander';
@@ -42,17 +44,31 @@ function registerShow(parent: Command, context: Context): void {
     .summary('print the policy that is in force')
     .description('Print the policy that is in force, as a file to begin a change with.')
     .option('--default', 'the one that comes with this version, without asking a server')
+    .option('--complete', 'add the actions of this version that its schema does not know')
     .option('--out <file>', 'write it to a file');
   command.action(async () => {
     const session = new Session(context, command);
-    const flags = command.opts<{ default?: boolean; out?: string }>();
-    const content = flags.default === true ? defaultPolicyDocument() : contentOf(await inForce(session));
-    const { policy, schema } = new PolicyEngine(content);
+    const flags = command.opts<{ default?: boolean; complete?: boolean; out?: string }>();
+    const found = flags.default === true ? defaultPolicyDocument() : contentOf(await inForce(session));
+    const content = flags.complete === true ? completedPolicy(found) : found;
+    const engine = new PolicyEngine(content);
+    const { policy, schema } = engine;
+    const unknown = unknownActions(engine).map(({ action }) => action);
     if (flags.out !== undefined) await writeFileAtomic(flags.out, formatPolicy(content));
-    session.print.answer({ ...content, hashes: { policy, schema } }, () =>
+    if (unknown.length > 0) for (const line of describeUnknown(unknown)) session.print.say(line);
+    session.print.answer({ ...content, hashes: { policy, schema }, unknownActions: unknown }, () =>
       flags.out === undefined ? formatPolicy(content).trimEnd().split('\n') : [`Wrote ${flags.out}.`],
     );
   });
+}
+
+/** Beside the policy, so that what is written stays one. */
+function describeUnknown(actions: readonly string[]): string[] {
+  return [
+    `This version has actions that the policy does not know, which nobody may do: ${actions.join(', ')}.`,
+    'Add them, and look who may do them then: tally access policy show --complete --out policy.yaml',
+    '  tally access policy diff policy.yaml, and then shadow and publish it.',
+  ];
 }
 
 async function inForce(session: Session): Promise<PolicyInForce> {
@@ -105,16 +121,20 @@ async function readTableFile(path: string, kind: PrincipalKind, context: Context
 function registerDiff(parent: Command, context: Context): void {
   const command = parent
     .command('diff')
-    .argument('<file>')
+    .argument('[file]')
     .summary('say what a policy changes')
     .description(
       'Say what a policy changes against the one that is in force: which policies and lines, and what each role may do more or less.',
     )
+    .option('--default', 'in place of a file: the one that comes with this version')
     .option('--against <file>', 'another policy to compare it with, without asking a server');
-  command.action(async (file: string) => {
+  command.action(async (file: string | undefined) => {
     const session = new Session(context, command);
-    const { against } = command.opts<{ against?: string }>();
-    const after = await readCandidate(file, context);
+    const { against, default: isDefault = false } = command.opts<{ against?: string; default?: boolean }>();
+    if ((file !== undefined) === isDefault)
+      throw usageError('It is not said what to compare.', 'Give a file, or --default.');
+    const after =
+      file === undefined ? candidateOf(defaultPolicyDocument()) : await readCandidate(file, context);
     const before = against === undefined ? await current(session) : await readOtherPolicy(against, context);
     const comparison = comparePolicies(before, after);
     const hashes = ({ engine: { policy, schema } }: Candidate) => ({ policy, schema });
@@ -125,7 +145,10 @@ function registerDiff(parent: Command, context: Context): void {
 }
 
 async function current(session: Session): Promise<Candidate> {
-  const content = contentOf(await inForce(session));
+  return candidateOf(contentOf(await inForce(session)));
+}
+
+function candidateOf(content: PolicyContent): Candidate {
   return { content, engine: new PolicyEngine(content) };
 }
 

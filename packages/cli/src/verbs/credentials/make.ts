@@ -1,5 +1,8 @@
 /** Makes a credential: the secret first, kept where it is wanted, and then the record that it counts. */
+import { existsSync } from 'node:fs';
 import type { CredentialCreateBody, MutationResult } from '@tallystick/contract';
+import { readClientFile } from '../../client/connection.ts';
+import { systemOf } from '../../client/credential.ts';
 import { usageError } from '../../errors.ts';
 import { describeResult } from '../../output/results.ts';
 import type { Session } from '../../session.ts';
@@ -39,7 +42,8 @@ export async function makeCredential(session: Session, wanted: Wanted, flags: Ma
       throw error;
     },
   );
-  answer(session, result, secret !== null && !dryRun ? { secret, path: secretOut ?? null } : null);
+  const system = wanted.kind === 'http_signature' ? knownSystem(session) : null;
+  answer(session, result, secret !== null && !dryRun ? { secret, path: secretOut ?? null } : null, system);
 }
 
 async function named(
@@ -78,18 +82,27 @@ function isSurelyRefused(error: unknown): boolean {
   return options?.exitCode === 1 || options?.exitCode === 3;
 }
 
+/** For who signs elsewhere; null where no trust root is pinned here. */
+function knownSystem({ dataFolder }: Session): string | null {
+  const file = readClientFile(dataFolder)?.trustRootFile;
+  return file === undefined || !existsSync(file) ? null : systemOf(file);
+}
+
 function answer(
   session: Session,
   result: MutationResult,
   made: { secret: string; path: string | null } | null,
+  system: string | null,
 ): void {
   const shown = made === null ? {} : made.path === null ? { secret: made.secret } : { secretFile: made.path };
-  session.print.answer({ ...result, ...shown }, () => [
+  const said = system === null ? {} : { system };
+  session.print.answer({ ...result, ...shown, ...said }, () => [
     ...describeResult(result, session.print),
     ...(made === null
       ? []
       : made.path === null
         ? ['This is the secret. It is shown only now, and is nowhere on the server:', made.secret.trimEnd()]
         : [`The secret is in ${made.path}, and nowhere on the server.`]),
+    ...(system === null ? [] : [`What it signs says for which system it is: Tally-System: ${system}`]),
   ]);
 }

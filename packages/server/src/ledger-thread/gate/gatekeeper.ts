@@ -20,7 +20,7 @@ import {
   type Resource,
   rolesFor,
 } from '@tallystick/gate';
-import { PolicyEngine } from '@tallystick/gate/policy';
+import { PolicyEngine, unknownActions } from '@tallystick/gate/policy';
 import type { CauseDecision } from '@tallystick/ledger';
 import type { Duration, PolicyContent, PolicyDocument } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
@@ -134,6 +134,17 @@ export class Gatekeeper {
       if (policy !== null) this.#broken = { source: policy, message };
       throw this.#deny(message);
     }
+  }
+
+  /** Tells of actions that the policy of the log is too old to know, which nobody can do. */
+  announceUnknown(): void {
+    const { policy } = this.directory;
+    if (policy === null) return;
+    const unknown = unknownActions(this.rules(policy).engine).map(({ action }) => action);
+    if (unknown.length > 0)
+      this.#onAlarm(
+        `the policy in force, revision ${policy.rev}, is older than ${unknown.join(', ')}, which nobody may do: see tally access policy show --complete`,
+      );
   }
 
   /** Decides on a request of a caller with these documents; null for a token of the system's folder. */
