@@ -160,17 +160,7 @@ export class LedgerHost implements Host {
     });
     register = new AccessRegister(ledger, directory, post);
     await register.load((message) => reporter.alarm('integrity', message));
-    const gatekeeper = new Gatekeeper({
-      directory,
-      onAlarm: (detail) => reporter.alarm('forbidden', detail),
-      now: () => formatInstant(Date.now()),
-      governing: () => governingOf(ledger),
-      isOpen: held.isGateOpen === true,
-      mayActAlone: config.mayActAlone,
-      keepAtLeast: config.accessLog?.keepAtLeast,
-    });
-    await restoreCounts(ledger, gatekeeper, Date.now());
-    gatekeeper.announceUnknown();
+    const gatekeeper = await openGatekeeper(ledger, directory, reporter, { config, held });
     const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper, register };
     host = new LedgerHost(parts, config, post);
     return host;
@@ -276,4 +266,24 @@ export function die(error: Error): void {
   setTimeout(() => {
     throw error;
   }, lastAnswersMs);
+}
+
+async function openGatekeeper(
+  ledger: Ledger,
+  directory: Directory,
+  reporter: EventReporter,
+  { config, held }: { config: ServerConfig; held: HeldLog },
+): Promise<Gatekeeper> {
+  const gatekeeper = new Gatekeeper({
+    directory,
+    onAlarm: (detail) => reporter.alarm('forbidden', detail),
+    now: () => formatInstant(Date.now()),
+    governing: () => governingOf(ledger),
+    isOpen: held.isGateOpen === true,
+    mayActAlone: config.mayActAlone,
+    keepAtLeast: config.accessLog?.keepAtLeast,
+  });
+  await restoreCounts(ledger, gatekeeper, Date.now());
+  gatekeeper.announceUnknown();
+  return gatekeeper;
 }
