@@ -4,7 +4,12 @@ import type { Change } from '@tallystick/license';
 import { LedgerError } from './errors.ts';
 import type { Governing } from './governing.ts';
 import type { HandOver } from './hand-over.ts';
-import { placeRevision, type RevisionContext, type SignedRevision } from './place-revision.ts';
+import {
+  checkCommitments,
+  placeRevision,
+  type RevisionContext,
+  type SignedRevision,
+} from './place-revision.ts';
 import type { RevisionReader } from './read/revision-reader.ts';
 import type { AppliedChange } from './sequence/batch.ts';
 import type { Sequencer } from './sequence/sequencer.ts';
@@ -36,8 +41,10 @@ export class NamespaceRevisions {
     const { sequencer, state, trust, keys, now, governing, handOver } = this.#parts;
     return sequencer.whileQuiet(async () => {
       const known = await this.#newest();
-      if (known !== null && equalBytes(known.entry, signed.entry))
+      if (known !== null && equalBytes(known.entry, signed.entry)) {
+        checkCommitments(signed);
         return { change: known.change, isNew: false };
+      }
       this.#checkAuthorityStays();
       const context = {
         index: state.size,

@@ -19,6 +19,7 @@ import {
   zeroSalt,
 } from '@tallystick/core';
 import { newSecretToken, secretTokenHash } from '@tallystick/gate';
+import type { SignedRevision } from '@tallystick/ledger';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Recovery, type RecoveryInput, type RecoveryParts } from '../src/ledger-thread/recovery.ts';
@@ -106,6 +107,12 @@ async function statement(changed: Statement = {}): Promise<RecoveryInput> {
     lookup: lookupOf(told.invitation),
     dryRun: false,
   };
+}
+
+/** As the ledger takes it. */
+function revisionOf({ entry, document, cause: { salt, document: told } }: RecoveryInput): SignedRevision {
+  const cause = { salt: decodeBase64(salt), document: decodeBase64(told) };
+  return { entry: decodeBase64(entry), document: decodeBase64(document), cause };
 }
 
 /** What replaying finds, but for what the office itself did. */
@@ -269,6 +276,36 @@ describe('nobody comes in, and nothing is logged,', () => {
     expect([office.ledger.governing.namespace.rev, await office.count('principal.created')]).toEqual([0, 2]);
     expect(alarms).toEqual([]);
   });
+
+  it.each(['namespace.create', 'namespace.recover', 'namespace.update'])(
+    'by the newest revision of the namespace, which anybody may read, with a cause made up for it (%s)',
+    async (command) => {
+      await office.later(1000);
+      const draft = await recovery().draft();
+      const signed =
+        command === 'namespace.create'
+          ? { ...(await statement()), entry: draft.entry, document: base64(utf8(draft.document)) }
+          : await statement({ command, says: { invitation: newInvitation() } });
+      if (command === 'namespace.recover') await recovery().take(signed);
+      if (command === 'namespace.update') await office.ledger.reviseNamespace(revisionOf(signed), false);
+      const [people, told] = [await office.count('principal.created'), alarms.length];
+      const credentials = await office.count('credential.created');
+      const mine = { name: 'Mallory', email: null, invitation: newInvitation() };
+      const { cause, lookup } = await statement({ says: mine });
+      const at = parseRecordEntry(decodeBase64(signed.entry)).record.at;
+      const text = Buffer.from(cause.document, 'base64').toString();
+      const made = base64(utf8(JSON.stringify({ ...(JSON.parse(text) as object), at })));
+      await expect(
+        recovery().take({ ...signed, cause: { ...cause, document: made }, lookup }),
+      ).rejects.toMatchObject({
+        problem: 'namespace_refused',
+        message: 'the cause is not the one that was signed',
+      });
+      expect(await office.count('principal.created')).toBe(people);
+      expect(await office.count('credential.created')).toBe(credentials);
+      expect(alarms).toHaveLength(told);
+    },
+  );
 
   it('by one that is handed in as an ordinary revision', async () => {
     const { lookup: _, ...signed } = await statement();
