@@ -106,6 +106,10 @@ describe('a policy that forbids renewals', () => {
     const none = await shadow('--from', '2100-01-01');
     expect(none).toMatchObject({ code: 0, report: { decisions: 0, flips: [] } });
     expect(await operator.tally(...as('deploy'), ...publish)).toMatchObject(refusal('the last seven days'));
+    // What is in force flips nothing, which is no answer any more once it was replaced.
+    const same = ['access', 'policy', 'shadow', 'policy.yaml'];
+    const before = await operator.must<ShadowReport>(...as('deploy'), ...same);
+    expect(before).toMatchObject({ allowed: 0, denied: 0, unknown: 0 });
   });
 
   it('is not taken for harmless where somebody removed what a denial was decided on, or put another in its place', async () => {
@@ -156,6 +160,8 @@ describe('a policy that forbids renewals', () => {
       stderr: expect.stringContaining('forbidden'),
     });
     expect((await system.admin('GET', '/v1/products')).status).toBe(401);
+    const back = ['access', 'policy', 'publish', 'policy.yaml', '--reason', 'TICKET-8'];
+    expect(await operator.tally(...as('deploy'), ...back)).toMatchObject(refusal('put in force since'));
   });
 
   it('leaves a log in which every decision is made again as it was, under the policy of its time', async () => {

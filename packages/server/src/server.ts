@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
 import { base64 } from '@tallystick/core';
-import { Directory } from '@tallystick/gate';
+import { Directory, defaultPolicyDocument } from '@tallystick/gate';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import type { AccessClient } from './access/access-client.ts';
@@ -91,7 +91,7 @@ export async function startServer(
   gate = opened;
   const urls: Record<string, string> = {};
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
-  const shadows = new ShadowRuns(config, access);
+  const shadows = new ShadowRuns(config, access, () => opened.directory.policy ?? defaultPolicyDocument());
   const parts = { config, ledger, metrics, streams, access, gate: opened, login, shadows, logger };
   const apps = await Promise.all(zones.map((zone) => createListener(zone, parts)));
   const following = await listen(apps, config, urls, logger);

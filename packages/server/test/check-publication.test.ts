@@ -15,8 +15,15 @@ const engine = new PolicyEngine(defaultPolicyDocument());
 const checkPublication = (
   caller: Parameters<typeof check>[0],
   command: Command,
-  { why = 'TICKET-1', shadowProblem = null }: { why?: string | null; shadowProblem?: string | null } = {},
-): void => check(caller, command, { why, rules: { engine }, shadowProblem });
+  {
+    why = 'TICKET-1',
+    shadowProblem = null,
+    shadowedUnder = null,
+  }: { why?: string | null; shadowProblem?: string | null; shadowedUnder?: string | null } = {},
+): void => {
+  const rules = { engine, content: defaultPolicyDocument() };
+  check(caller, command, { why, rules, shadowProblem, shadowedUnder });
+};
 const asked = (command: Command): Command => ({ type: 'approval.request', command: { ...command } });
 
 describe('a policy that is about to be put in force', () => {
@@ -98,6 +105,28 @@ describe('a policy that is about to be put in force', () => {
         expect.objectContaining({ code: 'shadow_needed', detail: shadowProblem }),
       );
       expect(() => checkPublication(person, command)).not.toThrow();
+    },
+  );
+
+  test('is refused where what was looked at is held against a policy that is not in force any more', () => {
+    const inForce = `${engine.policy} ${engine.schema}`;
+    expect(() => checkPublication(person, stricter(), { shadowedUnder: inForce })).not.toThrow();
+    expect(() => checkPublication(person, stricter(), { shadowedUnder: 'another' })).toThrow(
+      expect.objectContaining({ code: 'shadow_needed', detail: expect.stringContaining('in force since') }),
+    );
+  });
+
+  test.each(['PT12H', 'PT1M'])(
+    'is refused where proof of presence is good for another time (%s), of which no shadow knows',
+    (stepUp) => {
+      const edit = (content: PolicyContent): void => {
+        content.sessions = { ...content.sessions, stepUp };
+      };
+      expect(() => checkPublication(person, publish(edit))).toThrow(
+        expect.objectContaining({ code: 'shadow_needed', detail: expect.stringContaining('stepUp') }),
+      );
+      const despite = { ...publish(edit), despiteShadow: true } as Command;
+      expect(() => checkPublication(person, despite)).not.toThrow();
     },
   );
 

@@ -14,6 +14,7 @@ import type { Command } from '@tallystick/license';
 import { custodyAccess } from '../access/custody-access.ts';
 import { accessIdentity, listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
+import type { Seen } from '../ledger-thread/mutations.ts';
 import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
 import { invitationIn } from './invitation-in.ts';
@@ -60,12 +61,13 @@ function mutation<N extends MutationName>(name: N): Handler<N> {
 }
 
 /** For a policy that is to be published, also where it waits inside a request for approval. */
-function shadowOf(command: Command, shadows: ShadowRuns): { shadowProblem?: string | null } {
+function shadowOf(command: Command, shadows: ShadowRuns): Seen {
   const asked = command.type === 'approval.request' ? command.command : command;
   if (asked['type'] !== 'policy.publish') return {};
   const { schema, policies } = asked as unknown as PolicySource;
   if (!Array.isArray(schema) || !Array.isArray(policies)) return {};
-  return { shadowProblem: shadows.problemOf({ schema, policies }) };
+  const candidate = { schema, policies };
+  return { shadowProblem: shadows.problemOf(candidate), shadowedUnder: shadows.underOf(candidate) };
 }
 
 /** What is asked for under a key: by somebody else it is something else. The token of a system's folder is nobody's. */

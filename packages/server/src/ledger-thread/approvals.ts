@@ -132,7 +132,7 @@ export class Approvals {
         judge: inner.judge(waiting, {
           why: input.why,
           isDryRun: true,
-          shadowProblem: input.shadowProblem,
+          seen: input,
         }),
         see: inner.see(waiting),
         request: null,

@@ -16,7 +16,15 @@ import { type ShownChange, shownChange, shownDocument } from './shown-document.t
 import { signedRevision } from './signed-revision.ts';
 import { resourceIn } from './subject-reads.ts';
 
-export interface MutateInput {
+/** What is known of holding a policy that is to be published against what was decided. */
+export interface Seen {
+  /** Why it should not be published yet, null where nothing is in the way. Left out: nobody has looked. */
+  shadowProblem?: string | null | undefined;
+  /** Hashes of the policy that was in force then; null or left out where that does not matter any more. */
+  shadowedUnder?: string | null | undefined;
+}
+
+export interface MutateInput extends Seen {
   command: Command;
   why: string | null;
   /** Idempotency key and base64 of the hash of the request. */
@@ -24,8 +32,6 @@ export interface MutateInput {
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
-  /** Of a policy that is to be published: why it should not be yet, null where nothing is in the way. */
-  shadowProblem?: string | null;
 }
 
 export interface NamespaceRevisionInput extends NamespaceRevisionBody {
@@ -113,7 +119,7 @@ export class Mutations {
           command,
           cause: { who: { kind: 'nobody', id: 'nobody' }, why },
           gate: judgment.environment(why),
-          judge: judgment.judge(command, { why, isDryRun: dryRun, shadowProblem: input.shadowProblem }),
+          judge: judgment.judge(command, { why, isDryRun: dryRun, seen: input }),
           see: judgment.see(command),
           request: requestOf(request),
           dryRun,

@@ -27,6 +27,8 @@ const seenMax = 16;
 
 interface Run {
   name: string;
+  /** The policy that was in force when it began. */
+  under: string;
   worker: Worker;
   progress: ShadowProgress;
   /** Resolves once it has come to its end; never rejects. */
@@ -37,16 +39,19 @@ interface Run {
 export class ShadowRuns implements AsyncDisposable {
   readonly #config: Pick<ServerConfig, 'store' | 'storePasswordFile' | 'accessLog'>;
   readonly #access: AccessClient | null;
+  readonly #inForce: () => PolicySource;
   #run: Run | null = null;
   /** Newest last, by the hashes of the policy. */
-  readonly #seen = new Map<string, ShadowReport>();
+  readonly #seen = new Map<string, { report: ShadowReport; under: string }>();
 
   constructor(
     config: Pick<ServerConfig, 'store' | 'storePasswordFile' | 'accessLog'>,
     access: AccessClient | null,
+    inForce: () => PolicySource,
   ) {
     this.#config = config;
     this.#access = access;
+    this.#inForce = inForce;
   }
 
   /** The report where it is ready, and else how far it is. Rejects with ServiceProblem. */
@@ -61,13 +66,13 @@ export class ShadowRuns implements AsyncDisposable {
     if (outcome === null) return { progress, report: null };
     if (this.#run === run) this.#run = null;
     if ('problem' in outcome) throw outcome.problem;
-    this.#keep(nameOf(candidate), outcome.report);
+    this.#keep(nameOf(candidate), { report: outcome.report, under: run.under });
     return { progress: null, report: outcome.report };
   }
 
   /** Why a policy should not be put in force yet, as one sentence with what to do; null where nothing is in the way. */
   problemOf(candidate: PolicySource): string | null {
-    const report = this.#seen.get(nameOf(candidate));
+    const report = this.#seen.get(nameOf(candidate))?.report;
     const now = Date.now();
     if (report === undefined || Date.parse(report.at) < now - seenMs)
       return `Nobody has looked here within a day what it would have decided otherwise. ${advice}`;
@@ -79,6 +84,11 @@ export class ShadowRuns implements AsyncDisposable {
     return `It would have let in ${allowed} requests that were denied, and denied ${denied} that were allowed; of ${unknown} nobody knows. ${despite}`;
   }
 
+  /** The hashes of the policy that was in force when somebody looked; null where nobody did. */
+  underOf(candidate: PolicySource): string | null {
+    return this.#seen.get(nameOf(candidate))?.under ?? null;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#run?.outcome !== null) return;
     this.#run.worker.postMessage('stop');
@@ -86,6 +96,8 @@ export class ShadowRuns implements AsyncDisposable {
   }
 
   async #begin(name: string, candidate: PolicySource, { from, to }: ShadowSpan): Promise<Run> {
+    // Before what was asked until now is read: what another policy decides from here on is not in it.
+    const under = nameOf(this.#inForce());
     const { store, storePasswordFile, accessLog } = this.#config;
     // What was asked until now belongs to it.
     await this.#access?.flush().catch(() => {
@@ -104,6 +116,7 @@ export class ShadowRuns implements AsyncDisposable {
     const worker = startWorker(new URL('./shadow.worker.ts', import.meta.url), task);
     const run: Run = {
       name,
+      under,
       worker,
       progress: { step: 'entries', done: 0, total: 0 },
       ended: once(worker, 'exit'),
@@ -119,9 +132,9 @@ export class ShadowRuns implements AsyncDisposable {
     return run;
   }
 
-  #keep(name: string, report: ShadowReport): void {
+  #keep(name: string, seen: { report: ShadowReport; under: string }): void {
     this.#seen.delete(name);
-    this.#seen.set(name, report);
+    this.#seen.set(name, seen);
     const [oldest] = this.#seen.keys();
     if (this.#seen.size > seenMax && oldest !== undefined) this.#seen.delete(oldest);
   }

@@ -5,6 +5,15 @@ import type { Command, PolicyPublish } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 import type { Rules } from './gatekeeper.ts';
 
+interface Circumstances {
+  why: string | null;
+  /** In force on the snapshot that the command is decided on. */
+  rules: Pick<Rules, 'engine' | 'content'>;
+  shadowProblem: string | null;
+  /** Hashes of the policy in force when somebody looked; null where that does not matter. */
+  shadowedUnder: string | null;
+}
+
 /**
  * Refuses the token of `tally init`, which a policy in the log would lock out together with everybody else. Refuses to put a
  * policy in force, or to let others approve one, that cannot be evaluated, that nobody could replace, or that decides otherwise
@@ -13,7 +22,7 @@ import type { Rules } from './gatekeeper.ts';
 export function checkPublication(
   { kind }: Pick<Caller, 'kind'>,
   command: Command,
-  seen: { why: string | null; rules: Pick<Rules, 'engine'>; shadowProblem: string | null },
+  seen: Circumstances,
 ): void {
   const asked = command.type === 'approval.request' ? command.command : command;
   if (asked['type'] !== 'policy.publish') return;
@@ -38,19 +47,27 @@ export function checkPublication(
   }
 }
 
-/** Verdicts flip by policies and their schema alone. */
+/** Verdicts flip by policies, their schema, and how old proof of presence may be, of which records say only whether it was. */
 function demandSeen(
   command: PolicyPublish,
-  {
-    why,
-    rules: { engine },
-    shadowProblem,
-  }: { why: string | null; rules: Pick<Rules, 'engine'>; shadowProblem: string | null },
+  { why, rules: { engine, content }, shadowProblem, shadowedUnder }: Circumstances,
 ): void {
   if (command.despiteShadow === true) {
     if (why === null) throw new ServiceProblem('reason_required', undefined, 'headers.tally-reason');
     return;
   }
-  const isSame = engine.policy === policySetHash(command) && engine.schema === schemaHash(command);
-  if (!isSame && shadowProblem !== null) throw new ServiceProblem('shadow_needed', shadowProblem);
+  if (command.sessions.stepUp !== content.sessions.stepUp)
+    throw new ServiceProblem(
+      'shadow_needed',
+      `It changes sessions.stepUp from ${content.sessions.stepUp} to ${command.sessions.stepUp}, and no shadow knows what that decides otherwise. Publish it with despiteShadow and a reason.`,
+      '$.sessions.stepUp',
+    );
+  if (engine.policy === policySetHash(command) && engine.schema === schemaHash(command)) return;
+  if (shadowProblem !== null) throw new ServiceProblem('shadow_needed', shadowProblem);
+  // What it denied, or let in, nobody has held the new one against.
+  if (shadowedUnder !== null && shadowedUnder !== `${engine.policy} ${engine.schema}`)
+    throw new ServiceProblem(
+      'shadow_needed',
+      'Another policy was put in force since somebody looked. Run tally access policy shadow on it again.',
+    );
 }

@@ -2,6 +2,7 @@
 import { type Asked, type Effect, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
+import type { Seen } from '../mutations.ts';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkDrop } from './check-drop.ts';
@@ -24,7 +25,7 @@ export interface JudgeOptions {
   approvals?: GateCause['approvals'];
   isDryRun?: boolean;
   /** As of the request; where nobody says otherwise, nobody has looked. */
-  shadowProblem?: string | null | undefined;
+  seen?: Seen;
 }
 
 export class Judgment {
@@ -136,10 +137,7 @@ export class Judgment {
   }
 
   /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
-  judge(
-    command: Command,
-    { why, approvals = null, isDryRun = false, shadowProblem = unseen }: JudgeOptions,
-  ): Judge {
+  judge(command: Command, { why, approvals = null, isDryRun = false, seen = {} }: JudgeOptions): Judge {
     return (view, changes, { at, lock, epoch }) => {
       const { asked } = this;
       if (asked === null) throw nobody();
@@ -167,7 +165,8 @@ export class Judgment {
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
       if (changes.length > 0) {
-        checkPublication(asked.caller, command, { why, rules, shadowProblem });
+        const { shadowProblem = unseen, shadowedUnder = null } = seen;
+        checkPublication(asked.caller, command, { why, rules, shadowProblem, shadowedUnder });
         checkDrop(command, at, this.#gatekeeper.keepAtLeast);
       }
       if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
@@ -203,7 +202,7 @@ export class Judgment {
       const judge = this.judge(command, {
         why: request.why,
         approvals: { approval, by },
-        shadowProblem: null,
+        seen: { shadowProblem: null },
       });
       return judge(view, changes, environment);
     };
