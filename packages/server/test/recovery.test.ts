@@ -115,9 +115,14 @@ function revisionOf({ entry, document, cause: { salt, document: told } }: Recove
   return { entry: decodeBase64(entry), document: decodeBase64(document), cause };
 }
 
+function bound<T extends object>(target: T, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name);
+  return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+}
+
 /** What replaying finds, but for what the office itself did. */
-async function findings(): Promise<object[]> {
-  const { findings: found } = await replayDecisions(office.world.store, { from: null, to: null, lookupOf });
+async function findings(store = office.world.store): Promise<object[]> {
+  const { findings: found } = await replayDecisions(store, { from: null, to: null, lookupOf });
   return found.filter(({ index }) => !office.unjudged.has(index));
 }
 
@@ -358,6 +363,30 @@ describe('a server that lets somebody in as if the authority had said so is foun
       await at({ ...mallory, roles: [...roles] }, new Uint8Array(32)),
     ];
     expect(await findings()).toMatchObject(forged.map(({ index }) => ({ index, kind: 'undecided' })));
+  });
+
+  it('where it removes the documents of whom it let in', async () => {
+    const signed = await statement({ says: { name: 'Zoe', invitation: newInvitation() } });
+    await recovery().take(signed);
+    const roles = [{ role: 'administrator' }];
+    const mallory = { type: 'principal.create', kind: 'person', name: 'Mallory', roles } as const;
+    const { index } = await at({ ...mallory, roles: [...roles] }, leafHash(decodeBase64(signed.entry)));
+    const before = await findings();
+    const { store } = office.world;
+    const entries: typeof store.entries = async (from, count) =>
+      (await store.entries(from, count)).map((entry) =>
+        entry.index === index && entry.content !== null
+          ? { ...entry, content: { ...entry.content, salt: null, document: null } }
+          : entry,
+      );
+    const lacking = new Proxy(store, {
+      get: (target, name) => (name === 'entries' ? entries : bound(target, name)),
+    });
+    expect(before.filter((finding) => 'index' in finding && finding.index === index)).toHaveLength(1);
+    expect(await findings(lacking)).toEqual([
+      ...before.filter((finding) => !('index' in finding) || finding.index !== index),
+      { index, kind: 'undecided', message: expect.stringContaining('is gone') },
+    ]);
   });
 
   it('where another invitation than the one that was signed for is made good', async () => {

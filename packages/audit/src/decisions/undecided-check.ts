@@ -73,7 +73,8 @@ export class UndecidedCheck {
   async #carriedOut({ cause, open }: LoggedCommand, { statement, found }: Recovery): Promise<string | null> {
     if (cause.at >= statement.until) return `the authority let somebody in until ${statement.until} alone`;
     const [document, ...others] = (await open())?.documents ?? [];
-    if (document === undefined) return null;
+    // No erasure reaches people and their credentials: whoever removed it had something to hide.
+    if (document === undefined) return `the document of this ${cause.command} is gone`;
     const isPerson = cause.command === 'principal.create' && isSignedPerson(document, statement);
     if (others.length === 0 && isPerson && found.principal === null) {
       found.principal = document.id;
