@@ -28,18 +28,42 @@ export function keepBody(request: FastifyRequest, body: Uint8Array): void {
   partsOf(request).body = body;
 }
 
-function readParts({ method, headers, raw }: FastifyRequest): RequestParts {
+function readParts(request: FastifyRequest): RequestParts {
+  const { method, raw } = request;
   const { socket } = raw;
   return {
     method,
     scheme: socket instanceof TLSSocket ? 'https' : 'http',
     target: raw.url ?? '/',
-    headers,
+    headers: everyLine(request),
     body: null,
     socketAddress: socket.remoteAddress ?? '',
     certificate: certificateOf(socket),
     isMutation: !readingMethods.has(method),
     known: {},
+  };
+}
+
+/**
+ * Of these Node keeps the first line alone, and a proxy in front may have looked at the last: whoever is meant by several is
+ * nobody.
+ */
+const decisive: ReadonlySet<string> = new Set(['authorization', 'host', 'content-type']);
+const decisiveLengths: ReadonlySet<number> = new Set([...decisive].map(({ length }) => length));
+
+function everyLine({ headers, raw: { rawHeaders } }: FastifyRequest): RequestParts['headers'] {
+  const lines: [string, string][] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const text = rawHeaders[at] ?? '';
+    if (!decisiveLengths.has(text.length)) continue;
+    const name = text.toLowerCase();
+    if (decisive.has(name)) lines.push([name, rawHeaders[at + 1] ?? '']);
+  }
+  if (new Set(lines.map(([name]) => name)).size === lines.length) return headers;
+  const every = [...Map.groupBy(lines, ([name]) => name)].filter(([, { length }]) => length > 1);
+  return {
+    ...headers,
+    ...Object.fromEntries(every.map(([name, all]) => [name, all.map(([, text]) => text)])),
   };
 }
 
