@@ -12,8 +12,9 @@ import {
   proveLeaves,
   SegmentStore,
 } from '@tallystick/access';
-import { keyIdOf } from '@tallystick/core';
+import { formatInstant, keyIdOf } from '@tallystick/core';
 import { SignerClient } from '@tallystick/signer/client';
+import { droppable, keptAtLeast } from '../ledger-thread/gate/check-drop.ts';
 import type { AccessCalls, AccessPublication, AccessThreadConfig } from './messages.ts';
 import { AccessPublisher, isContradiction } from './publisher.ts';
 
@@ -79,11 +80,13 @@ export class AccessHost implements AsyncDisposable {
     return findRecords(store, query, { start, limit });
   }
 
-  /** What is not published by then goes at the next start. */
+  /** What is not published by then, or too young for this host, goes at the next start. */
   async drop({ before }: AccessCalls['drop']['input']): Promise<null> {
+    const { keepAtLeast = keptAtLeast } = this.#config.accessLog;
+    const upTo = droppable(before, formatInstant(Date.now()), keepAtLeast);
     for (let next: number | null = 1; next !== null && !this.#isStopped; ) {
       const { store } = await this.#open();
-      next = store.drop(before, next, droppedAtOnce);
+      next = store.drop(upTo, next, droppedAtOnce);
       // Records come in between.
       await new Promise(setImmediate);
     }

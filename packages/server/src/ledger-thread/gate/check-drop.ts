@@ -1,4 +1,11 @@
-import { addDuration, type Command, compareInstants, type Duration } from '@tallystick/license';
+import {
+  addDuration,
+  type Command,
+  compareInstants,
+  type Duration,
+  instantToMs,
+  msToInstant,
+} from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 
 /** How long records of access logs are kept at least, where nothing is configured. */
@@ -21,4 +28,18 @@ export function checkDrop(command: Command, at: string, keepAtLeast: Duration): 
     `This server keeps what was asked for ${keepAtLeast} at least. Name a time that long ago, or change keepAtLeast of its configuration.`,
     '$.before',
   );
+}
+
+/**
+ * Up to when a server may drop what the log says is dropped, an instant: another server may have let that through whose host
+ * protects less.
+ *
+ * @param at now, an instant
+ */
+export function droppable(before: string, at: string, keepAtLeast: Duration): string {
+  for (let upTo = before; ; ) {
+    const early = instantToMs(addDuration(upTo, keepAtLeast)) - instantToMs(at);
+    if (early <= 0) return upTo;
+    upTo = msToInstant(instantToMs(upTo) - early);
+  }
 }
