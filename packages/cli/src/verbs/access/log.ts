@@ -1,5 +1,6 @@
 /** `tally access log`: who asked for what, and whether what is kept of it is whole. */
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
 import { AccessLogError, type AccessLogReport, SegmentReader, verifyAccessLog } from '@tallystick/access';
 import { newestPolicy } from '@tallystick/audit';
 import type { AccessItem, AccessPage } from '@tallystick/contract';
@@ -145,10 +146,30 @@ async function verify(session: Session, other: string | undefined): Promise<Veri
   }
 }
 
-/** From when on access logs keep what was asked, as the main log says. */
+/** How long a server may take to publish what it just logged, and how often that is looked at, in milliseconds. */
+const publicationMs = 3000;
+const pollMs = 100;
+
+/** From when on access logs keep what was asked, as the published main log says. */
 async function droppedBeforeOf(system: LocalSystem): Promise<string | null> {
   await using store = await readStore(system.place);
-  return (await newestPolicy(store, system))?.accessDroppedBefore ?? null;
+  // A running server drops as soon as that is logged, and publishes it a moment later.
+  const size = await store.size();
+  for (let waited = 0; waited < publicationMs; waited += pollMs) {
+    if (((await store.checkpoint())?.size ?? 0) >= size) break;
+    await after(pollMs);
+  }
+  try {
+    return (await newestPolicy(store, system))?.accessDroppedBefore ?? null;
+  } catch (error) {
+    const why = messageOf(error);
+    throw new CliError({
+      exitCode: exitCodes.integrity,
+      code: 'integrity',
+      what: `Whether anything was dropped on purpose cannot be told: ${why}.`,
+      todo: 'Run tally fsck, and find out who could write the main log.',
+    });
+  }
 }
 
 /** A log that is missing is as short as one can be. */
