@@ -64,6 +64,7 @@ describe('the table of routes', () => {
       routesOf(zone).map((route) => `${route.method} ${route.path}`);
     expect(addresses('public').sort()).toEqual([
       'GET /log/checkpoint',
+      'GET /log/contents/:from',
       'GET /log/tile/*',
       'GET /trust/:key',
       'GET /trust/:ns/brake/:rev',

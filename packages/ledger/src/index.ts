@@ -41,7 +41,9 @@ export { isPostgresUrl, PostgresUrlError, parsePostgresUrl } from './store/postg
 export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export * from './store/store.ts';
 export { ThreadedStore } from './store/threaded-store.ts';
+export { serve } from './thread/serve.ts';
 export { startWorker } from './thread/start-worker.ts';
+export { Thread, ThreadError } from './thread/thread.ts';
 export { TrustHistory } from './trust-history.ts';
 export { envelopesOf } from './trust-publication.ts';
 export { isUnknownSubject, unknownSubject } from './unknown-subject.ts';

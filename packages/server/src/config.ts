@@ -1,10 +1,10 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
 import type { Zone } from '@tallystick/contract';
-import { isNamespaceName } from '@tallystick/core';
+import { IntegrityError, isNamespaceName } from '@tallystick/core';
 import { AddressError, isSpiffeId, parseRange } from '@tallystick/gate';
 import { isPostgresUrl, type LedgerTimes, type PostgresLimits } from '@tallystick/ledger';
-import type { ClientTlsPaths } from '@tallystick/witness';
+import { type ClientTlsPaths, parseContentPublicKey } from '@tallystick/witness';
 import { z } from 'zod';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 
@@ -119,6 +119,8 @@ export interface ServerConfig {
    * whoever has only a session or a key.
    */
   mayActAlone?: string;
+  /** Content keys of mirrors, base64, by the id of the principal that fetches documents: they are sealed to it. */
+  contentKeys: Record<string, string>;
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous: 'full' | 'off';
 }
@@ -275,6 +277,7 @@ const schema: z.ZodType<ServerConfig> = z
       })
       .default(rotationLimits),
     mayActAlone: text.exactOptional(),
+    contentKeys: z.record(text, z.string().refine(isContentKey, 'is no content key')).default({}),
     synchronous: z.enum(['full', 'off']).default('full'),
   })
   .refine(
@@ -282,6 +285,16 @@ const schema: z.ZodType<ServerConfig> = z
     'shared: several servers share a database, and not a file: name its postgres:// URL as store',
   )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
+
+function isContentKey(written: string): boolean {
+  try {
+    parseContentPublicKey(written);
+    return true;
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    throw error;
+  }
+}
 
 function isRange(written: string): boolean {
   try {

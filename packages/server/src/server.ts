@@ -6,6 +6,7 @@ import { Directory } from '@tallystick/gate';
 import { type Logger, pino } from 'pino';
 import { startAccessLog } from './access/start-access-log.ts';
 import type { ServerConfig } from './config.ts';
+import { ContentExport } from './contents/content-export.ts';
 import { Gate } from './gate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
@@ -13,6 +14,7 @@ import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
+import { raiseAlarm } from './raise-alarm.ts';
 
 export interface RunningServer extends AsyncDisposable {
   /** Addresses by zone. */
@@ -72,10 +74,23 @@ export async function startServer(
   const opened = openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
+  const contents = new ContentExport(config, (detail) =>
+    raiseAlarm({ metrics, streams }, 'integrity', detail),
+  );
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
   const apps = await Promise.all(
     zones.map((zone) =>
-      createListener(zone, { config, ledger, metrics, streams, access, gate: opened, login, logger }),
+      createListener(zone, {
+        config,
+        ledger,
+        metrics,
+        streams,
+        access,
+        gate: opened,
+        login,
+        contents,
+        logger,
+      }),
     ),
   );
   const following = new DisposableStack();
@@ -97,6 +112,7 @@ export async function startServer(
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
       await access?.[Symbol.asyncDispose]();
+      await contents[Symbol.asyncDispose]();
       await ledger.stop();
       opened.close();
       login[Symbol.dispose]();

@@ -12,6 +12,7 @@ const ops: readonly Zone[] = ['ops'];
 export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'log.checkpoint': clientsToo,
   'log.tile': clientsToo,
+  'log.contents': clientsToo,
   'trust.get': clientsToo,
   'trust.keys': clientsToo,
   'trust.namespace': clientsToo,
@@ -106,6 +107,7 @@ const samples: Readonly<Record<string, string>> = {
   rev: '1',
   key: '1',
   index: '0',
+  from: '0',
 };
 
 /** A path that the route serves, with the given parameters or any. */

@@ -1,6 +1,7 @@
 /** One request on its way: who makes it, and what was decided about it. */
 import type { Asked, Caller } from '@tallystick/gate';
 import type { AccessClient } from '../access/access-client.ts';
+import type { ContentExport } from '../contents/content-export.ts';
 import type { Gate } from '../gate.ts';
 import type { Verdict } from '../ledger-thread/gate/judgment.ts';
 import type { Input, LedgerAnswer, LedgerClient } from '../ledger-thread/ledger-client.ts';
@@ -17,6 +18,7 @@ export interface Answering {
   access: AccessClient | null;
   gate: Gate;
   login: OpenLogin;
+  contents: ContentExport;
 }
 
 /** Who sends a request, before anybody is known. */
@@ -32,6 +34,7 @@ export class RequestContext {
   readonly gate: Gate;
   readonly access: AccessClient | null;
   readonly login: OpenLogin;
+  readonly contents: ContentExport;
   readonly peer: Peer;
   readonly #ledger: LedgerClient;
   readonly #asked: string | null;
@@ -39,12 +42,17 @@ export class RequestContext {
   verdict: Verdict | null = null;
 
   /** @param asked null for routes that nobody has to be known for */
-  constructor({ ledger, metrics, access, gate, login }: Answering, asked: Asked | null, peer: Peer) {
+  constructor(
+    { ledger, metrics, access, gate, login, contents }: Answering,
+    asked: Asked | null,
+    peer: Peer,
+  ) {
     this.#ledger = ledger;
     this.metrics = metrics;
     this.access = access;
     this.gate = gate;
     this.login = login;
+    this.contents = contents;
     this.peer = peer;
     this.caller = asked?.caller ?? null;
     this.#asked = asked === null ? null : JSON.stringify(asked);

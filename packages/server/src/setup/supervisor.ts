@@ -345,6 +345,7 @@ function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPo
     licenseKeySecret: layout.secrets.licenseKeySecret,
     adminTokenHash: system.adminTokenHash,
     mirrorTokenHash: system.mirrorTokenHash,
+    ...(system.contentKeys && { contentKeys: system.contentKeys }),
     listeners: { public: listener(ports.public), admin: listener(ports.admin), ops: listener(ports.ops) },
   };
 }
