@@ -12,6 +12,7 @@ export {
   loadContentKey,
   parseContentPublicKey,
 } from './contents/content-key.ts';
+export type { ContentOptions } from './contents/mirror-contents.ts';
 export {
   type Content,
   causeProblem,

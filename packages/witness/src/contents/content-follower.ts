@@ -47,7 +47,7 @@ export interface ContentStatus {
 
 const idleMs = 100;
 const troubleMs = 1000;
-/** When what is lacking is asked for again. */
+/** When what is lacking is asked for again; that happens at a start as well. */
 const againSeconds = 600;
 const lackingAtOnce = 32;
 const batchEntriesMax = 1024;
@@ -114,14 +114,12 @@ export class ContentFollower {
   /** True where there may be more to do. */
   async #step(): Promise<boolean> {
     const { store } = this.#parts;
-    const { fetched: from, walked } = store;
     this.#tellUntold();
-    if (from < walked) {
-      await this.#fetch(from, Math.min(walked, from + batchEntriesMax));
-      return true;
-    }
     await this.#askAgain();
-    return false;
+    const { fetched: from, walked } = store;
+    if (from >= walked) return false;
+    await this.#fetch(from, Math.min(walked, from + batchEntriesMax));
+    return true;
   }
 
   async #fetch(from: number, to: number): Promise<void> {

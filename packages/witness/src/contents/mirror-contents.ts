@@ -35,7 +35,8 @@ export interface MirrorContentsParts {
 }
 
 const bundleMediaType = 'application/vnd.tallystick.bundle.v1+json';
-const bundlePath = /^bundle\/([a-z0-9-]+)\/([a-z0-9_]+)(?:\/([0-9]+))?$/;
+/** Documents of others than licenses never leave: there is no license file of them. */
+const bundlePath = /^bundle\/([a-z0-9-]+)\/(lic_[a-z0-9]+)(?:\/([0-9]+))?$/;
 
 export class MirrorContents implements AsyncDisposable {
   readonly #store: ContentStore;
