@@ -130,6 +130,7 @@ async function partsOfRepair(): Promise<Omit<RepairParts, 'mark'>> {
     storeFile: system.layout.ledger.store,
     chain: [await trustOf(system)],
     mirror: { url: mirror.url, token: system.mirrorToken, timeoutMs: 5000, signal },
+    contentKey: null,
     undoFile: operator.path('undo.db'),
   };
 }

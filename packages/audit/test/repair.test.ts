@@ -50,6 +50,7 @@ function parts(): RepairParts {
     chain: [log.trust],
     mark: log.mark,
     mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
+    contentKey: null,
     undoFile: `${log.folder}/undo.db`,
   };
 }

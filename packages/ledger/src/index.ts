@@ -38,7 +38,7 @@ export { HeldLease, type LeaseTimes, LeaseWatch, leaseTimes } from './store/post
 export type { PostgresOptions, PostgresTrouble, PostgresWriterOptions } from './store/postgres/options.ts';
 export { PostgresStore } from './store/postgres/postgres-store.ts';
 export { isPostgresUrl, PostgresUrlError, parsePostgresUrl } from './store/postgres/postgres-url.ts';
-export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
+export { type RestoredEntry, SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export * from './store/store.ts';
 export { ThreadedStore } from './store/threaded-store.ts';
 export { serve } from './thread/serve.ts';

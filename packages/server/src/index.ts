@@ -4,6 +4,7 @@ export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { runServer } from './run-server.ts';
 export { type RunningServer, startServer } from './server.ts';
 export { beginAccessLogAgain } from './setup/access-log.ts';
+export { contentKeysOf, writeContentKeys } from './setup/content-keys.ts';
 export {
   type CosignerAddress,
   cosignerAddresses,

@@ -1,6 +1,6 @@
 /**
- * What stands in the store for the content of a record that a mirror gave back: a mirror has no documents. Those of
- * namespaces and brakes are public, and come from it, compared with the commitment in the record.
+ * What stands in the store for the content of a record that a mirror gave back: the documents that the mirror holds, each
+ * compared with the commitment in its record. Those of namespaces and brakes are public, and come from every mirror.
  */
 import {
   documentCommitment,
@@ -11,15 +11,27 @@ import {
   subjectKey,
   zeroSalt,
 } from '@tallystick/core';
-import { type Store, type StoredContent, type StoredEntry, unknownSubject } from '@tallystick/ledger';
+import {
+  type RestoredEntry,
+  type Store,
+  type StoredCause,
+  type StoredContent,
+  unknownSubject,
+} from '@tallystick/ledger';
+import { causeProblem, contentProblem } from '@tallystick/witness';
+import { countIn } from '../cause-check.ts';
 import { isPlainEntry } from '../plain-entry.ts';
+import type { LackingRecord } from './content-difference.ts';
 import { rowOf } from './difference.ts';
+import type { MirrorDocuments } from './mirror-documents.ts';
 import type { MirrorReader } from './mirror-reader.ts';
-import { type LostContent, namedMax } from './report.ts';
+import { type LostContent, namedMax, type Repaired, type RepairReport } from './report.ts';
 
 export interface GivenBackParts {
   store: Store;
   mirror: MirrorReader;
+  /** null without a content key. */
+  documents: MirrorDocuments | null;
   genesis: Uint8Array;
   /** Where the subjects of the records before stand. */
   subjects: SubjectMap;
@@ -33,28 +45,56 @@ export class GivenBack {
   /** The command whose records are coming back: they stand together, and commit to one cause. */
   #command: { index: number; cause: Uint8Array } | null = null;
   readonly lost: { count: number; first: LostContent[] } = { count: 0, first: [] };
+  readonly wrong: RepairReport['wrong'] = { count: 0, first: [] };
+  documents = 0;
+  causes = 0;
   lostCauses = 0;
 
   constructor(parts: GivenBackParts) {
     this.#parts = parts;
   }
 
-  async take(index: number, entry: Uint8Array): Promise<StoredEntry> {
+  async take(index: number, entry: Uint8Array): Promise<RestoredEntry> {
     const row = rowOf(index, entry);
     if (isPlainEntry(entry)) {
       this.#command = null;
       return { ...row, content: null };
     }
     const { record } = parseRecordEntry(entry);
+    let cause: StoredCause | null = null;
     // What an erasure removes is told by the command that its record belongs to.
     if (this.#command === null || !equalBytes(this.#command.cause, record.cause)) {
       this.#command = { index, cause: record.cause };
-      this.lostCauses += 1;
+      cause = await this.#causeOf(index, record);
+      if (cause === null) this.lostCauses += 1;
     }
-    return { ...row, content: await this.#contentOf(index, record, this.#command.index) };
+    const content = await this.#contentOf(index, record, this.#command.index);
+    return { ...row, content, ...(cause && { cause }) };
+  }
+
+  /** What came back of a record that is in the store, and why; null for nothing. */
+  async complete(
+    { index, first, lacksContent, lacksCause }: LackingRecord,
+    entry: Uint8Array,
+  ): Promise<{ entry: RestoredEntry; found: Repaired[] } | null> {
+    const { record } = parseRecordEntry(entry);
+    const content = lacksContent ? await this.#mirrored(index, record, first) : null;
+    const cause = lacksCause ? await this.#causeOf(index, record) : null;
+    if (content === null && cause === null) return null;
+    const found: Repaired[] = [
+      ...(content === null
+        ? []
+        : [{ index, table: 'contents' as const, message: 'the document was missing, or another one' }]),
+      ...(cause === null
+        ? []
+        : [{ index, table: 'causes' as const, message: 'the cause was missing, or another one' }]),
+    ];
+    return { entry: { ...rowOf(index, entry), content, ...(cause && { cause }) }, found };
   }
 
   async #contentOf(index: number, record: LogRecord, cause: number): Promise<StoredContent> {
+    const mirrored = await this.#mirrored(index, record, cause);
+    if (mirrored !== null) return mirrored;
     for (const id of ['namespace', 'brake'] as const) {
       if (!equalBytes(subjectKey(this.#parts.genesis, record.ns, id), record.subject)) continue;
       const document = await this.#parts.mirror.publicDocument(record.ns, id, record.rev);
@@ -64,6 +104,31 @@ export class GivenBack {
       return { ...nothing, id, salt: zeroSalt, document, cause };
     }
     return this.#loseContent(index, record, await this.#idOf(record), cause);
+  }
+
+  /** null where the mirror has none, or one that is not this record's. */
+  async #mirrored(index: number, record: LogRecord, cause: number): Promise<StoredContent | null> {
+    const content = (await this.#parts.documents?.at(index))?.content ?? null;
+    if (content === null || !this.#isRight(index, contentProblem(content, record, this.#parts.genesis)))
+      return null;
+    this.documents += 1;
+    return { ...content, cause };
+  }
+
+  async #causeOf(index: number, record: LogRecord): Promise<StoredCause | null> {
+    const cause = (await this.#parts.documents?.at(index))?.cause ?? null;
+    const records = cause === null ? null : countIn(cause.document);
+    if (cause === null || records === null) return null;
+    if (!this.#isRight(index, causeProblem(cause, record))) return null;
+    this.causes += 1;
+    return { index, records, ...cause };
+  }
+
+  #isRight(index: number, message: string | null): boolean {
+    if (message === null) return true;
+    this.wrong.count += 1;
+    if (this.wrong.first.length < namedMax) this.wrong.first.push({ index, message });
+    return false;
   }
 
   #loseContent(

@@ -7,6 +7,7 @@ import { registerAudit } from './audit.ts';
 import { registerBrake } from './brake.ts';
 import { registerBundle } from './bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerContentKey } from './content-key.ts';
 import { registerCosigners } from './cosigners.ts';
 import { registerCredentials } from './credentials/index.ts';
 import { registerCustody, registerVerifyReport } from './custody.ts';
@@ -66,6 +67,7 @@ export const registrations: readonly Registration[] = [
   registerRebuild,
   registerMigrate,
   registerRepair,
+  registerContentKey,
   registerStandby,
   registerCosigners,
   registerSigner,

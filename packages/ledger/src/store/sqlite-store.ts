@@ -31,6 +31,11 @@ const schema = `
   PRAGMA user_version = 1;
 `;
 
+/** An entry that comes back, and at the first record of its command the cause, where that comes back as well. */
+export interface RestoredEntry extends StoredEntry {
+  cause?: StoredCause;
+}
+
 export interface SqliteStoreOptions {
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous?: 'full' | 'off';
@@ -152,18 +157,23 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Puts entries where there is another one under their index, or none, in one transaction; content that is there stays.
-   * This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws,
+   * Puts entries where there is another one under their index, or none, in one transaction; content that is there stays,
+   * where none comes. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws,
    * also where `entries` does.
    */
-  async restore(entries: AsyncIterable<StoredEntry>): Promise<void> {
-    const { leaf, entry, content } = this.#statements.replace;
+  async restore(entries: AsyncIterable<RestoredEntry>): Promise<void> {
+    const { leaf, entry, content, contentIfNone, cause } = this.#statements.replace;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for await (const stored of entries) {
         leaf.run(stored.index, stored.leaf, stored.subject, stored.rev);
         entry.run(stored.index, stored.entry);
-        if (stored.content !== null) content.run(stored.index, ...contentValues(stored.content));
+        const put = stored.content?.document === null ? contentIfNone : content;
+        if (stored.content !== null) put.run(stored.index, ...contentValues(stored.content));
+        if (stored.cause !== undefined) {
+          const { index, records, salt, document } = stored.cause;
+          cause.run(index, records, salt, document);
+        }
       }
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -220,7 +230,13 @@ function takeLock(file: string): DatabaseSync {
 
 interface Statements {
   insert: { leaf: StatementSync; entry: StatementSync; content: StatementSync; cause: StatementSync };
-  replace: { leaf: StatementSync; entry: StatementSync; content: StatementSync };
+  replace: {
+    leaf: StatementSync;
+    entry: StatementSync;
+    content: StatementSync;
+    contentIfNone: StatementSync;
+    cause: StatementSync;
+  };
   size: StatementSync;
   leaves: StatementSync;
   entries: StatementSync;
@@ -242,7 +258,9 @@ function prepareAll(database: DatabaseSync): Statements {
     replace: {
       leaf: database.prepare('INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)'),
       entry: database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)'),
-      content: database.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      content: database.prepare('INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      contentIfNone: database.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      cause: database.prepare('INSERT OR REPLACE INTO causes VALUES (?, ?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(
