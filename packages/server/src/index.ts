@@ -1,4 +1,5 @@
 export { type ListenerConfig, readServerConfig, type ServerConfig } from './config.ts';
+export { plainPartsOf } from './contents/plain-parts.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { runServer } from './run-server.ts';

@@ -49,8 +49,8 @@ export const everyRole: readonly Role[] = [
   'key-custodian',
   'auditor',
   'incident-responder',
-  'administrator',
   'content-mirror',
+  'administrator',
 ];
 /** A mirror reads documents for keeping them, and nothing that is for people. */
 const readers: readonly Role[] = everyRole.filter((role) => role !== 'content-mirror');

@@ -1,8 +1,9 @@
 /** Which documents, companions and causes of a store are not what its records commit to, and are not erased either. */
-import { bytesKey, equalBytes, type LogRecord } from '@tallystick/core';
-import { isUnknownSubject, type StoredCause, type StoredContent } from '@tallystick/ledger';
+import { bytesKey, type LogRecord } from '@tallystick/core';
+import { isUnknownSubject, type StoredCause, type StoredContent, type StoredEntry } from '@tallystick/ledger';
 import { causeProblem, contentProblem } from '@tallystick/witness';
 import { isErased } from '../content-check.ts';
+import type { ErasedSubjects } from './erased-subjects.ts';
 
 /** A record of the store that lacks something. */
 export interface LackingRecord {
@@ -22,54 +23,33 @@ interface Candidate extends LackingRecord {
 export class ContentDifference {
   readonly #genesis: Uint8Array;
   readonly #candidates: Candidate[] = [];
-  /** By subject, its last record in a command that erased a customer: what is before that is gone. */
-  readonly #erased = new Map<string, number>();
-  #command: { first: number; cause: Uint8Array; records: [string, number][]; erases: boolean } | null = null;
 
   constructor(genesis: Uint8Array) {
     this.#genesis = genesis;
   }
 
-  /** Takes the next entry of the store; `record` is null for one that is no record, or that cannot be read. */
+  /** Takes the next record of the store; `first` is the index of the first one of its command. */
   take(
-    index: number,
-    record: LogRecord | null,
-    content: StoredContent | null,
+    { index, content }: Pick<StoredEntry, 'index' | 'content'>,
+    record: LogRecord,
+    first: number,
     cause: StoredCause | undefined,
   ): void {
-    if (record === null) {
-      this.#endCommand();
-      return;
-    }
-    if (this.#command === null || !equalBytes(this.#command.cause, record.cause)) {
-      this.#endCommand();
-      this.#command = { first: index, cause: record.cause, records: [], erases: false };
-    }
-    const { first, records } = this.#command;
-    const subject = bytesKey(record.subject);
-    records.push([subject, index]);
-    if (record.type === 'customer.erased') this.#command.erases = true;
     const lacksContent = !isWhole(content, first, record, this.#genesis);
     const lacksCause = first === index && (cause === undefined || causeProblem(cause, record) !== null);
     if (!lacksContent && !lacksCause) return;
     const mayBeErased = content === null || isErased(content);
+    const subject = bytesKey(record.subject);
     this.#candidates.push({ index, first, lacksContent, lacksCause, subject, mayBeErased });
   }
 
   /** All that lack something, in order. */
-  lacking(): LackingRecord[] {
-    this.#endCommand();
+  lacking(erased: ErasedSubjects): LackingRecord[] {
     return this.#candidates.flatMap(({ subject, mayBeErased, ...lacking }) => {
-      const isGone = mayBeErased && lacking.index < (this.#erased.get(subject) ?? 0);
+      const isGone = mayBeErased && erased.isErased(lacking.index, subject);
       const lacksContent = lacking.lacksContent && !isGone;
       return lacksContent || lacking.lacksCause ? [{ ...lacking, lacksContent }] : [];
     });
-  }
-
-  #endCommand(): void {
-    if (this.#command?.erases === true)
-      for (const [subject, index] of this.#command.records) this.#erased.set(subject, index);
-    this.#command = null;
   }
 }
 

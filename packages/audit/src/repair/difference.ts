@@ -12,6 +12,7 @@ import type { Store, StoredEntry } from '@tallystick/ledger';
 import { checkNarrowRow } from '../narrow-row.ts';
 import { isPlainEntry } from '../plain-entry.ts';
 import { ContentDifference, type LackingRecord } from './content-difference.ts';
+import { ErasedSubjects } from './erased-subjects.ts';
 import type { Repaired } from './report.ts';
 
 export interface Difference {
@@ -23,6 +24,8 @@ export interface Difference {
   found: Repaired[];
   /** Records whose document, companion or cause is not there, or another one; none where that was not looked at. */
   lacking: LackingRecord[];
+  /** What the store's entries erase. */
+  erased: ErasedSubjects;
   /** Where the subjects of the store's records stand, by its narrow rows. */
   subjects: SubjectMap;
 }
@@ -45,6 +48,7 @@ export async function differenceOf(
     rows: [],
     found: [],
     lacking: [],
+    erased: new ErasedSubjects(),
     subjects: new SubjectMap(Number.POSITIVE_INFINITY),
   };
   for (let from = 0; from < to; from += entriesPerRead) {
@@ -55,13 +59,13 @@ export async function differenceOf(
     for (let index = from; index < end; index++) {
       const entry = stored.get(index);
       const isThere = compare(difference, tree, index, entry);
-      if (contents === null) continue;
       const record = isThere && entry !== undefined ? recordIn(entry) : null;
-      contents.take(index, record, entry?.content ?? null, causeAt.get(index));
+      const first = difference.erased.take(index, record);
+      if (record !== null && entry !== undefined) contents?.take(entry, record, first, causeAt.get(index));
     }
     onProgress(end);
   }
-  difference.lacking = contents?.lacking() ?? [];
+  difference.lacking = contents?.lacking(difference.erased) ?? [];
   return difference;
 }
 

@@ -3,6 +3,7 @@
  * compared with the commitment in its record. Those of namespaces and brakes are public, and come from every mirror.
  */
 import {
+  bytesKey,
   documentCommitment,
   equalBytes,
   type LogRecord,
@@ -23,6 +24,7 @@ import { countIn } from '../cause-check.ts';
 import { isPlainEntry } from '../plain-entry.ts';
 import type { LackingRecord } from './content-difference.ts';
 import { rowOf } from './difference.ts';
+import type { ErasedSubjects } from './erased-subjects.ts';
 import type { MirrorDocuments } from './mirror-documents.ts';
 import type { MirrorReader } from './mirror-reader.ts';
 import { type LostContent, namedMax, type Repaired, type RepairReport } from './report.ts';
@@ -35,6 +37,12 @@ export interface GivenBackParts {
   genesis: Uint8Array;
   /** Where the subjects of the records before stand. */
   subjects: SubjectMap;
+  /** What the records before erase. */
+  erased: ErasedSubjects;
+}
+
+interface Lost extends LostContent {
+  subject: string;
 }
 
 const nothing = { salt: null, document: null, companionSalt: null, companion: null };
@@ -42,9 +50,9 @@ const nothing = { salt: null, document: null, companionSalt: null, companion: nu
 /** Makes whole entries of the bytes that come back, in log order, and counts what did not come back. */
 export class GivenBack {
   readonly #parts: GivenBackParts;
-  /** The command whose records are coming back: they stand together, and commit to one cause. */
-  #command: { index: number; cause: Uint8Array } | null = null;
-  readonly lost: { count: number; first: LostContent[] } = { count: 0, first: [] };
+  readonly #lost: Lost[] = [];
+  /** By subject, those of whose subject nobody knows what it is called. */
+  readonly #nameless = new Map<string, Lost[]>();
   readonly wrong: RepairReport['wrong'] = { count: 0, first: [] };
   documents = 0;
   causes = 0;
@@ -56,20 +64,34 @@ export class GivenBack {
 
   async take(index: number, entry: Uint8Array): Promise<RestoredEntry> {
     const row = rowOf(index, entry);
+    const { erased } = this.#parts;
     if (isPlainEntry(entry)) {
-      this.#command = null;
+      erased.take(index, null);
       return { ...row, content: null };
     }
     const { record } = parseRecordEntry(entry);
-    let cause: StoredCause | null = null;
     // What an erasure removes is told by the command that its record belongs to.
-    if (this.#command === null || !equalBytes(this.#command.cause, record.cause)) {
-      this.#command = { index, cause: record.cause };
-      cause = await this.#causeOf(index, record);
-      if (cause === null) this.lostCauses += 1;
-    }
-    const content = await this.#contentOf(index, record, this.#command.index);
+    const first = erased.take(index, record);
+    const cause = first === index ? await this.#causeOf(index, record) : null;
+    if (first === index && cause === null) this.lostCauses += 1;
+    const content = await this.#contentOf(index, record, first);
     return { ...row, content, ...(cause && { cause }) };
+  }
+
+  /** Records that came back without their content, which no erasure accounts for; once all are back. */
+  get lost(): RepairReport['lost'] {
+    const lost = this.#lost.filter(({ index, subject }) => !this.#parts.erased.isErased(index, subject));
+    return { count: lost.length, first: lost.slice(0, namedMax).map(({ subject: _, ...named }) => named) };
+  }
+
+  /** What stands for lost content whose subject a later document has named, which is in the store by now. */
+  async *named(): AsyncGenerator<RestoredEntry> {
+    const { store } = this.#parts;
+    for (const { index, id } of [...this.#nameless.values()].flat()) {
+      const stored = id === null ? undefined : await store.entry(index);
+      if (id === null || stored?.content == null) continue;
+      yield { ...stored, content: { ...nothing, id, cause: stored.content.cause } };
+    }
   }
 
   /** What came back of a record that is in the store, and why; null for nothing. */
@@ -112,6 +134,7 @@ export class GivenBack {
     if (content === null || !this.#isRight(index, contentProblem(content, record, this.#parts.genesis)))
       return null;
     this.documents += 1;
+    for (const lost of this.#nameless.get(bytesKey(record.subject)) ?? []) lost.id = content.id;
     return { ...content, cause };
   }
 
@@ -137,8 +160,9 @@ export class GivenBack {
     id: string | null,
     cause: number,
   ): StoredContent {
-    this.lost.count += 1;
-    if (this.lost.first.length < namedMax) this.lost.first.push({ index, type, rev, id });
+    const lost: Lost = { index, type, rev, id, subject: bytesKey(subject) };
+    this.#lost.push(lost);
+    if (id === null) this.#nameless.set(lost.subject, [...(this.#nameless.get(lost.subject) ?? []), lost]);
     return { ...nothing, id: id ?? unknownSubject(subject), cause };
   }
 

@@ -109,6 +109,7 @@ class Repair {
         contentKey && new MirrorDocuments((tile) => this.#mirror.sealedTile(tile), contentKey, this.#genesis),
       genesis: this.#genesis,
       subjects: difference.subjects,
+      erased: difference.erased,
     });
     const published = await this.#newerPublished(tree);
     const { found, lacking } = difference;
@@ -207,6 +208,7 @@ class Repair {
       for (const [at, entry] of entries.entries()) yield back.take(start + at, entry);
       this.#tell('lost entries', start + entries.length - added.from, added.to - added.from);
     }
+    yield* back.named();
   }
 
   /** Returns the file with what was replaced; null for a dry run, which only looks at all rows. */

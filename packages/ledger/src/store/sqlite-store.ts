@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { unknownSubjectPrefix } from '../unknown-subject.ts';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 import {
   type AppendBatch,
@@ -259,7 +260,11 @@ function prepareAll(database: DatabaseSync): Statements {
       leaf: database.prepare('INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)'),
       entry: database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)'),
       content: database.prepare('INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
-      contentIfNone: database.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      // What is there stays, but for a name that stands in for one that nobody knew.
+      contentIfNone: database.prepare(
+        `INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (idx) DO UPDATE SET id = excluded.id WHERE id LIKE '${unknownSubjectPrefix}%'`,
+      ),
       cause: database.prepare('INSERT OR REPLACE INTO causes VALUES (?, ?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),

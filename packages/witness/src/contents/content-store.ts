@@ -186,7 +186,8 @@ export class ContentStore implements Disposable {
 
   /** Bytes on the disk. */
   get bytes(): number {
-    return statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+    const sizes = ['', '-wal'].map((end) => statSync(this.#file + end, { throwIfNoEntry: false })?.size ?? 0);
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   [Symbol.dispose](): void {

@@ -91,11 +91,14 @@ export function causeProblem({ salt, document }: StoredCauseBytes, record: LogRe
 }
 
 const noCompanion = Buffer.from('"private":null}');
+const ending = /"private":"([A-Za-z0-9+/]{43}=)"\}$/;
 
 function companionIn(document: Uint8Array): Uint8Array | null {
   // The last member of what this software writes: most documents need not be parsed.
   const end = Buffer.from(document.buffer, document.byteOffset, document.byteLength);
   if (end.subarray(-noCompanion.length).equals(noCompanion)) return null;
+  const [, atEnd] = ending.exec(end.toString('latin1', Math.max(0, end.length - 60))) ?? [];
+  if (atEnd !== undefined) return decodeBase64(atEnd, 32);
   const { private: committed } = asObject(parseJson(document), 'document');
   return typeof committed === 'string' ? decodeBase64(committed, 32) : null;
 }
