@@ -2,13 +2,14 @@
  * What a mirror has of the documents of one log: sealed parts, each as it came, in a file of its own. The memory of a
  * cosigner must not wait for it, nor fill up with it.
  *
- * Owned by one process, as the state is. What is written is durable when a method returns; an erasure leaves nothing in
- * the file or its write-ahead log.
+ * Owned by one process, as the state is. What is written is durable when a method returns, and nothing of it is there where it
+ * throws Unavailable; an erasure leaves nothing in the file or its write-ahead log.
  */
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { equalBytes } from '@tallystick/core';
 import { ConfigError, messageOf } from '../errors.ts';
+import { Unavailable } from '../replayer/violation.ts';
 import { partKinds, type SealedBatch, type SealedPart } from './sealed-batch.ts';
 
 /** A part of index `i` stands at `2 i`, a cause one behind it. */
@@ -217,7 +218,8 @@ export class ContentStore implements Disposable {
       this.#database.exec('COMMIT');
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
+      const why = `the documents could not be made durable (${messageOf(error)}): see whether the disk is full`;
+      throw new Unavailable(why, { cause: error });
     }
   }
 }
