@@ -16,7 +16,7 @@ let log: DocumentedLog;
 
 beforeAll(() => {
   log = new DocumentedLog().bootstrap();
-  for (let n = 0; n < 1500; n++) log.issue(n);
+  for (let n = 0; n < 700; n++) log.issue(n);
   log.pushMapRoot();
 });
 
@@ -82,7 +82,7 @@ describe('a mirror that is killed while it fetches documents', () => {
 
 const disk = mkdtempSync(join(tmpdir(), 'tally-small-'));
 const isMounted =
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=300k,mode=700', 'tally-test', disk]).status === 0;
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200k,mode=700', 'tally-test', disk]).status === 0;
 
 afterAll(() => {
   if (isMounted) spawnSync('umount', [disk]);
