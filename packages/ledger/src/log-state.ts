@@ -11,6 +11,7 @@ import {
   SubjectMap,
   subjectKey,
 } from '@tallystick/core';
+import { RecentMap } from './read/recent-map.ts';
 import type { Store, StoredEntry } from './store/store.ts';
 
 /** The newest entry of a subject. */
@@ -19,6 +20,7 @@ export interface Head extends SubjectHead {
 }
 
 const rowsPerRead = 20_000;
+const keysMax = 20_000;
 /** Beyond this many changes, map roots of the past are no longer kept in memory. */
 const pastChangesMax = 200_000;
 
@@ -29,6 +31,8 @@ export class LogState {
   readonly map: SubjectMap;
   #mapSize = 0;
   readonly #recent = new Map<string, HeadChange>();
+  /** K of ids that were asked for lately: each decision asks for its plan, its product and its caller. */
+  readonly #keys = new RecentMap<string, Uint8Array>(keysMax);
 
   /** @param pastFrom log size from which map roots of the past can be proven */
   constructor(genesis: Uint8Array, ns: string, pastFrom = 0) {
@@ -95,7 +99,11 @@ export class LogState {
 
   /** K of a subject of this namespace. */
   keyOf(id: string): Uint8Array {
-    return subjectKey(this.genesis, this.ns, id);
+    const known = this.#keys.get(id);
+    if (known !== undefined) return known;
+    const key = subjectKey(this.genesis, this.ns, id);
+    this.#keys.set(id, key);
+    return key;
   }
 
   append(entry: Pick<StoredEntry, 'index' | 'leaf' | 'subject' | 'rev'>): void {

@@ -13,8 +13,12 @@ export function parseInstant(text: string): number {
   return ms;
 }
 
+/** The instant that was formatted last: what happens within a millisecond is asked for many times over. */
+let newest = { ms: Number.NaN, text: '' };
+
 export function formatInstant(ms: number): string {
-  return new Date(ms).toISOString();
+  if (newest.ms !== ms) newest = { ms, text: new Date(ms).toISOString() };
+  return newest.text;
 }
 
 /** Milliseconds of `P<n>D`, `PT<n>H`, `PT<n>M` or `PT<n>S` without leading zeros; throws MALFORMED. */

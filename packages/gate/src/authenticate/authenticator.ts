@@ -89,7 +89,7 @@ export class Authenticator {
    * another's.
    */
   allowanceOf(request: RequestParts): string | null {
-    const { directory, sessions, secrets, networks, trustDomains, now, systemToken } = this.#parts;
+    const { directory, sessions, networks, trustDomains, now, systemToken } = this.#parts;
     const origin = originOf(request, networks, trustDomains, now());
     if (origin === null) return null;
     const cookie = readSessionCookie(headerOf(request, 'cookie'));
@@ -98,8 +98,7 @@ export class Authenticator {
       (cookie === null || cookie === 'twice' ? undefined : cookie.token);
     if (token?.startsWith('tally_session_')) return sessions.idOf(token) ?? null;
     if (token !== undefined) {
-      const lookup = secretTokenLookup(secrets.apiKeys, token);
-      return directory.credentialBy('api_key', lookup)?.id ?? systemToken(token);
+      return directory.credentialBy('api_key', this.#lookupOf(request, token))?.id ?? systemToken(token);
     }
     const keyid = signatureKeyId(headerOf(request, 'signature-input'));
     const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
@@ -162,9 +161,14 @@ export class Authenticator {
     return { ok: true, caller: { ...who, ...proof, address, networks, purpose: null } };
   }
 
+  /** A request has one token that anybody looks up. */
+  #lookupOf({ known }: RequestParts, token: string): string {
+    known.lookup ??= secretTokenLookup(this.#parts.secrets.apiKeys, token);
+    return known.lookup;
+  }
+
   #byApiKey(token: string, request: RequestParts, origin: RequestOrigin, nowMs: number): Authentication {
-    const lookup = secretTokenLookup(this.#parts.secrets.apiKeys, token);
-    const credential = this.#parts.directory.credentialBy('api_key', lookup);
+    const credential = this.#parts.directory.credentialBy('api_key', this.#lookupOf(request, token));
     const usable = this.#usable(credential, origin, nowMs);
     if (typeof usable === 'string') return unauthorized(usable, credential?.id);
     if ((usable.principal.kind === 'partner') !== token.startsWith('tally_partner_')) {

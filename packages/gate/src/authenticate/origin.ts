@@ -21,6 +21,8 @@ export interface RequestParts {
   certificate: Uint8Array | null;
   /** Whether the route changes something. */
   isMutation: boolean;
+  /** What was found out of this request already: limits, authentication and the access log ask for the same. */
+  known: { origin?: RequestOrigin | null; lookup?: string };
 }
 
 export interface RequestOrigin {
@@ -40,8 +42,18 @@ export function headerOf(parts: RequestParts, name: string): string | undefined 
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** null where a trusted proxy passed on no address. */
+/** null where a trusted proxy passed on no address. Worked out once for a request. */
 export function originOf(
+  parts: RequestParts,
+  networks: Networks,
+  trustDomains: readonly string[],
+  nowMs: number,
+): RequestOrigin | null {
+  parts.known.origin ??= findOrigin(parts, networks, trustDomains, nowMs);
+  return parts.known.origin;
+}
+
+function findOrigin(
   parts: RequestParts,
   networks: Networks,
   trustDomains: readonly string[],

@@ -141,6 +141,7 @@ export function requestOf(given: Partial<RequestParts> & { message?: HttpMessage
     socketAddress: '192.0.2.7',
     certificate: null,
     isMutation: false,
+    known: {},
     ...parts,
   };
 }

@@ -158,9 +158,16 @@ export class Projections implements ProjectionWriter {
     return (this.#statements.name.get(name) as { id: string } | undefined)?.id;
   }
 
-  /** Log index of the first record made under an idempotency key. */
-  indexOfRequest(key: string): number | undefined {
-    return (this.#statements.request.get(key) as { idx: number } | undefined)?.idx;
+  /** Log indexes of the first records made under idempotency keys, of those that there are. One look into the database. */
+  indexesOfRequests(keys: readonly string[]): Map<string, number> {
+    const rows = this.#statements.requests.all(JSON.stringify(keys)) as { key: string; idx: number }[];
+    return new Map(rows.map(({ key, idx }) => [key, idx]));
+  }
+
+  /** Idempotency keys behind a key, in their order. */
+  requestKeys(after: string, limit: number): string[] {
+    const rows = this.#statements.requestKeys.all(after, limit) as { key: string }[];
+    return rows.map(({ key }) => key);
   }
 
   /** Log indexes of a subject's revisions above `afterRev`, oldest first. */
@@ -329,7 +336,8 @@ type StatementName =
   | 'setName'
   | 'dropName'
   | 'dropNamesOf'
-  | 'request'
+  | 'requests'
+  | 'requestKeys'
   | 'setRequest'
   | 'revisions'
   | 'revisionsBefore'
@@ -354,7 +362,8 @@ const statements: Record<StatementName, string> = {
   setName: 'INSERT OR REPLACE INTO names VALUES (?, ?)',
   dropNamesOf: 'DELETE FROM names WHERE id = ?',
   dropName: 'DELETE FROM names WHERE name = ? AND id = ?',
-  request: 'SELECT idx FROM requests WHERE key = ?',
+  requests: 'SELECT key, idx FROM requests WHERE key IN (SELECT value FROM json_each(?))',
+  requestKeys: 'SELECT key FROM requests WHERE key > ? ORDER BY key LIMIT ?',
   setRequest: 'INSERT OR REPLACE INTO requests VALUES (?, ?)',
   revisions: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev > ? ORDER BY rev LIMIT ?',
   revisionsBefore: 'SELECT rev, idx FROM revisions WHERE id = ? AND rev < ? ORDER BY rev DESC LIMIT ?',

@@ -25,7 +25,7 @@ import {
   type Submission,
 } from './batch.ts';
 import type { Overlay, OverlaySubject } from './overlay.ts';
-import type { Outcome, Requests } from './requests.ts';
+import type { LookedUp, Outcome, Requests } from './requests.ts';
 import { Missing, SequencingView, type ViewSources } from './view.ts';
 
 /** A command that waits for its turn, with its caller. */
@@ -112,6 +112,8 @@ export class BatchBuilder {
     this.#parts.overlay.begin(number);
     const { min, max } = commandsPerBatch;
     const wanted = Math.min(max, Math.max(min, Math.ceil(queue.length / 2)));
+    const waiting = queue.slice(0, wanted).map(({ submission }) => submission);
+    const lookedUp = this.#parts.requests.lookUp(waiting);
     for (let taken = 0; taken < wanted; taken++) {
       const queued = queue.shift();
       if (queued === undefined) break;
@@ -120,7 +122,7 @@ export class BatchBuilder {
         break;
       }
       try {
-        if (!(await this.#include(batch, queued))) {
+        if (!(await this.#include(batch, queued, lookedUp))) {
           queue.unshift(queued);
           break;
         }
@@ -135,9 +137,9 @@ export class BatchBuilder {
   }
 
   /** Decides one command into a batch; false where the batch must be sent off first. */
-  async #include(batch: Batch, queued: Queued): Promise<boolean> {
+  async #include(batch: Batch, queued: Queued, lookedUp: LookedUp): Promise<boolean> {
     const { submission } = queued;
-    const recalled = await this.#parts.requests.recall(submission);
+    const recalled = await this.#parts.requests.recall(submission, lookedUp);
     if (recalled !== null) {
       this.#parts.requests.forget(submission);
       queued.resolve(recalled);

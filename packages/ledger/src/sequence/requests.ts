@@ -11,6 +11,7 @@ import type { Projections } from '../projections/projections.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { AppliedChange, BatchPromise, Submission } from './batch.ts';
+import { RequestKeys } from './request-keys.ts';
 
 /** What became of a submission. */
 export type Outcome =
@@ -31,12 +32,17 @@ interface Tracked {
   batch: number;
 }
 
+/** Log indexes of what was done under keys, null for nothing. */
+export type LookedUp = ReadonlyMap<string, number | null>;
+
 export class Requests {
   readonly #tracked = new Map<string, Tracked>();
+  readonly #keys: RequestKeys;
   readonly #sources: { store: Store; reader: RevisionReader; projections: Projections };
 
   constructor(sources: { store: Store; reader: RevisionReader; projections: Projections }) {
     this.#sources = sources;
+    this.#keys = new RequestKeys(sources.projections);
   }
 
   /** The outcome of a request under the same key that this process has seen; rejects if it asked for something else. */
@@ -63,6 +69,8 @@ export class Requests {
   isIn({ request }: Submission, batch: number): void {
     const tracked = request === null ? undefined : this.#tracked.get(request.key);
     if (tracked !== undefined) tracked.batch = batch;
+    // Before it is durable: what is taken back again is only looked up in vain.
+    if (request !== null) this.#keys.add(request.key);
   }
 
   /** What was refused, failed or told from the store may be asked for again under the same key. */
@@ -77,11 +85,23 @@ export class Requests {
     for (const [key, { batch }] of this.#tracked) if (batch <= upToBatch) this.#tracked.delete(key);
   }
 
+  /** Looks up the keys of submissions in one go, for `recall`: what is found out of one that waits holds until its turn. */
+  lookUp(submissions: readonly Submission[]): LookedUp {
+    const keys = submissions.flatMap(({ request }) => request?.key ?? []);
+    const used = keys.filter((key) => this.#keys.mayHold(key));
+    const found = used.length === 0 ? new Map() : this.#sources.projections.indexesOfRequests(used);
+    return new Map(keys.map((key) => [key, found.get(key) ?? null]));
+  }
+
   /** The outcome of a request that was carried out before; null where the key is new. */
-  async recall({ request }: Submission): Promise<Outcome | null> {
-    const { store, projections } = this.#sources;
-    const index = request === null ? undefined : projections.indexOfRequest(request.key);
-    if (request === null || index === undefined) return null;
+  async recall(submission: Submission, lookedUp: LookedUp): Promise<Outcome | null> {
+    const { store } = this.#sources;
+    const { request } = submission;
+    if (request === null) return null;
+    // What was taken back meanwhile comes before those that were looked up.
+    const known = lookedUp.has(request.key) ? lookedUp : this.lookUp([submission]);
+    const index = known.get(request.key) ?? null;
+    if (index === null) return null;
     const cause = checkCause(await this.#revision(index), await store.cause(index));
     if (cause.request?.key !== request.key) return null;
     if (cause.request.hash !== base64(request.hash)) throw keyReused();

@@ -1,12 +1,9 @@
 /** Who is calling: proven by what the request carries, and by what the log says of that. */
-import { TLSSocket } from 'node:tls';
 import { formatInstant } from '@tallystick/core';
-import type { Authenticator, Caller, Directory, Refusal, RequestParts } from '@tallystick/gate';
+import type { Authenticator, Caller, Directory, Refusal } from '@tallystick/gate';
 import type { FastifyRequest } from 'fastify';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
-import { rawBodyOf } from './raw-body.ts';
-
-const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+import { partsOf } from './request-parts.ts';
 
 /** The caller of a request; null for one that shows nothing. Throws ServiceProblem where what it shows is not good. */
 export async function authenticate(
@@ -32,28 +29,3 @@ export async function authenticate(
 function problemOf({ code, detail }: Refusal): ServiceProblem {
   return new ServiceProblem(code, detail ?? undefined);
 }
-
-/** The parts of a request that say who is calling; its body is null before it was read. */
-export function partsOf(request: FastifyRequest): RequestParts {
-  const { method, headers, raw } = request;
-  const { socket } = raw;
-  return {
-    method,
-    scheme: socket instanceof TLSSocket ? 'https' : 'http',
-    target: raw.url ?? '/',
-    headers,
-    body: rawBodyOf(request),
-    socketAddress: socket.remoteAddress ?? '',
-    certificate: certificateOf(socket),
-    isMutation: !readingMethods.has(method),
-  };
-}
-
-/** In DER; null where the client showed none, or one that does not chain to who is trusted. */
-function certificateOf(socket: RequestSocket): Uint8Array | null {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
-  const { raw } = socket.getPeerCertificate();
-  return raw ?? null;
-}
-
-type RequestSocket = FastifyRequest['raw']['socket'];

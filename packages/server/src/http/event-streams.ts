@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { type EventData, encodeEvent, keepAlive } from '@tallystick/contract';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { EventMessage } from '../ledger-thread/messages.ts';
+import { securityHeaders } from './security-headers.ts';
 
 const streamsMax = 256;
 const bufferedMax = 1024 * 1024;
@@ -57,7 +58,11 @@ export class EventStreams {
       next: lastEventId === null ? published : lastEventId + 1,
       isReading: false,
     };
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.writeHead(200, {
+      ...securityHeaders,
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+    });
     response.write(keepAlive);
     this.#streams.add(stream);
     if (this.#streams.size === 1) this.#ledger?.listen(true);

@@ -1,7 +1,6 @@
 /** One zone's listener: the contract's routes of that zone, and no others. */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import helmet from '@fastify/helmet';
 import {
   accessRecordings,
   type ProblemCode,
@@ -33,14 +32,15 @@ import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
-import { authenticate, partsOf } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createZoneServer } from './listener-tls.ts';
 import { serveLogin } from './login-site.ts';
-import { keepRawBody } from './raw-body.ts';
 import { type Peer, RequestContext } from './request-context.ts';
+import { decorateWithParts, keepBody, partsOf } from './request-parts.ts';
+import { securityHeaders } from './security-headers.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -56,7 +56,6 @@ export interface ListenerParts {
   logger: FastifyBaseLogger;
 }
 
-const contentPolicy = "default-src 'none'; frame-ancestors 'none'";
 /** Requests that may wait for the ledger at once; more are told to come back. */
 const inFlightMax = 12_000;
 const retryAfterSeconds = 1;
@@ -84,18 +83,20 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     // References of customers stand percent-encoded in paths.
     routerOptions: { maxParamLength: 2400 },
   });
-  // The content policy is one constant line here, so it is not assembled anew for every answer.
-  await app.register(helmet, { contentSecurityPolicy: false });
+  decorateWithParts(app);
+  app.addHook('onRequest', (_request, reply, next) => {
+    reply.headers(securityHeaders);
+    next();
+  });
   await limitRequests(
     app,
     limits[zone],
     (request) => parts.gate.authenticator.allowanceOf(partsOf(request)),
     addressOf,
   );
-  app.decorateRequest('rawBody', undefined);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    keepRawBody(request, body as Buffer);
+    keepBody(request, body as Buffer);
     try {
       // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
       done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
@@ -198,7 +199,7 @@ async function askedBy(
 }
 
 function sendAnswer(reply: FastifyReply, mediaType: string, answer: Answer): FastifyReply {
-  reply.type(mediaType).header('cache-control', 'no-store').header('content-security-policy', contentPolicy);
+  reply.type(mediaType).header('cache-control', 'no-store');
   if (typeof answer === 'string' || answer instanceof Uint8Array) return reply.send(answer);
   return reply.code(answer.status).send(answer.body);
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../gate.ts';
 import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
-import { partsOf } from './authenticate.ts';
+import { partsOf } from './request-parts.ts';
 
 const bodyBytesMax = 65_536;
 const formType = 'application/x-www-form-urlencoded';

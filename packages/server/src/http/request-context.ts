@@ -3,7 +3,7 @@ import type { Asked, Caller } from '@tallystick/gate';
 import type { AccessClient } from '../access/access-client.ts';
 import type { ContentExport } from '../contents/content-export.ts';
 import type { Gate } from '../gate.ts';
-import type { Verdict } from '../ledger-thread/gate/judgment.ts';
+import type { Verdict } from '../ledger-thread/gate/gatekeeper.ts';
 import type { Input, LedgerAnswer, LedgerClient } from '../ledger-thread/ledger-client.ts';
 import type { LedgerStatus, ServiceMethod } from '../ledger-thread/messages.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';

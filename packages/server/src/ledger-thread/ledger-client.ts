@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import type { ProblemCode } from '@tallystick/contract';
 import { startWorker } from '@tallystick/ledger';
 import type { TallyDocument } from '@tallystick/license';
-import type { Verdict } from './gate/judgment.ts';
+import type { Verdict } from './gate/gatekeeper.ts';
 import type {
   Call,
   EventMessage,

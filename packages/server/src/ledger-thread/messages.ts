@@ -6,7 +6,7 @@ import type { LedgerProblem } from '@tallystick/ledger';
 import type { TallyDocument } from '@tallystick/license';
 import type { ServerConfig } from '../config.ts';
 import type { CosignerStatus } from '../quorum/cosigner-client.ts';
-import type { Verdict } from './gate/judgment.ts';
+import type { Verdict } from './gate/gatekeeper.ts';
 import type { LedgerService } from './service.ts';
 
 export type ServiceMethod = keyof LedgerService;

@@ -1,5 +1,5 @@
 import type { ProblemCode } from '@tallystick/contract';
-import type { Verdict } from './gate/judgment.ts';
+import type { Verdict } from './gate/gatekeeper.ts';
 
 /** A problem in the terms of the contract, to be answered as such. */
 export class ServiceProblem extends Error {

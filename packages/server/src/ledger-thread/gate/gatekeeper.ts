@@ -42,6 +42,14 @@ export interface Decided {
   input: DecisionInput;
 }
 
+/** What the record of a request says of its decision. */
+export interface Verdict {
+  effect: 'allow' | 'deny';
+  policy: string;
+  reasons: string[];
+  entities: string;
+}
+
 export interface GatekeeperParts {
   directory: Directory;
   /** Told of what must never happen: a decision that could not be made. */
@@ -64,6 +72,7 @@ export class Gatekeeper {
   readonly needs: ApprovalNeeds;
   readonly #onAlarm: (detail: string) => void;
   readonly #carried = new Carried();
+  #newestVerdict: { of: Decision; verdict: Verdict } | null = null;
   /** Of one document, and not of a revision: one that was on its way may have been taken back, and another have its number. */
   #rules: { source: PolicyDocument | null; rules: Rules } | null = null;
   /** The document that is no policy that can be evaluated, once that was found. */
@@ -152,6 +161,16 @@ export class Gatekeeper {
     if (actions !== null && !actions.includes(action))
       throw new ServiceProblem('forbidden', `this credential is not for ${action}`);
     return { principal, credential };
+  }
+
+  /** The same object for the same decision: answers of one message then carry it once. */
+  verdictOf(decision: Decision): Verdict {
+    if (this.#newestVerdict?.of !== decision) {
+      const { allowed, policy, reasons, entities } = decision;
+      const verdict: Verdict = { effect: allowed ? 'allow' : 'deny', policy, reasons, entities };
+      this.#newestVerdict = { of: decision, verdict };
+    }
+    return this.#newestVerdict.verdict;
   }
 
   /** What a cause says of a decision. */

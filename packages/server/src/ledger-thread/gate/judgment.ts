@@ -6,16 +6,8 @@ import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeded, type Need } from './approval-needs.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
-import type { Decided, Gatekeeper, Rules, Subjects } from './gatekeeper.ts';
+import type { Decided, Gatekeeper, Rules, Subjects, Verdict } from './gatekeeper.ts';
 import { narrowedView, productsOf } from './narrowed-view.ts';
-
-/** What the record of a request says of its decision. */
-export interface Verdict {
-  effect: 'allow' | 'deny';
-  policy: string;
-  reasons: string[];
-  entities: string;
-}
 
 /** Where nobody is known nothing is judged, and nothing may be asked that needs it. */
 const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
@@ -55,9 +47,7 @@ export class Judgment {
   }
 
   get verdict(): Verdict | null {
-    if (this.#decided === null) return null;
-    const { allowed, policy, reasons, entities } = this.#decided.decision;
-    return { effect: allowed ? 'allow' : 'deny', policy, reasons: [...reasons], entities };
+    return this.#decided === null ? null : this.#gatekeeper.verdictOf(this.#decided.decision);
   }
 
   /**
