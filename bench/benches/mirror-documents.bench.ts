@@ -36,7 +36,7 @@ async function sealAll(store: Store, { size, told, files }: PublishedLog, key: C
     const leaves = (await store.leaves(from, wanted - from)).map(({ leaf }) => leaf);
     const { parts, to } = await plainPartsOf(store, told.genesis, from, concatBytes(...leaves));
     if (to !== wanted) throw new Error(`a batch ends at ${to}`);
-    const bytes = await sealBatch(parts, { from, to, size }, key, told.genesis);
+    const bytes = sealBatch(parts, { from, to, size }, key, told.genesis);
     files.set(`log/contents/${from}?to=${wanted}`, bytes);
   }
   return size;

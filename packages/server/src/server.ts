@@ -14,7 +14,6 @@ import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
-import { raiseAlarm } from './raise-alarm.ts';
 
 export interface RunningServer extends AsyncDisposable {
   /** Addresses by zone. */
@@ -74,25 +73,10 @@ export async function startServer(
   const opened = openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
-  const contents = new ContentExport(config, (detail) =>
-    raiseAlarm({ metrics, streams }, 'integrity', detail),
-  );
+  const contents = new ContentExport(config, { metrics, streams });
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
-  const apps = await Promise.all(
-    zones.map((zone) =>
-      createListener(zone, {
-        config,
-        ledger,
-        metrics,
-        streams,
-        access,
-        gate: opened,
-        login,
-        contents,
-        logger,
-      }),
-    ),
-  );
+  const parts = { config, ledger, metrics, streams, access, gate: opened, login, contents, logger };
+  const apps = await Promise.all(zones.map((zone) => createListener(zone, parts)));
   const following = new DisposableStack();
   for (const [at, zone] of zones.entries()) {
     const app = apps[at];

@@ -79,8 +79,6 @@ export interface Cosigner extends AsyncDisposable {
   counts(): LogCounts[];
   /** Answers a request to read at a path, where this cosigner serves something there; null where it does not. */
   read?(path: string, authorization: string | undefined): Answer | null;
-  /** Answers a request for a license file; null where the path is of none. */
-  bundle?(path: string, authorization: string | undefined): Promise<Answer | null>;
 }
 
 /** What a kind of cosigner does with a checkpoint that continues the remembered head. */

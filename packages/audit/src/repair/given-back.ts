@@ -81,7 +81,10 @@ export class GivenBack {
   /** Records that came back without their content, which no erasure accounts for; once all are back. */
   get lost(): RepairReport['lost'] {
     const lost = this.#lost.filter(({ index, subject }) => !this.#parts.erased.isErased(index, subject));
-    return { count: lost.length, first: lost.slice(0, namedMax).map(({ subject: _, ...named }) => named) };
+    return {
+      count: lost.length,
+      first: lost.slice(0, namedMax).map(({ index, type, rev, id }) => ({ index, type, rev, id })),
+    };
   }
 
   /** What stands for lost content whose subject a later document has named, which is in the store by now. */

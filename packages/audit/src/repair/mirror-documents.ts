@@ -62,7 +62,7 @@ export class MirrorDocuments {
     if (bytes === null) return parts;
     try {
       for (const batch of parseBatches(bytes)) {
-        const key = await this.#keyOf(batch);
+        const key = this.#keyOf(batch);
         for (const part of batch.parts) {
           const opened = { ...nothing, ...parts.get(part.index), ...open(part, key) };
           parts.set(part.index, opened);
@@ -79,7 +79,7 @@ export class MirrorDocuments {
     }
   }
 
-  async #keyOf({ header }: SealedBatch): Promise<KeyObject> {
+  #keyOf({ header }: SealedBatch): KeyObject {
     if (header.key !== this.#key.id) {
       throw new RepairRefused(
         'content_key_wrong',
@@ -90,7 +90,7 @@ export class MirrorDocuments {
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
     if (this.#keys.size >= keysMax) this.#keys.clear();
-    const key = await batchKeyOf(header.enc, this.#key, this.#genesis);
+    const key = batchKeyOf(header.enc, this.#key, this.#genesis);
     this.#keys.set(name, key);
     return key;
   }

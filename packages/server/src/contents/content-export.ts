@@ -7,6 +7,7 @@ import { decodeBase64 } from '@tallystick/core';
 import { Thread, ThreadError } from '@tallystick/ledger';
 import type { ServerConfig } from '../config.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
+import { raiseAlarm } from '../raise-alarm.ts';
 import type { ContentThreadConfig, SealedAnswer, SealedQuestion } from './messages.ts';
 
 /** Entries in one batch. */
@@ -14,17 +15,19 @@ const entriesMax = 1024;
 /** Batches that may wait at once: each mirror asks for one after the other. */
 const waitingMax = 8;
 
+type Told = Parameters<typeof raiseAlarm>[0];
+
 export class ContentExport implements AsyncDisposable {
   readonly entriesMax: number = entriesMax;
   readonly #config: ServerConfig;
-  readonly #onAlarm: (detail: string) => void;
+  readonly #told: Told;
   #thread: Promise<Thread> | null = null;
   #waiting = 0;
 
-  /** @param onAlarm told of each part in the store that is not what the log commits to */
-  constructor(config: ServerConfig, onAlarm: (detail: string) => void) {
+  /** @param told of each part in the store that is not what the log commits to */
+  constructor(config: ServerConfig, told: Told) {
     this.#config = config;
-    this.#onAlarm = onAlarm;
+    this.#told = told;
   }
 
   /**
@@ -43,7 +46,7 @@ export class ContentExport implements AsyncDisposable {
     try {
       const thread = await this.#started();
       const { bytes, alarms } = (await thread.call('seal', question)) as SealedAnswer;
-      for (const alarm of alarms) this.#onAlarm(alarm);
+      for (const alarm of alarms) raiseAlarm(this.#told, 'integrity', alarm);
       return bytes;
     } catch (error) {
       throw problemOf(error);

@@ -25,7 +25,7 @@ serve(() => {
       });
       const { parts, to, alarms } = await plainPartsOf(store, genesis, from, leaves);
       const recipient = parseContentPublicKey(publicKey);
-      return { bytes: await sealBatch(parts, { from, to, size }, recipient, genesis), alarms };
+      return { bytes: sealBatch(parts, { from, to, size }, recipient, genesis), alarms };
     },
     async close(): Promise<void> {
       const { store } = (await opened?.catch(() => null)) ?? {};

@@ -10,7 +10,7 @@ import {
 import { type Content, causeProblem, contentProblem, type PlainPart } from '@tallystick/witness';
 
 /** An entry in the store is not the one that was logged: nothing says what belongs to it. */
-export class EntryAltered extends Error {
+class EntryAltered extends Error {
   override readonly name = 'EntryAltered';
 }
 

@@ -6,11 +6,12 @@
  * One line, ended by LF, in a file that only its owner can read. The public half is 32 bytes in base64, and named by the
  * first 16 hexadecimal digits of `H("x25519" || 00 || public half)`.
  */
-import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { base64, decodeBase64, domainHash, hashDomain, hex } from '@tallystick/core';
 import { ConfigError, messageOf } from '../errors.ts';
 import { readPrivateFile } from '../keys.ts';
+import { privateKeyOf, rawPublicKey } from './hpke.ts';
 
 export interface ContentPublicKey {
   /** 16 lower-case hexadecimal digits. */
@@ -26,8 +27,6 @@ export interface ContentKey extends ContentPublicKey {
 
 const header = 'tallystick-content-key v1';
 const keyLength = 32;
-/** PKCS#8 up to the key itself: RFC 8410. */
-const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const idDomain = hashDomain('x25519');
 
 /** Throws IntegrityError where the text is not the base64 of 32 bytes. */
@@ -64,13 +63,7 @@ export function loadContentKey(path: string): ContentKey {
 }
 
 function keyOf(privateRaw: Uint8Array): ContentKey {
-  const key = createPrivateKey({
-    key: Buffer.concat([pkcs8Prefix, privateRaw]),
-    format: 'der',
-    type: 'pkcs8',
-  });
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  return { ...publicKeyOf(new Uint8Array(spki.subarray(-keyLength))), privateRaw };
+  return { ...publicKeyOf(rawPublicKey(createPublicKey(privateKeyOf(privateRaw)))), privateRaw };
 }
 
 function publicKeyOf(raw: Uint8Array): ContentPublicKey {

@@ -36,7 +36,7 @@ export async function judgeBatch(batch: SealedBatch, log: KnownLog, opening: Ope
   const records = recordsOf(log, header.from, header.to);
   checkComplete(batch, records);
   const judged: JudgedBatch = { batch: { header, parts: [] }, lacking: [], altered: [] };
-  const key = opening.key && (await batchKeyOf(header.enc, opening.key, opening.genesis).catch(refused));
+  const key = opening.key && keyOf(header.enc, opening.key, opening.genesis);
   for (const [nth, part] of parts.entries()) {
     if (nth % partsAtOnce === partsAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
     const { index, kind } = part;
@@ -93,6 +93,14 @@ function checkComplete({ parts }: SealedBatch, records: ReadonlyMap<number, Expe
   if (at >= 0) throw new BatchRefused(`the batch lacks what belongs to record ${expected[at]}`);
   const more = found[expected.length];
   if (more !== undefined) throw new BatchRefused(`the batch has more than the log: something for ${more}`);
+}
+
+function keyOf(enc: Uint8Array, key: ContentKey, genesis: Uint8Array): KeyObject {
+  try {
+    return batchKeyOf(enc, key, genesis);
+  } catch (error) {
+    return refused(error);
+  }
 }
 
 function problemOf(

@@ -53,20 +53,16 @@ export class MirrorBundles {
    * The license file as text, with the trust roots after `trustVersion`; for an id that was never issued, the proof of that;
    * null for a namespace that the log has not got. Throws NotHeld, and NotNow where another attempt may succeed.
    */
-  async make(ns: string, id: string, trustVersion: number): Promise<string | null> {
-    const { mirror, follower, store, opening } = this.#parts;
+  make(ns: string, id: string, trustVersion: number): string | null {
+    const { mirror, follower, opening } = this.#parts;
     if (mirror.keys(ns) === null) return null;
-    const index = mirror.published() === null ? undefined : mirror.standing(this.#key(ns, id)).index;
-    const content = index === undefined ? null : await this.#open(index);
-    // Opening took its time. From here on nothing waits, so that everything is of one moment.
     follower.settleErasures();
     const note = mirror.published();
     if (note === null) throw new NotNow('no checkpoint was published yet that this mirror has cosigned');
     const { size } = parseSignedCheckpoint(utf8(note));
     const singletons = (['namespace', 'brake'] as const).map((type) => this.#public(ns, type, size));
     const license = this.#subject(ns, id, size, (at) => {
-      if (store.isErased(at)) throw new NotHeld('this document was erased');
-      if (content === null || at !== index) throw new NotNow('it has just changed');
+      const content = this.#open(at);
       const problem = contentProblem(content, this.#record(at).record, opening.genesis);
       if (problem !== null) throw new NotHeld(`what this mirror has of entry ${at} was altered: ${problem}`);
       return content;
@@ -84,7 +80,7 @@ export class MirrorBundles {
     });
   }
 
-  async #open(index: number): Promise<Content> {
+  #open(index: number): Content {
     const { store, opening } = this.#parts;
     const held = store.content(index);
     if (opening.key === null)
@@ -95,7 +91,7 @@ export class MirrorBundles {
       throw new NotHeld(`this mirror lacks the document of entry ${index}`);
     }
     try {
-      const key = await batchKeyOf(held.enc, opening.key, opening.genesis);
+      const key = batchKeyOf(held.enc, opening.key, opening.genesis);
       return decodeContent(openPart(key, held.kind, index, held.sealed));
     } catch (error) {
       if (!(error instanceof Unsealable)) throw error;

@@ -3,7 +3,6 @@ import { isNamespaceName, isSubjectId, parseDecimal, tileWidth } from '@tallysti
 import { ConfigError } from '../errors.ts';
 import { type Answer, plain } from '../http/answers.ts';
 import type { MirrorLog } from '../mirror/mirror-log.ts';
-import { NotNow } from '../mirror/not-now.ts';
 import type { HttpSource } from '../replayer/http-source.ts';
 import { ContentFollower, type ContentStatus } from './content-follower.ts';
 import { type ContentKey, type ContentPublicKey, loadContentKey } from './content-key.ts';
@@ -87,16 +86,15 @@ export class MirrorContents implements AsyncDisposable {
   }
 
   /** The license file that a path names; null for a path of something else. */
-  async bundle(path: string): Promise<Answer | null> {
+  bundle(path: string): Answer | null {
     const [, ns, id, version] = bundlePath.exec(path) ?? [];
     if (ns === undefined || id === undefined || !isNamespaceName(ns) || !isSubjectId(id)) return null;
     try {
       const trustVersion = version === undefined ? 1 : parseDecimal(version);
-      const text = await this.#bundles.make(ns, id, trustVersion);
+      const text = this.#bundles.make(ns, id, trustVersion);
       return text === null ? null : { status: 200, contentType: bundleMediaType, body: text };
     } catch (error) {
       if (error instanceof NotHeld) return plain(409, `${error.message}\n`);
-      if (error instanceof NotNow) return plain(503, `${error.message}\n`, { 'retry-after': '1' });
       throw error;
     }
   }

@@ -10,24 +10,18 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { CipherSuite, DhkemX25519HkdfSha256, ExportOnly, HkdfSha256 } from '@hpke/core';
 import { concatBytes, hashDomain, u64be, utf8 } from '@tallystick/core';
 import type { ContentKey, ContentPublicKey } from './content-key.ts';
 import { dictionary } from './dictionary.ts';
+import { exportFrom, exportTo } from './hpke.ts';
 
 /** A part that does not open: it was altered, or sealed to another key or for another log. */
 export class Unsealable extends Error {
   override readonly name = 'Unsealable';
 }
 
-const suite = new CipherSuite({
-  kem: new DhkemX25519HkdfSha256(),
-  kdf: new HkdfSha256(),
-  aead: new ExportOnly(),
-});
 const infoDomain = hashDomain('tallystick/contents/v1');
 const exporterContext = utf8('tallystick/contents/v1/parts');
-const keyLength = 32;
 const tagLength = 16;
 /** Bytes of a part once it is opened: above the largest document, companion and signed request of a cause. */
 const partLengthMax = 4 * 1024 * 1024;
@@ -36,31 +30,19 @@ const partLengthMax = 4 * 1024 * 1024;
 const deflating = { level: 1, dictionary, windowBits: 13, memLevel: 6 } as const;
 const inflating = { dictionary, chunkSize: 2048, maxOutputLength: partLengthMax } as const;
 
-const buffer = (bytes: Uint8Array): ArrayBuffer => Uint8Array.from(bytes).buffer;
-
 /** The key of a new batch, and `enc`, from which whoever has the private key gets it. */
-export async function newBatchKey(
-  recipient: ContentPublicKey,
+export function newBatchKey(
+  { raw }: ContentPublicKey,
   genesis: Uint8Array,
-): Promise<{ key: KeyObject; enc: Uint8Array }> {
-  const recipientPublicKey = await suite.kem.deserializePublicKey(buffer(recipient.raw));
-  const info = buffer(concatBytes(infoDomain, genesis));
-  const context = await suite.createSenderContext({ recipientPublicKey, info });
-  const key = new Uint8Array(await context.export(buffer(exporterContext), keyLength));
-  return { key: createSecretKey(key), enc: new Uint8Array(context.enc) };
+): { key: KeyObject; enc: Uint8Array } {
+  const { key, enc } = exportTo(raw, concatBytes(infoDomain, genesis), exporterContext);
+  return { key: createSecretKey(key), enc };
 }
 
 /** The key of a batch that was sealed to us. Throws Unsealable where `enc` is no key at all. */
-export async function batchKeyOf(
-  enc: Uint8Array,
-  recipient: ContentKey,
-  genesis: Uint8Array,
-): Promise<KeyObject> {
+export function batchKeyOf(enc: Uint8Array, { privateRaw }: ContentKey, genesis: Uint8Array): KeyObject {
   try {
-    const recipientKey = await suite.kem.deserializePrivateKey(buffer(recipient.privateRaw));
-    const info = buffer(concatBytes(infoDomain, genesis));
-    const context = await suite.createRecipientContext({ recipientKey, enc: buffer(enc), info });
-    return createSecretKey(new Uint8Array(await context.export(buffer(exporterContext), keyLength)));
+    return createSecretKey(exportFrom(enc, privateRaw, concatBytes(infoDomain, genesis), exporterContext));
   } catch (error) {
     throw new Unsealable('the batch has no key that can be opened', { cause: error });
   }

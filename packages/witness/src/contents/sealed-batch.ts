@@ -47,13 +47,13 @@ export type PlainPart =
 const headerLengthMax = 1024;
 const partHeadLength = 13;
 
-export async function sealBatch(
+export function sealBatch(
   plain: readonly PlainPart[],
   range: Pick<BatchHeader, 'from' | 'to' | 'size'>,
   recipient: ContentPublicKey,
   genesis: Uint8Array,
-): Promise<Uint8Array> {
-  const { key, enc } = await newBatchKey(recipient, genesis);
+): Uint8Array {
+  const { key, enc } = newBatchKey(recipient, genesis);
   const parts = plain.map((part): SealedPart => {
     const { index } = part;
     const [kind, bytes] = encoded(part);

@@ -197,8 +197,7 @@ class RequestHandler {
     const originHash = monitorPath.exec(path)?.[1];
     const { cosigner } = this.#options;
     const { authorization } = request.headers;
-    const read =
-      (await cosigner.bundle?.(path, authorization)) ?? cosigner.read?.(path, authorization) ?? null;
+    const read = cosigner.read?.(path, authorization) ?? null;
     if (read === null && path !== '/' && path !== '/healthz' && originHash === undefined)
       return plain(404, 'not found\n');
     const isRead = request.method === 'GET' || request.method === 'HEAD';

@@ -58,15 +58,6 @@ export class MirrorRoutes {
     }
   }
 
-  /** A license file, which takes a moment to open; null where the path is of something else, or of none. */
-  async bundle(path: string, authorization: string | undefined): Promise<Answer | null> {
-    const [, name, rest] = mirrorPath.exec(path) ?? [];
-    if (name === undefined || rest?.startsWith('bundle/') !== true) return null;
-    if (!this.#isReader(authorization)) return unauthorized;
-    const contents = this.#logs.get(name)?.contents ?? null;
-    return (await contents?.bundle(rest)) ?? notFound;
-  }
-
   #answerOf({ mirror: log, contents }: MirroredLog, path: string, authorization: string | undefined): Answer {
     if (path === 'checkpoint') return found(log.checkpoint(), 'text/plain; charset=utf-8');
     if (path === 'published') return found(log.published(), 'text/plain; charset=utf-8');
@@ -75,6 +66,7 @@ export class MirrorRoutes {
     if (path.startsWith('tile/')) return found(log.tile(parseTilePath(path)), octets);
     const tile = /^contents\/([0-9]+)$/.exec(path)?.[1];
     if (tile !== undefined) return found(contents?.sealedTile(parseDecimal(tile)) ?? null, octets);
+    if (path.startsWith('bundle/')) return contents?.bundle(path) ?? notFound;
     const key = /^map\/([0-9a-f]+)$/.exec(path)?.[1];
     if (key?.length !== 2 * hashLength) return notFound;
     const proof = log.mapProof(decodeHex(key));

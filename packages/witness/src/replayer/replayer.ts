@@ -104,7 +104,6 @@ export function createReplayer(options: ReplayerOptions): Cosigner {
       counts: () => [...watched.values()].map((log) => log.counts()),
       read: (path, authorization) =>
         path === '/metrics' ? plain(200, metricsOf(status())) : routes.answer(path, authorization),
-      bundle: (path, authorization) => routes.bundle(path, authorization),
       async [Symbol.asyncDispose](): Promise<void> {
         clearInterval(looking);
         stopping.abort(new Error('the replayer stops'));

@@ -1,5 +1,5 @@
 /** A replayer that follows documents, over a log that has some. */
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { encodeEnvelope, parseTrustRoot, verifyBundle, verifyTrustChain } from '@tallystick/core';
@@ -104,13 +104,22 @@ export class ContentMirror implements AsyncDisposable {
   }
 
   /** What is answered to who asks for a license file; null for another path. */
-  async bundle(
+  bundle(
     id: string,
     { authorization = bearer, rest = '' }: { authorization?: string; rest?: string } = {},
-  ): Promise<{ status: number; body: string } | null> {
+  ): { status: number; body: string } | null {
     const path = pathOf(`bundle/acme/${id}${rest}`);
-    const answer = (await this.setup.replayer.bundle?.(path, authorization)) ?? null;
+    const answer = this.setup.replayer.read?.(path, authorization) ?? null;
     return answer && { status: answer.status, body: String(answer.body) };
+  }
+
+  /** Everything in the files of the documents, as text. */
+  files(): string {
+    const { folder } = this.setup;
+    return readdirSync(folder)
+      .filter((name) => name.startsWith('contents.db'))
+      .map((name) => readFileSync(join(folder, name), 'latin1'))
+      .join('\n');
   }
 
   /** What clients make of a license file, who have pinned the first trust root. */

@@ -79,7 +79,7 @@ export class DocumentedLog extends TestLog {
     range: { from: number; to: number },
     parts: PlainPart[] = this.parts(range.from, range.to),
     genesis: Uint8Array = this.genesis,
-  ): Promise<Uint8Array> {
+  ): Uint8Array {
     return sealBatch(parts, { ...range, size: this.size }, to, genesis);
   }
 
