@@ -90,7 +90,7 @@ beforeAll(async () => {
   await system.ready();
   await startMirror(publicKey, token);
   await followed();
-});
+}, 120_000);
 
 afterAll(async () => {
   await stopMirror();

@@ -4,7 +4,7 @@
  * Erasures come first. What the log up to the cosigned size erases is removed, and noted so that it is not kept when it
  * comes late, before anything is fetched or shown.
  */
-import { setTimeout as after } from 'node:timers/promises';
+import { setTimeout as after, setImmediate as turn } from 'node:timers/promises';
 import { IntegrityError } from '@tallystick/core';
 import { messageOf } from '../errors.ts';
 import { Lag } from '../mirror/lag.ts';
@@ -51,6 +51,7 @@ const troubleMs = 1000;
 const againSeconds = 600;
 const lackingAtOnce = 32;
 const batchEntriesMax = 1024;
+const walkedAtOnce = 16_384;
 const batchLengthMax = 64 * 1024 * 1024;
 
 export class ContentFollower {
@@ -78,15 +79,22 @@ export class ContentFollower {
 
   /**
    * Carries out what the log up to the cosigned size erases. Whoever shows a document calls this first. Throws NotNow where
-   * entries are missing.
+   * entries are missing, or there are too many to look through.
    */
   settleErasures(): void {
+    if (!this.#walk()) throw new NotNow('the log is still being looked through for erasures');
+  }
+
+  /** Looks through the next entries for erasures, not so many that cosigning waits; true where none are left. */
+  #walk(): boolean {
     const { store, log, cosignedSize, tell } = this.#parts;
-    const [from, to] = [store.walked, cosignedSize()];
-    if (from >= to) return;
-    const erased = erasedIn(log, from, to);
+    const [from, size] = [store.walked, cosignedSize()];
+    if (from >= size) return true;
+    const to = Math.min(size, from + walkedAtOnce);
+    const erased = erasedIn(log, from, to, size);
     store.erase(erased, to);
     if (erased.length > 0) tell({ event: 'content-erased', entries: erased.length, upTo: to });
+    return to === size;
   }
 
   /** Resolves when nothing is under way; the signal of the source has been aborted. */
@@ -99,15 +107,15 @@ export class ContentFollower {
     while (!signal.aborted) {
       let pauseMs = idleMs;
       try {
-        this.settleErasures();
-        pauseMs = (await this.#step()) ? 0 : idleMs;
+        const isDone = this.#walk() && !(await this.#step());
+        pauseMs = isDone ? idleMs : 0;
         this.#trouble = null;
       } catch (error) {
         if (signal.aborted) return;
         pauseMs = troubleMs;
         this.#report(error);
       }
-      if (pauseMs > 0) await after(pauseMs, undefined, { signal, ref: false }).catch(() => null);
+      await after(pauseMs, undefined, { signal, ref: false }).catch(() => null);
     }
   }
 
@@ -130,7 +138,7 @@ export class ContentFollower {
     const judged = await judgeBatch(batch, log, opening);
     source.signal.throwIfAborted();
     // What was cosigned meanwhile may have erased some of it.
-    this.settleErasures();
+    while (!this.#walk()) await turn();
     store.save(judged.batch, judged.lacking);
     for (const { index, message } of judged.altered) tell({ event: 'content-altered', index, message });
   }

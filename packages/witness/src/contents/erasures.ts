@@ -14,19 +14,23 @@ export interface KnownLog {
   eachRecord(to: number, each: (index: number, subject: Uint8Array) => void): void;
 }
 
-/** Indexes of contents below `to` that commands from `from` up to `to` erased, in order. `to` ends no command in its middle. */
-export function erasedIn(log: KnownLog, from: number, to: number): number[] {
+/**
+ * Indexes of contents that were erased by customers' records from `from` up to `to`, in order; the log is known up to `size`,
+ * which ends no command in its middle.
+ */
+export function erasedIn(log: KnownLog, from: number, to: number, size: number): number[] {
   /** By subject, its last record in a command that erased it: what is before that is gone. */
   const before = new Map<string, number>();
   for (let index = from; index < to; index++) {
     if (log.typeAt(index) !== 'customer') continue;
     const record = recordAt(log, index);
     if (record.type !== 'customer.erased') continue;
-    for (const [at, { subject }] of commandAround(log, index, record, to)) before.set(bytesKey(subject), at);
+    for (const [at, { subject }] of commandAround(log, index, record, size))
+      before.set(bytesKey(subject), at);
   }
   if (before.size === 0) return [];
   const erased: number[] = [];
-  log.eachRecord(to, (index, subject) => {
+  log.eachRecord(size, (index, subject) => {
     if (index < (before.get(bytesKey(subject)) ?? 0)) erased.push(index);
   });
   return erased;
@@ -37,10 +41,10 @@ function commandAround(
   log: KnownLog,
   index: number,
   { cause }: LogRecord,
-  to: number,
+  size: number,
 ): [index: number, record: LogRecord][] {
   const isOfIt = (at: number): boolean =>
-    at >= 0 && at < to && log.typeAt(at) !== null && equalBytes(recordAt(log, at).cause, cause);
+    at >= 0 && at < size && log.typeAt(at) !== null && equalBytes(recordAt(log, at).cause, cause);
   let first = index;
   while (isOfIt(first - 1)) first -= 1;
   const records: [number, LogRecord][] = [];

@@ -1,5 +1,6 @@
 /** A batch against the log: that it has everything that it says, and, with the key, that each part is what was committed to. */
 import type { KeyObject } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { equalBytes, IntegrityError, type LogRecord, parseRecordEntry } from '@tallystick/core';
 import type { ContentKey } from './content-key.ts';
 import type { Lack } from './content-store.ts';
@@ -38,7 +39,7 @@ export async function judgeBatch(batch: SealedBatch, log: KnownLog, opening: Ope
   const judged: JudgedBatch = { batch: { header, parts: [] }, lacking: [], altered: [] };
   const key = opening.key && keyOf(header.enc, opening.key, opening.genesis);
   for (const [nth, part] of parts.entries()) {
-    if (nth % partsAtOnce === partsAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (nth % partsAtOnce === partsAtOnce - 1) await turn();
     const { index, kind } = part;
     const isCause = kind === partKinds.cause || kind === partKinds.causeGone;
     if (kind === partKinds.gone || kind === partKinds.causeGone) {
