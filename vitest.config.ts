@@ -21,6 +21,10 @@ const browserArguments = [
 
 const executablePath = findChromium();
 
+/** Functions of what they are given: their tests can share a process, and need not each load all that they stand on. */
+const purePackages = 'packages/{core,license,contract}/test/**/*.test.ts';
+const browserTests = '**/*.browser.test.ts';
+
 const config: ViteUserConfig = defineConfig({
   test: {
     // Most tests wait for processes and disks: a worker less than cores, the default, leaves those idle.
@@ -31,8 +35,19 @@ const config: ViteUserConfig = defineConfig({
           name: 'node',
           environment: 'node',
           include: ['{packages/*,bench}/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.browser.test.ts'],
+          exclude: ['**/node_modules/**', browserTests, purePackages],
           setupFiles: ['scripts/lib/slow-tests.ts'],
+          testTimeout: timeoutMs,
+          hookTimeout: timeoutMs,
+        },
+      },
+      {
+        test: {
+          name: 'pure',
+          environment: 'node',
+          include: [purePackages],
+          exclude: [browserTests],
+          isolate: false,
           testTimeout: timeoutMs,
           hookTimeout: timeoutMs,
         },

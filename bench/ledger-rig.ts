@@ -31,9 +31,9 @@ import {
   createMark,
   createSealedKeystore,
   type KeySpec,
-  SignerClient,
   signerLaunch,
 } from '@tallystick/signer';
+import { SignerClient } from '@tallystick/signer/client';
 import { LocalCosigners } from '@tallystick/testkit';
 import { type ServerProcess, startLaunch } from './processes.ts';
 

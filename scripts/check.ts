@@ -1,4 +1,5 @@
-/** Runs every check that is not a test, one after the other, and shows the output of those that fail. */
+/** Runs every check that is not a test, as many at once as there are cores, and shows the output of those that fail. */
+import { availableParallelism } from 'node:os';
 import { run } from './lib/run.ts';
 import { summaryLine } from './lib/summary.ts';
 
@@ -26,9 +27,15 @@ async function runStep({ name, command: [program, ...given] }: Step): Promise<bo
 }
 
 let passed = 0;
-for (const step of steps) {
-  if (await runStep(step)) passed += 1;
+const waiting = [...steps];
+
+async function runWaiting(): Promise<void> {
+  for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+    if (await runStep(step)) passed += 1;
+  }
 }
+
+await Promise.all(Array.from({ length: availableParallelism() }, runWaiting));
 const failed = steps.length - passed;
 process.exitCode = failed === 0 ? 0 : 1;
 console.log(summaryLine({ passed, failed, skipped: 0 }));

@@ -2,7 +2,7 @@
  * Runs the tests in Node and in a browser, and closes with a line of totals. Further arguments go to
  * Vitest: `npm test -- packages/core -t merkle`. With CI=true a skipped test counts as failed.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { providePeers } from '../test/interop/support/peers.ts';
@@ -11,8 +11,9 @@ import { type Summary, summaryLine } from './lib/summary.ts';
 import { provideSystemPackages } from './lib/system-packages.ts';
 
 const vitest = 'node_modules/vitest/vitest.mjs';
-const allProjects = ['node', 'browser'];
+const allProjects = ['node', 'pure', 'browser'];
 const endAfterReportMsMax = 20_000;
+const reportName = 'report.json';
 const mustRunAll = process.env['CI'] === 'true';
 
 /** The parts of Vitest's JSON report that the totals need. */
@@ -27,19 +28,31 @@ type Report = {
   }[];
 };
 
+/** Where it is Node, that is two projects: what tests share in one of them, they do not in the other. */
+function withPure(given: readonly string[]): readonly string[] {
+  return namedProjects(given).includes('node') ? [...given, '--project=pure'] : given;
+}
+
 /** Returns the projects that the arguments choose, or all of them. */
 function chosenProjects(given: readonly string[]): readonly string[] {
-  const chosen = given.flatMap((each, index) => {
+  const named = namedProjects(given);
+  return named.length === 0 ? allProjects : allProjects.filter((each) => named.includes(each));
+}
+
+function namedProjects(given: readonly string[]): readonly string[] {
+  return given.flatMap((each, index) => {
     if (each.startsWith('--project=')) return [each.slice('--project='.length)];
     return each === '--project' ? [given[index + 1] ?? ''] : [];
   });
-  return chosen.length === 0 ? allProjects : allProjects.filter((each) => chosen.includes(each));
 }
+
+/** What programs of others leave among temporary files, which the folder of a run takes with it. */
+const foreign = /^\.?(?:org\.chromium|com\.google|playwright)/i;
 
 /** Counts a project's tests by reading their files, since they cannot run. */
 function countTests(project: string, given: readonly string[]): Promise<number> {
   const filters = given.filter((each) => !each.startsWith('-'));
-  return withReportPath(async (path) => {
+  return withRunFolder(async (_, path) => {
     const listing = ['list', `--json=${path}`, '--project', project, ...filters];
     const { code } = await run(process.execPath, [vitest, ...listing], { quiet: true });
     const listed: unknown = code === 0 ? readJson(path) : undefined;
@@ -47,17 +60,21 @@ function countTests(project: string, given: readonly string[]): Promise<number> 
   });
 }
 
-/** Runs Vitest and returns its totals, with at least one failure whenever it was not content. */
+/**
+ * Runs Vitest and returns its totals, with at least one failure whenever it was not content. What is temporary lies in a
+ * folder of the run: it goes with it, however the run ends, and what a test forgot there is seen.
+ */
 function runVitest(given: readonly string[]): Promise<Summary> {
-  return withReportPath(async (path) => {
+  return withRunFolder(async (folder, path) => {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
     const overdue = new AbortController();
     const watch = setInterval(() => stopWhenOverdue(path, overdue), 1000);
     const { code } = await run(process.execPath, [vitest, 'run', ...reporters, ...given], {
       signal: overdue.signal,
+      env: { TMPDIR: folder },
     });
     clearInterval(watch);
-    const summary = summarize(path);
+    const summary = withoutLitter(summarize(path), folder);
     if (code === 0 || summary.failed > 0) return summary;
     console.log(`Vitest ended with code ${code} although no test failed; this counts as one failure.`);
     return { ...summary, failed: 1 };
@@ -76,12 +93,29 @@ function stopWhenOverdue(path: string, overdue: AbortController): void {
   overdue.abort();
 }
 
-async function withReportPath<T>(use: (path: string) => Promise<T>): Promise<T> {
+/** Counts what was left in the folder as one failure, and names it. */
+function withoutLitter(summary: Summary, folder: string): Summary {
+  const left = readdirSync(folder).filter((name) => name !== reportName && !foreign.test(name));
+  if (left.length === 0) return summary;
+  console.log(
+    `Tests left ${left.length} temporary files behind, which counts as one failure: ${left.join(', ')}`,
+  );
+  return { ...summary, failed: summary.failed + 1 };
+}
+
+async function withRunFolder<T>(use: (folder: string, reportPath: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'tallystick-test-'));
+  // As the system's own: some tests become another user.
+  chmodSync(folder, 0o1777);
   try {
-    return await use(join(folder, 'report.json'));
+    return await use(folder, join(folder, reportName));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      // Something is mounted in there, which was counted as left behind.
+      console.log(`${folder} cannot be removed: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }
 
@@ -111,7 +145,7 @@ function readJson(path: string): unknown {
 
 // Most tests start processes of ours, which read and compile the same modules: that is half of what a start costs.
 process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules/.cache/compile');
-const given = process.argv.slice(2);
+const given = withPure(process.argv.slice(2));
 const wanted = chosenProjects(given);
 const missing = await provideSystemPackages(wanted);
 // What the last tests of a whole run need takes most of a minute to build. Where that fails, they say so.

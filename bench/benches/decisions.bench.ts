@@ -1,5 +1,6 @@
 /** Decisions per second of the default policies: made anew, remembered, and as a shop asks for them. */
-import { type Decision, type DecisionInput, defaultPolicyDocument, PolicyEngine } from '@tallystick/gate';
+import { type Decision, type DecisionInput, defaultPolicyDocument } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { Bench, BenchContext } from '../bench.ts';
 import { formatRate, type Rate, rateOf } from '../rate.ts';
 import { formatNumber, interleave, markdownTable, median } from '../report.ts';

@@ -1,5 +1,5 @@
 /** What somebody tries who is let in, and wants more than that: attacks that cross several parts of the gate. */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
@@ -106,6 +106,15 @@ async function requested(command: object, name = 'issuer'): Promise<string> {
   const asked = await post(name, '/v1/approvals', { command });
   expect(asked.status, asked.text).toBe(201);
   return documentOf(asked).id;
+}
+
+/** Asks again until there is a server to answer. */
+async function insist(ask: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    const reply = await ask().catch(() => null);
+    if (reply !== null && reply.status < 500) return reply;
+    await after(100);
+  }
 }
 
 describe('what somebody may not see', () => {
@@ -286,6 +295,34 @@ describe('four eyes', () => {
     await Promise.all(Array.from({ length: 4 }, () => at('issuer', 'execute')));
     const sold = await world.ask(by('issuer').shows, 'GET', '/v1/licenses?limit=200');
     expect(sold.text.split('"licensee":"Race"').length - 1).toBe(1);
+  });
+
+  it('of two carry a request out once, where the server is killed while the last approval is on its way', async () => {
+    const count = async (): Promise<number> => {
+      const { json } = await insist(() =>
+        world.ask(by('administrator').shows, 'GET', '/v1/licenses?limit=200', { headers: reason }),
+      );
+      return (json['items'] as unknown[]).length;
+    };
+    const keyed = (name: string, path: string, key: string, body: object = {}): Promise<Reply> =>
+      post(name, path, body, { ...reason, 'idempotency-key': key });
+    const { type: _, ...sale } = largeSale('Fourth');
+    const [asked, approved] = [randomUUID(), randomUUID()];
+    const before = await count();
+    const waits = await keyed('issuer', '/v1/licenses', asked, sale);
+    expect([waits.status, waits.code]).toEqual([409, 'approval_required']);
+    const path = `/v1/approvals/${(waits.json['details'] as { approval: string }).approval}`;
+    const cutOff = keyed('second issuer', `${path}/approve`, approved).catch(() => null);
+    await after(5);
+    world.system.kill('server');
+    await cutOff;
+    const again = await insist(() => keyed('second issuer', `${path}/approve`, approved));
+    expect([again.status, again.json['execution']]).toMatchObject([200, { done: true, problem: null }]);
+    const told = await insist(() => keyed('issuer', '/v1/licenses', asked, sale));
+    expect(told.json).toMatchObject({ document: { type: 'license' }, licenseKey: expect.any(String) });
+    const executed = await insist(() => keyed('second issuer', `${path}/execute`, randomUUID()));
+    expect(executed.json).toMatchObject({ document: { state: 'executed' }, notes: [{ code: 'replayed' }] });
+    expect(await count()).toBe(before + 1);
   });
 });
 

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { LogTree } from '@tallystick/core';
-import { SignerClient, SignerRefused } from '@tallystick/signer';
+import { SignerClient, SignerRefused } from '@tallystick/signer/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { walkLog } from './support/log-walk.ts';
 import { Operator } from './support/operator.ts';

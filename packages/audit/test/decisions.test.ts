@@ -7,10 +7,10 @@ import {
   defaultPolicyDocument,
   describe as describeRequest,
   effectOf,
-  PolicyEngine,
   type PolicySource,
   resourceOf,
 } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import { type CauseDecision, SqliteStore } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
 import type { TestSystem } from '@tallystick/testkit';

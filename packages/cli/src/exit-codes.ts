@@ -1,5 +1,5 @@
 /** What the exit code of `tally` says. Scripts depend on it, so a code never changes its meaning. */
-import { isProblemCode, problems } from '@tallystick/contract';
+import { isProblemCode, problems } from '@tallystick/contract/problems';
 
 export const exitCodes = {
   ok: 0,

@@ -1,4 +1,4 @@
-/** What other packages may use: the client, and the program for those who add verbs. */
+/** What other packages may use: the client, and the program. */
 export { type Answer, Client, type ClientOptions, type Request } from './client/client.ts';
 export {
   adminConnection,
@@ -12,4 +12,4 @@ export { briefRetries, patientRetries, type RetryPolicy } from './client/retry.t
 export type { Context, Sink } from './context.ts';
 export { CliError, type CliErrorOptions } from './errors.ts';
 export { type ExitCode, exitCodes } from './exit-codes.ts';
-export { makeProgram, run } from './program.ts';
+export { run } from './program.ts';

@@ -1,11 +1,11 @@
 /** The program: global options, the verbs, and how a run ends. */
-import { StoreUnavailable } from '@tallystick/ledger';
+import { StoreUnavailable } from '@tallystick/ledger/store';
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, messageOf, usageError } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { Printer } from './output/printer.ts';
-import { type Registration, registrations } from './verbs/index.ts';
+import { type Registration, verbSources, verbsNamed } from './verbs/index.ts';
 
 const version = '0.1.0';
 
@@ -18,7 +18,7 @@ Exit codes:
   4    unavailable: the server cannot be reached or cannot do it now; try again
   130  interrupted`;
 
-export function makeProgram(context: Context, verbs: readonly Registration[] = registrations): Command {
+function makeProgram(context: Context, verbs: readonly Registration[]): Command {
   const program = new Command('tally')
     .description('Issue licenses that can be proven, and prove them.')
     .version(version)
@@ -55,20 +55,39 @@ function descendants(command: Command): Command[] {
 export async function run(
   args: readonly string[],
   makeContext: (setExitCode: (code: number) => void) => Context,
-  verbs: readonly Registration[] = registrations,
 ): Promise<number> {
   let exitCode: number = exitCodes.ok;
   const context = makeContext((code) => {
     exitCode = code;
   });
   try {
-    await makeProgram(context, verbs).parseAsync([...args], { from: 'user' });
+    await runProgram(args, context);
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
     const known = asCliError(error);
     new Printer(context, args.includes('--json')).error(known);
     return known.exitCode satisfies ExitCode;
+  }
+}
+
+function isHelp(word: string | undefined): boolean {
+  return word === '--help' || word === '-h';
+}
+
+/** With the verbs that its words name; with all of them for help, and to say which one may have been meant. */
+async function runProgram(args: readonly string[], context: Context): Promise<void> {
+  const parse = async (sources: typeof verbSources): Promise<void> => {
+    const verbs = await Promise.all(sources.map(({ load }) => load()));
+    await makeProgram(context, verbs).parseAsync([...args], { from: 'user' });
+  };
+  const named = verbsNamed(args);
+  if (named.length === 0 || isHelp(args[0])) return parse(verbSources);
+  try {
+    await parse(named);
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.code !== 'commander.unknownCommand') throw error;
+    await parse(verbSources);
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { routes } from '@tallystick/contract';
-import { parsePostgresUrl } from '@tallystick/ledger';
+import { parsePostgresUrl } from '@tallystick/ledger/postgres-url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 

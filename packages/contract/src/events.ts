@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { PublishedCheckpoint, QuorumMember, SubjectName } from './answers.ts';
 import type { Instant, RecordType } from './documents.ts';
 import { recordTypes } from './documents.ts';
+import { eventIds } from './event-text.ts';
 import { type ProblemCode, problemCodes } from './problems.ts';
 import { publishedCheckpoint, quorumMember, subjectName } from './schemas/answers.ts';
 import { instant, natural } from './schemas/scalars.ts';
@@ -66,38 +67,36 @@ const quorumEvent: z.ZodType<QuorumEvent> = open<QuorumEvent>({
 });
 
 export const events: { readonly [T in EventType]: EventMeaning<EventData[T]> } = {
-  'entry.durable': { id: null, summary: 'A record has an index and cannot be lost', data: entryEvent },
+  'entry.durable': {
+    id: eventIds['entry.durable'],
+    summary: 'A record has an index and cannot be lost',
+    data: entryEvent,
+  },
   'entry.published': {
-    id: (entry) => entry.index,
+    id: eventIds['entry.published'],
     summary: 'A published checkpoint covers the record',
     data: entryEvent,
   },
   'checkpoint.published': {
-    // The last leaf under a checkpoint is the root of the map, which follows every record it covers.
-    id: (checkpoint) => Math.max(0, checkpoint.size - 1),
+    id: eventIds['checkpoint.published'],
     summary: 'A checkpoint is signed and cosigned by the quorum; it follows the entries that it covers',
     data: publishedCheckpoint,
   },
   'quorum.lost': {
-    id: null,
+    id: eventIds['quorum.lost'],
     summary: 'The quorum does not cosign, so nothing is published',
     data: quorumEvent,
   },
-  'quorum.restored': { id: null, summary: 'The quorum cosigns again', data: quorumEvent },
+  'quorum.restored': {
+    id: eventIds['quorum.restored'],
+    summary: 'The quorum cosigns again',
+    data: quorumEvent,
+  },
   alarm: {
-    id: null,
+    id: eventIds.alarm,
     summary: 'Something that people should look at, under the code of a problem',
     data: open<AlarmEvent>({ at: instant, code: oneOf(problemCodes), detail: z.string().max(2_000) }),
   },
 };
 
 export const eventTypes: readonly EventType[] = Object.keys(events) as EventType[];
-
-/** A comment line that keeps idle connections open. */
-export const keepAlive = ': \n\n';
-
-/** The text of one event, with its id where it has one. */
-export function encodeEvent<T extends EventType>(type: T, data: EventData[T]): string {
-  const { id } = events[type];
-  return `event: ${type}\n${id === null ? '' : `id: ${id(data)}\n`}data: ${JSON.stringify(data)}\n\n`;
-}

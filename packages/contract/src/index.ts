@@ -2,6 +2,7 @@ export * from './access-records.ts';
 export * from './answers.ts';
 export * from './bodies.ts';
 export * from './documents.ts';
+export { encodeEvent, keepAlive } from './event-text.ts';
 export * from './events.ts';
 export * from './gate-bodies.ts';
 export * from './gate-documents.ts';

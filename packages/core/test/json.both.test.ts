@@ -25,6 +25,8 @@ describe('the JSON profile accepts', () => {
     '{"A9_.:-z":1}',
     `{"${'a'.repeat(64)}":1}`,
     String.raw`{"quorum":"a\nb","entry":"\n","proof":"x\ny"}`,
+    '[100,-2000,9007199254740900]',
+    '{"proof":"\\n\u2014 \\"\\\\\\n"}',
     nested(16),
     `${'{"a":'.repeat(16)}1${'}'.repeat(16)}`,
   ])('%s', (text) => {
@@ -43,6 +45,10 @@ describe('the JSON profile refuses', () => {
     ['a float', '1.5'],
     ['a float that is whole', '1.0'],
     ['an exponent', '1e3'],
+    ['an exponent as short as the number', '[1e2]'],
+    ['an exponent that white space makes up for', '[1e3 ]'],
+    ['an exponent that an escape makes up for', String.raw`[-1e7,"\u0061"]`],
+    ['an exponent that a duplicate name makes up for', '{"a":1,"a":1e8}'],
     ['minus zero', '-0'],
     ['minus zero inside', '{"a":[-0]}'],
     ['2^53', '9007199254740992'],
@@ -210,6 +216,38 @@ describe('every text', () => {
       { numRuns: 1000 },
     );
   });
+});
+
+/** A text of one value in one of its many spellings: several at once, which can make up for each other's length. */
+const spelling = fc.letrec<{ value: string; name: string }>((tie) => {
+  const space = fc.constantFrom('', '', '', ' ', '  ');
+  const between = (open: string, items: fc.Arbitrary<string>, close: string): fc.Arbitrary<string> =>
+    fc
+      .tuple(space, fc.array(items, { maxLength: 3 }), space)
+      .map(([before, all, after]) => open + before + all.join(',') + after + close);
+  return {
+    name: fc.constantFrom('"a"', '"b"', String.raw`"\u0061"`),
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom('100', '1e2', '1000', '1e3', '-1e3', '10e2', '1e7', '10000000', '1.5e3', '1e0', '7'),
+      fc.constantFrom('""', '"a"', String.raw`"\u0061"`, String.raw`"\/"`, String.raw`"\""`, '"/"'),
+      between('[', tie('value'), ']'),
+      between(
+        '{',
+        fc.tuple(tie('name'), space, tie('value')).map(([name, gap, value]) => `${name}:${gap}${value}`),
+        '}',
+      ),
+    ),
+  };
+}).value;
+
+it('a value is accepted in one spelling alone', () => {
+  fc.assert(
+    fc.property(spelling, (text) => {
+      expect(isAccepted(text)).toBe(isCanonical(text));
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 describe('closed members', () => {

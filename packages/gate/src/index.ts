@@ -38,17 +38,9 @@ export { type Circumstances, describe, type Identity, rolesFor } from './judgmen
 export { type Effect, effectOf, noEffect } from './judgment/effect.ts';
 export { bareResource, type Resource, resourceOf } from './judgment/resource.ts';
 export { actionNames, actions } from './policy/actions.ts';
-export { checkCandidate } from './policy/check-candidate.ts';
-export {
-  type CellChange,
-  comparePolicies,
-  type PolicyChange,
-  type PolicyComparison,
-} from './policy/compare-policies.ts';
 export type { Decision, Lack } from './policy/decision.ts';
 export { defaultPolicyDocument } from './policy/defaults/document.ts';
 export { defaultRoles, internalRoles } from './policy/defaults/roles.ts';
-export { PolicyEngine } from './policy/engine.ts';
 export {
   canonicalInput,
   type DecisionInput,
@@ -58,13 +50,6 @@ export {
 } from './policy/input.ts';
 export { Memo } from './policy/memo.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
-export {
-  failuresOf,
-  outcomeOf,
-  readTable,
-  type TableCase,
-  type TableFailure,
-} from './policy/policy-table.ts';
 export {
   csrfTokenOf,
   endedSessionCookies,

@@ -1,8 +1,9 @@
 /** Who writes, as servers tell it each other: on a real database, with clocks that the test sets. */
 import { setTimeout as after } from 'node:timers/promises';
-import { HeldLease, LeaseWatch, PostgresStore, StoreLocked } from '@tallystick/ledger';
 import { PostgresServer } from '@tallystick/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { StoreLocked } from '../src/index.ts';
+import { HeldLease, LeaseWatch, PostgresStore } from '../src/store/postgres/index.ts';
 
 const times = { leaseMs: 2000, beatMs: 20 };
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { localhostCertificate, PostgresServer, TestAuthority } from '@tallystick/testkit';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PostgresStore, StoreConflict, StoreFenced, StoreLocked } from '../src/index.ts';
+import { StoreConflict, StoreFenced, StoreLocked } from '../src/index.ts';
+import { PostgresStore } from '../src/store/postgres/index.ts';
 import { batchAt } from './support/store-batches.ts';
 import { describeStore } from './support/store-conformance.ts';
 

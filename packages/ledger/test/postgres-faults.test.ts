@@ -5,7 +5,8 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { CuttableProxy } from '@tallystick/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PostgresStore, type PostgresTrouble, StoreFenced, StoreUnavailable } from '../src/index.ts';
+import { type PostgresTrouble, StoreFenced, StoreUnavailable } from '../src/index.ts';
+import { PostgresStore } from '../src/store/postgres/index.ts';
 import { Cluster, entriesTo } from './support/postgres-cluster.ts';
 import { batchAt, entriesPerBatch } from './support/store-batches.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PostgresUrlError, parsePostgresUrl } from '../src/index.ts';
+import { PostgresUrlError, parsePostgresUrl } from '../src/store/postgres/postgres-url.ts';
 
 const on = (host: string, members = '') => parsePostgresUrl(`postgres://app@${host}/log${members}`);
 

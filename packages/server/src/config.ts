@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import type { Zone } from '@tallystick/contract';
 import { IntegrityError, isNamespaceName } from '@tallystick/core';
 import { AddressError, isSpiffeId, parseRange } from '@tallystick/gate';
-import { isPostgresUrl, type LedgerTimes, type PostgresLimits } from '@tallystick/ledger';
-import { type ClientTlsPaths, parseContentPublicKey } from '@tallystick/witness';
+import type { LedgerTimes, PostgresLimits } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
+import { parseContentPublicKey } from '@tallystick/witness/content-key';
+import type { ClientTlsPaths } from '@tallystick/witness/tls';
 import { z } from 'zod';
 import { type RotationLimits, rotationLimits } from './ledger-thread/rotation-schedule.ts';
 

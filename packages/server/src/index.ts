@@ -1,9 +1,7 @@
-export { type ListenerConfig, readServerConfig, type ServerConfig } from './config.ts';
+export type { ListenerConfig, ServerConfig } from './config.ts';
 export { plainPartsOf } from './contents/plain-parts.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
-export { runServer } from './run-server.ts';
-export { type RunningServer, startServer } from './server.ts';
 export { beginAccessLogAgain } from './setup/access-log.ts';
 export { contentKeysOf, writeContentKeys } from './setup/content-keys.ts';
 export {

@@ -20,14 +20,8 @@ import {
   utf8,
 } from '@tallystick/core';
 import { TestAuthority, type TestCertificate } from '@tallystick/testkit';
-import {
-  ClientTlsAgent,
-  type ClientTlsPaths,
-  fetchBytes,
-  initCosignerState,
-  parseConfig,
-  startCosigner,
-} from '@tallystick/witness';
+import { fetchBytes, initCosignerState, parseConfig, startCosigner } from '@tallystick/witness';
+import { ClientTlsAgent, type ClientTlsPaths } from '@tallystick/witness/tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { ListenerTls } from '../src/config.ts';
 import { createZoneServer, followTls } from '../src/http/listener-tls.ts';

@@ -2,8 +2,6 @@ export type { AccessMemory } from './access-signer.ts';
 export { awsCredentialFiles } from './cell/aws-files.ts';
 export type { CellFiles } from './cell/files.ts';
 export { type Launch, signerLaunch } from './cell/launch.ts';
-export { SignerClient, type SignerHello } from './client.ts';
-export { SignerRefused, SignerUnavailable } from './client-errors.ts';
 export { createMark, type LoggedDocument } from './create-mark.ts';
 export { type DocumentStore, Governance, type PublicDocumentType } from './governance.ts';
 export { Journal, type JournalPosition } from './journal/journal.ts';
@@ -33,6 +31,7 @@ export {
   finishDestruction,
   type KeystoreFiles,
 } from './keystore/destroy-keys.ts';
+export { makePassphrase } from './keystore/key-derivation.ts';
 export {
   KeystoreError,
   PinRefused,

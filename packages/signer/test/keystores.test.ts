@@ -7,6 +7,7 @@ import {
   writeCloudDescription,
 } from '../src/keystore/cloud-description.ts';
 import { CloudKeystore, describeCloudKey } from '../src/keystore/cloud-keystore.ts';
+import { makePassphrase } from '../src/keystore/key-derivation.ts';
 import type { SigningUsage } from '../src/keystore/keystore-key.ts';
 import { noLimits } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
@@ -21,6 +22,9 @@ import {
 } from './support/keystore-conformance.ts';
 import { scratchDirectory } from './support/scratch.ts';
 
+/** Those that people choose are the subject of sealed-file.test.ts. */
+const made = makePassphrase();
+
 function sealedFile(alg: SigningAlgorithm): KeystoreUnderTest {
   const file = join(scratchDirectory(), 'keys.sealed');
   const open = async (passphrase: string): Promise<OpenKeystore> => ({
@@ -31,11 +35,11 @@ function sealedFile(alg: SigningAlgorithm): KeystoreUnderTest {
     create: async (wanted) =>
       createSealedKeystore(
         file,
-        'correct horse battery staple',
+        made,
         wanted.map(({ usages, ns }) => generateKeySpec(usages, ns, noLimits, alg)),
       ),
-    open: () => open('correct horse battery staple'),
-    openWithWrongSecret: () => open('correct horse battery stapler'),
+    open: () => open(made),
+    openWithWrongSecret: () => open(makePassphrase()),
   };
 }
 

@@ -1,9 +1,12 @@
+import { hkdfSync } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { makePassphrase } from '../src/keystore/key-derivation.ts';
 import { noLimits } from '../src/keystore/keystore-key.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { generateKeySpec, type KeySpec, SigningKey } from '../src/keystore/signing-key.ts';
+import { seal } from '../src/keystore/xaes-256-gcm.ts';
 import { scratchDirectory } from './support/scratch.ts';
 
 /**
@@ -118,6 +121,56 @@ describe('a sealed keystore', () => {
       rewrite(text.replace(from, to));
       expect(() => openSealedKeystore(file, passphrase), to).toThrow(message);
     }
+  });
+
+  it('under a passphrase that was made here opens for that alone, at the cost of a hash', () => {
+    kdf.isReal = true;
+    const made = makePassphrase();
+    createSealedKeystore(file, made, keys);
+    expect(readFileSync(file, 'utf8')).toContain('"kdf":{"name":"hkdf-sha256","salt":"');
+    expect(openSealedKeystore(file, made).map(({ keyid }) => keyid)).toEqual(publicKeys);
+    expect(openSealedKeystore(file, Buffer.from(made)).map(({ keyid }) => keyid)).toEqual(publicKeys);
+    for (const wrong of [makePassphrase(), made.slice(0, -1), `${made}A`, passphrase])
+      expect(() => openSealedKeystore(file, wrong), wrong).toThrow(/wrong passphrase/);
+  });
+
+  it.each([
+    'what nobody has made at random, and long',
+    `random-${'a'.repeat(31)}`,
+    `random-${'a'.repeat(33)}`,
+    `random-${'a'.repeat(31)} `,
+    `random-${'a'.repeat(31)}+`,
+    `random-${'a'.repeat(31)}\u00fc`,
+    `Random-${'a'.repeat(32)}`,
+    `${'a'.repeat(39)}`,
+  ])('is dear to guess under the passphrase %j', (chosen) => {
+    createSealedKeystore(file, chosen, keys);
+    expect(readFileSync(file, 'utf8')).toContain('"kdf":{"name":"scrypt","n":131072,');
+    expect(openSealedKeystore(file, chosen)).toHaveLength(3);
+  });
+
+  it('that asks for a cheap guess at what people choose stays shut', () => {
+    createSealedKeystore(file, passphrase, keys);
+    const text = readFileSync(file, 'utf8');
+    rewrite(text.replace('"name":"scrypt","n":131072,"r":8,"p":1,', '"name":"hkdf-sha256",'));
+    expect(() => openSealedKeystore(file, passphrase)).toThrow(/wrong passphrase/);
+    // Sealed like that from the beginning, by whoever hopes that it is opened: the passphrase is not even tried.
+    const salt = Buffer.alloc(32, 1);
+    const header = `{"v":1,"kdf":{"name":"hkdf-sha256","salt":"${salt.toString('base64')}"}`;
+    const key = new Uint8Array(hkdfSync('sha256', passphrase, salt, 'tallystick/keystore/v1', 32));
+    const sealed = seal(key, Buffer.from(JSON.stringify({ keys })), Buffer.from(`${header}}`));
+    rewrite(`${header},"sealed":"${Buffer.from(sealed).toString('base64')}"}\n`);
+    expect(() => openSealedKeystore(file, passphrase)).toThrow(/wrong passphrase/);
+  });
+
+  it('under a passphrase that was made here does not open as one under a chosen passphrase', () => {
+    const made = makePassphrase();
+    createSealedKeystore(file, made, keys);
+    const text = readFileSync(file, 'utf8');
+    rewrite(text.replace('"name":"hkdf-sha256",', '"name":"scrypt","n":131072,"r":8,"p":1,'));
+    expect(() => openSealedKeystore(file, made)).toThrow(/wrong passphrase/);
+    rewrite(text.replace('"name":"hkdf-sha256",', '"name":"hkdf-sha256","n":1,'));
+    expect(() => openSealedKeystore(file, made)).toThrow(/wrong passphrase/);
   });
 
   it('cut short anywhere stays shut', () => {

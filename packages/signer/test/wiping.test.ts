@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node
 import { base64, decodeBase64, keyFingerprintText, utf8 } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { destroyKeys } from '../src/keystore/destroy-keys.ts';
+import { makePassphrase } from '../src/keystore/key-derivation.ts';
 import { readPassphraseFile } from '../src/keystore/passphrase-file.ts';
 import { createSealedKeystore, openSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { takeSeeds } from '../src/keystore/sealed-seeds.ts';
@@ -21,6 +22,13 @@ vi.mock('node:crypto', async (importOriginal) => {
     ...real,
     scryptSync: (given: string, ...rest: [Buffer, number, object]) =>
       keep(real.scryptSync(keep(given), ...rest)),
+    createHmac: (...given: Parameters<typeof real.createHmac>) => {
+      const hmac = real.createHmac(...given);
+      const [update, digest] = [hmac.update.bind(hmac), hmac.digest.bind(hmac)];
+      hmac.update = ((data: Uint8Array) => update(keep(data))) as typeof hmac.update;
+      hmac.digest = (() => keep(digest())) as typeof hmac.digest;
+      return hmac;
+    },
     createPrivateKey: (given: { key: Buffer; format: 'der'; type: 'pkcs8' }) => {
       keep(given.key);
       return real.createPrivateKey(given);
@@ -55,13 +63,13 @@ describe('opening a keystore', () => {
     expect(Buffer.from(given).toString()).toBe(passphrase);
     expect(openSealedKeystore(file, given)).toHaveLength(6);
     expect(isZero(given)).toBe(true);
-    // The passphrase, the key from it, a subkey and the key that made it, the content, and each of six keys.
+    // The passphrase, what was extracted from it and the key from that, a subkey and the key that made it, the content, and each of six keys.
     expect(secrets.length).toBeGreaterThanOrEqual(10);
     expect(secrets.map(isZero)).toEqual(secrets.map(() => true));
   });
 
   it('leaves zeros under a wrong passphrase and where there is no keystore', () => {
-    const wrong = utf8('correct horse battery stapler');
+    const wrong = utf8(makePassphrase());
     expect(() => openSealedKeystore(files.config.keystore, wrong)).toThrow(/wrong passphrase/);
     expect(isZero(wrong)).toBe(true);
     expect(secrets.map(isZero)).toEqual(secrets.map(() => true));

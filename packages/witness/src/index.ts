@@ -58,7 +58,6 @@ export {
 } from './monitor/monitor-config.ts';
 export { renderMonitorMetrics } from './monitor/monitor-metrics.ts';
 export { type ProvenEvidence, verifyEvidence } from './monitor/verify-evidence.ts';
-export { endWithCertificate } from './peer-identity.ts';
 export { applyEntry, applyKnownRecord, type KnownOfEntry, latestInstant } from './replayer/entry-rules.ts';
 export { type EntryRun, fetchEntries } from './replayer/entry-tiles.ts';
 export { fetchBytes, type HttpSource } from './replayer/http-source.ts';
@@ -79,14 +78,6 @@ export {
   startCosigner,
 } from './start-cosigner.ts';
 export { type CosignerKind, type InitStateOptions, initState, StateFile } from './state/state-file.ts';
-export {
-  type ClientTls,
-  ClientTlsAgent,
-  type ClientTlsPaths,
-  readAuthorities,
-  readCertificate,
-  readClientTls,
-} from './tls-files.ts';
 export {
   createWitness,
   type FollowedLogs,

@@ -3,11 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Context, run } from '@tallystick/cli';
+import { makePassphrase } from '@tallystick/signer';
 import type { RealSystem } from './real-system.ts';
 import { eventually, sleep } from './waiting.ts';
 
 /** What is meant as a file in the operator's folder. */
 const fileName = /^[\w.-]+\.(?:json|yaml|txt|tally|sealed|pub|pdf)$/;
+
+/** Of whoever makes keys here. What people choose is stretched by scrypt, which takes longer than what these tests look at. */
+const passphrase = makePassphrase();
 
 export interface Ended {
   code: number;
@@ -131,7 +135,7 @@ export class Operator {
   /** Somebody makes keys of their own; the public line of each. */
   async makeKeys(name: string, ...flags: string[]): Promise<string[]> {
     const { keystore, secret } = this.holder(name);
-    this.write('passphrase.txt', 'a passphrase for all of them\n', 0o600);
+    this.write('passphrase.txt', `${passphrase}\n`, 0o600);
     const opening = ['--out', keystore, '--passphrase-file', secret];
     const made = await this.must<{ keys: { line: string }[] }>(
       'root',

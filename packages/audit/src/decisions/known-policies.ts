@@ -1,10 +1,5 @@
-import {
-  defaultPolicyDocument,
-  PolicyEngine,
-  type PolicySource,
-  policySetHash,
-  schemaHash,
-} from '@tallystick/gate';
+import { defaultPolicyDocument, type PolicySource, policySetHash, schemaHash } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 
 /**
  * The policy sets that decisions may name: those of the log, the one that comes with this version, and those that

@@ -1,5 +1,6 @@
 /** What would have come of the decisions of a log under another policy. */
-import { type Decision, type DecisionInput, PolicyEngine, type PolicySource } from '@tallystick/gate';
+import type { Decision, DecisionInput, PolicySource } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { Store } from '@tallystick/ledger';
 import { LoggedCommands } from './logged-commands.ts';
 import { type DecisionSpan, isWithin } from './replay-decisions.ts';

@@ -1,7 +1,7 @@
 /** Threads that scan. Each has its own connection to the store. */
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
-import { startWorker } from '@tallystick/ledger';
+import { startWorker } from '@tallystick/ledger/thread';
 import {
   type BlockFacts,
   endScanning,

@@ -7,7 +7,6 @@ import {
   defaultPolicyDocument,
   describe,
   effectOf,
-  PolicyEngine,
   type PrincipalKind,
   policyContentHash,
   resourceOf,
@@ -20,6 +19,7 @@ import {
   requestSigningKey,
   signRequest,
 } from '@tallystick/gate/http-signature';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { CauseInput, GateCause } from '@tallystick/ledger';
 import type { ApprovalDocument, Change, Command, PolicyContent, View } from '@tallystick/license';
 import { TestSystem } from '@tallystick/testkit';

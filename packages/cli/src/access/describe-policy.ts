@@ -1,6 +1,11 @@
 /** What verbs about policies print for people. */
 import type { Flip, ShadowReport } from '@tallystick/audit';
-import { type CellChange, outcomeOf, type PolicyComparison, type TableFailure } from '@tallystick/gate';
+import {
+  type CellChange,
+  outcomeOf,
+  type PolicyComparison,
+  type TableFailure,
+} from '@tallystick/gate/policy';
 import type { Printer } from '../output/printer.ts';
 import { printable, properties } from '../output/table.ts';
 

@@ -11,7 +11,8 @@
  *     sessions: { idle: PT30M, max: PT12H, stepUp: PT5M }
  */
 import { decodeUtf8 } from '@tallystick/core';
-import { checkCandidate, PolicyEngine, PolicyError } from '@tallystick/gate';
+import { PolicyError } from '@tallystick/gate';
+import { checkCandidate, PolicyEngine } from '@tallystick/gate/policy';
 import { ModelError, type PolicyContent, parseCommand } from '@tallystick/license';
 import { parseDocument, stringify } from 'yaml';
 import type { Context } from '../context.ts';

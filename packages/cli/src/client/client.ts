@@ -11,7 +11,7 @@ import {
   readRequest,
   routes,
 } from '@tallystick/contract';
-import type { ClientTls } from '@tallystick/witness';
+import type { ClientTls } from '@tallystick/witness/tls';
 import { interrupted, unreachable, usageError } from '../errors.ts';
 import { readAnswer } from './answer.ts';
 import type { Credential } from './credential.ts';

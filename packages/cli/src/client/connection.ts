@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { type ClientTls, readClientTls } from '@tallystick/witness';
+import { type ClientTls, readClientTls } from '@tallystick/witness/tls';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readSessionFile, sessionFilePath } from '../login/session-file.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { signRequest } from '@tallystick/gate/http-signature';
-import type { ClientTls } from '@tallystick/witness';
+import type { ClientTls } from '@tallystick/witness/tls';
 import type { Message } from './client.ts';
 import type { Credential } from './credential.ts';
 

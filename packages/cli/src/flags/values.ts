@@ -1,7 +1,7 @@
 /** Reads the values of flags. Each reader throws commander's InvalidArgumentError with a reason. */
 import { readFileSync } from 'node:fs';
 import type { AddonInput, EntitlementTypeInput, Grant, GrantInput, KeyCut } from '@tallystick/contract';
-import { PostgresUrlError, parsePostgresUrl } from '@tallystick/ledger';
+import { PostgresUrlError, parsePostgresUrl } from '@tallystick/ledger/postgres-url';
 import { isCalendarDuration, isInstant } from '@tallystick/license';
 import { type SystemAlgorithms, systemAlgorithms } from '@tallystick/server';
 import { InvalidArgumentError } from 'commander';

@@ -1,7 +1,7 @@
 /** The client of the built-in issuer: authorization code with PKCE, and device codes. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { LoginDescription } from '@tallystick/contract';
-import type { ClientTls } from '@tallystick/witness';
+import type { ClientTls } from '@tallystick/witness/tls';
 import { agentFor, exchange, type Reply } from '../client/transport.ts';
 import type { Context } from '../context.ts';
 import { CliError, unreachable } from '../errors.ts';

@@ -1,6 +1,6 @@
 /** Logs a person in, in the way that is asked for, and keeps the session. */
 import type { CurrentCaller, LoggedIn } from '@tallystick/contract';
-import type { ClientTls } from '@tallystick/witness';
+import type { ClientTls } from '@tallystick/witness/tls';
 import { Client } from '../client/client.ts';
 import type { Credential } from '../client/credential.ts';
 import { briefRetries } from '../client/retry.ts';

@@ -10,7 +10,8 @@ import {
   parsePublicKey,
   type TrustRoot,
 } from '@tallystick/core';
-import { type IndexLicenseKey, isPostgresUrl } from '@tallystick/ledger';
+import type { IndexLicenseKey } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import {
   type Layout,
   layoutOf,

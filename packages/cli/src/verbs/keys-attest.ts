@@ -2,7 +2,7 @@
 
 import { type AttestedKey, destroyedSince, IntegrityError, keyIdOf, utf8 } from '@tallystick/core';
 import { layoutOf, newSubjectId } from '@tallystick/server';
-import { SignerClient, SignerRefused } from '@tallystick/signer';
+import { SignerClient, SignerRefused } from '@tallystick/signer/client';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, unreachable, usageError } from '../errors.ts';

@@ -2,7 +2,8 @@
 
 import { keyFingerprintText } from '@tallystick/core';
 import { layoutOf } from '@tallystick/server';
-import { destroyKeys, finishDestruction, KeystoreError, SignerClient } from '@tallystick/signer';
+import { destroyKeys, finishDestruction, KeystoreError } from '@tallystick/signer';
+import { SignerClient } from '@tallystick/signer/client';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, unreachable, usageError } from '../errors.ts';

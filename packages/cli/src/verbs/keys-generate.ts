@@ -1,5 +1,4 @@
 /** `tally keys generate`: keys that the signer is to sign records with, once the namespace lists them. */
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import {
   beginAccessLogAgain,
@@ -15,6 +14,7 @@ import {
   addToSealedKeystore,
   createSealedKeystore,
   type KeySpec,
+  makePassphrase,
   readPassphraseFile,
   type SigningAlgorithm,
   SigningKey,
@@ -98,7 +98,7 @@ function keep(layout: Layout, specs: readonly KeySpec[], isNew: boolean): void {
       throw new Error('a log key was in the keystore that is lost, and no other key can take its place');
     // One that is there without a keystore is what an interrupted run left.
     if (!existsSync(keys.online) && !existsSync(secrets.onlinePassphrase))
-      writeSecret(secrets.onlinePassphrase, randomBytes(24).toString('base64url'));
+      writeSecret(secrets.onlinePassphrase, makePassphrase());
     createSealedKeystore(keys.online, readPassphraseFile(secrets.onlinePassphrase), specs);
     // Its key was among those that are lost, and the first leaf of an access log names it for good.
     if (access !== undefined) beginAccessLogAgain(layout);

@@ -1,6 +1,7 @@
 /** `tally migrate`: copies the log of a system to another store, and moves the system there. */
 import { CopyRefused, type CopyReport, checkTarget, copyStore } from '@tallystick/audit';
-import { isPostgresUrl, MemoryStore, type Store, StoreLocked } from '@tallystick/ledger';
+import { MemoryStore, type Store, StoreLocked } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import {
   holdStore,
   isStoreThere,

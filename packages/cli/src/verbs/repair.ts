@@ -8,7 +8,8 @@ import {
   type RepairReport,
   repairStore,
 } from '@tallystick/audit';
-import { isPostgresUrl, StoreLocked } from '@tallystick/ledger';
+import { StoreLocked } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import { ConfigError, type ContentKey, loadContentKey } from '@tallystick/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';

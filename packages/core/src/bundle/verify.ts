@@ -5,7 +5,7 @@
 
 import { base64 } from '../encoding/base64.ts';
 import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
-import { asObject, type JsonObject, parseJson } from '../encoding/json.ts';
+import { asObject, type JsonObject, parseJsonText } from '../encoding/json.ts';
 import { parseDuration } from '../encoding/time.ts';
 import { IntegrityError, malformed } from '../errors.ts';
 import { leafHash, verifyInclusion } from '../log/merkle.ts';
@@ -121,6 +121,7 @@ interface LoggedSubject {
   key: Uint8Array;
   index: number;
   document: Uint8Array;
+  text: string;
   /** The document, checked against the JSON profile. */
   json: JsonObject;
   entry: RecordEntry;
@@ -196,13 +197,14 @@ function verifyLogged(subject: BundledSubject, state: SubjectState, context: Sub
   if (!equalBytes(documentCommitment(state.salt, state.document), record.doc)) {
     throw altered(`document of ${subject.id} is not the one that was logged`);
   }
-  const json = asObject(parseJson(state.document), 'document');
+  const text = decodeUtf8(state.document);
+  const json = asObject(parseJsonText(text), 'document');
   if (json.type !== type) throw altered(`document of ${subject.id} is of another type than its record`);
   const head = parseDocumentHead(json, type);
   if (head.ns !== record.ns || head.id !== subject.id || head.rev !== record.rev) {
     throw altered(`document of ${subject.id} names another subject or revision`);
   }
-  return { id: subject.id, key, index: state.index, document: state.document, json, entry };
+  return { id: subject.id, key, index: state.index, document: state.document, text, json, entry };
 }
 
 /** A key for one kind of subject must not speak about another; the public ones have two participles only. */
@@ -233,12 +235,12 @@ async function verifySignatures(
   const newest = newestPublicDocuments(remembered, {
     namespace: {
       index: subjects.namespace.index,
-      text: decodeUtf8(subjects.namespace.document),
+      text: subjects.namespace.text,
       document: own,
     },
     brake: {
       index: subjects.brake.index,
-      text: decodeUtf8(subjects.brake.document),
+      text: subjects.brake.text,
       document: readBrake(subjects.brake.json),
     },
   });

@@ -13,9 +13,15 @@ export interface JsonObject {
 }
 
 const nameRule = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
-const plainText = /^[\x20-\x7e]*$/;
+/** What stands in JSON as it is: printable ASCII but for the quotation mark and the backslash. */
+const verbatimText = /^[ !#-[\]-~]*$/;
+/** Printable ASCII and the dash that note signatures begin with: nothing to normalize. */
+const plainText = /^[\x20-\x7e\u2014]*$/;
+const plainLines = /^[\n\x20-\x7e\u2014]*$/;
 const controls = /\p{Cc}/u;
 const controlsButLineFeed = /[^\P{Cc}\n]/u;
+/** What every number with an exponent begins with, and hardly anything else. */
+const exponents = /(?:^|[:,[\s-])\d[\d.]*[eE]/;
 const depthMax = 16;
 
 /** Documents have the same few names again and again; what strangers name theirs does not grow this without end. */
@@ -40,14 +46,27 @@ export function parseJsonText(text: string, multiline: ReadonlySet<string> = noM
   } catch {
     throw malformed('not JSON');
   }
-  checkValue(value, '', 0, multiline);
-  if (JSON.stringify(value) !== text) throw malformed('JSON is not in its one canonical encoding');
+  if (!isCanonical(text, value, multiline)) throw malformed('JSON is not in its one canonical encoding');
   return value;
+}
+
+/**
+ * True where a text is the canonical encoding of the value that it parses to; throws MALFORMED where the value is
+ * outside the profile. Re-encoding it says the same, and costs as much as all the rest.
+ *
+ * A text of the canonical length is canonical: in the profile each string has one shortest spelling, and white space,
+ * names given twice and other spellings of a number only add to it. The one exception are exponents, which make whole
+ * hundreds as short or shorter, as in 1e2.
+ */
+function isCanonical(text: string, value: JsonValue, multiline: ReadonlySet<string>): boolean {
+  const measure: Measure = { multiline, hasHundreds: false };
+  if (encodedLength(value, false, 0, measure) !== text.length) return false;
+  return !measure.hasHundreds || !exponents.test(text) || JSON.stringify(value) === text;
 }
 
 /** True where a string may stand in the profile. */
 export function isProfileText(text: string, multiline = false): boolean {
-  if (plainText.test(text)) return true;
+  if ((multiline ? plainLines : plainText).test(text)) return true;
   if ((multiline ? controlsButLineFeed : controls).test(text)) return false;
   return text.isWellFormed() && text.normalize('NFC') === text;
 }
@@ -59,21 +78,45 @@ export function isProfileName(name: string): boolean {
   return true;
 }
 
-function checkValue(value: JsonValue, member: string, depth: number, multiline: ReadonlySet<string>): void {
+/** What is told and found on the way through a value. */
+interface Measure {
+  readonly multiline: ReadonlySet<string>;
+  hasHundreds: boolean;
+}
+
+/** Checks a value against the profile; returns the length of its canonical encoding, in UTF-16 units. */
+function encodedLength(value: JsonValue, isMultiline: boolean, depth: number, measure: Measure): number {
   if (typeof value === 'string') {
-    if (!isProfileText(value, multiline.has(member))) throw malformed('text outside the JSON profile');
-  } else if (typeof value === 'number') {
+    if (verbatimText.test(value)) return 2 + value.length;
+    if (!isProfileText(value, isMultiline)) throw malformed('text outside the JSON profile');
+    return 2 + value.length + count(value, '"') + count(value, '\\') + count(value, '\n');
+  }
+  if (typeof value === 'number') {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw malformed('number is not a safe integer');
-  } else if (Array.isArray(value)) {
-    if (depth === depthMax) throw malformed('JSON nested too deep');
-    for (const item of value) checkValue(item, '', depth + 1, multiline);
-  } else if (value !== null && typeof value === 'object') {
-    if (depth === depthMax) throw malformed('JSON nested too deep');
+    if (value % 100 === 0 && value !== 0) measure.hasHundreds = true;
+    return String(value).length;
+  }
+  if (value === null || value === true) return 4;
+  if (value === false) return 5;
+  if (depth === depthMax) throw malformed('JSON nested too deep');
+  // Brackets, and a comma before each item but the first.
+  let length = 1;
+  if (Array.isArray(value)) {
+    for (const item of value) length += 1 + encodedLength(item, false, depth + 1, measure);
+  } else {
     for (const name in value) {
       if (!isProfileName(name)) throw malformed('member name outside the JSON profile');
-      checkValue(value[name] as JsonValue, name, depth + 1, multiline);
+      const member = value[name] as JsonValue;
+      length += 4 + name.length + encodedLength(member, measure.multiline.has(name), depth + 1, measure);
     }
   }
+  return length === 1 ? 2 : length;
+}
+
+function count(text: string, character: string): number {
+  let found = 0;
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) found += 1;
+  return found;
 }
 
 /**
@@ -87,10 +130,9 @@ export function closedMembers<const Names extends readonly string[]>(
 ): { [Name in Names[number]]: JsonValue } {
   const object = asObject(value, what);
   const found = Object.keys(object);
-  for (const name of found) {
-    if (!names.includes(name)) throw new IntegrityError('TOO_NEW', `${what}: unknown member ${name}`);
-  }
   if (found.length !== names.length || found.some((name, at) => name !== names[at])) {
+    const unknown = found.find((name) => !names.includes(name));
+    if (unknown !== undefined) throw new IntegrityError('TOO_NEW', `${what}: unknown member ${unknown}`);
     throw malformed(`${what}: members missing or out of order`);
   }
   return object as { [Name in Names[number]]: JsonValue };

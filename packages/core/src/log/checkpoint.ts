@@ -54,7 +54,11 @@ export function parseCheckpointText(text: string): Checkpoint {
 }
 
 export function parseSignedCheckpoint(bytes: Uint8Array): SignedCheckpoint {
-  const note = parseNote(bytes);
+  return checkpointOf(parseNote(bytes));
+}
+
+/** Parses the text of a note that carries a checkpoint; throws MALFORMED. */
+export function checkpointOf(note: Note): SignedCheckpoint {
   return { ...parseCheckpointText(note.text), note };
 }
 
@@ -79,11 +83,11 @@ export async function verifyLogSignatures(
   }
 }
 
-async function isLogSignature(
+function isLogSignature(
   checkpoint: SignedCheckpoint,
   vkey: VerifierKey,
   signature: Uint8Array,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   if (vkey.type === noteSignatureType.ed25519) {
     return isSignedBy(vkey, utf8(checkpoint.note.text), signature);
   }

@@ -21,6 +21,9 @@ export function leafHash(data: Uint8Array): Uint8Array {
 const nodeInput = new Uint8Array(1 + 2 * hashLength);
 nodeInput[0] = 1;
 
+/** Where a path is climbed. Small arrays get a buffer of their own when something native writes to them, which costs. */
+const climbed = new Uint8Array(1 + 2 * hashLength).subarray(0, hashLength);
+
 /** `H(01 || left || right)` */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   nodeInput.set(left, 1);
@@ -50,7 +53,8 @@ export function rootOfInclusion(
   }
   let node = index;
   let last = size - 1;
-  const root = new Uint8Array(leaf);
+  const root = climbed;
+  root.set(leaf);
   for (const sibling of path) {
     if (sibling.length !== hashLength) throw malformed('inclusion proof: sibling is not a hash');
     if (last === 0) throw malformed('inclusion proof: too long');
@@ -68,7 +72,7 @@ export function rootOfInclusion(
     last = half(last);
   }
   if (last !== 0) throw malformed('inclusion proof: too short');
-  return root;
+  return new Uint8Array(root);
 }
 
 /** Throws NOT_LOGGED unless `path` proves `leaf` at `index` of the tree with this `size` and `root`. */

@@ -44,6 +44,8 @@ export interface Note {
 
 export const noteLinesMax = 64;
 
+/** What nearly every name is: printable ASCII. */
+const plainKeyName = /^[!-*,-~]+$/;
 const keyNameRule = /^[^\s+\p{Cc}\p{Z}]+$/u;
 /** Bytes: cosignatures carry names behind a length of one byte. */
 const keyNameLengthMax = 255;
@@ -52,6 +54,7 @@ const signatureLineRule = /^— ([^ ]+) ([^ ]+)$/;
 
 /** Where a key name may stand: no spaces, no plus. */
 export function isKeyName(name: string): boolean {
+  if (plainKeyName.test(name)) return name.length <= keyNameLengthMax;
   return keyNameRule.test(name) && utf8(name).length <= keyNameLengthMax;
 }
 
@@ -105,7 +108,11 @@ function splitVerifierKey(text: string): string[] {
 
 /** Parses a note; throws MALFORMED. Signatures are not checked here. */
 export function parseNote(bytes: Uint8Array): Note {
-  const whole = decodeUtf8(bytes);
+  return parseNoteText(decodeUtf8(bytes));
+}
+
+/** As `parseNote`, for text without lone surrogates. */
+export function parseNoteText(whole: string): Note {
   if (forbiddenControls.test(whole)) throw malformed('note with control characters');
   const split = whole.lastIndexOf('\n\n');
   if (split < 0 || !whole.endsWith('\n')) throw malformed('note without signatures');
@@ -130,7 +137,7 @@ export function parseSignatureLine(line: string): NoteSignature {
   if (match === null || name === undefined || !isKeyName(name)) throw malformed('not a signature line');
   const bytes = decodeBase64(match[2] ?? '');
   if (bytes.length < 5) throw malformed('signature line without a signature');
-  return { name, id: bytes.slice(0, 4), signature: bytes.slice(4) };
+  return { name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) };
 }
 
 /** The signatures that claim to be by `vkey`: same name and key id. */

@@ -9,10 +9,11 @@
  *     checkpoint with its signatures
  */
 import { base64, decodeBase64 } from '../encoding/base64.ts';
-import { parseDecimal, utf8 } from '../encoding/bytes.ts';
+import { parseDecimal } from '../encoding/bytes.ts';
 import { malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
-import { parseSignedCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
+import { checkpointOf, type SignedCheckpoint } from './checkpoint.ts';
+import { parseNoteText } from './note.ts';
 
 export interface TlogProof {
   index: number;
@@ -39,6 +40,6 @@ export function parseTlogProof(text: string): TlogProof {
   return {
     index: parseDecimal(indexLine.slice('index '.length)),
     path: hashes.map((hash) => decodeBase64(hash, hashLength)),
-    checkpoint: parseSignedCheckpoint(utf8(text.slice(split + 2))),
+    checkpoint: checkpointOf(parseNoteText(text.slice(split + 2).toWellFormed())),
   };
 }

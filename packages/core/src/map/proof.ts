@@ -26,6 +26,8 @@ export interface MapProof {
 }
 
 const scratch = new Uint8Array(1 + 2 * hashLength);
+/** Where a path is climbed. */
+const climbed = new Uint8Array(1 + 2 * hashLength).subarray(0, hashLength);
 
 /** `H(02 || K || V)` */
 export function mapLeafHash(key: Uint8Array, value: Uint8Array): Uint8Array {
@@ -86,7 +88,7 @@ export function parseMapProof(bytes: Uint8Array): MapProof {
   const take = (): Uint8Array => {
     if (at + hashLength > bytes.length) throw malformed('map proof: cut short');
     at += hashLength;
-    return bytes.slice(at - hashLength, at);
+    return bytes.subarray(at - hashLength, at);
   };
   const siblings: Uint8Array[] = [];
   for (let level = 0; level < depth; level++) {
@@ -130,7 +132,8 @@ export function verifyMapProof(
   if (proof.type === mapProofType.anotherLeaf && !isNeighbor(key, other, proof.depth)) {
     throw notCurrent('map proof: the other leaf is not in the way');
   }
-  const hash = new Uint8Array(proof.leaf === null ? emptySubtree : mapLeafHash(other, proof.leaf.value));
+  const hash = climbed;
+  hash.set(proof.leaf === null ? emptySubtree : mapLeafHash(other, proof.leaf.value));
   scratch[0] = 3;
   for (let depth = proof.depth - 1; depth >= 0; depth--) {
     const isLeft = bitAt(key, depth) === 0;

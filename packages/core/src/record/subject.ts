@@ -2,7 +2,7 @@
 import { bytesAsText } from '#platform';
 import { utf8 } from '../encoding/bytes.ts';
 import { malformed } from '../errors.ts';
-import { domainHash, hashDomain, hashLength, sha256Into } from '../hash.ts';
+import { domainHash, hashDomain, hashLength, sha256, sha256Into } from '../hash.ts';
 
 const subjectDomain = hashDomain('tallystick/subject/v1');
 const documentDomain = hashDomain('tallystick/document/v1');
@@ -42,19 +42,23 @@ const headInput = new Uint8Array(headDomain.length + 1 + 8 + hashLength);
 headInput.set(headDomain);
 const headNumbers = new DataView(headInput.buffer, headDomain.length + 1, 8);
 
-/** Writes V, the map value of a subject whose newest entry is `leaf` at `index`, to `target`. */
-export function headValueInto(index: number, leaf: Uint8Array, target: Uint8Array, offset: number): void {
+/** Lays out what V is the hash of. */
+function layOutHead(index: number, leaf: Uint8Array): void {
   headNumbers.setUint32(0, Math.floor(index / 2 ** 32));
   headNumbers.setUint32(4, index >>> 0);
   headInput.set(leaf, headDomain.length + 9);
+}
+
+/** Writes V, the map value of a subject whose newest entry is `leaf` at `index`, to `target`. */
+export function headValueInto(index: number, leaf: Uint8Array, target: Uint8Array, offset: number): void {
+  layOutHead(index, leaf);
   sha256Into(headInput, target, offset);
 }
 
 /** V: see `headValueInto`. */
 export function headValue(index: number, leaf: Uint8Array): Uint8Array {
-  const value = new Uint8Array(hashLength);
-  headValueInto(index, leaf, value, 0);
-  return value;
+  layOutHead(index, leaf);
+  return sha256(headInput);
 }
 
 /** C: what a record says of its document. The salt is 32 fresh random bytes per revision. */

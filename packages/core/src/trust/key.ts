@@ -41,7 +41,7 @@ const smallOrderY = new Set([
 export function checkPublicKey(alg: KeyAlgorithm, key: Uint8Array): void {
   if (key.length !== keyLength[alg]) throw malformed(`${alg} key of ${key.length} bytes`);
   if (alg === 'ecdsa-p256-sha256' && key[0] !== 4) throw malformed('P-256 key is not an uncompressed point');
-  if (alg !== 'ed25519') return;
+  if (alg !== 'ed25519' || !isSuspect(key)) return;
   const y = withoutSign(key);
   const isAboveField =
     y[31] === 0x7f && (y[0] as number) >= 0xed && y.subarray(1, 31).every((b) => b === 0xff);
@@ -103,9 +103,9 @@ export function publicKeyJson(key: PublicKey): { alg: string; key: string } {
   return { alg: key.alg, key: base64(key.key) };
 }
 
-/** Five of 256 last bytes can belong to an R of small order: the others skip the look-up. */
-function isSuspectR(signature: Uint8Array): boolean {
-  const last = (signature[31] as number) & 0x7f;
+/** Four of 128 last bytes can belong to a point of small order or off the field: the others skip the look-up. */
+function isSuspect(point: Uint8Array): boolean {
+  const last = (point[31] as number) & 0x7f;
   return last === 0 || last === 0x7f || last === 0x05 || last === 0x7a;
 }
 
@@ -119,7 +119,7 @@ export function isSignedBy(
   // Libraries disagree on an R of small order, and no honest signer makes one.
   if (
     key.alg === 'ed25519' &&
-    isSuspectR(signature) &&
+    isSuspect(signature) &&
     smallOrderY.has(hex(withoutSign(signature.subarray(0, 32))))
   ) {
     return false;

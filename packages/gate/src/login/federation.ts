@@ -1,16 +1,6 @@
 /** People of other issuers (OpenID Connect Core 1.0): authorization code with PKCE, state and nonce, and nothing else. */
 import { formatInstant } from '@tallystick/core';
-import {
-  authorizationCodeGrant,
-  buildAuthorizationUrl,
-  ClientSecretPost,
-  type Configuration,
-  calculatePKCECodeChallenge,
-  discovery,
-  enableNonRepudiationChecks,
-  type IDToken,
-  None,
-} from 'openid-client';
+import type { Configuration, IDToken } from 'openid-client';
 import { deviceOfClaims, type PostureClaims } from '../authenticate/posture.ts';
 import { LoginError } from './login-error.ts';
 import { type Chance, newSecret, type People, type Proven } from './people.ts';
@@ -67,6 +57,7 @@ export class Federation {
     const configuration = await this.#configuration(issuer);
     const secrets = { state: newSecret(this.#parts), nonce: newSecret(this.#parts) };
     const verifier = newSecret(this.#parts);
+    const { buildAuthorizationUrl, calculatePKCECodeChallenge } = await client();
     const url = buildAuthorizationUrl(configuration, {
       ...secrets,
       redirect_uri: redirectUri,
@@ -81,6 +72,7 @@ export class Federation {
   /** `returned` is the address that the browser came back to. Throws LoginError. */
   async complete(returned: URL, pending: PendingLogin): Promise<Proven> {
     const configuration = await this.#configuration(pending.issuer);
+    const { authorizationCodeGrant } = await client();
     const claims = await authorizationCodeGrant(configuration, returned, {
       expectedState: pending.state,
       expectedNonce: pending.nonce,
@@ -134,7 +126,13 @@ export class Federation {
   }
 }
 
+/** Loaded where people come from another issuer, and nowhere else. */
+function client(): Promise<typeof import('openid-client')> {
+  return import('openid-client');
+}
+
 async function discover({ issuer, clientId, clientSecret }: ExternalIssuer): Promise<Configuration> {
+  const { ClientSecretPost, discovery, enableNonRepudiationChecks, None } = await client();
   const authentication = clientSecret === null ? None() : ClientSecretPost(clientSecret);
   return discovery(new URL(issuer), clientId, {}, authentication, {
     timeout: answerSeconds,

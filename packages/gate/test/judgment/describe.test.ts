@@ -11,9 +11,9 @@ import {
   describe,
   effectOf,
   noEffect,
-  PolicyEngine,
   rolesFor,
 } from '../../src/index.ts';
+import { PolicyEngine } from '../../src/policy/index.ts';
 
 const at = '2026-11-26T10:15:30.000Z';
 const engine = new PolicyEngine(defaultPolicyDocument());

@@ -1,10 +1,11 @@
 /** A directory in memory, sessions in a real file, and an authenticator over them, with a clock that the test sets. */
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyFingerprintText } from '@tallystick/core';
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
+import { afterAll } from 'vitest';
 import type { HttpMessage, RequestSigningKey } from '../../src/http-signature/index.ts';
 import {
   Authenticator,
@@ -87,11 +88,22 @@ export interface World {
   restart(): World;
 }
 
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tally-people-'));
+  folders.push(folder);
+  return folder;
+}
+
 export function newWorld(from?: Pick<World, 'people' | 'file' | 'clock'>): World {
-  const folder = from === undefined ? mkdtempSync(join(tmpdir(), 'tallystick-gate-')) : '';
   const { people, file, clock } = from ?? {
     people: new People(),
-    file: join(folder, 'gate.db'),
+    file: join(newFolder(), 'gate.db'),
     clock: { ms: nowMs },
   };
   const now = (): number => clock.ms;

@@ -81,8 +81,8 @@ interface Prior {
   current: Current;
 }
 
-/** Small batches answer soon; a long queue is worked off in larger ones, which share a disk flush among more. */
-const commandsPerBatch = { min: 24, max: 128 } as const;
+/** What waits goes together, and shares a flush of the disk, a promise and messages between threads; a long queue is halved. */
+const commandsPerBatch = { min: 64, max: 128 } as const;
 /**
  * Bytes of documents beyond which no further command joins a batch. One command has 8 MB at most (500 licenses of
  * 16 KiB), and the signer takes 16 MiB at once.

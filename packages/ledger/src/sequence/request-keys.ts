@@ -47,11 +47,12 @@ export class RequestKeys {
     if (!this.#isWhole) setTimeout(() => this.#readOn(), pauseMs).unref();
   }
 
-  /** What cannot be read leaves it as it is: keys are looked up then. */
   #readOn(): void {
     try {
       this.#read();
-    } catch {}
+    } catch {
+      // What cannot be read leaves it as it is: keys are looked up then.
+    }
   }
 }
 

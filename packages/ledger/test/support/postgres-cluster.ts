@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { PostgresServer } from '@tallystick/testkit';
-import { PostgresStore, type PostgresWriterOptions, type StoredEntry } from '../../src/index.ts';
+import type { PostgresWriterOptions, StoredEntry } from '../../src/index.ts';
+import { PostgresStore } from '../../src/store/postgres/index.ts';
 import { batchAt, entriesPerBatch } from './store-batches.ts';
 
 /** What somebody gave the role: PostgreSQL waits for nobody, keeps warnings to itself, and reads and writes otherwise. */

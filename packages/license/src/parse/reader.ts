@@ -76,16 +76,24 @@ export function optional<T>(read: Reader<T>): OptionalReader<T> {
   return { optional: read };
 }
 
+interface Slot {
+  name: string;
+  read: Reader<unknown>;
+  required: boolean;
+}
+
 function objectOf<T extends object>(members: MemberReaders<T>, refuseUnknown: boolean): Reader<T> {
-  const slots = Object.entries<Reader<unknown> | OptionalReader<unknown>>(members).map(([name, part]) =>
-    typeof part === 'function'
-      ? { name, read: part, required: true }
-      : { name, read: part.optional, required: false },
+  const slots = Object.entries<Reader<unknown> | OptionalReader<unknown>>(members).map(
+    ([name, part]): Slot =>
+      typeof part === 'function'
+        ? { name, read: part, required: true }
+        : { name, read: part.optional, required: false },
   );
   const known = new Set(Object.keys(members));
 
   return (value) => {
     const source = plainObject(value);
+    if (isOwnReading(source, slots)) return source as T;
     const result: Record<string, unknown> = {};
     for (const { name, read, required } of slots) {
       const member = source[name];
@@ -100,6 +108,28 @@ function objectOf<T extends object>(members: MemberReaders<T>, refuseUnknown: bo
     if (refuseUnknown) refuseUnknownMembers(source, known);
     return result as T;
   };
+}
+
+/**
+ * True where reading an object would make the same object again: its members are those of the type, in the order of
+ * the type, and each is its own reading. So are nearly all documents, and copying them costs more than checking them.
+ */
+function isOwnReading(source: Record<string, unknown>, slots: readonly Slot[]): boolean {
+  let at = 0;
+  for (const name in source) {
+    while (slots[at]?.required === false && slots[at]?.name !== name) at += 1;
+    const slot = slots[at];
+    const member = source[name];
+    if (slot?.name !== name || member === undefined) return false;
+    try {
+      if (slot.read(member) !== member) return false;
+    } catch (error) {
+      throw within(error, `.${name}`);
+    }
+    at += 1;
+  }
+  while (slots[at]?.required === false) at += 1;
+  return at === slots.length;
 }
 
 function refuseUnknownMembers(source: Record<string, unknown>, known: Set<string>): void {
@@ -119,15 +149,19 @@ export function mapOf<T>(
     const keys = Object.keys(source);
     if (keys.length > entriesMax) throw malformed(`must have at most ${entriesMax} entries`);
     const result: Record<string, T> = {};
+    let isSame = true;
     for (const key of keys) {
       try {
+        const name = readKey(key);
+        const read = readValue(source[key]);
+        isSame &&= name === key && read === source[key];
         // The rules for keys leave no room for `__proto__`, so this assignment only ever adds a member.
-        result[readKey(key)] = readValue(source[key]);
+        result[name] = read;
       } catch (error) {
         throw within(error, step(key));
       }
     }
-    return result;
+    return isSame ? (source as Record<string, T>) : result;
   };
 }
 
@@ -144,7 +178,7 @@ export function listOf<T>(read: Reader<T>, lengthMax: number): Reader<T[]> {
         throw within(error, `[${index}]`);
       }
     }
-    return result;
+    return result.every((item, index) => item === value[index]) ? value : result;
   };
 }
 

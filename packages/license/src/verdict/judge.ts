@@ -66,9 +66,10 @@ export interface JudgeRequest extends ClockInputs {
  */
 export function judge(proven: Proven, request: JudgeRequest): Verdict {
   const clock = readClock(request.now, proven.asOf, request);
-  return conclude(observe(proven, request, clock), {
+  const findings = observe(proven, request, clock);
+  return conclude(findings, {
     asOf: proven.asOf,
-    changesAt: nextChange(proven, request, clock),
+    changesAt: nextChange(proven, request, clock, findings),
     contact: proven.namespace.support,
   });
 }
@@ -152,8 +153,13 @@ function observeTrust({ trustExpires }: Proven, now: number): Finding[] {
  * clock and the process both run on. Each candidate is judged, so that an instant which changes nothing (an
  * entitlement that ends when it was missing anyway) is passed over.
  */
-function nextChange(proven: Proven, request: JudgeRequest, clock: Clock): number | null {
-  const current = JSON.stringify(observe(proven, request, clock));
+function nextChange(
+  proven: Proven,
+  request: JudgeRequest,
+  clock: Clock,
+  findings: readonly Finding[],
+): number | null {
+  const current = JSON.stringify(findings);
   const delays = [
     untilCaughtUp(clock),
     ...effectiveChanges(proven, request).map((instant) => untilEffective(clock, instant)),

@@ -10,7 +10,7 @@ import {
   type LeavesProof,
   waitingMaxDefault,
 } from '@tallystick/access';
-import { startWorker } from '@tallystick/ledger';
+import { startWorker } from '@tallystick/ledger/thread';
 import type { AccessCalls, AccessPublication, AccessThreadConfig, FromAccess, ToAccess } from './messages.ts';
 
 export interface AccessListener {

@@ -13,7 +13,7 @@ import {
   SegmentStore,
 } from '@tallystick/access';
 import { keyIdOf } from '@tallystick/core';
-import { SignerClient } from '@tallystick/signer';
+import { SignerClient } from '@tallystick/signer/client';
 import type { AccessCalls, AccessPublication, AccessThreadConfig } from './messages.ts';
 import { AccessPublisher, isContradiction } from './publisher.ts';
 

@@ -20,8 +20,8 @@ import {
   verifyQuorum,
   witnessPolicy,
 } from '@tallystick/core';
-import { LedgerError } from '@tallystick/ledger';
-import { type SignerClient, SignerRefused } from '@tallystick/signer';
+import { LedgerError } from '@tallystick/ledger/errors';
+import { type SignerClient, SignerRefused } from '@tallystick/signer/client';
 import { Quorum } from '../quorum/quorum.ts';
 import { readTrustRootFile } from '../trust-root-file.ts';
 import type { AccessThreadConfig } from './messages.ts';

@@ -4,7 +4,7 @@
  */
 
 import { decodeBase64 } from '@tallystick/core';
-import { Thread, ThreadError } from '@tallystick/ledger';
+import { Thread, ThreadError } from '@tallystick/ledger/thread';
 import type { ServerConfig } from '../config.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import { raiseAlarm } from '../raise-alarm.ts';

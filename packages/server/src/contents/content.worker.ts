@@ -1,6 +1,7 @@
 /** Reads, checks and seals documents, off the threads that serve and decide. */
 import { workerData } from 'node:worker_threads';
-import { type Store, serve } from '@tallystick/ledger';
+import type { Store } from '@tallystick/ledger';
+import { serve } from '@tallystick/ledger/thread';
 import { parseContentPublicKey, sealBatch } from '@tallystick/witness';
 import { readStore } from '../setup/store-place.ts';
 import { readTrustRootFile } from '../trust-root-file.ts';

@@ -3,7 +3,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
-import { endWithCertificate, readAuthorities, readCertificate } from '@tallystick/witness';
+import { endWithCertificate, readAuthorities, readCertificate } from '@tallystick/witness/tls';
 import type { ListenerTls } from '../config.ts';
 
 /** Milliseconds between two looks at the files. */

@@ -1,5 +1,7 @@
 /** What happened, in one place: as events for streams, as alarms on stderr, and as what the status says. */
-import { type EventData, type EventType, encodeEvent, type ProblemCode } from '@tallystick/contract';
+import type { EventData, EventType } from '@tallystick/contract';
+import { encodeEvent } from '@tallystick/contract/event-text';
+import type { ProblemCode } from '@tallystick/contract/problems';
 import { base64, formatInstant, subjectTypeOf } from '@tallystick/core';
 import { LedgerError, type LedgerEvent } from '@tallystick/ledger';
 import type { Quorum } from '../quorum/quorum.ts';

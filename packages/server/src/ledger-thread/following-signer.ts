@@ -4,7 +4,7 @@
  */
 import { base64 } from '@tallystick/core';
 import type { Follower } from '@tallystick/ledger';
-import type { SignerClient } from '@tallystick/signer';
+import type { SignerClient } from '@tallystick/signer/client';
 import type { LedgerStatus } from './messages.ts';
 
 /** Each time costs the signer a durable write. */

@@ -10,7 +10,7 @@ import {
   Projections,
   ThreadedProjectionWriter,
 } from '@tallystick/ledger';
-import { SignerClient } from '@tallystick/signer';
+import { SignerClient } from '@tallystick/signer/client';
 import type { ServerConfig } from '../config.ts';
 import { Quorum } from '../quorum/quorum.ts';
 import { readTrustRootFile } from '../trust-root-file.ts';

@@ -1,7 +1,7 @@
 /** The HTTP side's end of the ledger's thread. */
 import type { Worker } from 'node:worker_threads';
-import type { ProblemCode } from '@tallystick/contract';
-import { startWorker } from '@tallystick/ledger';
+import type { ProblemCode } from '@tallystick/contract/problems';
+import { startWorker } from '@tallystick/ledger/thread';
 import type { TallyDocument } from '@tallystick/license';
 import type { Verdict } from './gate/gatekeeper.ts';
 import type {

@@ -1,6 +1,6 @@
 /** Opens the ledger on its store, signer and cosigners, and keeps them together until it closes. */
 import { randomBytes } from 'node:crypto';
-import { notes } from '@tallystick/contract';
+import { notes } from '@tallystick/contract/problems';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant, type TrustRoot } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import {
@@ -15,7 +15,7 @@ import {
   StoreFenced,
   StoreUnavailable,
 } from '@tallystick/ledger';
-import type { SignerHello } from '@tallystick/signer';
+import type { SignerHello } from '@tallystick/signer/client';
 import type { ServerConfig } from '../config.ts';
 import { newLicenseKey, newSubjectId } from '../identifiers.ts';
 import { writeTrustRootFile } from '../trust-root-file.ts';

@@ -4,7 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Asked, bareResource, type ResourceType } from '@tallystick/gate';
 import { LedgerError, StoreFenced, StoreUnavailable } from '@tallystick/ledger';
-import { SignerRefused, SignerUnavailable } from '@tallystick/signer';
+import { SignerRefused, SignerUnavailable } from '@tallystick/signer/client';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type {

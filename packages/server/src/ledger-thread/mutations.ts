@@ -1,5 +1,6 @@
 /** Changes, as callers ask for them and are told of them. */
-import type { NamespaceRevisionBody, NoteCode } from '@tallystick/contract';
+import type { NamespaceRevisionBody } from '@tallystick/contract';
+import type { NoteCode } from '@tallystick/contract/problems';
 import type { KeptPromise } from '@tallystick/core';
 import { PublicationTimeout, type SubmitResult } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';

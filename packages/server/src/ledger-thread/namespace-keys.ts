@@ -13,7 +13,7 @@ import {
   parseJsonText,
   parsePublicKey,
 } from '@tallystick/core';
-import type { SignerClient, SignerHello } from '@tallystick/signer';
+import type { SignerClient, SignerHello } from '@tallystick/signer/client';
 import { writeWhole } from '../write-whole.ts';
 
 const keysMax = 1000;

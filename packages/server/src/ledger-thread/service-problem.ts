@@ -1,4 +1,4 @@
-import type { ProblemCode } from '@tallystick/contract';
+import type { ProblemCode } from '@tallystick/contract/problems';
 import type { Verdict } from './gate/gatekeeper.ts';
 
 /** A problem in the terms of the contract, to be answered as such. */

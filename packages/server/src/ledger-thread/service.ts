@@ -4,7 +4,8 @@
  * Runs in the ledger's thread; every answer is plain JSON.
  */
 
-import type { Listed, NoteCode, PolicyInForce, TrustPublishBody, TrustPublished } from '@tallystick/contract';
+import type { Listed, PolicyInForce, TrustPublishBody, TrustPublished } from '@tallystick/contract';
+import type { NoteCode } from '@tallystick/contract/problems';
 import { base64, decodeUtf8, parseTilePath, verifyTrustChain } from '@tallystick/core';
 import { bareResource } from '@tallystick/gate';
 import type { CustodyRequest } from '@tallystick/ledger';

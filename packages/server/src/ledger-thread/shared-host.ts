@@ -6,16 +6,8 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as after } from 'node:timers/promises';
-import {
-  HeldLease,
-  LeaseWatch,
-  LedgerError,
-  leaseTimes,
-  PostgresStore,
-  type PostgresTrouble,
-  StoreLocked,
-  StoreUnavailable,
-} from '@tallystick/ledger';
+import { LedgerError, type PostgresTrouble, StoreLocked, StoreUnavailable } from '@tallystick/ledger';
+import { HeldLease, LeaseWatch, leaseTimes, PostgresStore } from '@tallystick/ledger/postgres';
 import type { ServerConfig } from '../config.ts';
 import { holder, holdPostgres, postgresOptions } from '../setup/store-place.ts';
 import { clearFoundation, type Foundation, layFoundation } from './foundation.ts';

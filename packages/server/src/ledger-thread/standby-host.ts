@@ -1,5 +1,5 @@
 /** Follows a log that another server writes, and answers from what is published of it. */
-import { notes, type ProblemCode } from '@tallystick/contract';
+import { notes, type ProblemCode } from '@tallystick/contract/problems';
 import { base64, effectiveLock, effectiveMinEpoch, formatInstant } from '@tallystick/core';
 import { Directory } from '@tallystick/gate';
 import { envelopesOf, Follower, LedgerError, type Store } from '@tallystick/ledger';

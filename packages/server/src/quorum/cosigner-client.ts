@@ -15,7 +15,7 @@ import {
   utf8,
   type VerifierKey,
 } from '@tallystick/core';
-import { ClientTlsAgent, type ClientTlsPaths } from '@tallystick/witness';
+import { ClientTlsAgent, type ClientTlsPaths } from '@tallystick/witness/tls';
 
 export type CosignerState = 'ok' | 'behind' | 'unreachable' | 'refusing' | 'unknown';
 

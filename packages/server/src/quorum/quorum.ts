@@ -1,7 +1,8 @@
 /** Gathers quorums: all cosigners are asked at once, and enough answers end the wait. */
 import { base64, isQuorum, type NoteSignature, type Policy, type PolicyWitness } from '@tallystick/core';
-import { type Cosigners, LedgerError } from '@tallystick/ledger';
-import type { ClientTlsPaths } from '@tallystick/witness';
+import type { Cosigners } from '@tallystick/ledger';
+import { LedgerError } from '@tallystick/ledger/errors';
+import type { ClientTlsPaths } from '@tallystick/witness/tls';
 import { CosignerAhead, CosignerClient, type CosignerStatus } from './cosigner-client.ts';
 
 export interface QuorumOptions {

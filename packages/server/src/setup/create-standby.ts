@@ -18,7 +18,8 @@ import {
   verifyLogSignatures,
   verifyTrustChain,
 } from '@tallystick/core';
-import { isPostgresUrl, type Store } from '@tallystick/ledger';
+import type { Store } from '@tallystick/ledger';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import { createMark, Journal, type LoggedDocument, Mark } from '@tallystick/signer';
 import { writeWhole } from '../write-whole.ts';
 import { type AccessLogDescription, describeAccessLog, makeAccessMark } from './access-log.ts';

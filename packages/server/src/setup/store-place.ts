@@ -4,14 +4,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import {
-  isPostgresUrl,
   type PostgresOptions,
-  PostgresStore,
+  type PostgresStore,
   type PostgresWriterOptions,
   SqliteStore,
   type Store,
 } from '@tallystick/ledger';
-import { readDatabasePasswordFile } from '@tallystick/signer';
+import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
+import { readDatabasePasswordFile } from '@tallystick/signer/passphrase-file';
 import { writeWhole } from '../write-whole.ts';
 import type { SystemDescription } from './create-system.ts';
 import type { Layout } from './layout.ts';
@@ -29,7 +29,7 @@ export function storePlaceOf(layout: Layout, system: SystemDescription): StorePl
 
 /** Opens it for reading, also beside a server. */
 export async function readStore(place: StorePlace): Promise<Store> {
-  if (isPostgresUrl(place.store)) return PostgresStore.read(postgresOptions(place));
+  if (isPostgresUrl(place.store)) return (await driver()).read(postgresOptions(place));
   return SqliteStore.open(place.store, { readOnly: true });
 }
 
@@ -41,25 +41,31 @@ export async function holdStore(place: StorePlace): Promise<Store> {
 /** Makes an empty one; throws where there is one. */
 export async function makeStore(place: StorePlace): Promise<Store> {
   if (!isPostgresUrl(place.store)) return SqliteStore.create(place.store);
-  return PostgresStore.create({ ...postgresOptions(place), holder: holder() });
+  return (await driver()).create({ ...postgresOptions(place), holder: holder() });
 }
 
 /** As `holdStore`, of a database, with further options. */
-export function holdPostgres(
+export async function holdPostgres(
   place: StorePlace,
   options: Partial<PostgresWriterOptions> = {},
 ): Promise<PostgresStore> {
-  return PostgresStore.open({ ...postgresOptions(place), holder: holder(), ...options });
+  return (await driver()).open({ ...postgresOptions(place), holder: holder(), ...options });
 }
 
 /** Takes back what `makeStore` made. */
 export async function dropStore(place: StorePlace): Promise<void> {
-  if (isPostgresUrl(place.store)) await PostgresStore.drop(postgresOptions(place));
+  if (isPostgresUrl(place.store)) await (await driver()).drop(postgresOptions(place));
 }
 
 /** Whether there is a store. */
 export async function isStoreThere(place: StorePlace): Promise<boolean> {
-  return isPostgresUrl(place.store) ? PostgresStore.exists(postgresOptions(place)) : existsSync(place.store);
+  if (!isPostgresUrl(place.store)) return existsSync(place.store);
+  return (await driver()).exists(postgresOptions(place));
+}
+
+/** Loaded where a log is in a database, and nowhere else. */
+async function driver(): Promise<typeof PostgresStore> {
+  return (await import('@tallystick/ledger/postgres')).PostgresStore;
 }
 
 /** From now on the system's log is there. On disk before it returns. */

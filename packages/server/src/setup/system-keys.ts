@@ -2,7 +2,6 @@
  * The keys of a new system, and where they stay: in two sealed files, or the weightier ones in a PKCS#11 token, or the
  * log key alone in a service.
  */
-import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
@@ -10,6 +9,7 @@ import {
   createSealedKeystore,
   type KeySpec,
   KeystoreError,
+  makePassphrase,
   Pkcs11Keystore,
   readCloudDescription,
   readPinFile,
@@ -172,7 +172,7 @@ async function makeKeysBesideCloud(
 
 /** A keystore under a passphrase of its own, which lies beside. */
 function seal(keystoreFile: string, passphraseFile: string, keys: readonly KeySpec[]): void {
-  const passphrase = randomBytes(24).toString('base64url');
+  const passphrase = makePassphrase();
   createSealedKeystore(keystoreFile, passphrase, keys);
   writeSecret(passphraseFile, passphrase);
 }

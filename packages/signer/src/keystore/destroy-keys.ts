@@ -5,8 +5,8 @@
  * later opens nothing. The two files cannot change at once: in between, the new passphrase lies in `<passphrase file>.next`,
  * and running any of these again finishes the change.
  */
-import { randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync } from 'node:fs';
+import { makePassphrase } from './key-derivation.ts';
 import { WrongPassphrase } from './keystore-error.ts';
 import { readPassphraseFile } from './passphrase-file.ts';
 import { openSealedKeystore, removeFromSealedKeystore } from './sealed-file.ts';
@@ -36,7 +36,7 @@ export function destroyKeys(files: KeystoreFiles, { ids, keepsPublic }: Destruct
     // Before another passphrase goes, the one in use must be seen to open it.
     if (isThere(next)) openSealedKeystore(keystore, readPassphraseFile(passphraseFile));
     for (const leftover of [next, `${keystore}.partial`]) wipe(leftover);
-    const passphrase = randomBytes(24).toString('base64url');
+    const passphrase = makePassphrase();
     writeSecretFile(next, passphrase);
     const isChanged = removeFromSealedKeystore(keystore, readPassphraseFile(passphraseFile), {
       ids,

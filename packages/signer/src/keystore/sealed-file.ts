@@ -1,29 +1,23 @@
 /**
- * A keystore in one file: private keys sealed with XAES-256-GCM under a passphrase (scrypt).
+ * A keystore in one file: private keys sealed with XAES-256-GCM under a passphrase.
  *
- *     {"v":1,"kdf":{"name":"scrypt","n","r","p","salt":b64},"sealed":b64}
+ *     {"v":1,"kdf":{"name",…,"salt":b64},"sealed":b64}    with "kdf" as in key-derivation.ts
  *
  * Sealed is {"keys":[…]}, and "destroyed":[{"alg","key","usages","ns"}…] behind it where keys were destroyed: their public
  * halves, without which nobody could check what they signed.
  *
  * The header is the additional data, so a weaker cost cannot be swapped in.
  */
-import { randomBytes, scryptSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { base64, decodeBase64, keyFingerprintText, type PublicKey, utf8 } from '@tallystick/core';
+import { deriveKey, isKnownKdf, isLongEnough, type Kdf, kdfFor, type Passphrase } from './key-derivation.ts';
 import { KeystoreError, WrongPassphrase } from './keystore-error.ts';
 import type { SigningUsage } from './keystore-key.ts';
 import { takeSeeds } from './sealed-seeds.ts';
 import { holdingKeystore, putInPlace, replaceAndWipe, wipe, writeSecretFile } from './secret-files.ts';
 import { type KeySpec, SigningKey } from './signing-key.ts';
 import { open, seal } from './xaes-256-gcm.ts';
-
-/** scrypt at 128 MiB: about half a second once per start, and per guess of a thief. */
-const kdfDefaults = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const;
-const passphraseLengthMin = 12;
-
-/** Bytes are zero after they were used, however that ends; a string cannot be overwritten. */
-export type Passphrase = string | Uint8Array;
 
 /** What is left of a key whose private half is gone. */
 export interface DestroyedKey {
@@ -40,9 +34,7 @@ interface Content {
 /** Writes a new keystore with mode 0600; refuses to overwrite one. */
 export function createSealedKeystore(file: string, passphrase: Passphrase, keys: readonly KeySpec[]): void {
   usingUp(passphrase, () => {
-    if (normalized(passphrase).length < passphraseLengthMin) {
-      throw new KeystoreError(`the passphrase needs at least ${passphraseLengthMin} characters`);
-    }
+    if (!isLongEnough(passphrase)) throw new KeystoreError('the passphrase needs at least 12 characters');
     const text = sealedText(passphrase, { keys: [...keys] });
     try {
       closeSync(openSync(file, 'wx', 0o600));
@@ -99,8 +91,9 @@ export function removeFromSealedKeystore(
 
 function sealedText(passphrase: Passphrase, held: Content): string {
   const salt = randomBytes(32);
-  const header = JSON.stringify({ v: 1, kdf: { ...kdfDefaults, salt: base64(salt) } });
-  const key = deriveKey(passphrase, salt, kdfDefaults);
+  const kdf = kdfFor(passphrase);
+  const header = JSON.stringify({ v: 1, kdf: { ...kdf, salt: base64(salt) } });
+  const key = deriveKey(passphrase, salt, kdf);
   const content = utf8(JSON.stringify(held));
   const sealed = seal(key, content, utf8(header));
   key.fill(0);
@@ -139,9 +132,10 @@ function readContent<T>(file: string, passphrase: Passphrase, read: (content: Ui
     throw new KeystoreError(`${file} can be read by others than its owner: run chmod 600 on it`);
   }
   const { header, kdf, salt, sealed } = parseFile(file);
-  const key = deriveKey(passphrase, salt, kdf);
+  let key: Uint8Array | undefined;
   let content: Uint8Array | undefined;
   try {
+    key = deriveKey(passphrase, salt, kdf);
     content = open(key, sealed, utf8(header));
     return read(content);
   } catch (error) {
@@ -149,7 +143,7 @@ function readContent<T>(file: string, passphrase: Passphrase, read: (content: Ui
       throw new KeystoreError(`${file}: ${error.message}`, { cause: error });
     throw new WrongPassphrase(`${file}: wrong passphrase, or the file is damaged`, { cause: error });
   } finally {
-    key.fill(0);
+    key?.fill(0);
     content?.fill(0);
   }
 }
@@ -173,33 +167,20 @@ function parseContent(content: Uint8Array): Content {
   return JSON.parse(Buffer.from(content).toString('utf8')) as Content;
 }
 
-interface Kdf {
-  name: string;
-  n: number;
-  r: number;
-  p: number;
-}
-
 function parseFile(file: string): { header: string; kdf: Kdf; salt: Uint8Array; sealed: Uint8Array } {
   try {
     const text = readFileSync(file, 'utf8');
     const { v, kdf, sealed } = JSON.parse(text) as { v: number; kdf: Kdf & { salt: string }; sealed: string };
-    const { n, r, p } = kdf;
-    if (v !== 1 || kdf.name !== 'scrypt' || !isKnownCost(n, r, p)) {
+    const { salt } = kdf;
+    if (v !== 1 || !isKnownKdf(kdf)) {
       throw new KeystoreError(`${file} is of a kind that this version does not know`);
     }
     const header = JSON.stringify({ v, kdf });
-    return { header, kdf, salt: decodeBase64(kdf.salt, 32), sealed: decodeBase64(sealed) };
+    return { header, kdf, salt: decodeBase64(salt, 32), sealed: decodeBase64(sealed) };
   } catch (error) {
     if (error instanceof KeystoreError) throw error;
     throw new KeystoreError(`${file} is not a keystore`, { cause: error });
   }
-}
-
-/** At least as dear as what is written here, and what scrypt can do: a power of two, bounded. */
-function isKnownCost(n: number, r: number, p: number): boolean {
-  const isPower = Number.isSafeInteger(n) && Number.isInteger(Math.log2(n));
-  return isPower && n >= kdfDefaults.n && n <= 2 ** 22 && r === 8 && Number.isInteger(p) && p >= 1 && p <= 16;
 }
 
 function statOf(file: string): { mode: number } {
@@ -208,19 +189,6 @@ function statOf(file: string): { mode: number } {
   } catch (error) {
     throw new KeystoreError(`there is no keystore at ${file}`, { cause: error });
   }
-}
-
-function deriveKey(passphrase: Passphrase, salt: Uint8Array, kdf: Kdf): Uint8Array {
-  const { n, r, p } = kdf;
-  return scryptSync(normalized(passphrase), salt, 32, { N: n, r, p, maxmem: 160 * n * r });
-}
-
-/** NFKC leaves ASCII as it is; only another passphrase has to become a string, which cannot be overwritten. */
-function normalized(passphrase: Passphrase): Passphrase {
-  if (typeof passphrase === 'string') return passphrase.normalize('NFKC');
-  if (passphrase.every((byte) => byte < 0x80)) return passphrase;
-  const { buffer, byteOffset, byteLength } = passphrase;
-  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8').normalize('NFKC');
 }
 
 /** Whole or not at all: written beside, synced, then renamed. */

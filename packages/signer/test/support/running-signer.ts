@@ -7,6 +7,7 @@ import { emptyRoot, formatTrustRootFile, parseTrustRoot } from '@tallystick/core
 import type { CellFiles } from '../../src/cell/files.ts';
 import { signerLaunch } from '../../src/cell/launch.ts';
 import { Journal } from '../../src/journal/journal.ts';
+import { makePassphrase } from '../../src/keystore/key-derivation.ts';
 import { createSealedKeystore } from '../../src/keystore/sealed-file.ts';
 import { SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
@@ -14,7 +15,7 @@ import { scratchDirectory } from './scratch.ts';
 import { at, keySpecs, knowKeys, origin } from './signing.ts';
 import { TestTrust } from './trust.ts';
 
-export const passphrase = 'correct horse battery staple';
+export const passphrase: string = makePassphrase();
 
 /** A keystore, a passphrase, a mark, a journal, a trust root and a configuration that names them, as they lie in a data folder. */
 export class SignerFiles {

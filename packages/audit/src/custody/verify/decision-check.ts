@@ -1,6 +1,7 @@
 /** Decisions of a report, made again: by the policy that the log had in force, on the input that was committed to. */
 import { type CauseStatement, type DecisionStatement, policiesId } from '@tallystick/core';
-import { type DecisionInput, defaultPolicyDocument, PolicyEngine } from '@tallystick/gate';
+import { type DecisionInput, defaultPolicyDocument } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { PolicyContent } from '@tallystick/license';
 import { inputProblem } from '../../decisions/input-problem.ts';
 import type { Findings } from './findings.ts';

@@ -2,16 +2,14 @@
 import { type ShadowReport, shadowPolicy } from '@tallystick/audit';
 import type { PolicyInForce } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
+import { defaultPolicyDocument, PolicyError, type PrincipalKind } from '@tallystick/gate';
 import {
   comparePolicies,
-  defaultPolicyDocument,
   failuresOf,
   PolicyEngine,
-  PolicyError,
-  type PrincipalKind,
   readTable,
   type TableCase,
-} from '@tallystick/gate';
+} from '@tallystick/gate/policy';
 import type { PolicyContent } from '@tallystick/license';
 import { readStore } from '@tallystick/server';
 import { type Command, Option } from 'commander';

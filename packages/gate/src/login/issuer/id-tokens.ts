@@ -1,5 +1,9 @@
 /** ID tokens of the built-in issuer. Its key lives in this process alone: a token is looked at once, right after login. */
-import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import type { JWK } from 'jose';
+// Parts of it alone: the whole is half a hundred files, at each start.
+import { SignJWT } from 'jose/jwt/sign';
+import { exportJWK } from 'jose/key/export';
+import { generateKeyPair } from 'jose/key/generate/keypair';
 import type { Proven } from '../people.ts';
 
 export const idTokenAlgorithm = 'ES256';

@@ -1,5 +1,6 @@
-import { accessRecordings } from '@tallystick/contract';
-import { type Caller, checkCandidate, PolicyError } from '@tallystick/gate';
+import { accessRecordings } from '@tallystick/contract/access-records';
+import { type Caller, PolicyError } from '@tallystick/gate';
+import { checkCandidate } from '@tallystick/gate/policy';
 import type { Command, PolicyPublish } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 

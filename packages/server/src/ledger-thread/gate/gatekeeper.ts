@@ -15,11 +15,11 @@ import {
   type Identity,
   isInRanges,
   isUsable,
-  PolicyEngine,
   policyContentHash,
   type Resource,
   rolesFor,
 } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { CauseDecision } from '@tallystick/ledger';
 import type { PolicyContent, PolicyDocument } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
