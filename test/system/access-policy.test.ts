@@ -1,11 +1,14 @@
 /** A policy from its file to what it does: tried, published, obeyed and audited, on a real system. */
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { ShadowReport } from '@tallystick/contract';
 import { keyFingerprintText } from '@tallystick/core';
 import { requestSigningKey } from '@tallystick/gate/http-signature';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Operator } from './support/operator.ts';
 import { RealSystem } from './support/real-system.ts';
+import { eventually } from './support/waiting.ts';
 
 let system: RealSystem;
 let operator: Operator;
@@ -56,25 +59,82 @@ afterAll(async () => {
 });
 
 describe('a policy that forbids renewals', () => {
-  it('is published once somebody has looked what it would have denied, and obeyed from there on', async () => {
+  const publish = ['access', 'policy', 'publish', 'next.yaml', '--reason', 'TICKET-7'];
+  const shadow = async (...args: string[]): Promise<{ code: number; report: ShadowReport }> => {
+    const { code, stdout } = await operator.tally(
+      ...as('deploy'),
+      'access',
+      'policy',
+      'shadow',
+      'next.yaml',
+      ...args,
+      '--json',
+    );
+    return { code, report: JSON.parse(stdout) as ShadowReport };
+  };
+  const refusal = (text: string): object => ({ code: 1, stderr: expect.stringContaining(text) });
+
+  it('flips verdicts both ways, of changes and of reads, and says so before it is in force', async () => {
+    for (const asked of [
+      ['product', 'list'],
+      ['principal', 'list'],
+      ['principal', 'list'],
+    ])
+      await operator.tally(...as('shop'), ...asked);
     await operator.must(...as('deploy'), 'access', 'policy', 'show', '--out', 'policy.yaml');
     const text = readFileSync(operator.path('policy.yaml'), 'utf8');
-    const rule = '  no-renewals: |\n    forbid(principal, action == Action::"license.renew", resource);\n';
-    operator.write('next.yaml', text.replace('policies:\n', `policies:\n${rule}`));
-    const publish = ['access', 'policy', 'publish', 'next.yaml', '--reason', 'TICKET-7'];
+    const rules = [
+      '  no-renewals: |',
+      '    forbid(principal, action in [Action::"license.renew", Action::"product.list"], resource);',
+      '  shops-look: |',
+      '    permit(principal in Role::"issuer", action == Action::"principal.list", resource);',
+    ];
+    operator.write('next.yaml', text.replace('policies:\n', ['policies:', ...rules, ''].join('\n')));
 
-    expect(await operator.tally(...as('deploy'), ...publish)).toMatchObject({
-      code: 3,
-      stderr: expect.stringContaining('tally access policy shadow'),
-    });
-    const shadowed = await operator.tally('access', 'policy', 'shadow', 'next.yaml', '--json');
-    expect(shadowed.code).toBe(1);
-    expect(JSON.parse(shadowed.stdout)).toMatchObject({
-      flipped: 1,
-      unreadable: 0,
-      flips: [{ action: 'license.renew', roles: ['issuer'], reasons: ['no-renewals'] }],
-    });
+    expect(await operator.tally(...as('deploy'), ...publish)).toMatchObject(refusal('Nobody has looked'));
+    const { code, report } = await shadow();
+    expect(code).toBe(1);
+    expect(report).toMatchObject({ allowed: 2, denied: 2, unknown: 0 });
+    expect(report.flips).toMatchObject([
+      { was: 'deny', action: 'principal.list', times: 2, log: 'access', reasons: ['shops-look'] },
+      { was: 'allow', action: 'license.renew', times: 1, log: 'main', roles: ['issuer'] },
+      { was: 'allow', action: 'product.list', times: 1, log: 'access', reasons: ['no-renewals'] },
+    ]);
+    expect(await operator.tally(...as('deploy'), ...publish)).toMatchObject(
+      refusal('let in 2 requests that were denied, and denied 2'),
+    );
+    const none = await shadow('--from', '2100-01-01');
+    expect(none).toMatchObject({ code: 0, report: { decisions: 0, flips: [] } });
+    expect(await operator.tally(...as('deploy'), ...publish)).toMatchObject(refusal('the last seven days'));
+  });
 
+  it('is not taken for harmless where somebody removed what a denial was decided on, or put another in its place', async () => {
+    using file = new DatabaseSync(system.layout.access, { timeout: 5000 });
+    const rows = file.prepare('SELECT * FROM inputs').all() as { entities: string; input: string }[];
+    const denied = rows.filter(({ input }) => input.includes('"action":"principal.list"'));
+    expect(denied).toHaveLength(1);
+    const set = file.prepare('UPDATE inputs SET input = ? WHERE entities = ?');
+    for (const { entities, input } of denied) {
+      set.run(input.replace('"issuer"', '"viewer"'), entities);
+      expect((await shadow()).report).toMatchObject({ allowed: 0, denied: 2, unknown: 2 });
+      file.prepare('DELETE FROM inputs WHERE entities = ?').run(entities);
+      expect(await shadow()).toMatchObject({ code: 1, report: { allowed: 0, denied: 2, unknown: 2 } });
+    }
+    expect(await operator.tally(...as('deploy'), ...publish)).toMatchObject(refusal('of 2 nobody knows'));
+  });
+
+  it('is held against what was decided for administrators alone, and only where it can be evaluated', async () => {
+    const body = { schema: [], policies: [] };
+    await eventually('the candidate to be refused', async () => {
+      const { status, json } = await system.admin('POST', '/v1/policy/shadow', body);
+      return status === 422 && (json as { code: string }).code === 'input_invalid';
+    });
+    expect(await operator.tally(...as('shop'), 'access', 'policy', 'shadow', 'next.yaml')).toMatchObject(
+      refusal('forbidden'),
+    );
+  });
+
+  it('is put in force despite that by who says so, which the log keeps, and obeyed from there on', async () => {
     // The token of tally init would lock itself out, and everybody with it.
     expect(await operator.tally(...publish)).toMatchObject({
       code: 1,
@@ -84,7 +144,12 @@ describe('a policy that forbids renewals', () => {
       code: 1,
       stderr: expect.stringContaining('forbidden'),
     });
-    await operator.must(...as('deploy'), ...publish);
+    const { document } = await operator.must<{ document: { despiteShadow?: boolean } }>(
+      ...as('deploy'),
+      ...publish,
+      '--despite-shadow',
+    );
+    expect(document.despiteShadow).toBe(true);
 
     expect(await operator.tally(...as('shop'), 'renew', license)).toMatchObject({
       code: 1,

@@ -1,8 +1,11 @@
 /** The chain of custody of a license on a whole system: fetched by an auditor, verified offline, and tampered with. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { type AccessLogReport, SegmentReader } from '@tallystick/access';
 import { verifyCustody } from '@tallystick/audit';
+import type { AccessPage } from '@tallystick/contract';
 import { openPin } from '@tallystick/sdk';
+import type { SystemDescription } from '@tallystick/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GateWorld, type Shows } from './support/gate-world.ts';
 import { Operator } from './support/operator.ts';
@@ -43,6 +46,7 @@ beforeAll(async () => {
   await enroll('billing', 'support');
   await enroll('auditor', 'auditor');
   const [alice, bob] = [await person('Alice'), await person('Bob')];
+  keepForASecond();
   await world.restart();
   // What was signed before a server started may have been used before it, so the first seconds take none.
   await eventually('signed requests to be taken', async () => {
@@ -53,6 +57,16 @@ beforeAll(async () => {
   await system.published();
 }, 120_000);
 afterAll(() => world[Symbol.asyncDispose]());
+
+function keepForASecond(): void {
+  const { access, ...description } = JSON.parse(
+    readFileSync(system.layout.system, 'utf8'),
+  ) as SystemDescription;
+  writeFileSync(
+    system.layout.system,
+    JSON.stringify({ ...description, access: { ...access, keepAtLeast: 'PT1S' } }),
+  );
+}
 
 async function sold(): Promise<string> {
   const issued = await operator.must<{ document: { id: string } }>(
@@ -309,10 +323,76 @@ describe('what somebody changes on the disk of the server', () => {
   it('is named where it is the log of who read', async () => {
     await eventually('a segment to be there', async () => readFileSync(system.layout.access).length > 0);
     const access = new DatabaseSync(system.layout.access);
-    access.exec("UPDATE segments SET bytes = x'00'");
-    access.close();
+    access.exec("CREATE TABLE kept AS SELECT idx, bytes FROM segments; UPDATE segments SET bytes = x'00'");
     const { code, stderr } = await operator.tally('custody', license, ...as('auditor'));
     expect(code).toBe(4);
     expect(stderr).toContain('segment');
+    access.exec(
+      'UPDATE segments SET bytes = kept.bytes FROM kept WHERE kept.idx = segments.idx; DROP TABLE kept',
+    );
+    access.close();
+  });
+});
+
+describe('records of who read it that were dropped on purpose', () => {
+  const headers = { 'tally-reason': 'kept for long enough' };
+  const before = (): string => new Date(Date.now() - 2000).toISOString();
+  const held = (): number => {
+    using reader = SegmentReader.open(system.layout.access);
+    return Array.from({ length: reader.size }, (_, at) => reader.segment(at)).filter(Boolean).length;
+  };
+  let ada: Shows;
+  let bea: Shows;
+
+  beforeAll(async () => {
+    const [one, other] = [
+      await world.principal('person', 'Ada', []),
+      await world.principal('person', 'Bea', []),
+    ];
+    ada = world.session(one, await world.account(one), 1);
+    bea = world.session(other, await world.account(other), 1);
+    await world.made(`/v1/principals/${one}/assign`, { roles: [{ role: 'administrator' }] });
+    await world.restart();
+    const body = { roles: [{ role: 'administrator' }] };
+    const given = await world.ask(ada, 'POST', `/v1/principals/${other}/assign`, { body, headers });
+    expect(given.status, given.text).toBe(200);
+  }, 60_000);
+
+  it('go once two administrators say so, and not what the configuration protects', async () => {
+    const drop = (shows: Shows, at: string) =>
+      world.ask(shows, 'POST', '/v1/policy/drop-access', { body: { before: at }, headers });
+    expect(await drop(ada, new Date().toISOString())).toMatchObject({ status: 409, code: 'state_forbids' });
+    const all = held();
+    const asked = await drop(ada, before());
+    expect([asked.status, asked.code], asked.text).toEqual([409, 'approval_required']);
+    expect(held()).toBeGreaterThanOrEqual(all);
+    const { approval } = asked.json['details'] as { approval: string };
+    const given = await world.ask(bea, 'POST', `/v1/approvals/${approval}/approve`, { body: {}, headers });
+    expect(given.json['execution'], given.text).toMatchObject({ done: true });
+    await eventually('the segments to be gone', async () => held() < all / 2);
+  });
+
+  it('are stated by verify, by lists and by custody reports', async () => {
+    const report = await operator.must<AccessLogReport>('access', 'log', 'verify');
+    expect(report.dropped).toBeGreaterThan(10);
+    expect(report.droppedUpTo).toMatch(/Z$/);
+    const list = ['access', 'log', 'list', '--from', '2020-01-01', ...as('auditor')];
+    const listed = await operator.must<AccessPage>(...list);
+    expect(listed.items.length).toBeGreaterThan(0);
+    expect(listed.items[0]!.n).toBeGreaterThanOrEqual(report.dropped);
+    const { code, stdout } = await operator.tally('custody', license, ...as('auditor'));
+    expect([code, stdout.split('\n')[0]?.slice(0, 16)]).toEqual([1, 'SOUND, WITH GAPS']);
+    expect(stdout).toContain('reads_dropped');
+    expect(stdout).toContain(`what was asked before ${listed.droppedBefore}`);
+    expect(stdout).not.toContain('license.get: 200');
+  });
+
+  it('are no excuse for newer ones that somebody takes out', async () => {
+    await operator.must('show', license, ...as('sales'));
+    await eventually('its segment to be closed', async () => held() > 0);
+    using file = new DatabaseSync(system.layout.access, { timeout: 5000 });
+    file.exec('DELETE FROM segments WHERE idx = (SELECT max(idx) FROM segments)');
+    const { code, stderr } = await operator.tally('access', 'log', 'verify');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('segment of leaf')]);
   });
 });

@@ -245,7 +245,7 @@ describe('more power than was given', () => {
       ['/v1/principals', { kind: 'service', name: 'puppet', roles: [{ role: 'issuer' }] }],
       [`/v1/principals/${ids.principal}/assign`, { roles: [{ role: 'issuer' }] }],
       ['/v1/credentials', { principal: by('issuer').id, kind: 'api_key', name: 'mine', lookup }],
-      ['/v1/policy', { ...policy, policies }],
+      ['/v1/policy', { ...policy, policies, despiteShadow: true }],
     ];
     for (const [path, body] of attempts) {
       const tried = await post('administrator', path, body);

@@ -306,7 +306,7 @@ describe('a policy that asks for managed devices', () => {
       a.id < b.id ? -1 : 1,
     );
     const published = await world.ask(of('administrator'), 'POST', '/v1/policy', {
-      body: { ...policy, policies },
+      body: { ...policy, policies, despiteShadow: true },
       headers: reason,
     });
     expect(published.status, published.text).toBe(200);

@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SegmentReader } from '@tallystick/access';
 import { type Context, run } from '@tallystick/cli';
 import { parseNote, utf8 } from '@tallystick/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -97,8 +99,13 @@ describe('a stranger', () => {
     expect((await type(init, { more })).code).toBe(0);
     // Handed over by the vendor.
     writeFileSync(join(system.directory, 'trust-root.json'), readFileSync(system.layout.trustRoot));
-    const added = await type(addLog);
-    expect([added.code, added.stdout]).toEqual([0, expect.stringContaining('tally.example/log')]);
+    const here = addLog.replace('https://licenses.example.com', system.client.publicUrl);
+    expect(here).not.toBe(addLog);
+    const added = await type(here);
+    expect([added.code, added.stderr]).toEqual([0, '']);
+    for (const origin of ['tally.example/log', 'tally.example/log/access'])
+      expect(added.stdout).toMatch(new RegExp(`^ *${origin}$`, 'm'));
+    expect((await type(here, { more: ['--json'] })).stdout).toContain('"added": false');
     expect((await type(list)).stdout).toMatch(/tally\.example\/log +0/);
     serving = type(serve, { signal: stopping.signal });
     await eventually('the witness', async () =>
@@ -117,6 +124,33 @@ describe('a stranger', () => {
       '',
     ];
     writeFileSync(join(system.directory, 'changes-2.yaml'), yaml.join('\n'));
+  });
+});
+
+describe('a server that makes another log out to be its access log', () => {
+  it('is followed in nothing, where the trust root came another way', async () => {
+    const { text } = await system.public('GET', '/log/access');
+    const told = JSON.parse(text) as { origin: string; identity: string };
+    const altered = Buffer.from(told.identity, 'base64');
+    altered[altered.length - 40]! ^= 1;
+    const lies = [
+      { ...told, identity: altered.toString('base64') },
+      { ...told, identity: '' },
+      { ...told, origin: 'somebody.example/log/access' },
+    ];
+    const config = join(system.directory, 'witness', 'witness.json');
+    const before = readFileSync(config, 'utf8');
+    for (const lie of lies) {
+      const server = createHttpServer((_request, response) => response.end(JSON.stringify(lie)));
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address() as { port: number };
+      const { code, stderr } = await type(
+        `tally witness add-log --from trust-root.json --server http://127.0.0.1:${port}`,
+      );
+      server.close();
+      expect([code, stderr]).toEqual([3, expect.stringContaining('names no logs to follow')]);
+    }
+    expect(readFileSync(config, 'utf8')).toBe(before);
   });
 });
 
@@ -152,6 +186,10 @@ describe('the operator of the log', () => {
     const { text } = await system.public('GET', '/log/checkpoint');
     const names = parseNote(utf8(text)).signatures.map(({ name }) => name);
     expect(names.filter((name) => name === 'witness.example.com/w1')).toHaveLength(2);
+    await eventually('the access log to be cosigned by it as well', async () => {
+      using reader = SegmentReader.open(system.layout.access);
+      return reader.checkpoint()?.note.includes('witness.example.com/w1') === true;
+    });
     expect(await operator.verdict(await operator.issue())).toBe('VALID');
   });
 

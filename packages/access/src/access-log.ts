@@ -15,7 +15,12 @@ export interface AccessSink {
    * As `SegmentStore.append`: resolves when all of them are durable. May be asked again for lines of which nobody knows
    * whether they are.
    */
-  append(first: number, lines: readonly string[], closes: boolean): Promise<void>;
+  append(
+    first: number,
+    lines: readonly string[],
+    closes: boolean,
+    inputs: ReadonlyMap<string, string>,
+  ): Promise<void>;
 }
 
 export interface AccessLogOptions {
@@ -60,6 +65,8 @@ export class AccessLog implements AsyncDisposable {
   #oldestAt: number | null = null;
   /** Characters of the lines that wait. */
   #length = 0;
+  /** What decisions were made on, by its hash, until it is written. */
+  readonly #inputs = new Map<string, string>();
   /** Runs while a segment is open. */
   #timer: NodeJS.Timeout | null = null;
   /** The write that is under way, and the one after it, for which lines still gather. */
@@ -102,6 +109,13 @@ export class AccessLog implements AsyncDisposable {
     await written.catch(() => {
       throw this.#unavailable();
     });
+  }
+
+  /**
+   * Takes in what decisions of this hash are made on, to be written with the records that name it: to be told before them.
+   */
+  learn(entities: string, input: string): void {
+    if (this.#inputs.size < this.#waitingMax) this.#inputs.set(entities, input);
   }
 
   /** Resolves when everything that was taken in so far is durable; rejects where it cannot be. */
@@ -159,11 +173,13 @@ export class AccessLog implements AsyncDisposable {
     await new Promise(setImmediate);
     this.#next = null;
     const lines = this.#lines.slice();
+    // They go where they are named.
+    const inputs = new Map(lines.length === 0 ? [] : this.#inputs);
     const since = this.#now();
     if (mode.closes && this.#timer !== null) clearTimeout(this.#timer);
     if (mode.closes) this.#timer = null;
     try {
-      await this.#sink.append(this.#first, lines, mode.closes);
+      await this.#sink.append(this.#first, lines, mode.closes, inputs);
     } catch (error) {
       this.#failures += 1;
       this.#timer ??= setTimeout(() => this.#closeSegment(), this.#segmentMs);
@@ -172,6 +188,7 @@ export class AccessLog implements AsyncDisposable {
     }
     this.#first += lines.length;
     this.#lines.splice(0, lines.length);
+    for (const entities of inputs.keys()) this.#inputs.delete(entities);
     this.#length = this.#lines.reduce((sum, line) => sum + line.length, 0);
     this.#oldestAt = this.#lines.length === 0 ? null : since;
     this.#setTrouble(null);

@@ -2,7 +2,7 @@
 import { parseInstant, parseSignedCheckpoint, utf8 } from '@tallystick/core';
 import { AccessLogError } from './errors.ts';
 import { type AccessRecord, parseAccessRecord } from './record.ts';
-import { openSegment, parseLeaf } from './segment.ts';
+import { isDropped, openSegment, parseLeaf } from './segment.ts';
 import type { SegmentReader, StoredSegment } from './segment-reader.ts';
 import { checked, type SegmentStore } from './segment-store.ts';
 
@@ -15,6 +15,8 @@ export interface AccessQuery {
   /** Id of what was asked for. */
   resource?: string;
   requestId?: string;
+  /** Instant: segments from before then were dropped, and are passed over; null where none were. */
+  droppedBefore?: string | null;
 }
 
 export interface FoundRecord {
@@ -63,6 +65,7 @@ export function findRecords(
     const leaf = checked('leaf', `leaf ${index}`, () => parseLeaf(bytes));
     if (opened === openedMax || index - begin === seenMax) return { records, next: leaf.first };
     if (parseInstant(leaf.to) < from || parseInstant(leaf.from) >= to) continue;
+    if (isDropped(leaf, query.droppedBefore ?? null)) continue;
     opened += 1;
     for (const [nth, line] of linesOf(reader, index, leaf).entries()) {
       const n = leaf.first + nth;

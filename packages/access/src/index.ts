@@ -23,7 +23,7 @@ export {
   encodeAccessRecord,
   parseAccessRecord,
 } from './record.ts';
-export { openSegment, parseLeaf, type SegmentLeaf } from './segment.ts';
+export { isDropped, openSegment, parseLeaf, type SegmentLeaf } from './segment.ts';
 export { SegmentReader, type StoredAccessCheckpoint, type StoredSegment } from './segment-reader.ts';
 export { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 export { type AccessLogParts, type AccessLogReport, demandMark, verifyAccessLog } from './verify-log.ts';

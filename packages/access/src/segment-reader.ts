@@ -61,6 +61,15 @@ export class SegmentReader implements Disposable {
     return rows as unknown as { n: number; line: string }[];
   }
 
+  /** What decisions of this hash were made on, as it was written; undefined where that is not there. */
+  input(entities: string): string | undefined {
+    // A file of before has none of them.
+    const table = this.database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'inputs'").get();
+    if (table === undefined) return undefined;
+    const row = this.database.prepare('SELECT input FROM inputs WHERE entities = ?').get(entities);
+    return row?.['input'] as string | undefined;
+  }
+
   checkpoint(): StoredAccessCheckpoint | undefined {
     const row = this.database.prepare('SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1').get();
     return row as unknown as StoredAccessCheckpoint | undefined;

@@ -4,7 +4,7 @@
  * `leaves` is the log; `segments` has what they commit to, apart, so that it can go one day and the log stays. `pending`
  * holds records of the segment that is still open, where they had to be durable before it was full. The commit point of a
  * segment is the transaction that writes it with its leaf and takes its records out of `pending`, so that a crash leaves
- * each record in exactly one of both.
+ * each record in exactly one of both. `inputs` has once what records name by its hash: what their decisions were made on.
  */
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,6 +15,7 @@ import {
   IntegrityError,
   LogTree,
   leafHash,
+  parseInstant,
   parseSignedCheckpoint,
   utf8,
 } from '@tallystick/core';
@@ -22,12 +23,14 @@ import { AccessLogError } from './errors.ts';
 import { parseAccessRecord } from './record.ts';
 import {
   encodeLeaf,
+  isDropped,
   leafOf,
   linesLengthMax,
   openSegment,
   packLines,
   parseLeaf,
   recordsMax,
+  timeOf,
 } from './segment.ts';
 import {
   noFile,
@@ -50,9 +53,16 @@ const schema = `
   PRAGMA user_version = 1;
 `;
 
+/** Of its own, since files of before lack it. `day` is the newest on which it was written. */
+const inputsSchema = `
+  CREATE TABLE IF NOT EXISTS inputs (entities TEXT PRIMARY KEY, input TEXT NOT NULL, day TEXT NOT NULL) STRICT;
+`;
+
 const saltLength = 32;
-/** Of an instant: up to its hour. */
+/** Of an instant: up to its hour, and its day. */
 const hourLength = 13;
+const dayLength = 10;
+const clockSetMaxMs = 86_400_000;
 
 export class SegmentStore extends SegmentReader {
   readonly #lock: DatabaseSync;
@@ -85,6 +95,7 @@ export class SegmentStore extends SegmentReader {
     const database = new DatabaseSync(partial);
     database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN');
     database.exec(schema);
+    database.exec(inputsSchema);
     database.prepare('INSERT INTO leaves VALUES (0, ?)').run(identity);
     database.exec('COMMIT');
     database.close();
@@ -102,6 +113,7 @@ export class SegmentStore extends SegmentReader {
     let database: DatabaseSync | undefined;
     try {
       database = openFile(file, false);
+      database.exec(inputsSchema);
       const store = new SegmentStore(database, lock, options);
       store.#load();
       store.append(store.next, [], true);
@@ -128,8 +140,14 @@ export class SegmentStore extends SegmentReader {
    * are left out. Segments that are full are closed, and the last one where that is asked for.
    *
    * @param first number of the first line
+   * @param inputs what decisions were made on, by its hash
    */
-  append(first: number, lines: readonly string[], closes: boolean): void {
+  append(
+    first: number,
+    lines: readonly string[],
+    closes: boolean,
+    inputs: ReadonlyMap<string, string> = new Map(),
+  ): void {
     if (first > this.next)
       throw new AccessLogError(
         'record',
@@ -147,6 +165,8 @@ export class SegmentStore extends SegmentReader {
       at += chunk.length;
     }
     const kept = made.length > 0 ? rest : fresh;
+    const last = lines.at(-1);
+    if (last !== undefined && inputs.size > 0) this.#keepInputs(inputs, timeOf(last).slice(0, dayLength));
     if (made.length === 0 && kept.length === 0) return;
     this.#commit(made, kept, at + rest.length - kept.length);
     for (const { leaf } of made) this.tree.append(leafHash(leaf));
@@ -162,6 +182,40 @@ export class SegmentStore extends SegmentReader {
         .run(size, hourLength, at.slice(0, hourLength));
       this.database.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)').run(size, note, at);
     });
+  }
+
+  /**
+   * Drops the content of segments that are wholly from before an instant and published, of the `max` oldest that are there behind
+   * leaf `from`; durable and overwritten when it returns. Leaves stay. Returns the leaf to go on with; null where nothing more is
+   * to be dropped. Throws AccessLogError for what does not fit, and drops nothing then: that somebody altered it must not go
+   * unseen.
+   */
+  drop(before: string, from: number, max: number): number | null {
+    const published = this.checkpoint()?.size ?? 0;
+    const sql =
+      'SELECT idx, leaf, salt, bytes FROM segments JOIN leaves USING (idx) WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?';
+    const rows = this.database.prepare(sql).all(from, published, max) as unknown as SegmentRow[];
+    const leaves = rows.map((row) => ({
+      ...row,
+      ...checked('leaf', `leaf ${row.idx}`, () => parseLeaf(row.leaf)),
+    }));
+    const gone = leaves.filter((leaf) => isDropped(leaf, before));
+    for (const leaf of gone)
+      checked('segment', `the segment of leaf ${leaf.idx}`, () => openSegment(leaf, leaf.salt, leaf.bytes));
+    const last = leaves.at(-1);
+    // A clock that was set back leaves older segments behind newer ones.
+    const isPast = last !== undefined && parseInstant(last.from) > parseInstant(before) + clockSetMaxMs;
+    const isOver = last === undefined || leaves.length < max || isPast;
+    this.database.exec('PRAGMA secure_delete=ON');
+    this.#transact(() => {
+      const segment = this.database.prepare('DELETE FROM segments WHERE idx = ?');
+      for (const { idx } of gone) segment.run(idx);
+      const input = this.database.prepare('DELETE FROM inputs WHERE day < ?');
+      if (isOver) input.run(before.slice(0, dayLength));
+    });
+    // What was overwritten is in the file by then, and out of the journal.
+    if (gone.length > 0) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return isOver ? null : last.idx + 1;
   }
 
   override [Symbol.dispose](): void {
@@ -211,6 +265,15 @@ export class SegmentStore extends SegmentReader {
     return { leaf: encodeLeaf(leafOf(first, lines, salt, bytes)), salt, bytes };
   }
 
+  /** Before what names them, so that nothing on disk names what is not there. */
+  #keepInputs(inputs: ReadonlyMap<string, string>, day: string): void {
+    const sql = 'INSERT INTO inputs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET day = excluded.day';
+    this.#transact(() => {
+      const row = this.database.prepare(sql);
+      for (const [entities, input] of inputs) row.run(entities, input, day);
+    });
+  }
+
   #commit(made: readonly Made[], kept: readonly string[], keptFrom: number): void {
     this.#transact(() => {
       const leaf = this.database.prepare('INSERT INTO leaves VALUES (?, ?)');
@@ -246,6 +309,11 @@ export class SegmentStore extends SegmentReader {
       throw error;
     }
   }
+}
+
+interface SegmentRow extends StoredSegment {
+  idx: number;
+  leaf: Uint8Array;
 }
 
 interface Made extends StoredSegment {

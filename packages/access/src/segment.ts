@@ -81,8 +81,17 @@ export function leafOf(
   return { first, count: lines.length, from, to, segment: segmentCommitment(salt, bytes) };
 }
 
+/**
+ * Whether a segment was dropped on purpose, where its content is not there: all of it is from before `droppedBefore`.
+ *
+ * @param droppedBefore instant; null where nothing was
+ */
+export function isDropped({ to }: Pick<SegmentLeaf, 'to'>, droppedBefore: string | null): boolean {
+  return droppedBefore !== null && parseInstant(to) < parseInstant(droppedBefore);
+}
+
 /** Every record begins with its time. */
-function timeOf(line: string): string {
+export function timeOf(line: string): string {
   return line.slice(timeAt, timeAt + instantLength);
 }
 

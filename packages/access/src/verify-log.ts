@@ -16,7 +16,7 @@ import {
 import { AccessLogError } from './errors.ts';
 import { accessVerifierKeys } from './identity.ts';
 import { parseAccessRecord } from './record.ts';
-import { openSegment, parseLeaf } from './segment.ts';
+import { isDropped, openSegment, parseLeaf } from './segment.ts';
 import type { SegmentReader, StoredAccessCheckpoint } from './segment-reader.ts';
 import { checked, demandCheckpoint } from './segment-store.ts';
 
@@ -27,6 +27,8 @@ export interface AccessLogParts {
   chain: readonly TrustRoot[];
   /** The newest checkpoint that its signer's mark stands at; null where that cannot be read. */
   mark: Checkpoint | null;
+  /** Instant: what is from before then was dropped on purpose, as the main log says; null where nothing was. */
+  droppedBefore: string | null;
 }
 
 export interface AccessLogReport {
@@ -35,6 +37,9 @@ export interface AccessLogReport {
   /** Records in segments, and those of the one that is open. */
   records: number;
   open: number;
+  /** Those of `records` that were dropped, and when the last of them was, an instant; null where none were. */
+  dropped: number;
+  droppedUpTo: string | null;
   checkpoints: number;
   /** Leaves under the newest checkpoint. */
   published: number;
@@ -45,20 +50,21 @@ export interface AccessLogReport {
 /** Throws AccessLogError for the first thing that does not fit. `onLeaf` is told of each leaf that does. */
 export async function verifyAccessLog(
   reader: SegmentReader,
-  { origin, chain, mark }: AccessLogParts,
+  { origin, chain, mark, droppedBefore }: AccessLogParts,
   onLeaf: (index: number) => void = () => {},
 ): Promise<AccessLogReport> {
   const tree = new LogTree();
   const identity = reader.leaf(0);
   if (identity === undefined) throw new AccessLogError('identity', 'leaf 0 is missing');
   const vkeys = await identified(identity, chain, origin);
-  let records = 0;
+  const told: Told = { records: 0, dropped: 0, droppedUpTo: null, droppedBefore };
   for (const { index, leaf } of reader.leaves()) {
     if (index !== tree.size) throw new AccessLogError('leaf', `leaf ${tree.size} is missing`);
-    if (index > 0) records += checkSegment(reader, index, leaf, records);
+    if (index > 0) checkSegment(reader, index, leaf, told);
     tree.append(leafHash(leaf));
     onLeaf(index);
   }
+  const { records, dropped, droppedUpTo } = told;
   const open = checkPending(reader, records);
   const saved = reader.checkpoints();
   let asOf: number | null = null;
@@ -68,7 +74,8 @@ export async function verifyAccessLog(
   }
   if (mark !== null) demandMark(mark, tree);
   const published = saved.at(-1)?.size ?? 0;
-  return { origin, leaves: tree.size, records, open, checkpoints: saved.length, published, asOf };
+  const counts = { leaves: tree.size, records, open, dropped, droppedUpTo, checkpoints: saved.length };
+  return { origin, ...counts, published, asOf };
 }
 
 async function identified(
@@ -89,15 +96,23 @@ async function identified(
   throw new AccessLogError('identity', `leaf 0 does not say whose log this is: ${why}`, { cause: failure });
 }
 
-/** Returns how many records there are. */
-function checkSegment(reader: SegmentReader, index: number, bytes: Uint8Array, first: number): number {
+interface Told extends Pick<AccessLogReport, 'records' | 'dropped' | 'droppedUpTo'> {
+  droppedBefore: string | null;
+}
+
+function checkSegment(reader: SegmentReader, index: number, bytes: Uint8Array, told: Told): void {
   const leaf = checked('leaf', `leaf ${index}`, () => parseLeaf(bytes));
-  if (leaf.first !== first)
-    throw new AccessLogError('leaf', `leaf ${index} begins with record ${leaf.first}, not ${first}`);
+  if (leaf.first !== told.records)
+    throw new AccessLogError('leaf', `leaf ${index} begins with record ${leaf.first}, not ${told.records}`);
+  told.records += leaf.count;
   const segment = reader.segment(index);
+  if (segment === undefined && isDropped(leaf, told.droppedBefore)) {
+    told.dropped += leaf.count;
+    told.droppedUpTo = leaf.to;
+    return;
+  }
   if (segment === undefined) throw new AccessLogError('segment', `the segment of leaf ${index} is missing`);
   checked('segment', `the segment of leaf ${index}`, () => openSegment(leaf, segment.salt, segment.bytes));
-  return leaf.count;
 }
 
 function checkPending(reader: SegmentReader, first: number): number {

@@ -111,6 +111,59 @@ describe('the file of the access log', () => {
     expect(store.checkpoints().map(({ size }) => size)).toEqual([3, 5]);
   });
 
+  it('drops old segments whole where they are published, keeps their leaves, and is opened as before', () => {
+    const file = newLog();
+    const day = (nth: number): string => `2026-11-${10 + nth}T10:00:00.000Z`;
+    const lines = (nth: number): string[] =>
+      [0, 1].map(() => encodeAccessRecord(record({ at: day(nth), requestId: `day-${nth}` })));
+    {
+      using store = openToWrite(file);
+      for (const nth of [0, 1, 2, 3, 4])
+        store.append(nth * 2, lines(nth), true, new Map([[`in-${nth}`, `input ${nth}`]]));
+      const root = store.tree.root();
+      const keep = (size: number): void => {
+        const text = formatCheckpoint({ origin: 'log', size, root: store.tree.root(size) });
+        const signatures = [{ name: 'log', id: new Uint8Array(4), signature: new Uint8Array(64) }];
+        store.saveCheckpoint({ size, note: formatNote({ text, signatures }), at: day(5) });
+      };
+      expect(store.drop(day(4), 1, 2)).toBeNull();
+      keep(4);
+      for (let next: number | null = 1; next !== null; ) next = store.drop(day(4), next, 2);
+      const held = (): number[] => [1, 2, 3, 4, 5].filter((at) => store.segment(at) !== undefined);
+      // The last one is not published, and one at that time is not from before it.
+      expect(held()).toEqual([4, 5]);
+      keep(6);
+      using other = new DatabaseSync(file);
+      const { bytes } = other.prepare('SELECT bytes FROM segments WHERE idx = 4').get() as {
+        bytes: Uint8Array;
+      };
+      other.prepare('UPDATE segments SET bytes = ? WHERE idx = 4').run(new Uint8Array(9));
+      expect(() => store.drop(day(4), 1, 10)).toThrow('the segment of leaf 4');
+      expect(held()).toEqual([4, 5]);
+      other.prepare('UPDATE segments SET bytes = ? WHERE idx = 4').run(bytes);
+      expect(store.drop(day(4), 1, 10)).toBeNull();
+      expect(held()).toEqual([5]);
+      expect([0, 1, 2, 3, 4].map((nth) => store.input(`in-${nth}`))).toEqual([
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        'input 4',
+      ]);
+      expect(equalBytes(store.tree.root(), root)).toBe(true);
+    }
+    using again = openToWrite(file);
+    expect([again.size, again.next]).toEqual([6, 10]);
+    const find = (droppedBefore: string | null): string[] =>
+      findRecords(again, { ...span, droppedBefore }, { start: 0, limit: 10 }).records.map(
+        (each) => each.record.requestId,
+      );
+    expect(find(day(4))).toEqual(['day-4', 'day-4']);
+    // What is missing and was not dropped is named.
+    expect(() => find(day(2))).toThrow('the segment of leaf 3 is missing');
+    expect(() => find(null)).toThrow('the segment of leaf 1 is missing');
+  });
+
   it('finds by time, who, what and request, in pages', () => {
     const file = newLog();
     using store = openToWrite(file);

@@ -10,8 +10,8 @@ export {
   type DecisionReplayReport,
   replayDecisions,
 } from './decisions/replay-decisions.ts';
-export { type Flip, type ShadowReport, shadowPolicy } from './decisions/shadow-policy.ts';
 export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
+export { newestPolicy } from './newest-policy.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
 export { hasReplayer } from './repair/has-replayer.ts';
 export { type RepairOptions, type RepairParts, repairStore } from './repair/repair.ts';

@@ -15,7 +15,7 @@ import { type CauseDecision, SqliteStore } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
 import type { TestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replayDecisions, type ShadowReport, shadowPolicy } from '../src/index.ts';
+import { replayDecisions } from '../src/index.ts';
 import { flip } from './support/tamper.ts';
 import { Copy, makeLog, removeLog, type VariedLog } from './support/varied-log.ts';
 
@@ -255,45 +255,6 @@ describe('replaying decisions', () => {
       to: '2001-01-02T00:00:00.000Z',
     });
     expect(none.counts.commands).toBe(0);
-  });
-});
-
-describe('what was decided under another policy', () => {
-  const shadow = async (candidate: PolicySource, span = everything): Promise<ShadowReport> => {
-    await using store = SqliteStore.open(log.storeFile, { readOnly: true });
-    return await shadowPolicy(store, candidate, span);
-  };
-
-  test('flips where the candidate forbids it, with who and why', async () => {
-    const report = await shadow(stricter);
-    const renewals = report.flips.filter(({ action }) => action === 'license.renew');
-    expect(renewals).toMatchObject([
-      { action: 'license.renew', principal: issuer, roles: ['issuer'], times: 1, lacks: null },
-      { roles: ['support'], reasons: ['no-renewals'] },
-    ]);
-    expect(report.flipped).toBe(renewals.length + 1);
-    expect(report.decisions).toBeGreaterThan(report.flipped);
-  });
-
-  test('does not flip under the policy that let it through, but for the change that it did not let through', async () => {
-    const { flips } = await shadow(defaultPolicyDocument());
-    expect(flips.map(({ first }) => first)).toEqual([at['denied']]);
-  });
-
-  test('counts what was decided on the same as one', async () => {
-    const { policies, ...rest } = defaultPolicyDocument();
-    const without = { ...rest, policies: policies.filter(({ id }) => id !== 'issuer-sells') };
-    const { flips, flipped } = await shadow(without);
-    const issued = flips.filter(
-      ({ action, principal }) => action === 'license.issue' && principal === issuer,
-    );
-    expect(issued.length).toBeLessThan(flipped);
-    expect(Math.max(...issued.map(({ times }) => times))).toBeGreaterThan(1);
-    expect(issued.every(({ reasons, errors }) => reasons.length === 0 && errors.length === 0)).toBe(true);
-  });
-
-  test('is not judged under a candidate that is none', async () => {
-    await expect(shadow({ ...stricter, schema: [] })).rejects.toMatchObject({ name: 'PolicyError' });
   });
 });
 

@@ -122,13 +122,3 @@ describe('tally access policy diff', () => {
     expect(ran.out).toContain('No verdict changes for plain requests');
   });
 });
-
-describe('tally access policy publish', () => {
-  it('refuses what nobody has held against the log', async () => {
-    const ran = await policy('publish', file, '--json');
-    expect([ran.code, errorOf(ran).detail]).toEqual([
-      3,
-      expect.stringContaining(`tally access policy shadow ${file}`),
-    ]);
-  });
-});

@@ -170,7 +170,11 @@ describe('tally witness', () => {
     const keys = ['--vkey', log.vkey];
     expect(await must('add-log', ...keys, '--dry-run')).toMatchObject({ added: true, dryRun: true });
     expect(await must('list')).toMatchObject({ logs: [] });
-    expect(await must('add-log', ...keys)).toMatchObject({ origin: log.origin, added: true, running: false });
+    expect(await must('add-log', ...keys)).toMatchObject({
+      added: true,
+      running: false,
+      logs: [{ origin: log.origin }],
+    });
     expect(await must('add-log', ...keys)).toMatchObject({ added: false });
     const impostor = await witness('add-log', '--vkey', new Log(log.origin).vkey);
     expect([impostor.code, impostor.out]).toEqual([3, expect.stringContaining('with other keys')]);

@@ -313,6 +313,19 @@ export interface AccessRecordJson {
   why: string | null;
 }
 
+/** Whose an access log is. */
+export interface AccessIdentity {
+  /** Its name. */
+  origin: string;
+  /** The first leaf, base64: an attestation of the keys that sign it, by those of the main log. */
+  identity: Base64;
+}
+
+/** One page of records; from before `droppedBefore` there are none any more. */
+export interface AccessPage extends Page<AccessItem> {
+  droppedBefore: Instant | null;
+}
+
 export interface AccessItem {
   /** Its number in the access log, and the index of the leaf that commits to it; null for the last second. */
   n: number;

@@ -276,7 +276,7 @@ export type CommandType = keyof BodyOf;
 /** The commands that make a new subject and so have no id in their path. */
 export type CreatingCommand = Extract<CommandType, `${string}.create` | 'license.issue' | 'approval.request'>;
 /** The commands about the one subject of its kind: no id in their path either. */
-export type SingletonCommand = 'brake.tighten' | 'policy.publish';
+export type SingletonCommand = 'brake.tighten' | 'policy.publish' | 'policy.drop_access';
 export type SubjectOfCommand<T extends CommandType> =
   T extends `${infer S extends Listed | 'brake' | 'policy'}.${string}` ? S : never;
 

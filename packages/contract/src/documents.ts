@@ -87,6 +87,7 @@ export const recordTypes = [
   'approval.rejected',
   'approval.withdrawn',
   'approval.executed',
+  'approval.erased',
 ] as const;
 
 export type SubjectType = (typeof subjectTypes)[number];

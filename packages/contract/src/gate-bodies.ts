@@ -56,7 +56,15 @@ export interface CredentialExpireBody extends Targeted {
   notAfter: Instant;
 }
 
-export interface PolicyPublishBody extends Targeted, PolicyContent {}
+export interface PolicyPublishBody extends Targeted, PolicyContent {
+  /** In force although verdicts flip, or nobody looked whether any do; needs a reason, and is logged with it. */
+  despiteShadow?: true;
+}
+
+export interface PolicyDropAccessBody extends Targeted {
+  /** Records from before then go, for good. */
+  before: Instant;
+}
 
 export interface ApprovalRequestBody {
   /** A whole command: its type, the subject under the name of its type, and the members of its body. */
@@ -78,6 +86,7 @@ export interface GateBodyOf {
   'credential.expire': CredentialExpireBody;
   'credential.revoke': Targeted;
   'policy.publish': PolicyPublishBody;
+  'policy.drop_access': PolicyDropAccessBody;
   'approval.request': ApprovalRequestBody;
   'approval.approve': Targeted;
   'approval.reject': ApprovalRejectBody;

@@ -115,7 +115,12 @@ export interface PolicyContent {
   sessions: SessionTerms;
 }
 
-export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {}
+export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {
+  /** It was put in force although verdicts flip, or nobody looked whether any do; else left out. */
+  despiteShadow?: true;
+  /** Records of access logs from before then are dropped on purpose; left out while none are. */
+  accessDroppedBefore?: Instant;
+}
 
 /** Who asks, as a request for approval keeps it. */
 export interface Asker {
@@ -146,4 +151,6 @@ export interface ApprovalDocument extends DocumentHead<'approval'> {
   notAfter: Instant;
   approvals: Approval[];
   rejected: (Asker & { why: string | null; at: Instant }) | null;
+  /** Ids of the customers that the command is about; left out for none. */
+  customers?: string[];
 }

@@ -18,3 +18,4 @@ export { problem as problemSchema } from './schemas/answers.ts';
 export { documents as documentSchemas } from './schemas/documents.ts';
 export { encodeReason } from './schemas/inputs.ts';
 export * from './session-answers.ts';
+export * from './shadow-answers.ts';

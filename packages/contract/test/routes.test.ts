@@ -63,6 +63,7 @@ describe('the table of routes', () => {
     const addresses = (zone: 'public' | 'ops') =>
       routesOf(zone).map((route) => `${route.method} ${route.path}`);
     expect(addresses('public').sort()).toEqual([
+      'GET /log/access',
       'GET /log/checkpoint',
       'GET /log/contents/:from',
       'GET /log/tile/*',
@@ -120,7 +121,7 @@ describe('mutations', () => {
 
   it.each(mutations)('%s names its subject in the path unless it makes one', (_name, route) => {
     const creates = Object.keys(route.answers).includes('201');
-    const isOnlyOne = /^\/v1\/(?:brake\/|policy$)/.test(route.path);
+    const isOnlyOne = /^\/v1\/(?:brake|policy)(?:\/|$)/.test(route.path);
     expect(route.path.includes('/:id')).toBe(!creates && !isOnlyOne);
     expect(memberNames(route.body!).includes('expectedRev')).toBe(!creates);
     expect(route.problems.includes('revision_conflict')).toBe(!creates);

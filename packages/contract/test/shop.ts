@@ -326,6 +326,7 @@ export class Shop {
     idByCredential: (kind, lookup) =>
       this.#of('credential').find((held) => held.kind === kind && held.lookup === lookup)?.id,
     principals: () => this.#of('principal').map((each) => each.id),
+    approvals: () => this.#of('approval').map((each) => each.id),
   };
 
   #environment(): Environment {

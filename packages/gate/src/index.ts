@@ -48,7 +48,6 @@ export {
   type PrincipalKind,
   type ResourceType,
 } from './policy/input.ts';
-export { Memo } from './policy/memo.ts';
 export { PolicyError, type PolicySource, policySetHash, schemaHash } from './policy/policy-source.ts';
 export {
   csrfTokenOf,

@@ -22,14 +22,20 @@ export {
   type ListedType,
   type Page,
   Projections,
-  revisionRows,
-  rowFor,
 } from './projections/projections.ts';
+export { revisionRows, rowFor } from './projections/rows.ts';
 export { ThreadedProjectionWriter } from './projections/threaded-writer.ts';
 export { type Cosigners, PublicationTimeout, type Published } from './publish/publisher.ts';
 export { RandomPool } from './random-pool.ts';
 export type { CustodyRequest } from './read/custody-maker.ts';
 export type { HistoryItem, LedgerReader, LogEntryView, RecordEvent } from './read/ledger-reader.ts';
+export {
+  type DecidedCommand,
+  DecisionReader,
+  decidedCommands,
+  type LoggedDecision,
+  openCause,
+} from './read/logged-decisions.ts';
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Judge, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';

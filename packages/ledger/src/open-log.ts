@@ -37,6 +37,11 @@ export interface Opened {
   closed: LedgerError | null;
 }
 
+const hidden = new LedgerError(
+  'integrity',
+  'the lists of this server lacked what its log has: somebody hid rows. They were put back from the log',
+);
+
 export async function openLog(parts: LedgerParts): Promise<Opened> {
   const { store, trust: chain, ns, projections, indexKey } = parts;
   const [first] = chain;
@@ -64,7 +69,9 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   try {
     // A log that is behind is still read from; one that was altered is not.
     if (closed?.problem !== 'integrity') {
-      await feeder.replay((done) => parts.onProgress?.({ step: 'projections', done }));
+      const told = (done: number): void => parts.onProgress?.({ step: 'projections', done });
+      const { wereHidden } = await feeder.replayWhole(told);
+      if (wereHidden) parts.onEvent({ type: 'alarm', error: hidden });
     }
   } catch (error) {
     closed ??= asIntegrityProblem(error);

@@ -135,7 +135,7 @@ function checkSteps(type: RecordType, before: TallyDocument, after: TallyDocumen
   if (after.type === 'namespace') return checkNamespaceStep(before as NamespaceDocument, after);
   if (after.type === 'brake') return checkBrakeStep(before as BrakeDocument, after);
   if (after.type === 'customer') return checkCustomerStep(type, before as CustomerDocument);
-  if (isGateSubject(after.type)) return checkGateStep(before, after);
+  if (isGateSubject(after.type)) return checkGateStep(type, before, after);
   // Products and plans: what is retired stays retired, so no record may follow it.
   return 'state' in before && before.state === 'retired'
     ? { code: 'state_forbids', path: '$.state', message: `the ${after.type} is retired, which is final` }

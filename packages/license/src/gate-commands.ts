@@ -87,6 +87,14 @@ export interface CredentialRevoke extends Targeted {
 
 export interface PolicyPublish extends Targeted, PolicyContent {
   type: 'policy.publish';
+  /** Also where nobody has seen which verdicts flip, or some do. */
+  despiteShadow?: true;
+}
+
+/** Drops records of access logs from before a time, on purpose and for good. */
+export interface PolicyDropAccess extends Targeted {
+  type: 'policy.drop_access';
+  before: Instant;
 }
 
 /** Stores a command that needs the approval of others. */
@@ -128,6 +136,7 @@ export type GateCommand =
   | CredentialExpire
   | CredentialRevoke
   | PolicyPublish
+  | PolicyDropAccess
   | ApprovalRequest
   | ApprovalApprove
   | ApprovalReject

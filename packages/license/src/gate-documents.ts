@@ -108,7 +108,12 @@ export interface PolicyContent {
   sessions: SessionTerms;
 }
 
-export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {}
+export interface PolicyDocument extends DocumentHead<'policy'>, PolicyContent {
+  /** It was put in force although verdicts flip, or nobody looked whether any do; else left out. */
+  despiteShadow?: true;
+  /** Records of access logs from before then are dropped on purpose; left out while none are. Only goes forward. */
+  accessDroppedBefore?: Instant;
+}
 
 /** Who asks, as a request for approval keeps it. */
 export interface Asker {
@@ -144,4 +149,6 @@ export interface ApprovalDocument extends DocumentHead<'approval'> {
   notAfter: Instant;
   approvals: Approval[];
   rejected: (Asker & { why: string | null; at: Instant }) | null;
+  /** Ids of the customers that the command is about, as far as that is known: whose erasure reaches it. Left out for none. */
+  customers?: string[];
 }

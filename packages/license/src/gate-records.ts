@@ -1,7 +1,12 @@
 /** What records about principals, credentials, policies and approvals may say, and which steps they may make. */
 import type { RecordProblem } from './check-after.ts';
 import type { GateSubjectType, TallyDocument } from './documents.ts';
-import type { ApprovalDocument, CredentialDocument, PrincipalDocument } from './gate-documents.ts';
+import type {
+  ApprovalDocument,
+  CredentialDocument,
+  PolicyDocument,
+  PrincipalDocument,
+} from './gate-documents.ts';
 import type { RecordType } from './records.ts';
 import { compareInstants } from './time.ts';
 
@@ -18,12 +23,21 @@ export const GATE_MAY_CHANGE: { [T in GateRecordType]: readonly string[] } = {
   'credential.expired': ['notAfter'],
   'credential.revoked': ['state'],
   'policy.created': [],
-  'policy.updated': ['schema', 'policies', 'approvals', 'durable', 'sessions'],
+  'policy.updated': [
+    'schema',
+    'policies',
+    'approvals',
+    'durable',
+    'sessions',
+    'despiteShadow',
+    'accessDroppedBefore',
+  ],
   'approval.created': [],
   'approval.approved': ['state', 'approvals'],
   'approval.rejected': ['state', 'rejected'],
   'approval.withdrawn': ['state'],
-  'approval.executed': ['state'],
+  'approval.executed': ['state', 'customers'],
+  'approval.erased': ['state', 'command', 'binding', 'customers'],
 };
 
 /** The states that a record of a type may carry. */
@@ -39,6 +53,7 @@ const STATES: Partial<Record<RecordType, readonly string[]>> = {
   'approval.rejected': ['rejected'],
   'approval.withdrawn': ['withdrawn'],
   'approval.executed': ['executed'],
+  'approval.erased': ['rejected', 'withdrawn', 'executed'],
 };
 
 /** Checks that a document says what its record's type says. Returns the first problem, or null. */
@@ -46,8 +61,15 @@ export function checkGateDocument(type: RecordType, after: TallyDocument): Recor
   const allowed = STATES[type];
   if (allowed !== undefined && 'state' in after && !allowed.includes(after.state))
     return forbidden('$.state', `a ${type} record cannot carry a document that says ${after.state}`);
+  if (type === 'approval.erased' && after.type === 'approval' && !isErasedCommand(after.command))
+    return forbidden('$.command', 'of a command that was erased there is its type alone');
   if (after.type === 'approval') return checkApproval(after);
   return null;
+}
+
+/** Of a command that was erased there is its type alone. */
+export function isErasedCommand(command: Record<string, unknown>): boolean {
+  return Object.keys(command).length === 1;
 }
 
 /** An approval says what it counts: never the author's own, one for each principal, as many as the rule asks for. */
@@ -74,16 +96,30 @@ export function hasEnoughApprovals({
 }
 
 /** Checks what a step from one revision to the next may be, once its members are known to be free to change. */
-export function checkGateStep(before: TallyDocument, after: TallyDocument): RecordProblem | null {
+export function checkGateStep(
+  type: RecordType,
+  before: TallyDocument,
+  after: TallyDocument,
+): RecordProblem | null {
   if (after.type === 'credential') return checkCredentialStep(before as CredentialDocument, after);
-  if (after.type === 'approval') return checkApprovalStep(before as ApprovalDocument, after);
+  if (after.type === 'approval') return checkApprovalStep(type, before as ApprovalDocument, after);
   if (after.type === 'principal') return checkPrincipalStep(before as PrincipalDocument, after);
+  if (after.type === 'policy') return checkPolicyStep(before as PolicyDocument, after);
   return null;
 }
 
 function checkPrincipalStep(before: PrincipalDocument, after: PrincipalDocument): RecordProblem | null {
   if (before.state === 'active' || after.state === 'active') return null;
   return forbidden('$.state', 'the principal is disabled');
+}
+
+/** Records that were dropped do not come back. */
+function checkPolicyStep(
+  { accessDroppedBefore: was }: PolicyDocument,
+  { accessDroppedBefore: is }: PolicyDocument,
+): RecordProblem | null {
+  if (was === undefined || (is !== undefined && compareInstants(is, was) >= 0)) return null;
+  return forbidden('$.accessDroppedBefore', 'what was dropped stays dropped');
 }
 
 function checkCredentialStep(before: CredentialDocument, after: CredentialDocument): RecordProblem | null {
@@ -94,8 +130,14 @@ function checkCredentialStep(before: CredentialDocument, after: CredentialDocume
   return forbidden('$.notAfter', 'the end of a credential only comes nearer');
 }
 
-function checkApprovalStep(before: ApprovalDocument, after: ApprovalDocument): RecordProblem | null {
+function checkApprovalStep(
+  type: RecordType,
+  before: ApprovalDocument,
+  after: ApprovalDocument,
+): RecordProblem | null {
   const isOpen = before.state === 'pending' || before.state === 'approved';
+  // What was said with it is erased where it stands.
+  if (!isOpen && type === 'approval.erased' && before.state === after.state) return null;
   if (!isOpen) return forbidden('$.state', `the request is ${before.state}, which is final`);
   if (after.state === 'executed' && before.state !== 'approved')
     return forbidden('$.state', 'the request is not approved');

@@ -42,6 +42,7 @@ export const RECORD_TYPES = [
   'approval.rejected',
   'approval.withdrawn',
   'approval.executed',
+  'approval.erased',
 ] as const;
 
 export type RecordType = (typeof RECORD_TYPES)[number];

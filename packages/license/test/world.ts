@@ -69,6 +69,10 @@ export class World implements View {
     return this.all('principal').map(({ id }) => id);
   }
 
+  approvals(): readonly string[] {
+    return this.all('approval').map(({ id }) => id);
+  }
+
   all<T extends SubjectType>(type: T): Current<T>['document'][] {
     return [...this.subjects.values()].flatMap(({ document }) =>
       document.type === type ? [document as Current<T>['document']] : [],

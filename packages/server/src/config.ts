@@ -5,6 +5,7 @@ import { IntegrityError, isNamespaceName } from '@tallystick/core';
 import { AddressError, isSpiffeId, parseRange } from '@tallystick/gate';
 import type { LedgerTimes, PostgresLimits } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
+import { type Duration, isCalendarDuration } from '@tallystick/license';
 import { parseContentPublicKey } from '@tallystick/witness/content-key';
 import type { ClientTlsPaths } from '@tallystick/witness/tls';
 import { z } from 'zod';
@@ -86,8 +87,11 @@ export interface ServerConfig {
   /** Milliseconds; see the limits of the store on PostgreSQL. */
   databaseTimes: Partial<PostgresLimits>;
   projections: string;
-  /** The log of requests, by its file and its name; `intervalMs` passes between two of its checkpoints. */
-  accessLog?: { file: string; origin: string; intervalMs: number };
+  /**
+   * The log of requests, by its file and its name; `intervalMs` passes between two of its checkpoints, and what was asked within
+   * `keepAtLeast` is not dropped (P90D where left out).
+   */
+  accessLog?: { file: string; origin: string; intervalMs: number; keepAtLeast?: Duration };
   signerSocket: string;
   /** The trust root file that clients pin. */
   trustRoot: string;
@@ -226,7 +230,15 @@ const schema: z.ZodType<ServerConfig> = z
       .default({}),
     projections: text,
     accessLog: z
-      .strictObject({ file: text, origin: text, intervalMs: z.int().min(10).default(1000) })
+      .strictObject({
+        file: text,
+        origin: text,
+        intervalMs: z.int().min(10).default(1000),
+        keepAtLeast: z
+          .string()
+          .refine(isCalendarDuration, 'is no duration such as P90D or P1Y')
+          .exactOptional(),
+      })
       .exactOptional(),
     signerSocket: text,
     trustRoot: text,

@@ -3,7 +3,9 @@
 import type { AddressInfo } from 'node:net';
 import { zones } from '@tallystick/contract';
 import { Directory } from '@tallystick/gate';
+import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
+import type { AccessClient } from './access/access-client.ts';
 import { startAccessLog } from './access/start-access-log.ts';
 import type { ServerConfig } from './config.ts';
 import { ContentExport } from './contents/content-export.ts';
@@ -14,6 +16,7 @@ import { followTls } from './http/listener-tls.ts';
 import { LedgerClient } from './ledger-thread/ledger-client.ts';
 import { openLogin } from './login/open-login.ts';
 import { Metrics } from './metrics.ts';
+import { ShadowRuns } from './shadow/shadow-runs.ts';
 
 export interface RunningServer extends AsyncDisposable {
   /** Addresses by zone. */
@@ -50,7 +53,13 @@ export async function startServer(
   const directory = new Directory();
   let ledger: LedgerClient | null = null;
   let gate: Gate | null = null;
+  let access: AccessClient | null = null;
   const metrics = new Metrics(() => ledger?.status ?? null);
+  // Either may be there first: what the log says, or the access log.
+  const dropRecords = (): void => {
+    const { accessDroppedBefore: before } = directory.policy ?? {};
+    if (before !== undefined) access?.drop(before);
+  };
   ledger = await LedgerClient.start(
     { config, isGateOpen },
     {
@@ -61,40 +70,34 @@ export async function startServer(
       },
       onAccess: (documents) => {
         for (const document of documents) directory.apply(document);
+        dropRecords();
         gate?.follow(documents);
         streams.endStale();
       },
+      onInput: (entities, input) => access?.learn(entities, input),
       onProgress: on.onProgress,
       onDeath: on.onDeath,
     },
   );
   streams.attach(ledger);
-  const access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
+  access = await startAccessLog(config, { metrics, streams, directory, onDeath: on.onDeath });
+  dropRecords();
   const opened = openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
   const contents = new ContentExport(config, { metrics, streams });
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
-  const parts = { config, ledger, metrics, streams, access, gate: opened, login, contents, logger };
+  const shadows = new ShadowRuns(config, access);
+  const parts = { config, ledger, metrics, streams, access, gate: opened, login, contents, shadows, logger };
   const apps = await Promise.all(zones.map((zone) => createListener(zone, parts)));
-  const following = new DisposableStack();
-  for (const [at, zone] of zones.entries()) {
-    const app = apps[at];
-    if (app === undefined) continue;
-    const { host, port, tls } = config.listeners[zone];
-    await app.listen({ host, port, backlog: 4096 });
-    urls[zone] = urlOf(tls !== undefined, host, (app.server.address() as AddressInfo).port);
-    if (tls === undefined) continue;
-    following.use(
-      followTls(app.server, tls, (outcome) => logger.warn({ zone, ...outcome }, 'TLS files changed')),
-    );
-  }
+  const following = await listen(apps, config, urls, logger);
   return {
     urls: urls as RunningServer['urls'],
     async [Symbol.asyncDispose]() {
       following.dispose();
       streams.close();
       await Promise.all(apps.map((app) => app.close()));
+      await shadows[Symbol.asyncDispose]();
       await access?.[Symbol.asyncDispose]();
       await contents[Symbol.asyncDispose]();
       await ledger.stop();
@@ -102,6 +105,28 @@ export async function startServer(
       login[Symbol.dispose]();
     },
   };
+}
+
+/** Opens the listeners, in the order of the zones, and fills their addresses in. Returns what follows their files. */
+async function listen(
+  apps: readonly FastifyInstance[],
+  { listeners }: ServerConfig,
+  urls: Record<string, string>,
+  logger: Logger,
+): Promise<DisposableStack> {
+  const following = new DisposableStack();
+  for (const [at, zone] of zones.entries()) {
+    const app = apps[at];
+    if (app === undefined) continue;
+    const { host, port, tls } = listeners[zone];
+    await app.listen({ host, port, backlog: 4096 });
+    urls[zone] = urlOf(tls !== undefined, host, (app.server.address() as AddressInfo).port);
+    if (tls === undefined) continue;
+    following.use(
+      followTls(app.server, tls, (outcome) => logger.warn({ zone, ...outcome }, 'TLS files changed')),
+    );
+  }
+  return following;
 }
 
 function urlOf(isSecure: boolean, host: string, port: number): string {

@@ -1,7 +1,8 @@
 import { defaultPolicyDocument } from '@tallystick/gate';
+import { PolicyEngine } from '@tallystick/gate/policy';
 import type { Command, PolicyContent } from '@tallystick/license';
 import { describe, expect, test } from 'vitest';
-import { checkPublication } from '../src/ledger-thread/gate/check-publication.ts';
+import { checkPublication as check } from '../src/ledger-thread/gate/check-publication.ts';
 
 const publish = (edit: (content: PolicyContent) => void = () => {}): Command => {
   const content = defaultPolicyDocument();
@@ -9,6 +10,12 @@ const publish = (edit: (content: PolicyContent) => void = () => {}): Command => 
   return { type: 'policy.publish', ...content };
 };
 const person = { kind: 'person' } as const;
+const engine = new PolicyEngine(defaultPolicyDocument());
+const checkPublication = (
+  caller: Parameters<typeof check>[0],
+  command: Command,
+  { why = 'TICKET-1', shadowProblem = null }: { why?: string | null; shadowProblem?: string | null } = {},
+): void => check(caller, command, { why, rules: { engine }, shadowProblem });
 const asked = (command: Command): Command => ({ type: 'approval.request', command: { ...command } });
 
 describe('a policy that is about to be put in force', () => {
@@ -66,6 +73,43 @@ describe('a policy that is about to be put in force', () => {
     const command = publish(({ durable }) => void durable.push('license.gte'));
     expect(() => checkPublication(person, command)).toThrow(
       expect.objectContaining({ code: 'input_invalid', path: '$.durable' }),
+    );
+  });
+
+  const shadowProblem = 'Nobody has looked.';
+  const stricter = (edit: object = {}): Command => {
+    const command = publish(({ policies }) => {
+      policies.push({
+        id: 'new',
+        lines: ['forbid(principal, action == Action::"license.renew", resource);'],
+      });
+    });
+    return { ...command, ...edit };
+  };
+
+  test.each([
+    ['itself', stricter()],
+    ['by a request for approval', asked(stricter())],
+  ])(
+    'is refused %s where it decides otherwise and nobody has looked, and not once somebody did',
+    (_how, command) => {
+      expect(() => checkPublication(person, command, { shadowProblem })).toThrow(
+        expect.objectContaining({ code: 'shadow_needed', detail: shadowProblem }),
+      );
+      expect(() => checkPublication(person, command)).not.toThrow();
+    },
+  );
+
+  test('needs nobody to look where only its settings differ, since no verdict can flip', () => {
+    const command = publish(({ durable }) => void durable.pop());
+    expect(() => checkPublication(person, command, { shadowProblem })).not.toThrow();
+  });
+
+  test('is put in force despite what a shadow says where somebody says why, and not without', () => {
+    const command = stricter({ despiteShadow: true });
+    expect(() => checkPublication(person, command, { shadowProblem })).not.toThrow();
+    expect(() => checkPublication(person, command, { shadowProblem, why: null })).toThrow(
+      expect.objectContaining({ code: 'reason_required' }),
     );
   });
 

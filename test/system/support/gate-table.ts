@@ -89,6 +89,7 @@ const sensitive = (row: Row): Row => ({ ...row, needs: ['reason', 'step-up'] });
 
 export const gateTable: Record<RouteName, Row> = {
   'log.checkpoint': open,
+  'log.access': open,
   'trust.get': open,
   'trust.keys': open,
   'trust.namespace': open,
@@ -194,7 +195,19 @@ export const gateTable: Record<RouteName, Row> = {
 
   'policy.get': inspects(),
   'policy.history': inspects(),
+  'policy.shadow': {
+    ...reads(),
+    may: administrator,
+    isWithheldFromPartners: true,
+    body: () => {
+      const { schema, policies } = defaultPolicyDocument();
+      return { schema, policies };
+    },
+  },
   'policy.publish': sensitive(changes(administrator, undefined, defaultPolicyDocument)),
+  'policy.drop_access': sensitive(
+    changes(administrator, undefined, () => ({ before: '2026-01-01T00:00:00.000Z' })),
+  ),
 
   'approval.list': { ...inspects(), people: approvers },
   'approval.get': { ...inspects('approval'), people: approvers },

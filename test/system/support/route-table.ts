@@ -11,6 +11,7 @@ const ops: readonly Zone[] = ['ops'];
 
 export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'log.checkpoint': clientsToo,
+  'log.access': clientsToo,
   'log.tile': clientsToo,
   'log.contents': clientsToo,
   'trust.get': clientsToo,
@@ -70,7 +71,9 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'credential.revoke': admin,
   'policy.get': admin,
   'policy.history': admin,
+  'policy.shadow': admin,
   'policy.publish': admin,
+  'policy.drop_access': admin,
   'principal.assign': admin,
   'principal.create': admin,
   'principal.disable': admin,

@@ -93,7 +93,9 @@ function revisionSection(
   };
 }
 
-function unapprovedRows({ unapproved }: ProvenRevision): OutlineRow[] {
+function unapprovedRows({ unapproved, perHour }: ProvenRevision): OutlineRow[] {
+  if (unapproved === null && perHour !== null)
+    return [['not counted', `above ${perHour} an hour others had to approve: tally audit replay counts`]];
   if (unapproved === null) return [];
   const how = 'either nobody else could be asked, or the server let its author act alone';
   return [['not approved', `the rules wanted ${unapproved}: ${how}`]];
@@ -185,11 +187,12 @@ function approvalSections(approval: ProvenApproval, { anchor }: ProvenCustody): 
   ];
 }
 
-function accessSection({ origin, size, asOf, records }: ProvenAccess): OutlineSection {
+function accessSection({ origin, size, asOf, dropped, records }: ProvenAccess): OutlineSection {
   return {
     title: 'Who asked for it',
     rows: [
       ['access log', `${origin}, ${size} leaves, cosigned ${formatInstant(asOf)}`],
+      ...(dropped === null ? [] : [['dropped', `what was asked before ${dropped}`] satisfies OutlineRow]),
       ...records.map(({ leaf, record }): OutlineRow => {
         const { at, route, status, code, who, address, why } = record;
         const by = who === null ? 'somebody unknown' : `${who.kind} ${who.id} with ${who.credential}`;

@@ -11,29 +11,34 @@ import {
   rolesAt,
 } from '@tallystick/license';
 import { asChange } from './change-problem.ts';
+import type { CountOf } from './hourly-limits.ts';
 import type { LoggedChanges } from './logged-commands.ts';
 
 type GateCause = Extract<CauseDocument, { v: 2 }>;
 
 /**
- * Returns what is wrong, as one sentence without its period; null where nothing is. Of rules that count commands by the
- * hour nothing is said: the log does not have what was counted.
+ * Returns what is wrong, as one sentence without its period; null where nothing is.
  *
  * @param mayActAlone principals whom a configuration let act without approvals
+ * @param countOf as `HourlyLimits.take` counts
  */
 export function approvalProblem(
   cause: CauseDocument,
   changes: LoggedChanges,
   directory: Directory,
   mayActAlone: readonly string[],
+  countOf: CountOf,
 ): string | null {
   const { policy } = directory;
   // The rules that came with the software of the time may have been others.
   if (policy === null || cause.v === 1) return null;
   const request = changes.documents.find(({ type }) => type === 'approval') as ApprovalDocument | undefined;
-  if (request !== undefined) return requestProblem(cause, request, policy, directory);
+  if (request !== undefined && cause.command.startsWith('approval.'))
+    return requestProblem(cause, request, policy, directory);
   if (cause.approvals !== null) return 'it names approvals, and no request for them was carried out';
-  return mayActAlone.includes(cause.who.id) ? null : unapprovedProblem(cause, changes, policy, directory);
+  return mayActAlone.includes(cause.who.id)
+    ? null
+    : unapprovedProblem(cause, changes, policy, directory, countOf);
 }
 
 function requestProblem(
@@ -67,14 +72,17 @@ function unapprovedProblem(
   { documents, licenses, brake }: LoggedChanges,
   policy: PolicyDocument,
   directory: Directory,
+  countOf: CountOf,
 ): string | null {
   if (who.kind === 'bootstrap' || who.kind === 'mirror') return null;
   const principal = (id: string) => directory.principal(id);
   const changes = documents.map(asChange);
   const effect = effectOf(changes, (kind, id) => (kind === 'license' ? licenses.get(id) : principal(id)));
   const proposed = { command: { type } as Command, changes, effect, author: who.id, principal, brake };
-  const [applicable] = applicableRules(policy.approvals, proposed, () => 0);
+  const [applicable] = applicableRules(policy.approvals, proposed, countOf);
   if (applicable === undefined || actsAlone(who.id, directory.people(), at)) return null;
   const asked = applicable.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ');
-  return `${asked} had to approve ${type}, and nobody did`;
+  const { rule, because } = applicable;
+  if (because === 'what') return `${asked} had to approve ${type}, and nobody did`;
+  return `${asked} had to approve more than ${rule.above?.perHour} an hour of ${type}, this was number ${countOf(rule)}, and nobody did`;
 }

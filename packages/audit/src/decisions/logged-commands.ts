@@ -6,8 +6,6 @@
  */
 import {
   bytesKey,
-  causeCommitment,
-  decodeUtf8,
   documentCommitment,
   equalBytes,
   type LogRecord,
@@ -15,8 +13,16 @@ import {
   parseJson,
   parseRecordEntry,
 } from '@tallystick/core';
-import { type DecisionInput, Directory, Memo } from '@tallystick/gate';
-import type { CauseDocument, Store, StoredCause, StoredEntry } from '@tallystick/ledger';
+import { type DecisionInput, Directory } from '@tallystick/gate';
+import {
+  type CauseDocument,
+  type LoggedDecision as Decided,
+  DecisionReader,
+  openCause,
+  type Store,
+  type StoredCause,
+  type StoredEntry,
+} from '@tallystick/ledger';
 import {
   type BrakeDocument,
   isRecordType,
@@ -29,19 +35,12 @@ import { messageOf } from '../content-check.ts';
 import type { OnProgress } from '../report.ts';
 
 const ENTRIES_PER_READ = 1000;
-const DECISIONS_REMEMBERED = 10_000;
 
 /** Records of what decides about later commands. */
 const gateRecord = /^(?:policy|principal|credential)\./;
 
-/** What a cause says of the decision that let its command through. */
-export interface LoggedDecision {
-  policy: string;
-  schema: string;
-  reasons: string[];
-  entities: string;
-  input: DecisionInput;
-}
+/** As the ledger reads it, of what a decision is made on. */
+export type LoggedDecision = Omit<Decided, 'input'> & { input: DecisionInput };
 
 export interface LoggedCommand {
   /** Log index of its first record. */
@@ -81,7 +80,7 @@ interface Group {
 export class LoggedCommands {
   readonly #store: Store;
   readonly #directory = new Directory();
-  readonly #decisions = new Memo<LoggedDecision>(DECISIONS_REMEMBERED);
+  readonly #decisions: DecisionReader;
   /** Where the newest record of each license is. The one thing here that grows with the log. */
   readonly #licenses = new Map<string, number>();
   /** Where the newest brake is. */
@@ -89,6 +88,7 @@ export class LoggedCommands {
 
   constructor(store: Store) {
     this.#store = store;
+    this.#decisions = new DecisionReader(store);
   }
 
   /** Reads the first `size` entries, once. */
@@ -127,8 +127,7 @@ export class LoggedCommands {
       const { record } = parseRecordEntry(first.entry);
       if (cause === undefined) throw new Error('the cause of the command is missing');
       const document = openCause(cause, record);
-      const decision = document.v === 1 ? null : await this.#decision(index, document.decision);
-      if (decision !== null) this.#decisions.set(String(index), decision);
+      const decision = (await this.#decisions.of(index, document)) as LoggedDecision | null;
       const open = (): Promise<LoggedChanges | null> => this.#open(entries, cause);
       return { index, cause: document, decision, directory: this.#directory, open };
     } catch (error) {
@@ -161,27 +160,6 @@ export class LoggedCommands {
     return stored === undefined ? null : openDocument(stored.content, parseRecordEntry(stored.entry).record);
   }
 
-  /** What stands in an earlier cause is looked up there. */
-  async #decision(index: number, decision: unknown): Promise<LoggedDecision> {
-    if (!isObject(decision)) throw new Error('its cause says nothing of a decision');
-    if (!('same' in decision)) return readDecision(decision);
-    const same = decision['same'] as number;
-    if (!Number.isSafeInteger(same) || same < 0 || same >= index)
-      throw new Error('its decision is said to be in a cause that is not an earlier one');
-    return this.#decisions.get(String(same)) ?? (await this.#decisionAt(same));
-  }
-
-  async #decisionAt(index: number): Promise<LoggedDecision> {
-    const cause = await this.#store.cause(index);
-    const entry = await this.#store.entry(index);
-    if (cause === undefined || entry === undefined)
-      throw new Error(`its decision is said to be at ${index}: nothing is there`);
-    const earlier = openCause(cause, parseRecordEntry(entry.entry).record);
-    if (earlier.v === 1 || !isObject(earlier.decision) || 'same' in earlier.decision)
-      throw new Error(`its decision is said to be at ${index}, where there is none`);
-    return readDecision(earlier.decision);
-  }
-
   /** Keeps up with what decides about later commands. Returns what stands in the way of it. */
   #follow({ index, leaf, entry, subject, content }: StoredEntry): UnreadableCommand | null {
     if (subject === null) return null;
@@ -199,32 +177,15 @@ export class LoggedCommands {
   }
 }
 
-/** null once it was removed. */
-function openDocument(content: StoredEntry['content'], { type, doc }: LogRecord): TallyDocument | null {
+/** null once it was removed. Throws Error where it is not what the record commits to. */
+export function openDocument(
+  content: StoredEntry['content'],
+  { type, doc }: LogRecord,
+): TallyDocument | null {
   if (content === null || !isRecordType(type)) throw new Error('its document is missing');
   const { salt, document } = content;
   if (salt === null || document === null) return null;
   if (!equalBytes(documentCommitment(salt, document), doc))
     throw new Error('the document is not the one committed to');
   return parseDocument(subjectTypeOf(type), parseJson(document));
-}
-
-function openCause({ salt, document }: StoredCause, record: LogRecord): CauseDocument {
-  if (!equalBytes(causeCommitment(salt, document), record.cause))
-    throw new Error('the cause is not the one committed to');
-  const cause: unknown = JSON.parse(decodeUtf8(document));
-  if (!isObject(cause) || (cause['v'] !== 1 && cause['v'] !== 2) || !isObject(cause['who']))
-    throw new Error('the cause is of a form that is not known here');
-  return cause as unknown as CauseDocument;
-}
-
-function readDecision(decision: Record<string, unknown>): LoggedDecision {
-  const { policy, schema, entities, reasons, input } = decision;
-  const isText = [policy, schema, entities].every((text) => typeof text === 'string');
-  if (!isText || !Array.isArray(reasons) || !isObject(input)) throw new Error('its decision cannot be read');
-  return decision as unknown as LoggedDecision;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -10,6 +10,7 @@ import { messageOf } from '../content-check.ts';
 import { type OnProgress, problemsMax } from '../report.ts';
 import { approvalProblem } from './approval-problem.ts';
 import { changeProblem, productOf } from './change-problem.ts';
+import { type CountOf, HourlyLimits } from './hourly-limits.ts';
 import { inputProblem } from './input-problem.ts';
 import { KnownPolicies, nameOf } from './known-policies.ts';
 import {
@@ -98,7 +99,7 @@ export async function replayDecisions(
 }
 
 /** Instants compare as text. */
-export function isWithin(at: string, { from, to }: DecisionSpan): boolean {
+function isWithin(at: string, { from, to }: DecisionSpan): boolean {
   return (from === null || at >= from) && (to === null || at < to);
 }
 
@@ -106,6 +107,7 @@ class Replay {
   readonly #policies: KnownPolicies;
   readonly #mayActAlone: readonly string[];
   readonly #findings: DecisionFinding[] = [];
+  readonly #limits = new HourlyLimits();
   readonly #used = new Set<string>();
   readonly #counts = { commands: 0, decided: 0, undecided: 0, removed: 0 };
   #hasGate = false;
@@ -125,6 +127,8 @@ class Replay {
   async take({ index, cause, decision, directory, open }: LoggedCommand, isInSpan: boolean): Promise<void> {
     const hadGate = this.#hasGate;
     this.#hasGate ||= decision !== null;
+    // Whatever the span: what is counted may have begun before it.
+    const countOf = this.#count(cause, decision, directory);
     if (!isInSpan) return;
     this.#counts.commands += 1;
     if (decision === null) {
@@ -137,11 +141,16 @@ class Replay {
     const changes = await this.#open(index, open);
     if (changes !== null) {
       this.find(index, 'change', changeProblem(decision.input, cause, changes, directory));
-      this.find(index, 'approval', approvalProblem(cause, changes, directory, this.#mayActAlone));
+      this.find(index, 'approval', approvalProblem(cause, changes, directory, this.#mayActAlone, countOf));
     }
     this.find(index, 'roles', rolesProblem(decision.input, changes, directory, cause.at));
     this.find(index, 'policy', this.#policyProblem(decision, directory.policy));
     this.find(index, 'verdict', this.#verdictProblem(decision));
+  }
+
+  #count(cause: CauseDocument, decision: LoggedDecision | null, { policy }: Directory): CountOf {
+    const isCounted = policy !== null && decision !== null && cause.who.kind !== 'bootstrap';
+    return isCounted ? this.#limits.take(cause, decision.input.action, policy.approvals) : () => 0;
   }
 
   async #open(index: number, open: LoggedCommand['open']): Promise<LoggedChanges | null> {

@@ -1,5 +1,5 @@
 /** What verbs about policies print for people. */
-import type { Flip, ShadowReport } from '@tallystick/audit';
+import type { Flip, ShadowReport } from '@tallystick/contract';
 import {
   type CellChange,
   outcomeOf,
@@ -73,11 +73,14 @@ function describeCells(cells: readonly CellChange[], print: Printer): string[] {
 }
 
 export function describeShadow(report: ShadowReport, print: Printer): string[] {
-  const { decisions, flipped, flips, unreadable, from, to, policy } = report;
+  const { decisions, denied, allowed, unknown, dropped, flips, from, to, policy } = report;
   const head =
-    flipped === 0
-      ? print.style('green', 'SAME  Every change of the span would be allowed.')
-      : print.style('yellow', `FLIPS  ${flipped} of ${decisions} changes would be denied.`);
+    denied + allowed === 0
+      ? print.style('green', 'SAME  Every decision of the span would be the same.')
+      : print.style(
+          'yellow',
+          `FLIPS  ${allowed} of ${decisions} decisions would allow what was denied, and ${denied} deny what was allowed.`,
+        );
   return [
     head,
     ...(flips.length === 0 ? [] : print.table(flips, flipColumns)),
@@ -86,20 +89,25 @@ export function describeShadow(report: ShadowReport, print: Printer): string[] {
       ['decisions', decisions],
       ['from', from ?? 'the beginning'],
       ['to', to ?? 'now'],
-      ['unreadable', unreadable === 0 ? null : `${unreadable}: run tally audit replay`],
+      ['dropped', dropped === 0 ? null : `${dropped}, on purpose`],
+      ['unknown', unknown === 0 ? null : `${unknown}, which could not be decided again`],
     ]),
   ];
 }
 
 const flipColumns = [
+  { title: 'BECOMES', value: ({ was }: Flip) => (was === 'deny' ? 'ALLOWED' : 'denied') },
   { title: 'TIMES', value: ({ times }: Flip) => times, align: 'right' as const },
   { title: 'ACTION', value: ({ action }: Flip) => action },
   { title: 'PRINCIPAL', value: ({ principal }: Flip) => principal },
   { title: 'ROLES', value: ({ roles }: Flip) => roles.join(' ') || '-' },
   { title: 'PRODUCT', value: ({ product }: Flip) => product },
-  { title: 'LAST', value: ({ at, last }: Flip) => `${at} (entry ${last})` },
   {
-    title: 'DENIED BY',
+    title: 'LAST',
+    value: ({ at, log, n }: Flip) => `${at} (${log === 'main' ? 'entry' : 'request'} ${n})`,
+  },
+  {
+    title: 'DECIDED BY',
     value: ({ reasons, errors }: Flip) => [...reasons, ...errors].join(', ') || 'nothing permits it',
   },
   { title: 'LACKS', value: ({ lacks }: Flip) => lacks },

@@ -69,6 +69,7 @@ export const gateFlags: Readonly<Record<keyof GateBodyOf, readonly Flag[]>> = {
   ],
   'credential.revoke': [],
   'policy.publish': [],
+  'policy.drop_access': [],
   'approval.request': [],
   'approval.approve': [],
   'approval.reject': [

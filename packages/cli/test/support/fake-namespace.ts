@@ -63,6 +63,10 @@ export class FakeNamespace implements View {
     return this.idsOf('principal');
   }
 
+  approvals(): readonly string[] {
+    return this.idsOf('approval');
+  }
+
   decide(command: Command): Decision {
     return decide(this, command, {
       ns: 'acme',

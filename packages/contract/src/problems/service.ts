@@ -19,6 +19,12 @@ export const serviceProblems = {
     remedy: 'Send 1 to 128 printable ASCII characters without spaces, such as a random UUID.',
     retryable: false,
   },
+  shadow_needed: {
+    status: 409,
+    title: 'Nobody has looked what this policy would decide otherwise, or it would',
+    remedy: 'Run a shadow on it, or publish it with despiteShadow and a reason.',
+    retryable: false,
+  },
   body_too_large: {
     status: 413,
     title: 'The body is too large',

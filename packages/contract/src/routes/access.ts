@@ -2,9 +2,11 @@
 import type { ApprovalItem, CredentialItem, HistoryItem, Item, Page, PolicyInForce } from '../answers.ts';
 import type { ApprovalQuery, CredentialQuery, Nothing, PageQuery, PrincipalQuery } from '../inputs.ts';
 import type { ProblemCode } from '../problems.ts';
-import type { Route } from '../route.ts';
+import { bodyProblems, type Operation, type Route } from '../route.ts';
 import { histories, items, pageOf, policyInForce } from '../schemas/answers.ts';
 import { approvalQuery, credentialQuery, pageQuery, principalQuery } from '../schemas/inputs.ts';
+import { policyShadow, shadowAnswer } from '../schemas/shadow.ts';
+import type { PolicyShadowBody, ShadowAnswer } from '../shadow-answers.ts';
 import { catalogRoutes } from './catalog.ts';
 import { governingRoutes } from './governing.ts';
 import { licenseRoutes } from './licenses.ts';
@@ -14,6 +16,15 @@ import { type Read, read, type SubjectReads, subjectReads } from './reads.ts';
 type PrincipalReads = SubjectReads<'principal', Item<'principal'>, PrincipalQuery>;
 type CredentialReads = SubjectReads<'credential', CredentialItem, CredentialQuery>;
 type ApprovalReads = SubjectReads<'approval', ApprovalItem, ApprovalQuery>;
+
+/** It changes nothing; what a policy set says does not fit into an address. */
+export interface ShadowPolicy extends Operation {
+  params: Nothing;
+  query: Nothing;
+  headers: Nothing;
+  body: PolicyShadowBody;
+  answer: ShadowAnswer;
+}
 
 export interface AccessRoutes {
   'principal.create': Route<Mutation<'principal.create'>>;
@@ -33,7 +44,9 @@ export interface AccessRoutes {
   'credential.revoke': Route<Mutation<'credential.revoke'>>;
   'policy.get': Route<Read<PolicyInForce>>;
   'policy.history': Route<Read<Page<HistoryItem<'policy'>>, Nothing, PageQuery>>;
+  'policy.shadow': Route<ShadowPolicy>;
   'policy.publish': Route<Mutation<'policy.publish'>>;
+  'policy.drop_access': Route<Mutation<'policy.drop_access'>>;
   'approval.request': Route<Mutation<'approval.request'>>;
   'approval.list': ApprovalReads['list'];
   'approval.get': ApprovalReads['get'];
@@ -107,6 +120,8 @@ const credentialRoutes = {
   }),
 } as const;
 
+const SHADOW_BODY_BYTES_MAX = 262_144;
+
 const policyRoutes = {
   'policy.get': read<Read<PolicyInForce>>({
     name: 'policy.get',
@@ -127,9 +142,28 @@ const policyRoutes = {
     description: 'One page of revisions, with who made them and why',
     problems: ['integrity'],
   }),
+  'policy.shadow': {
+    ...read<ShadowPolicy>({
+      name: 'policy.shadow',
+      path: '/v1/policy/shadow',
+      tag: 'policy',
+      summary: 'Decide again what was decided, under another policy set, and tell which verdicts flip',
+      schema: shadowAnswer,
+      description: 'The report, or how far it is: then ask again in the same words',
+      problems: [...bodyProblems, 'input_invalid'],
+    }),
+    method: 'POST',
+    body: policyShadow,
+    bodyLimit: SHADOW_BODY_BYTES_MAX,
+  },
   'policy.publish': mutation('policy.publish', {
     summary: 'Put a policy set in force',
     large: true,
+    problems: ['shadow_needed'],
+  }),
+  'policy.drop_access': mutation('policy.drop_access', {
+    summary: 'Drop records of access logs from before a time, on purpose and for good',
+    verb: 'drop-access',
   }),
 } as const;
 

@@ -1,7 +1,7 @@
 /** Routes that let anybody check the log: the log itself, and what clients pin. */
 
 import { z } from 'zod';
-import type { CurrentTrust, EnvelopeJson, KeyList } from '../answers.ts';
+import type { AccessIdentity, CurrentTrust, EnvelopeJson, KeyList } from '../answers.ts';
 import type { BrakeDocument, NamespaceDocument } from '../documents.ts';
 import type { ContentsQuery, Nothing } from '../inputs.ts';
 import type { Route, RouteAuth, Tag, Zone } from '../route.ts';
@@ -15,7 +15,7 @@ import {
   trustKeyParams,
 } from '../schemas/inputs.ts';
 import { described } from '../schemas/shape.ts';
-import { currentTrust, envelope, keyList } from '../schemas/trust.ts';
+import { accessIdentity, currentTrust, envelope, keyList } from '../schemas/trust.ts';
 import { type Read, read } from './reads.ts';
 
 interface RevisionParams {
@@ -27,6 +27,7 @@ export interface PublicRoutes {
   'log.checkpoint': Route<Read<unknown>>;
   'log.tile': Route<Read<unknown, { '*': string }, Nothing>>;
   'log.contents': Route<Read<unknown, { from: number }, ContentsQuery>>;
+  'log.access': Route<Read<AccessIdentity>>;
   'trust.get': Route<Read<EnvelopeJson | CurrentTrust, { key: string }>>;
   'trust.keys': Route<Read<KeyList, { ns: string }>>;
   'trust.namespace': Route<Read<NamespaceDocument, RevisionParams>>;
@@ -75,6 +76,15 @@ export const publicRoutes: PublicRoutes = {
     mediaType: 'application/vnd.tallystick.sealed-contents.v1',
     description: 'A batch: the parts of each record from `from` on, up to where its header says',
     problems: ['content_key_missing', 'integrity'],
+  }),
+  'log.access': read({
+    name: 'log.access',
+    path: '/log/access',
+    tag: 'log',
+    ...everywhere,
+    summary: 'Say whose the access log of this server is, for witnesses',
+    schema: accessIdentity,
+    description: "The access log's name, and its first leaf, which the main log's keys have signed",
   }),
   'trust.get': read({
     name: 'trust.get',

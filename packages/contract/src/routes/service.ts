@@ -1,25 +1,9 @@
 /** Routes about the service itself: its log, its events, its description and its health. */
 import { z } from 'zod';
-import type {
-  AccessItem,
-  Liveness,
-  LogEntry,
-  LogStatus,
-  Page,
-  ReadinessReport,
-  Writing,
-} from '../answers.ts';
+import type { AccessPage, Liveness, LogEntry, LogStatus, ReadinessReport, Writing } from '../answers.ts';
 import type { AccessListQuery, EventHeaders, Nothing } from '../inputs.ts';
 import { jsonMediaType, type Operation, type Route } from '../route.ts';
-import {
-  accessItem,
-  liveness,
-  logEntry,
-  logStatus,
-  pageOf,
-  readinessReport,
-  writing,
-} from '../schemas/answers.ts';
+import { accessPage, liveness, logEntry, logStatus, readinessReport, writing } from '../schemas/answers.ts';
 import { accessListQuery, eventHeaders, indexParams } from '../schemas/inputs.ts';
 import { type Read, read } from './reads.ts';
 
@@ -35,7 +19,7 @@ export interface ServiceRoutes {
   'log.status': Route<Read<LogStatus>>;
   'log.entry': Route<Read<LogEntry, { index: number }>>;
   'event.stream': Route<StreamEvents>;
-  'access.list': Route<Read<Page<AccessItem>, Nothing, AccessListQuery>>;
+  'access.list': Route<Read<AccessPage, Nothing, AccessListQuery>>;
   'openapi.get': Route<Read<Record<string, unknown>>>;
   'metrics.get': Route<Read<unknown>>;
   'health.get': Route<Read<Liveness>>;
@@ -78,7 +62,7 @@ export const serviceRoutes: ServiceRoutes = {
     tag: 'service',
     summary: 'List what was asked of this server, oldest first',
     query: accessListQuery,
-    schema: pageOf(accessItem),
+    schema: accessPage,
     description: 'One page of records, each held against its leaf; a page may be short and not the last one',
   }),
   'openapi.get': read({

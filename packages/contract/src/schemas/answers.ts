@@ -3,6 +3,7 @@ import type { KeptPromise } from '@tallystick/core';
 import { z } from 'zod';
 import {
   type AccessItem,
+  type AccessPage,
   type AccessRecordJson,
   type AnyDocument,
   type ApprovalEffect,
@@ -360,10 +361,16 @@ const accessRecord: z.ZodType<AccessRecordJson> = open<AccessRecordJson>({
   why: recorded.nullable(),
 });
 
-export const accessItem: z.ZodType<AccessItem> = open<AccessItem>({
+const accessItem: z.ZodType<AccessItem> = open<AccessItem>({
   n: natural,
   leaf: natural.nullable(),
   record: accessRecord,
+});
+
+export const accessPage: z.ZodType<AccessPage> = open<AccessPage>({
+  items: z.array(accessItem),
+  nextCursor: z.string().nullable(),
+  droppedBefore: described(instant.nullable(), 'Older records were dropped on purpose; null where none were'),
 });
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });

@@ -132,7 +132,12 @@ export const policyContent: Shape<PolicyContent> = {
 const policy: z.ZodType<PolicyDocument> = kept<PolicyDocument>({
   ...head('policy', z.literal('policies')),
   ...policyContent,
+  despiteShadow: z.literal(true).exactOptional(),
+  accessDroppedBefore: instant.exactOptional(),
 });
+
+/** As many as one command can change. */
+const CUSTOMERS_MAX = 500;
 
 const askerName = matching(/^[a-z][a-z0-9_]{1,63}$/, 'the id of a principal');
 const asker: Shape<Asker> = { principal: askerName, credential: askerName, session: askerName.nullable() };
@@ -180,6 +185,7 @@ const approval: z.ZodType<ApprovalDocument> = kept<ApprovalDocument>({
     why: text.nullable(),
     at: instant,
   }).nullable(),
+  customers: z.array(askerName).max(CUSTOMERS_MAX).exactOptional(),
 });
 
 export const gateDocuments: { readonly [T in keyof GateDocuments]: z.ZodType<GateDocuments[T]> } = {
@@ -246,7 +252,18 @@ export function gateBodies(
     }),
     'credential.expire': closed<GateBodyOf['credential.expire']>({ notAfter: instant, ...targeted }),
     'credential.revoke': onlyTargeted,
-    'policy.publish': closed<GateBodyOf['policy.publish']>({ ...policyContent, ...targeted }),
+    'policy.publish': closed<GateBodyOf['policy.publish']>({
+      ...policyContent,
+      despiteShadow: described(
+        z.literal(true) as z.ZodType<true>,
+        'Put in force although verdicts flip, or nobody looked; needs a reason',
+      ).exactOptional(),
+      ...targeted,
+    }),
+    'policy.drop_access': closed<GateBodyOf['policy.drop_access']>({
+      before: described(instant, 'Records from before then go, for good'),
+      ...targeted,
+    }),
     'approval.request': closed<GateBodyOf['approval.request']>({ command: storedCommand }),
     'approval.approve': onlyTargeted,
     'approval.reject': closed<GateBodyOf['approval.reject']>({

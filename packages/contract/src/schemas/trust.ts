@@ -2,6 +2,7 @@
 import { bundleLimits } from '@tallystick/core';
 import { z } from 'zod';
 import type {
+  AccessIdentity,
   BundleJson,
   CurrentTrust,
   EnvelopeJson,
@@ -53,6 +54,11 @@ export const envelope: z.ZodType<EnvelopeJson> = closed<EnvelopeJson>({
   signatures: z
     .array(closed<EnvelopeJson['signatures'][number]>({ keyid: z.string().max(64), sig: base64 }))
     .max(SIGNATURES_MAX),
+});
+
+export const accessIdentity: z.ZodType<AccessIdentity> = open<AccessIdentity>({
+  origin: z.string().max(512),
+  identity: base64,
 });
 
 export const currentTrust: z.ZodType<CurrentTrust> = open<CurrentTrust>({

@@ -10,6 +10,7 @@ export type GapCode =
   | 'built_in_policy'
   | 'reads_not_shown'
   | 'reads_incomplete'
+  | 'reads_dropped'
   | 'reads_batched'
   | 'unseen_reads';
 
@@ -47,6 +48,10 @@ export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
   reads_incomplete: {
     kind: 'missing',
     text: 'The access log was not looked through whole: who else read or exported the license is not shown.',
+  },
+  reads_dropped: {
+    kind: 'missing',
+    text: 'Older records of the access log were dropped on purpose, which the log says who asked for, and why.',
   },
   reads_batched: {
     kind: 'limit',
@@ -97,6 +102,7 @@ export function custodyGaps(
       if (document === null) gaps.push({ code: 'document_gone', index });
       if (cause === null) gaps.push({ code: 'cause_gone', index });
     } else if (!subject?.startsWith('apr_')) continue;
+    else if (document === null) gaps.push({ code: 'document_gone', index });
     if (statement == null) continue;
     if (statement.decision === null) gaps.push({ code: 'no_decision', index });
     else if (!subjects.has(policiesId)) gaps.push({ code: 'built_in_policy', index });
@@ -104,6 +110,7 @@ export function custodyGaps(
   }
   if (access === null) gaps.push({ code: 'reads_not_shown', index: null });
   else gaps.push({ code: access.complete ? 'reads_batched' : 'reads_incomplete', index: null });
+  if (access !== null && access.dropped !== null) gaps.push({ code: 'reads_dropped', index: null });
   gaps.push({ code: 'unseen_reads', index: null });
   return gaps;
 }

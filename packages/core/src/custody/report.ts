@@ -6,7 +6,7 @@
  *      "keys":[{"alg","key"}…],"subjects":[{"id","map"}…],
  *      "entries":[{"index","subject","entry","path","salt","document","cause"}…],
  *      "causes":[{"salt","document"}…],"access":{"identity","path","checkpoint",
- *      "segments":[{"index","leaf","path","salt","bytes"}…],"complete"}|null,"gaps":[{"code","index"}…]}
+ *      "segments":[{"index","leaf","path","salt","bytes"}…],"complete","dropped"}|null,"gaps":[{"code","index"}…]}
  */
 import { type BundleAnchor, parseTrustStep, type TrustStep, trustStepJson } from '../bundle/bundle.ts';
 import { base64, decodeBase64 } from '../encoding/base64.ts';
@@ -20,6 +20,7 @@ import {
   parseJson,
   requireVersion1,
 } from '../encoding/json.ts';
+import { parseInstant } from '../encoding/time.ts';
 import { IntegrityError, malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
 import { isNamespaceName, isSubjectId } from '../record/subject.ts';
@@ -98,6 +99,8 @@ export interface CustodyAccess {
   segments: CustodySegment[];
   /** Whether all of the log was looked through, as far as its server says. */
   complete: boolean;
+  /** Records from before this instant were dropped on purpose, and would have been looked through; null for none. */
+  dropped: string | null;
 }
 
 export interface CustodySegment {
@@ -136,7 +139,7 @@ export function encodeCustodyReport(report: CustodyReport): string {
   });
 }
 
-function accessJson({ identity, path, checkpoint, segments, complete }: CustodyAccess): object {
+function accessJson({ identity, path, checkpoint, segments, complete, dropped }: CustodyAccess): object {
   return {
     identity: base64(identity),
     path: path.map(base64),
@@ -149,6 +152,7 @@ function accessJson({ identity, path, checkpoint, segments, complete }: CustodyA
       bytes: base64(segment.bytes),
     })),
     complete,
+    dropped,
   };
 }
 
@@ -254,7 +258,7 @@ function parseCause(value: JsonValue): CustodyCause {
 }
 
 function parseAccess(value: JsonValue): CustodyAccess {
-  const names = ['identity', 'path', 'checkpoint', 'segments', 'complete'] as const;
+  const names = ['identity', 'path', 'checkpoint', 'segments', 'complete', 'dropped'] as const;
   const json = closedMembers(value, names, 'access');
   if (typeof json.complete !== 'boolean') throw malformed('access.complete: neither true nor false');
   const segments = asArray(json.segments, 'access.segments', custodyLimits.segments).map(parseSegment);
@@ -266,7 +270,14 @@ function parseAccess(value: JsonValue): CustodyAccess {
     checkpoint: asString(json.checkpoint, 'access.checkpoint'),
     segments,
     complete: json.complete,
+    dropped: json.dropped === null ? null : asInstant(json.dropped),
   };
+}
+
+function asInstant(value: JsonValue): string {
+  const text = asString(value, 'access.dropped');
+  parseInstant(text);
+  return text;
 }
 
 function parseSegment(value: JsonValue): CustodySegment {

@@ -39,10 +39,17 @@ export class HourlyCounts {
     return count;
   }
 
-  /** Others have approved what was one too many: counting begins anew. */
-  clear(principal: string, actions: readonly string[]): void {
+  /** What somebody has asked for so far, to begin anew behind. */
+  asked(principal: string): ReadonlySet<object> {
+    const all = [...(this.#asked.get(principal)?.values() ?? [])];
+    return new Set(all.flatMap((asked) => [...asked.keys()]));
+  }
+
+  /** Others have approved what was one too many: counting begins anew behind these requests. */
+  clear(principal: string, actions: readonly string[], requests: ReadonlySet<object>): void {
     for (const action of actions) {
-      this.#asked.get(principal)?.delete(action);
+      const asked = this.#asked.get(principal)?.get(action);
+      for (const request of requests) asked?.delete(request);
       this.#known.add(nameOf(principal, action));
     }
   }

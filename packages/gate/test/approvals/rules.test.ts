@@ -144,6 +144,7 @@ describe('a rule', () => {
           plansOfProduct: () => [],
           idByCredential: () => undefined,
           principals: () => people.map(({ id }) => id),
+          approvals: () => [],
         },
         command,
         {
@@ -262,11 +263,16 @@ describe('counts of an hour', () => {
     const counts = new HourlyCounts();
     counts.add(ada, 'a', 0, {});
     counts.add(ada, 'b', 0, {});
-    counts.clear(ada, ['a']);
+    const before = counts.asked(ada);
+    counts.add(ada, 'a', 0, {});
+    counts.clear(ada, ['a'], before);
+    // What came behind it counts.
+    expect(counts.count(ada, ['a'], 1, null)).toBe(1);
+    counts.clear(ada, ['a'], counts.asked(ada));
     expect([counts.count(ada, ['a'], 1, null), counts.count(ada, ['b'], 1, null)]).toEqual([0, 1]);
     counts.forget(1);
     expect(counts.count(grace, ['a'], hour, null)).toBe(Number.POSITIVE_INFINITY);
-    counts.clear(ada, ['a']);
+    counts.clear(ada, ['a'], counts.asked(ada));
     expect(counts.count(ada, ['a'], hour, null)).toBe(0);
     expect(counts.count(ada, ['a', 'b'], hour, null)).toBe(Number.POSITIVE_INFINITY);
     expect(counts.count(grace, ['a'], hour + 1, null)).toBe(0);

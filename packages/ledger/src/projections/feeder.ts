@@ -6,16 +6,13 @@
  */
 import type { Current } from '@tallystick/license';
 import { checkRevision, requestKeyOf } from '../content.ts';
+import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
 import type { Store, StoredEntry } from '../store/store.ts';
-import {
-  type ProjectedRequest,
-  type Projections,
-  type ProjectionWriter,
-  type RevisionRows,
-  revisionRows,
-} from './projections.ts';
+import { missingRows } from './missing-rows.ts';
+import type { ProjectedRequest, Projections, ProjectionWriter, RevisionRows } from './projections.ts';
+import { revisionRows } from './rows.ts';
 
 export interface FedRevision extends RevisionRows {
   /** Record type. */
@@ -95,8 +92,41 @@ export class ProjectionFeeder {
    * more than the log holds. `onProgress` gets the number of entries taken in.
    */
   async replay(onProgress: (entries: number) => void = () => {}): Promise<void> {
-    const { store, state, projections, writer } = this.#parts;
+    const { state, projections, writer } = this.#parts;
     if (projections.size > state.size) await writer.clear();
+    await this.#readOn(onProgress);
+    this.#isCaughtUp = true;
+  }
+
+  /** As `replay`, and puts back what is missing by then; says whether anything was. Of a log whose map is at its size. */
+  async replayWhole(onProgress: (entries: number) => void = () => {}): Promise<{ wereHidden: boolean }> {
+    await this.replay(onProgress);
+    const { projections, writer } = this.#parts;
+    const missing = await missingRows(this.#parts);
+    if (missing === 'all') {
+      await writer.clear();
+      await this.#readOn(onProgress);
+    } else if (missing.length > 0) {
+      await writer.apply(await this.#soundOf(missing), [], projections.size);
+    }
+    return { wereHidden: missing.length > 0 };
+  }
+
+  /** Those of them that are what was logged: what is not is told where it is read. */
+  async #soundOf(entries: readonly StoredEntry[]): Promise<FedRevision[]> {
+    const revisions: FedRevision[] = [];
+    for (const entry of entries) {
+      try {
+        revisions.push(...(await this.#revisionsOf([entry])));
+      } catch (error) {
+        if (!(error instanceof IntegrityAlarm)) throw error;
+      }
+    }
+    return revisions;
+  }
+
+  async #readOn(onProgress: (entries: number) => void): Promise<void> {
+    const { store, state, projections } = this.#parts;
     for (let from = projections.size; from < state.size; from = projections.size) {
       // The store may hold more: of a log that is followed, only what is published counts.
       const entries = await store.entries(from, Math.min(entriesPerRead, state.size - from));
@@ -110,7 +140,6 @@ export class ProjectionFeeder {
       await this.#write({ revisions, requests, size });
       onProgress(projections.size);
     }
-    this.#isCaughtUp = true;
   }
 
   /** Writes in log order, stopping before each erasure to shred what it covers. Repeating it does no harm. */

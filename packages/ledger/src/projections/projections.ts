@@ -5,7 +5,7 @@
  * Kept in a SQLite file of their own without fsync, because losing them costs a replay and no truth.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { ApprovalDocument, TallyDocument } from '@tallystick/license';
+import type { TallyDocument } from '@tallystick/license';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 
 /** One revision, as the projections take it in. */
@@ -235,9 +235,14 @@ export class Projections implements ProjectionWriter {
     return this.#statements.catalogOne.get(id) as unknown as CatalogRow | undefined;
   }
 
-  /** Number of rows per table, for a check that nothing was slipped in. */
-  counts(): { licenses: number; customers: number; catalog: number; names: number; revisions: number } {
+  /** Number of rows per table, and of subjects with a revision, for a check that nothing was slipped in. */
+  counts(): Record<'licenses' | 'customers' | 'catalog' | 'names' | 'revisions' | 'subjects', number> {
     return this.#statements.counts.get() as never;
+  }
+
+  /** Subjects that no list has, with the log index of their newest revision; at most a thousand. */
+  withoutRow(): { id: string; index: number }[] {
+    return this.#statements.withoutRow.all() as never;
   }
 
   scrub(): void {
@@ -277,55 +282,6 @@ export class Projections implements ProjectionWriter {
   }
 }
 
-/** What is written of a revision. */
-export function revisionRows({
-  index,
-  id,
-  rev,
-  dropsNames,
-  names,
-  document,
-}: ProjectedRevision): RevisionRows {
-  const row = document === null ? null : rowFor(document);
-  return {
-    index,
-    id,
-    rev,
-    dropsNames: dropsNames === true,
-    names: [...names],
-    row: document === null || row === null ? null : { type: document.type, ...row },
-  };
-}
-
-/** The row that a document should have. */
-export function rowFor(document: TallyDocument): LicenseRow | CustomerRow | CatalogRow | null {
-  const { id } = document;
-  switch (document.type) {
-    case 'license': {
-      const { customer, plan, product, status, term } = document;
-      return { id, customer, plan: plan.id, product: product.id, state: status.state, until: term.until };
-    }
-    case 'customer':
-      return { id, reference: document.reference, state: document.state };
-    case 'plan':
-      return { id, code: document.code, product: document.product, state: document.state };
-    case 'product':
-      return { id, code: document.code, product: null, state: document.state };
-    case 'principal':
-      return { id, code: document.kind, product: null, state: document.state };
-    case 'credential':
-      return { id, code: document.kind, product: document.principal, state: document.state };
-    case 'approval':
-      return { id, code: typeOfCommand(document), product: document.author.principal, state: document.state };
-    default:
-      return null;
-  }
-}
-
-function typeOfCommand({ command }: ApprovalDocument): string {
-  return String(command['type']);
-}
-
 /** A subject without its newest document has no row: a list that names it would be an alarm, and no list. */
 const rowTables = ['licenses', 'customers', 'catalog'] as const;
 
@@ -353,7 +309,8 @@ type StatementName =
   | 'catalog'
   | 'plansOfProduct'
   | 'idsOfType'
-  | 'counts';
+  | 'counts'
+  | 'withoutRow';
 
 const statements: Record<StatementName, string> = {
   cursor: 'SELECT size FROM cursor',
@@ -383,7 +340,11 @@ const statements: Record<StatementName, string> = {
   plansOfProduct: "SELECT id FROM catalog WHERE type = 'plan' AND product = ? ORDER BY id",
   counts: `SELECT (SELECT count(*) FROM licenses) AS licenses, (SELECT count(*) FROM customers) AS customers,
                   (SELECT count(*) FROM catalog) AS catalog, (SELECT count(*) FROM names) AS names,
-                  (SELECT count(*) FROM revisions) AS revisions`,
+                  (SELECT count(*) FROM revisions) AS revisions,
+                  (SELECT count(DISTINCT id) FROM revisions) AS subjects`,
+  withoutRow: `SELECT id, max(idx) AS "index" FROM revisions
+               WHERE id NOT IN (SELECT id FROM licenses) AND id NOT IN (SELECT id FROM customers)
+                 AND id NOT IN (SELECT id FROM catalog) GROUP BY id LIMIT 1000`,
 };
 
 function prepareAll(database: DatabaseSync): Record<StatementName, StatementSync> {

@@ -18,13 +18,8 @@ import { type CauseDocument, type CheckedRevision, checkCause, checkEntry, timeO
 import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
-import {
-  type LicenseFilter,
-  type ListedType,
-  type Page,
-  type Projections,
-  rowFor,
-} from '../projections/projections.ts';
+import type { LicenseFilter, ListedType, Page, Projections } from '../projections/projections.ts';
+import { rowFor } from '../projections/rows.ts';
 import type { Store } from '../store/store.ts';
 import { isUnknownSubject } from '../unknown-subject.ts';
 import type { RevisionReader } from './revision-reader.ts';

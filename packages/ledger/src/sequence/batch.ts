@@ -14,7 +14,8 @@ import type { Change, Command, Current, GateEnvironment, LockLevel, View } from 
 import type { CauseInput } from '../content.ts';
 import { LedgerError } from '../errors.ts';
 import type { FedRevision } from '../projections/feeder.ts';
-import { type ProjectedRequest, revisionRows } from '../projections/projections.ts';
+import type { ProjectedRequest } from '../projections/projections.ts';
+import { revisionRows } from '../projections/rows.ts';
 import type { StoredCause, StoredContent, StoredEntry } from '../store/store.ts';
 import type { Queued } from './batch-builder.ts';
 import type { OverlaySubject } from './overlay.ts';

@@ -12,7 +12,7 @@ import { asError, LedgerError } from '../errors.ts';
 import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import type { PlacedRevision } from '../place-revision.ts';
-import { revisionRows } from '../projections/projections.ts';
+import { revisionRows } from '../projections/rows.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store, StoredCause, StoredEntry } from '../store/store.ts';

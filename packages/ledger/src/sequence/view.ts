@@ -88,6 +88,11 @@ export class SequencingView implements View {
     return this.#sources.projections.idsOfType('principal');
   }
 
+  approvals(): readonly string[] {
+    this.#needSettled();
+    return this.#sources.projections.idsOfType('approval');
+  }
+
   #current(id: string): Current | undefined {
     const overlaid = this.#sources.overlay.get(id);
     if (overlaid !== undefined) {

@@ -60,7 +60,7 @@ export function requestApproval(decideInner: DecideInner) {
       return refuse('approval_not_needed', `Nobody has to approve ${command.type}. Ask for it directly.`, {
         path: '$.command.type',
       });
-    decideInner(view, command, env);
+    const customers = customersOf(view, decideInner(view, command, env));
     const notAfter = addDuration(env.now, rule.within);
     const { principal, credential, session } = gate.actor;
     const document: ApprovalDocument = {
@@ -81,6 +81,7 @@ export function requestApproval(decideInner: DecideInner) {
       notAfter,
       approvals: [],
       rejected: null,
+      ...(customers.length > 0 && { customers }),
     };
     return [firstChange('approval.created', document)];
   };
@@ -150,9 +151,44 @@ export function executeRequest(decideInner: DecideInner) {
     checkBinding(current.document, env);
     if (current.document.state !== 'approved' || !hasEnoughApprovals(standing(view, current.document, env)))
       refuse('not_approved', 'Not as many have approved this request as have to.', { path: '$.approval' });
-    const inner = decideInner(view, current.document.command as unknown as Command, env);
-    return [...inner, nextChange('approval.executed', current, { state: 'executed' })];
+    const { id, customers = [], command: stored } = current.document;
+    const inner = decideInner(view, stored as unknown as Command, env);
+    const others = inner.filter(({ subject }) => subject.id !== id);
+    // What erases a customer erases what asks for it.
+    if (others.length < inner.length)
+      return [
+        ...others,
+        nextChange('approval.erased', current, { ...erasedCommand(current.document), state: 'executed' }),
+      ];
+    const made = customersOf(view, inner, { isDone: true });
+    const all = [...new Set([...customers, ...made])].sort();
+    const members = { state: 'executed' as const, ...(all.length > customers.length && { customers: all }) };
+    return [...inner, nextChange('approval.executed', current, members)];
   };
+}
+
+/** Whom the changes are about, with those that they make where they are carried out. */
+function customersOf(view: View, changes: readonly Change[], { isDone = false } = {}): string[] {
+  const ids = changes.flatMap(({ rev, document }) => {
+    if (document.type === 'customer') return rev > 0 || isDone ? [document.id] : [];
+    if (document.type !== 'license') return [];
+    const before = rev === 0 ? null : view.subject('license', document.id)?.document.customer;
+    return [document.customer, before].filter((id) => id != null);
+  });
+  return [...new Set(ids)].sort();
+}
+
+/** What becomes of a command whose content has to go: what it was stays, and what waited has ended. */
+export function erasedCommand({
+  state,
+  command: { type },
+  policy,
+  epoch,
+}: ApprovalDocument): Pick<ApprovalDocument, 'state' | 'command' | 'binding'> {
+  const isOpen = state === 'pending' || state === 'approved';
+  const command = { type };
+  // Not the hash of what it said, which could be guessed at.
+  return { state: isOpen ? 'withdrawn' : state, command, binding: bindingOf(command, { policy, epoch }) };
 }
 
 /** The request that a command is about, where it still waits. */

@@ -13,7 +13,7 @@ import { type Decision, type Environment, Refused, refuse, type View } from './d
 import { eraseCustomer, mergeCustomer } from './endings-of-customers.ts';
 import { issueLicense } from './issue.ts';
 import { createPlan, retirePlan, updatePlan } from './plans.ts';
-import { publishPolicy } from './policies.ts';
+import { dropAccess, publishPolicy } from './policies.ts';
 import {
   assignRoles,
   createPrincipal,
@@ -63,6 +63,7 @@ const HANDLERS: { [T in CommandType]: Handler<T> } = {
   'credential.expire': expireCredential,
   'credential.revoke': revokeCredential,
   'policy.publish': publishPolicy,
+  'policy.drop_access': dropAccess,
   'approval.request': requestApproval(changesOf),
   'approval.approve': approve,
   'approval.reject': rejectRequest,

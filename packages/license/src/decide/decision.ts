@@ -24,6 +24,8 @@ export interface View {
   idByCredential(kind: CredentialKind, lookup: string): string | undefined;
   /** Every principal, in a stable order, disabled ones included. */
   principals(): readonly string[];
+  /** Every request for approval, in a stable order, those that have ended included. */
+  approvals(): readonly string[];
 }
 
 /** What a decision may use besides the view. Ids and keys are drawn after the last read of the view. */

@@ -1,6 +1,8 @@
 import type { Change, Current } from '../change.ts';
 import type { CustomerErase, CustomerMerge } from '../commands.ts';
 import type { CustomerDocument, LicenseCompanion } from '../documents.ts';
+import { isErasedCommand } from '../gate-records.ts';
+import { erasedCommand } from './approvals.ts';
 import { type Environment, refuse, type View } from './decision.ts';
 import { findCustomer, nextChange, nextLicense, targetCustomer } from './subjects.ts';
 
@@ -39,7 +41,7 @@ export function mergeCustomer(view: View, command: CustomerMerge, env: Environme
 
 /**
  * The customer is erased first, then each license that says something personal is amended, revoked ones
- * included. The license key, order, price and reseller stay: they are the vendor's books.
+ * included, and then the requests for approval that speak of it lose what their commands say. The license key, order, price and reseller stay: they are the vendor's books.
  */
 export function eraseCustomer(view: View, command: CustomerErase, env: Environment): Change[] {
   const current = targetCustomer(view, command);
@@ -60,16 +62,45 @@ export function eraseCustomer(view: View, command: CustomerErase, env: Environme
   const personal = licensesNamed(view, view.licensesOfCustomer(current.document.id)).filter(
     saysSomethingPersonal,
   );
-  if (personal.length + 1 > RECORDS_MAX) {
-    const message = `${personal.length} licenses of the customer carry personal text, too many for one command.`;
+  const requests = requestsAbout(view, current.document);
+  if (personal.length + requests.length + 1 > RECORDS_MAX) {
+    const message = `${personal.length} licenses of the customer carry personal text, and ${requests.length} requests for approval speak of it, too many for one command.`;
     refuse('limit_exceeded', `${message} Amend some first: licensee null, companion crm {} and notes null.`, {
-      details: { licenses: personal.length, recordsMax: RECORDS_MAX },
+      details: { licenses: personal.length, requests: requests.length, recordsMax: RECORDS_MAX },
     });
   }
   const amended = personal.map((license) =>
     nextLicense('license.amended', license, env, { licensee: null }, withoutPersonalText(license.companion)),
   );
-  return [erased, ...amended];
+  const emptied = requests.map((request) =>
+    nextChange('approval.erased', request, erasedCommand(request.document)),
+  );
+  return [erased, ...amended, ...emptied];
+}
+
+/** The requests for approval whose commands are about a customer, or say what it or its licenses say now. */
+function requestsAbout(view: View, { id, reference, name, email }: CustomerDocument): Current<'approval'>[] {
+  const licenses = view.licensesOfCustomer(id);
+  const licensees = licensesNamed(view, licenses).map(({ document }) => document.licensee);
+  const said = [id, reference, name, email, ...licenses, ...licensees].filter((text) => text !== null);
+  const words = new Set(said.map(plain));
+  return view.approvals().flatMap((approval) => {
+    const request = view.subject('approval', approval);
+    if (request === undefined || isErasedCommand(request.document.command)) return [];
+    const { customers, command } = request.document;
+    return customers?.includes(id) === true || says(command, words) ? [request] : [];
+  });
+}
+
+function plain(text: string): string {
+  return text.trim().toLowerCase();
+}
+
+/** Whether any text in it is one of these. */
+function says(value: unknown, words: ReadonlySet<string>): boolean {
+  if (typeof value === 'string') return words.has(plain(value));
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((member) => says(member, words));
 }
 
 function customerToMergeInto(view: View, named: string, mergedId: string): CustomerDocument {

@@ -4,6 +4,7 @@ import type { CredentialScope } from '../gate-documents.ts';
 import {
   actionNames,
   credentialKind,
+  literallyTrue,
   lookup,
   material,
   networks,
@@ -99,6 +100,12 @@ export const GATE_READERS: { [T in GateCommand['type']]: Reader<CommandOf<T>> } 
   'policy.publish': closed<CommandOf<'policy.publish'>>({
     type: oneOf('policy.publish'),
     ...policyContent,
+    despiteShadow: optional(literallyTrue),
+    expectedRev,
+  }),
+  'policy.drop_access': closed<CommandOf<'policy.drop_access'>>({
+    type: oneOf('policy.drop_access'),
+    before: instant,
     expectedRev,
   }),
   'approval.request': closed<CommandOf<'approval.request'>>({

@@ -32,6 +32,7 @@ import {
   approvalId,
   code,
   credentialId,
+  customerId,
   duration,
   email,
   hash,
@@ -150,6 +151,12 @@ const approvalRule: Reader<ApprovalRule> = open<ApprovalRule>({
   within: duration,
 });
 
+/** What is said by being there. */
+export const literallyTrue: Reader<true> = (value) => {
+  if (value !== true) throw malformed('must be true, or left out');
+  return true;
+};
+
 /** The members of a policy set, for documents and commands alike. */
 export const policyContent: { [K in keyof PolicyContent]: Reader<PolicyContent[K]> } = {
   schema: lines,
@@ -166,7 +173,12 @@ export const policyDocument: Reader<PolicyDocument> = documentOf<PolicyDocument>
   id: textThat((id) => id === 'policies', 'policies'),
   rev: natural,
   ...policyContent,
+  despiteShadow: optional(literallyTrue),
+  accessDroppedBefore: optional(instant),
 });
+
+/** As many as one command can change. */
+const CUSTOMERS_MAX = 500;
 
 /** `prn_…`, or the name of a token that is no subject. */
 const askerId: Reader<string> = textThat(
@@ -213,4 +225,5 @@ export const approvalDocument: Reader<ApprovalDocument> = documentOf<ApprovalDoc
   rejected: nullable(
     open<NonNullable<ApprovalDocument['rejected']>>({ ...asker, why: nullable(text), at: instant }),
   ),
+  customers: optional(listOf(customerId, CUSTOMERS_MAX)),
 });

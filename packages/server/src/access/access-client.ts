@@ -33,23 +33,32 @@ interface Waiting {
 export const lossMax: { records: number; seconds: number } = { records: waitingMaxDefault, seconds: 1 };
 
 export class AccessClient implements AsyncDisposable {
+  /** Name of the log. */
+  readonly origin: string;
   readonly #worker: Worker;
   readonly #listener: AccessListener;
   readonly #log: AccessLog;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #isStopping = false;
+  #droppedBefore: string | null = null;
   #publication: AccessPublication = { size: 0, published: 0, trouble: null, contradiction: null };
 
-  private constructor(worker: Worker, listener: AccessListener) {
+  private constructor(worker: Worker, origin: string, listener: AccessListener) {
     this.#worker = worker;
+    this.origin = origin;
     this.#listener = listener;
     worker.on('message', (message: FromAccess) => this.#receive(message));
     worker.on('error', (error: Error) => this.#die(error));
     worker.on('exit', () => this.#die(new Error('the thread of the access log ended')));
     const sink = {
-      append: async (first: number, lines: readonly string[], closes: boolean) => {
-        await this.#call('append', { first, lines, closes });
+      append: async (
+        first: number,
+        lines: readonly string[],
+        closes: boolean,
+        inputs: ReadonlyMap<string, string>,
+      ) => {
+        await this.#call('append', { first, lines, closes, inputs });
       },
     };
     this.#log = new AccessLog(sink, {
@@ -63,7 +72,7 @@ export class AccessClient implements AsyncDisposable {
   static async start(config: AccessThreadConfig, listener: AccessListener): Promise<AccessClient> {
     const worker = startWorker(new URL('./access.worker.ts', import.meta.url), { config });
     await once(worker, 'message');
-    const client = new AccessClient(worker, listener);
+    const client = new AccessClient(worker, config.accessLog.origin, listener);
     // Asked at once, so that a log that cannot be written is known before anything changes.
     await client.#log.flush().catch(() => {});
     return client;
@@ -90,10 +99,41 @@ export class AccessClient implements AsyncDisposable {
     return this.#log.record(record, options);
   }
 
+  /** As `AccessLog.learn`. */
+  learn(entities: string, input: string): void {
+    this.#log.learn(entities, input);
+  }
+
+  /** As `AccessLog.flush`. */
+  flush(): Promise<void> {
+    return this.#log.flush();
+  }
+
+  /** The first leaf, which says whose log it is. */
+  async identity(): Promise<Uint8Array> {
+    return (await this.#call('identity', null)) as Uint8Array;
+  }
+
+  /** From when on records are kept: an instant, as the log says; null where none were dropped. */
+  get droppedBefore(): string | null {
+    return this.#droppedBefore;
+  }
+
+  /** Has what is from before an instant dropped, for good; what cannot be now is at the next start. */
+  drop(before: string): void {
+    if (this.#droppedBefore === before) return;
+    this.#droppedBefore = before;
+    this.#call('drop', { before }).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#listener.onTrouble(`what is from before ${before} could not be dropped: ${why}`);
+    });
+  }
+
   /** As `findRecords`. What was taken in before is found. */
   async find(query: AccessQuery, page: { start: number; limit: number }): Promise<FoundPage> {
     await this.#log.flush();
-    return (await this.#call('find', { query, ...page })) as FoundPage;
+    const kept = { ...query, droppedBefore: this.#droppedBefore };
+    return (await this.#call('find', { query: kept, ...page })) as FoundPage;
   }
 
   /** As `proveLeaves`. */

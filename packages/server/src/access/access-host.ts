@@ -19,6 +19,8 @@ import { AccessPublisher, isContradiction } from './publisher.ts';
 
 /** Milliseconds after which a file that does not fit is looked at again. */
 const misfitMs = 5000;
+/** Segments between two looks at what else is asked. */
+const droppedAtOnce = 16;
 /** Milliseconds that the last checkpoint may take at the end. */
 const lastPublishMs = 1000;
 
@@ -50,12 +52,12 @@ export class AccessHost implements AsyncDisposable {
   }
 
   /** Durable when it resolves. Where it rejects, nobody knows, and the same may be asked again. */
-  async append({ first, lines, closes }: AccessCalls['append']['input']): Promise<null> {
+  async append({ first, lines, closes, inputs }: AccessCalls['append']['input']): Promise<null> {
     if (this.#contradiction !== null) throw new AccessLogError('tail', this.#contradiction);
     const { store } = await this.#open();
     this.#base ??= store.next - first;
     try {
-      store.append(this.#base + first, lines, closes);
+      store.append(this.#base + first, lines, closes, inputs);
     } catch (error) {
       // After a sync that failed, what SQLite has in memory is not what is on disk.
       await this.#close();
@@ -64,9 +66,28 @@ export class AccessHost implements AsyncDisposable {
     return null;
   }
 
+  /** The first leaf. */
+  async identity(): Promise<Uint8Array> {
+    const { store } = await this.#open();
+    const leaf = store.leaf(0);
+    if (leaf === undefined) throw new AccessLogError('identity', 'leaf 0 is missing');
+    return leaf;
+  }
+
   async find({ query, start, limit }: AccessCalls['find']['input']): Promise<FoundPage> {
     const { store } = await this.#open();
     return findRecords(store, query, { start, limit });
+  }
+
+  /** What is not published by then goes at the next start. */
+  async drop({ before }: AccessCalls['drop']['input']): Promise<null> {
+    for (let next: number | null = 1; next !== null && !this.#isStopped; ) {
+      const { store } = await this.#open();
+      next = store.drop(before, next, droppedAtOnce);
+      // Records come in between.
+      await new Promise(setImmediate);
+    }
+    return null;
   }
 
   async prove({ indexes }: AccessCalls['prove']['input']): Promise<LeavesProof | null> {

@@ -17,6 +17,10 @@ function outputOf(call: Exclude<ToAccess, { stop: true }>): Promise<unknown> {
       return host.append(call.input);
     case 'find':
       return host.find(call.input);
+    case 'identity':
+      return host.identity();
+    case 'drop':
+      return host.drop(call.input);
     case 'prove':
       return host.prove(call.input);
   }

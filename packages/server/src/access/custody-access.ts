@@ -46,7 +46,9 @@ async function gather(
       await after(retryMs);
       continue;
     }
-    return proof && { ...proof, complete: isWhole && found.isWhole };
+    const { droppedBefore } = access;
+    const dropped = droppedBefore !== null && from < droppedBefore ? droppedBefore : null;
+    return proof && { ...proof, complete: isWhole && found.isWhole, dropped };
   }
 }
 

@@ -1,5 +1,6 @@
-/** Answers `access.list`. */
-import type { AccessItem, AccessListQuery, Page } from '@tallystick/contract';
+/** Answers `access.list` and `log.access`. */
+import type { AccessIdentity, AccessItem, AccessListQuery, AccessPage } from '@tallystick/contract';
+import { base64 } from '@tallystick/core';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { AccessClient } from './access-client.ts';
 
@@ -21,7 +22,7 @@ export async function listAccess(query: AccessListQuery, access: AccessClient | 
     ...(resource !== undefined && { resource }),
     ...(request !== undefined && { requestId: request }),
   };
-  const { records, next } = await find(access, wanted, { start: Number(cursor), limit });
+  const { records, next } = await available(access.find(wanted, { start: Number(cursor), limit }));
   const items = records.map(
     ({ n, leaf, record }): AccessItem => ({
       n,
@@ -32,16 +33,21 @@ export async function listAccess(query: AccessListQuery, access: AccessClient | 
       },
     }),
   );
-  const page: Page<AccessItem> = { items, nextCursor: next === null ? null : String(next) };
+  const nextCursor = next === null ? null : String(next);
+  const page: AccessPage = { items, nextCursor, droppedBefore: access.droppedBefore };
   return JSON.stringify(page);
 }
 
-async function find(
-  access: AccessClient,
-  ...asked: Parameters<AccessClient['find']>
-): ReturnType<AccessClient['find']> {
+/** JSON that says whose the access log is. Rejects with ServiceProblem. */
+export async function accessIdentity(access: AccessClient | null): Promise<string> {
+  if (access === null) throw new ServiceProblem('not_found', 'this server keeps no access log');
+  const identity = await available(access.identity());
+  return JSON.stringify({ origin: access.origin, identity: base64(identity) } satisfies AccessIdentity);
+}
+
+async function available<T>(answer: Promise<T>): Promise<T> {
   try {
-    return await access.find(...asked);
+    return await answer;
   } catch (error) {
     throw new ServiceProblem(
       'access_log_unavailable',

@@ -10,8 +10,19 @@ export type AccessThreadConfig = Pick<
 
 export interface AccessCalls {
   /** `first` counts from the start of the process. */
-  append: { input: { first: number; lines: readonly string[]; closes: boolean }; output: null };
+  append: {
+    input: {
+      first: number;
+      lines: readonly string[];
+      closes: boolean;
+      inputs: ReadonlyMap<string, string>;
+    };
+    output: null;
+  };
   find: { input: { query: AccessQuery; start: number; limit: number }; output: FoundPage };
+  identity: { input: null; output: Uint8Array };
+  /** Segments from before the instant go, for good. */
+  drop: { input: { before: string }; output: null };
   prove: { input: { indexes: number[] }; output: LeavesProof | null };
 }
 

@@ -9,10 +9,12 @@ import {
   routes,
 } from '@tallystick/contract';
 import { addCustodyAccess } from '@tallystick/core';
+import type { PolicySource } from '@tallystick/gate';
 import type { Command } from '@tallystick/license';
 import { custodyAccess } from '../access/custody-access.ts';
-import { listAccess } from '../access/list-access.ts';
+import { accessIdentity, listAccess } from '../access/list-access.ts';
 import type { LedgerStatus } from '../ledger-thread/messages.ts';
+import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 import { preparedCommand, withLastUse } from './credential-handlers.ts';
 import { loginHandlers } from './login-handlers.ts';
 import type { RequestContext } from './request-context.ts';
@@ -40,7 +42,7 @@ interface MutationRequest {
 /** The command is the body with its type and, where the path names one, its subject. */
 function mutation<N extends MutationName>(name: N): Handler<N> {
   const kind = name.slice(0, name.indexOf('.'));
-  return async (request, { ask, caller, gate }) => {
+  return async (request, { ask, caller, gate, shadows }) => {
     const { params, query, headers, body } = request as unknown as MutationRequest;
     const target = params.id === undefined ? {} : { [kind]: params.id };
     const asked = { ...body, ...target, type: name } as unknown as Command;
@@ -51,8 +53,18 @@ function mutation<N extends MutationName>(name: N): Handler<N> {
       why: headers['tally-reason'] ?? null,
       request: key === undefined ? null : { key, hash: hash('sha256', askedFor(command, caller), 'base64') },
       ...query,
+      ...shadowOf(command, shadows),
     });
   };
+}
+
+/** For a policy that is to be published, also where it waits inside a request for approval. */
+function shadowOf(command: Command, shadows: ShadowRuns): { shadowProblem?: string | null } {
+  const asked = command.type === 'approval.request' ? command.command : command;
+  if (asked['type'] !== 'policy.publish') return {};
+  const { schema, policies } = asked as unknown as PolicySource;
+  if (!Array.isArray(schema) || !Array.isArray(policies)) return {};
+  return { shadowProblem: shadows.problemOf({ schema, policies }) };
 }
 
 /** What is asked for under a key: by somebody else it is something else. The token of a system's folder is nobody's. */
@@ -91,6 +103,7 @@ const openApi = JSON.stringify(openApiDocument());
 
 const reads = {
   'log.checkpoint': (_, { call }) => call('checkpoint', null),
+  'log.access': (_, { access }) => accessIdentity(access),
   'log.tile': async ({ params }, { call }) => {
     return Buffer.from(await call('tile', { path: params['*'] }), 'base64');
   },
@@ -141,6 +154,11 @@ const reads = {
     return listAccess(query, access);
   },
   'policy.get': (_, { call }) => call('policyInForce', null),
+  'policy.shadow': async ({ body }, { call, shadows }) => {
+    await call('policyInForce', null);
+    const { from = null, to = null, ...candidate } = body;
+    return JSON.stringify(await shadows.ask(candidate, { from, to }));
+  },
   'policy.history': ({ query }, { call }) => {
     const { limit, cursor } = query;
     return call('policyHistory', { cursor: cursor ?? null, limit });

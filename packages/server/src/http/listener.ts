@@ -32,6 +32,7 @@ import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
+import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 import { authenticate } from './authenticate.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
@@ -53,6 +54,7 @@ export interface ListenerParts {
   access: AccessClient | null;
   login: OpenLogin;
   contents: ContentExport;
+  shadows: ShadowRuns;
   logger: FastifyBaseLogger;
 }
 

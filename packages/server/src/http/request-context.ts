@@ -9,6 +9,7 @@ import type { LedgerStatus, ServiceMethod } from '../ledger-thread/messages.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
 import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
+import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 
 /** What answers requests. */
 export interface Answering {
@@ -19,6 +20,7 @@ export interface Answering {
   gate: Gate;
   login: OpenLogin;
   contents: ContentExport;
+  shadows: ShadowRuns;
 }
 
 /** Who sends a request, before anybody is known. */
@@ -35,6 +37,7 @@ export class RequestContext {
   readonly access: AccessClient | null;
   readonly login: OpenLogin;
   readonly contents: ContentExport;
+  readonly shadows: ShadowRuns;
   readonly peer: Peer;
   readonly #ledger: LedgerClient;
   readonly #asked: string | null;
@@ -43,7 +46,7 @@ export class RequestContext {
 
   /** @param asked null for routes that nobody has to be known for */
   constructor(
-    { ledger, metrics, access, gate, login, contents }: Answering,
+    { ledger, metrics, access, gate, login, contents, shadows }: Answering,
     asked: Asked | null,
     peer: Peer,
   ) {
@@ -53,6 +56,7 @@ export class RequestContext {
     this.gate = gate;
     this.login = login;
     this.contents = contents;
+    this.shadows = shadows;
     this.peer = peer;
     this.caller = asked?.caller ?? null;
     this.#asked = asked === null ? null : JSON.stringify(asked);

@@ -129,7 +129,11 @@ export class Approvals {
         command: waiting,
         cause: nobody,
         gate: judgment.environment(input.why),
-        judge: inner.judge(waiting, { why: input.why, isDryRun: true }),
+        judge: inner.judge(waiting, {
+          why: input.why,
+          isDryRun: true,
+          shadowProblem: input.shadowProblem,
+        }),
         see: inner.see(waiting),
         request: null,
         dryRun: true,

@@ -45,7 +45,12 @@ export class EventReporter {
         );
         break;
       case 'alarm':
-        this.alarm('signer_unavailable', event.error.message);
+        this.alarm(
+          event.error instanceof LedgerError && event.error.problem === 'integrity'
+            ? 'integrity'
+            : 'signer_unavailable',
+          event.error.message,
+        );
         break;
     }
   }

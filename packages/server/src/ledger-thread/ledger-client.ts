@@ -38,6 +38,8 @@ export interface LedgerListener {
   /** Who may use the system: what is new of it. */
   onAccess: (documents: TallyDocument[]) => void;
   onEvent: (event: EventMessage) => void;
+  /** What decisions of this hash are made on: told before the answer that one of them is about. */
+  onInput: (entities: string, input: string) => void;
   onProgress: (progress: { step: string; done: number }) => void;
   /** The thread ended by itself: nothing works any more. */
   onDeath: (error: Error) => void;
@@ -139,6 +141,8 @@ export class LedgerClient {
   #settle(reply: Reply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
+    if (reply.verdict?.input !== undefined)
+      this.#listener.onInput(reply.verdict.entities, reply.verdict.input);
     if ('body' in reply) {
       waiting?.resolve(reply);
       return;

@@ -159,6 +159,7 @@ export class LedgerHost implements Host {
       governing: () => governingOf(ledger),
       isOpen: held.isGateOpen === true,
       mayActAlone: config.mayActAlone,
+      keepAtLeast: config.accessLog?.keepAtLeast,
     });
     await restoreCounts(ledger, gatekeeper, Date.now());
     const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper, register };

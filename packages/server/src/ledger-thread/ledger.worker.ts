@@ -103,18 +103,18 @@ async function answer(service: LedgerService, call: Call, gatekeeper: Gatekeeper
     if (method === 'mutate' || method === 'reviseNamespace') {
       const { command } = asked as { command: { type: string } };
       const result = await service[method](asked as never, judgment);
-      const { verdict } = checked(judgment, method);
+      const verdict = checked(judgment, method).takeVerdict();
       reply({ id, status: statusOfMutation(command.type, result), body: JSON.stringify(result), verdict });
       return;
     }
     const ask = service[method] as (input: unknown, judgment: Judgment) => Promise<unknown>;
     const result = await ask.call(service, asked, judgment);
-    const { verdict } = checked(judgment, method);
+    const verdict = checked(judgment, method).takeVerdict();
     reply({ id, status: 200, body: typeof result === 'string' ? result : JSON.stringify(result), verdict });
   } catch (error) {
     const problem = problemOf(error);
     if (problem.code === 'integrity' || problem.code === 'internal') host?.alarm(error);
-    reply({ id, problem, verdict: judgment.verdict });
+    reply({ id, problem, verdict: judgment.takeVerdict() });
   }
 }
 

@@ -22,6 +22,8 @@ export interface MutateInput {
   dryRun: boolean;
   wait: 'durable' | 'published';
   waitMs: number;
+  /** Of a policy that is to be published: why it should not be yet, null where nothing is in the way. */
+  shadowProblem?: string | null;
 }
 
 export interface NamespaceRevisionInput extends NamespaceRevisionBody {
@@ -109,7 +111,7 @@ export class Mutations {
           command,
           cause: { who: { kind: 'nobody', id: 'nobody' }, why },
           gate: judgment.environment(why),
-          judge: judgment.judge(command, { why, isDryRun: dryRun }),
+          judge: judgment.judge(command, { why, isDryRun: dryRun, shadowProblem: input.shadowProblem }),
           see: judgment.see(command),
           request: requestOf(request),
           dryRun,

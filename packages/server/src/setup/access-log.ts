@@ -22,6 +22,8 @@ export interface AccessLogDescription {
   origin: string;
   /** Of the key that signs it. */
   vkey: string;
+  /** As in the server's configuration. */
+  keepAtLeast?: string;
 }
 
 export function describeAccessLog(origin: string, key: PublicKey): AccessLogDescription {

@@ -18,6 +18,7 @@ import {
   pinRefusedExitCode,
   signerLaunch,
 } from '@tallystick/signer';
+import type { AccessLogDescription } from './access-log.ts';
 import { beginAccessLog } from './access-log.ts';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { freePort } from './free-port.ts';
@@ -334,6 +335,10 @@ function accessLogs({ access }: SystemDescription): { origin: string; vkeys: str
   return access === undefined ? [] : [{ origin: access.origin, vkeys: [access.vkey] }];
 }
 
+function accessLogConfig({ access: file }: Layout, { origin, keepAtLeast }: AccessLogDescription): object {
+  return { file, origin, ...(keepAtLeast !== undefined && { keepAtLeast }) };
+}
+
 function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPorts): object {
   const listener = (port: number): object => ({ host: '127.0.0.1', port });
   return {
@@ -341,7 +346,7 @@ function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPo
     ...storePlaceOf(layout, system),
     ...(system.shared && { shared: { address: system.shared.address } }),
     projections: layout.ledger.projections,
-    ...(system.access && { accessLog: { file: layout.access, origin: system.access.origin } }),
+    ...(system.access && { accessLog: accessLogConfig(layout, system.access) }),
     signerSocket: layout.signer.socket,
     trustRoot: layout.trustRoot,
     licenseKeySecret: layout.secrets.licenseKeySecret,

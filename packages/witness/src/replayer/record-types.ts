@@ -40,6 +40,7 @@ const recordTypes: ReadonlySet<string> = new Set([
   'approval.rejected',
   'approval.withdrawn',
   'approval.executed',
+  'approval.erased',
 ]);
 
 export function isRecordType(type: string): boolean {

@@ -42,7 +42,7 @@ export async function checkAccess(
     for (const record of found ?? []) records.push({ leaf: segment.index, record });
   }
   const { origin, size } = opened.checkpoint;
-  return { origin, size, asOf: opened.asOf * 1000, records };
+  return { origin, size, asOf: opened.asOf * 1000, dropped: access.dropped, records };
 }
 
 /** The log may have been another version's when the access log began, and the quorum when it was cosigned. */

@@ -40,12 +40,13 @@ export class ApprovalCheck {
     const { approvals } = statement;
     if (approvals === null) return;
     const steps = await this.#steps(approvals.approval);
-    const executed = steps.find((step) => step.document.state === 'executed');
-    if (executed === undefined || executed.entry.causeAt !== entry.causeAt || entry.causeAt === null) {
+    const document = steps.find((step) => step.document.state === 'executed')?.document;
+    const executed = this.#world.chain(approvals.approval)?.find(isExecution);
+    const isHere = executed !== undefined && entry.causeAt !== null && executed.causeAt === entry.causeAt;
+    if (document === undefined || !isHere) {
       this.#refuse(entry, `${approvals.approval} was not carried out by this change`);
       return;
     }
-    const { document } = executed;
     const given = document.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
     if (JSON.stringify(given) !== JSON.stringify(approvals.by))
       this.#refuse(entry, `others approved ${approvals.approval} than its cause says`);
@@ -71,13 +72,14 @@ export class ApprovalCheck {
     const { document } = newest;
     if (bindingOf(document.command, document) !== document.binding)
       this.#refuse(newest.entry, 'what was approved is not the command under these rules');
-    await this.#checkRules(first);
+    await this.#checkRules({ ...first, entry: this.#world.chain(id)?.[0] ?? first.entry });
     // Whoever asked was judged for asking, or for the command itself, which then had to wait.
     if (asked !== null && ![document.command['type'], 'approval.request'].includes(asked.input.action))
       this.#refuse(first.entry, 'it was decided on something else than was asked for');
     let before: Step | null = null;
     for (const step of steps) {
-      await this.#checkStep(step, before);
+      if (isErasure(step.entry)) await this.#checkErased(id, step, before);
+      else await this.#checkStep(step, before);
       before = step;
     }
     const { state, author, command, why, approvers, approvals, binding } = document;
@@ -115,6 +117,26 @@ export class ApprovalCheck {
     for (const given of document.approvals.slice(kept.length)) await this.#checkRole(entry, given);
   }
 
+  /** What was said with it is gone; who asked and who approved is what the records before say that they did. */
+  async #checkErased(id: string, { entry, document }: Step, before: Step | null): Promise<void> {
+    const { author, approvals } = document;
+    const chain = this.#world.chain(id) ?? [];
+    const given = chain.filter(({ entry: { record } }) => record.type === 'approval.approved');
+    const actors = [author, ...approvals];
+    const isSame = [chain[0], ...given].every((each, nth) => {
+      const who = each?.cause?.who;
+      const actor = actors[nth];
+      return who === undefined || (who.id === actor?.principal && who.credential === actor.credential);
+    });
+    const isKept = before === null || same(before.document.approvals, approvals);
+    const command = entry.cause?.command;
+    if (command !== undefined && command !== 'customer.erase' && command !== 'approval.execute')
+      this.#refuse(entry, `${command} erases no request`);
+    if (!isSame || !isKept || given.length !== approvals.length)
+      this.#refuse(entry, 'more was erased of the request than its command');
+    for (const [nth, each] of approvals.entries()) await this.#checkRole(given[nth] ?? entry, each);
+  }
+
   /** An approval counts for a role that its giver had for all products at that moment. */
   async #checkRole(entry: PlacedEntry, { principal, role, at }: Approval): Promise<void> {
     const inForce = this.#world.inForce(principal, entry.index);
@@ -129,8 +151,12 @@ export class ApprovalCheck {
 
   async #steps(id: string): Promise<Step[]> {
     const steps: Step[] = [];
-    for (const entry of this.#world.chain(id) ?? []) {
+    const chain = this.#world.chain(id) ?? [];
+    const isErased = chain.some(isErasure);
+    for (const entry of chain) {
       const document = await this.#findings.check(entry.index, () => documentOf('approval', entry));
+      // It is a gap, and not wrong, where the request says itself that it was erased.
+      if (document === null && isErased && !isErasure(entry)) continue;
       if (document == null) {
         if (document === null) this.#refuse(entry, `${id} is not shown whole`);
         return [];
@@ -143,6 +169,22 @@ export class ApprovalCheck {
   #refuse(entry: PlacedEntry, message: string): void {
     this.#findings.add('APPROVAL_INVALID', entry.index, message);
   }
+}
+
+function isErasure({ entry: { record } }: PlacedEntry): boolean {
+  return record.type === 'approval.erased';
+}
+
+/** The record of a request that was carried out: the one that erased it, where it asked for that itself. */
+function isExecution(
+  { entry: { record }, document }: PlacedEntry,
+  nth: number,
+  chain: readonly PlacedEntry[],
+): boolean {
+  if (record.type === 'approval.executed') return true;
+  const isDone = (document?.json as { state?: unknown } | undefined)?.state === 'executed';
+  const wasDone = chain.some((each) => each.entry.record.type === 'approval.executed');
+  return record.type === 'approval.erased' && isDone && !wasDone && nth === chain.length - 1;
 }
 
 /** Whether a request is bound to these rules. Nobody here knows those that came with another version of the software. */

@@ -5,13 +5,16 @@ import { asChange, contentProblem } from '../../decisions/change-problem.ts';
 import type { DecisionCheck } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
-import type { ProvenStep } from './proven.ts';
+import type { ProvenRevision, ProvenStep } from './proven.ts';
 
 export interface LicenseStep {
   /** null for a revision that is not shown; undefined where there is none. */
   before: LicenseDocument | null | undefined;
   after: LicenseDocument | null;
 }
+
+type Unapproved = Pick<ProvenRevision, 'unapproved' | 'perHour'>;
+const nothing: Unapproved = { unapproved: null, perHour: null };
 
 export class ChangeCheck {
   readonly #decisions: DecisionCheck;
@@ -22,13 +25,13 @@ export class ChangeCheck {
     this.#findings = findings;
   }
 
-  /** Returns who had to approve the change and did not, as far as one license tells; null for nobody. */
+  /** Says who had to approve the change and did not, as far as one license tells. */
   async check(
     entry: PlacedEntry,
     { cause, decision }: Pick<ProvenStep, 'cause' | 'decision'>,
     { before, after }: LicenseStep,
-  ): Promise<string | null> {
-    if (cause === null || decision === null || after === null || before === null) return null;
+  ): Promise<Unapproved> {
+    if (cause === null || decision === null || after === null || before === null) return nothing;
     const { command: type, n, who, approvals } = cause;
     const licenses = new Map(before === undefined ? [] : [[before.id, before]]);
     // Of a command with several changes the largest amounts are decided on, and here is one of them.
@@ -37,9 +40,9 @@ export class ChangeCheck {
       const wrong = contentProblem(input, { documents: [after], licenses, brake: null }, new Directory());
       if (wrong !== null) this.#findings.add('DECISION_ALTERED', entry.index, wrong);
     }
-    if (approvals !== null || who.kind === 'bootstrap' || who.kind === 'mirror') return null;
+    if (approvals !== null || who.kind === 'bootstrap' || who.kind === 'mirror') return nothing;
     const rules = await this.#decisions.rules(entry.index);
-    if (rules === null || rules.rev === null) return null;
+    if (rules === null || rules.rev === null) return nothing;
     const changes = [asChange(after)];
     const effect = effectOf(changes, (_type, id) => licenses.get(id));
     const proposed = {
@@ -51,6 +54,12 @@ export class ChangeCheck {
       principal: () => undefined,
     };
     const [applicable] = applicableRules(rules.content.approvals, proposed, () => 0);
-    return applicable?.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ') ?? null;
+    const counting = rules.content.approvals.filter(({ actions }) => actions.includes(type));
+    const limits = counting.flatMap(({ above }) => above?.perHour ?? []);
+    return {
+      unapproved:
+        applicable?.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ') ?? null,
+      perHour: limits.length === 0 ? null : Math.min(...limits),
+    };
   }
 }

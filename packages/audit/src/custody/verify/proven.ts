@@ -41,6 +41,8 @@ export interface ProvenAccess {
   size: number;
   /** Milliseconds. */
   asOf: number;
+  /** Records from before this instant were dropped on purpose; null for none that belong here. */
+  dropped: string | null;
   /** In the order of that log; `leaf` is the index of the leaf that commits to a record. */
   records: { leaf: number; record: AccessRecord }[];
 }
@@ -108,6 +110,11 @@ export interface ProvenRevision extends ProvenStep {
    * a server was configured to let it act alone, which the report cannot tell.
    */
   unapproved: string | null;
+  /**
+   * How many such changes of one author an hour a rule lets through without approval, where nobody approved this one: the report
+   * does not have what would be counted, and `replayDecisions` counts it. null where no rule counts it.
+   */
+  perHour: number | null;
 }
 
 /** A key that signed, and the range of log indexes that it is valid in. */

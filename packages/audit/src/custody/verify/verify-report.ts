@@ -276,8 +276,8 @@ async function proveRevision(
   const after = (await findings.check(placed.index, () => documentOf('license', placed))) ?? null;
   // A decision of another change may stand in the cause of one that is not shown.
   const step = await proveStep(placed, isShown ? placed.cause : null, checks);
-  const unapproved = await checks.changes.check(placed, step, { before, after });
-  return { ...step, isShown, commitment: base64(doc), document: after, unapproved };
+  const approvals = await checks.changes.check(placed, step, { before, after });
+  return { ...step, isShown, commitment: base64(doc), document: after, ...approvals };
 }
 
 function checkRange(

@@ -1,15 +1,17 @@
 /** `tally access log`: who asked for what, and whether what is kept of it is whole. */
 import { existsSync, readFileSync } from 'node:fs';
 import { AccessLogError, type AccessLogReport, SegmentReader, verifyAccessLog } from '@tallystick/access';
-import type { AccessItem, Page } from '@tallystick/contract';
+import { newestPolicy } from '@tallystick/audit';
+import type { AccessItem, AccessPage } from '@tallystick/contract';
 import { type Checkpoint, parseSignedCheckpoint, utf8 } from '@tallystick/core';
-import { beginAccessLogAgain, type SystemDescription } from '@tallystick/server';
+import { beginAccessLogAgain, readStore, type SystemDescription } from '@tallystick/server';
 import { Mark, MarkError } from '@tallystick/signer';
 import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { CliError, messageOf, usageError } from '../../errors.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { asInstant, asNatural } from '../../flags/values.ts';
+import { describeResult } from '../../output/results.ts';
 import { type Column, properties } from '../../output/table.ts';
 import { Session } from '../../session.ts';
 import { type LocalSystem, openSystem, StepProgress } from '../fsck.ts';
@@ -18,6 +20,7 @@ export function registerAccessLog(access: Command, context: Context): void {
   const log = access.command('log').summary('the log that is kept of requests');
   registerList(log, context);
   registerVerify(log, context);
+  registerDrop(log, context);
   registerBeginAgain(log, context);
 }
 
@@ -50,6 +53,8 @@ function registerList(parent: Command, context: Context): void {
     const { limit, to = new Date(context.now()).toISOString(), ...query } = command.opts<ListFlags>();
     const page = await readPages(session, { ...query, to }, limit);
     session.print.answer(page, () => session.print.table(page.items, columns));
+    if (page.droppedBefore !== null && query.from < page.droppedBefore && !session.print.json)
+      session.print.say(`Records from before ${page.droppedBefore} were dropped on purpose`);
     if (page.nextCursor !== null && !session.print.json)
       session.print.say(
         `There are more than these ${page.items.length}: raise --limit, or name a shorter span`,
@@ -61,8 +66,9 @@ async function readPages(
   session: Session,
   query: Omit<ListFlags, 'limit' | 'to'> & { to: string },
   wanted: number,
-): Promise<Page<AccessItem>> {
+): Promise<AccessPage> {
   const items: AccessItem[] = [];
+  let droppedBefore: string | null = null;
   let cursor: string | null = null;
   do {
     const limit = Math.max(1, Math.min(PAGE_LENGTH, wanted - items.length));
@@ -70,8 +76,9 @@ async function readPages(
     const { value } = await session.admin().call('access.list', { query: { ...query, limit, ...more } });
     items.push(...value.items);
     cursor = value.nextCursor;
+    droppedBefore = value.droppedBefore;
   } while (cursor !== null && items.length < wanted);
-  return { items, nextCursor: cursor };
+  return { items, nextCursor: cursor, droppedBefore };
 }
 
 const columns: readonly Column<AccessItem>[] = [
@@ -109,7 +116,8 @@ function registerVerify(parent: Command, context: Context): void {
 
 async function verify(session: Session, other: string | undefined): Promise<Verified> {
   const { context, print } = session;
-  const { layout, chain } = await openSystem(session.dataFolder);
+  const system = await openSystem(session.dataFolder);
+  const { layout, chain } = system;
   const { access } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
   if (access === undefined)
     throw usageError('This system keeps no access log yet.', 'It begins one at its next start.');
@@ -120,7 +128,8 @@ async function verify(session: Session, other: string | undefined): Promise<Veri
     using reader = openReader(file, mark);
     const total = reader.size;
     const origin = other === undefined ? access.origin : originOf(reader, access.origin);
-    const report = await verifyAccessLog(reader, { origin, chain, mark }, (index) => {
+    const droppedBefore = await droppedBeforeOf(system);
+    const report = await verifyAccessLog(reader, { origin, chain, mark, droppedBefore }, (index) => {
       if (index % 64 === 0) progress.onProgress({ step: 'leaves', done: index, total });
     });
     const unread = "The signer's mark was not compared: a running signer keeps it to itself.";
@@ -134,6 +143,12 @@ async function verify(session: Session, other: string | undefined): Promise<Veri
       todo: 'Keep the file as it is, and find out who could write it: see docs/operating/access-log.md.',
     });
   }
+}
+
+/** From when on access logs keep what was asked, as the main log says. */
+async function droppedBeforeOf(system: LocalSystem): Promise<string | null> {
+  await using store = await readStore(system.place);
+  return (await newestPolicy(store, system))?.accessDroppedBefore ?? null;
 }
 
 /** A log that is missing is as short as one can be. */
@@ -161,18 +176,56 @@ function readMark(file: string, origin: string): Checkpoint | null {
 }
 
 function describe(report: Verified, session: Session): string[] {
-  const { records, open, leaves, checkpoints, published, asOf, origin, skipped } = report;
+  const { records, open, leaves, checkpoints, published, asOf, origin, skipped, dropped, droppedUpTo } =
+    report;
   return [
     session.print.style('green', 'CLEAN  The access log is whole.'),
     ...properties([
       ['log', origin],
       ['records', open === 0 ? records : `${records}, and ${open} that no leaf commits to yet`],
+      ['dropped', dropped === 0 ? null : `${dropped} of them, on purpose, the last of ${droppedUpTo}`],
       ['leaves', `${leaves}, published up to ${published}`],
       ['checkpoints', checkpoints],
       ['cosigned', asOf === null ? 'not yet' : new Date(asOf * 1000).toISOString()],
     ]),
     ...skipped,
   ];
+}
+
+interface DropFlags {
+  before: string;
+  reason?: string;
+  dryRun?: boolean;
+  idempotencyKey?: string;
+}
+
+function registerDrop(parent: Command, context: Context): void {
+  const command = parent
+    .command('drop')
+    .summary('drop what was asked before a time, on purpose and for good')
+    .description(
+      'Drop the content of old segments of the access log, of every server of this log. Their leaves stay, so that what remains verifies, and verify and custody reports say what was dropped. It is a change in the main log, with who and why, and waits for the approval of another administrator unless the policy says otherwise. The configuration of a server says what may not be dropped yet.',
+    )
+    .requiredOption('--before <instant>', 'segments that are wholly from before then go', asInstant)
+    .option('--reason <text>', 'why, for the log')
+    .option('--dry-run', 'say whether it would be done and change nothing')
+    .option('--idempotency-key <key>', 'makes it safe to repeat the command (default: a random UUID)');
+  command.action(async () => {
+    const session = new Session(context, command);
+    const { before, reason, dryRun = false, idempotencyKey = context.newKey() } = command.opts<DropFlags>();
+    const { value } = await session
+      .admin()
+      .call('policy.drop_access', {
+        query: dryRun ? { dryRun } : { wait: 'published' },
+        body: { before },
+        idempotencyKey,
+        ...(reason === undefined ? {} : { reason }),
+      })
+      .catch((error: unknown) => {
+        throw error instanceof CliError ? error.withIdempotencyKey(idempotencyKey) : error;
+      });
+    session.print.answer(value, () => describeResult(value, session.print));
+  });
 }
 
 function registerBeginAgain(parent: Command, context: Context): void {

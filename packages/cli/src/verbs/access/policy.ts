@@ -1,6 +1,5 @@
 /** `tally access policy`: what callers may do: to look at, to try, and to put in force. */
-import { type ShadowReport, shadowPolicy } from '@tallystick/audit';
-import type { PolicyInForce } from '@tallystick/contract';
+import type { PolicyInForce, PolicyShadowBody, ShadowReport } from '@tallystick/contract';
 import { decodeUtf8 } from '@tallystick/core';
 import { defaultPolicyDocument, PolicyError, type PrincipalKind } from '@tallystick/gate';
 import {
@@ -11,11 +10,9 @@ import {
   type TableCase,
 } from '@tallystick/gate/policy';
 import type { PolicyContent } from '@tallystick/license';
-import { readStore } from '@tallystick/server';
 import { type Command, Option } from 'commander';
 import { describeComparison, describeFailures, describeShadow } from '../../access/describe-policy.ts';
 import { type Candidate, formatPolicy, readCandidate, readOtherPolicy } from '../../access/policy-file.ts';
-import { readShadowNote, writeShadowNote } from '../../access/shadow-note.ts';
 import type { Context } from '../../context.ts';
 import { CliError, usageError } from '../../errors.ts';
 import { exitCodes } from '../../exit-codes.ts';
@@ -23,7 +20,7 @@ import { readInput, writeFileAtomic } from '../../files.ts';
 import { asInstant } from '../../flags/values.ts';
 import { describeResult } from '../../output/results.ts';
 import { Session } from '../../session.ts';
-import { openSystem, StepProgress } from '../fsck.ts';
+import { StepProgress } from '../fsck.ts';
 
 export function registerAccessPolicy(access: Command, context: Context): void {
   const policy = access
@@ -132,48 +129,42 @@ async function current(session: Session): Promise<Candidate> {
   return { content, engine: new PolicyEngine(content) };
 }
 
-interface SpanFlags {
-  from?: string;
-  to?: string;
-}
-
 function registerShadow(parent: Command, context: Context): void {
   const command = parent
     .command('shadow')
     .argument('<file>')
-    .summary('say which logged changes a policy would have denied')
+    .summary('say which verdicts a policy would have flipped')
     .description(
-      'Decide every logged change again under another policy, and say which verdicts flip. Reads the log in the data folder, also beside a running system, and leaves a note there for publish. The exit code is 1 where a verdict flips.',
+      'Have the server decide again what was decided in a span of time, changes and everything else that was asked, under another policy, and say which verdicts flip: what would have been denied, and what would have been allowed. Publishing asks for that, of the last seven days at least. The exit code is 1 where a verdict flips, or where not all could be decided again.',
     )
-    .option('--from <instant>', 'the first change to look at (default: the first)', asInstant)
-    .option('--to <instant>', 'where to end (default: now)', asInstant);
+    .option('--from <instant>', 'the first decision to look at (default: the first)', asInstant)
+    .option('--to <instant>', 'where to end (default: now, which publishing asks for)', asInstant);
   command.action(async (file: string) => {
     const session = new Session(context, command);
-    const { from = null, to = null } = command.opts<SpanFlags>();
+    const span = command.opts<Pick<PolicyShadowBody, 'from' | 'to'>>();
     const { content } = await readCandidate(file, context);
-    const { layout, place } = await openSystem(session.dataFolder);
-    const report = await shadow(session, content, place, { from, to });
-    await writeShadowNote(layout.root, report, new Date(context.now()).toISOString());
+    const { schema, policies } = content;
+    const report = await shadow(session, { schema, policies, ...span });
     session.print.answer(report, () => describeShadow(report, session.print));
-    if (report.flipped > 0) context.setExitCode(exitCodes.refused);
+    if (report.denied + report.allowed + report.unknown > 0) context.setExitCode(exitCodes.refused);
   });
 }
 
-async function shadow(
-  { context, print }: Session,
-  content: PolicyContent,
-  place: Parameters<typeof readStore>[0],
-  span: { from: string | null; to: string | null },
-): Promise<ShadowReport> {
-  await using store = await readStore(place);
-  using progress = new StepProgress(context, print);
-  return await shadowPolicy(store, content, { ...span, onProgress: progress.onProgress });
+/** The server answers how far it is until it is done. */
+async function shadow(session: Session, body: PolicyShadowBody): Promise<ShadowReport> {
+  using progress = new StepProgress(session.context, session.print);
+  const admin = session.admin();
+  for (;;) {
+    const { value } = await admin.call('policy.shadow', { body });
+    if (value.report !== null) return value.report;
+    if (value.progress !== null) progress.onProgress(value.progress);
+  }
 }
 
 interface PublishFlags {
   reason?: string;
   dryRun?: boolean;
-  withoutShadow?: boolean;
+  despiteShadow?: boolean;
   idempotencyKey?: string;
 }
 
@@ -183,23 +174,25 @@ function registerPublish(parent: Command, context: Context): void {
     .argument('<file>')
     .summary('put a policy in force')
     .description(
-      'Put a policy in force, for every request from the moment that it is in the log. Refuses one that tally access policy shadow was not run on last.',
+      'Put a policy in force, for every request from the moment that it is in the log. The server refuses one on which tally access policy shadow was not run within a day, or that flips verdicts, unless that is asked for: then the log says so.',
     )
     .option('--reason <text>', 'why, for the log')
     .option('--dry-run', 'say whether it would be taken and change nothing')
-    .option('--without-shadow', 'also where nobody has looked what it would have denied')
+    .option(
+      '--despite-shadow',
+      'also where verdicts flip, or nobody looked; needs --reason, and is logged with it',
+    )
     .option('--idempotency-key <key>', 'makes it safe to repeat the command (default: a random UUID)');
   command.action(async (file: string) => {
     const session = new Session(context, command);
     const flags = command.opts<PublishFlags>();
     const candidate = await readCandidate(file, context);
-    if (flags.withoutShadow !== true) requireShadow(session, candidate, file);
     const idempotencyKey = flags.idempotencyKey ?? context.newKey();
     const { value } = await session
       .admin()
       .call('policy.publish', {
         query: flags.dryRun === true ? { dryRun: true } : { wait: 'published' },
-        body: candidate.content,
+        body: { ...candidate.content, ...(flags.despiteShadow === true && { despiteShadow: true }) },
         idempotencyKey,
         ...(flags.reason === undefined ? {} : { reason: flags.reason }),
       })
@@ -208,14 +201,4 @@ function registerPublish(parent: Command, context: Context): void {
       });
     session.print.answer(value, () => describeResult(value, session.print));
   });
-}
-
-/** What a policy breaks is found before it is in force, by who is about to publish it. */
-function requireShadow(session: Session, { engine }: Candidate, file: string): void {
-  const note = readShadowNote(session.dataFolder);
-  if (note?.policy === engine.policy && note.schema === engine.schema) return;
-  throw usageError(
-    `Nobody has looked yet what ${file} would have denied.`,
-    `Run tally access policy shadow ${file} first, or give --without-shadow.`,
-  );
 }

@@ -6,7 +6,13 @@ import type { Context } from '../../context.ts';
 import { usageError } from '../../errors.ts';
 import { printable } from '../../output/table.ts';
 import { Session } from '../../session.ts';
-import { logOfKeys, type OfferedLog, readOfferedLog, sameKeys } from '../../witness/log-source.ts';
+import {
+  logOfKeys,
+  type OfferedLog,
+  readOfferedLog,
+  readOfferedLogs,
+  sameKeys,
+} from '../../witness/log-source.ts';
 import { untilFollowed } from '../../witness/running-witness.ts';
 import { asUsageError, WitnessFolder } from '../../witness/witness-folder.ts';
 import { addFolderFlag, type FolderFlag } from './folder-flag.ts';
@@ -15,6 +21,7 @@ interface AddLogFlags extends FolderFlag {
   origin?: string;
   vkey?: string[];
   from?: string;
+  server?: string;
   dryRun?: boolean;
 }
 
@@ -29,6 +36,12 @@ export function registerAddLog(parent: Command, context: Context): void {
       .option(
         '--from <file or url>',
         'trust-root.json of a system, or a tlog-policy with the lines of one log',
+      )
+      .addOption(
+        new Option(
+          '--server <url>',
+          'public address of a server: its log and its access log; --from says what to trust of them',
+        ).conflicts(['vkey', 'origin']),
       )
       .addOption(
         new Option('--vkey <key...>', "the log's verifier keys, all of which have to sign").conflicts('from'),
@@ -47,36 +60,55 @@ async function addLog(session: Session, flags: AddLogFlags): Promise<void> {
   const { context, print } = session;
   const folder = new WitnessFolder(flags.folder);
   const config = folder.read();
-  const log = await offered(flags, context);
-  const known = config.logs.find(({ origin }) => origin === log.origin);
-  if (known !== undefined && !sameKeys(log, known)) throw otherKeys(log.origin);
-  const answer = { origin: log.origin, vkeys: log.vkeys.map(formatVerifierKey), added: known === undefined };
-  const shown = [`  ${log.origin}`, ...answer.vkeys.map((vkey) => `  ${vkey}`)].map(printable);
+  const logs = await offered(flags, context);
+  const known = (log: OfferedLog) => config.logs.find(({ origin }) => origin === log.origin);
+  // All of them, before anything begins.
+  for (const log of logs) {
+    const other = known(log);
+    if (other !== undefined && !sameKeys(log, other)) throw otherKeys(log.origin);
+  }
+  const fresh = logs.filter((log) => known(log) === undefined);
+  const answer = {
+    added: fresh.length > 0,
+    logs: logs.map((log) => ({
+      origin: log.origin,
+      vkeys: log.vkeys.map(formatVerifierKey),
+      added: fresh.includes(log),
+    })),
+  };
+  const shown = answer.logs.flatMap(({ origin, vkeys }) =>
+    [`  ${origin}`, ...vkeys.map((vkey) => `  ${vkey}`)].map(printable),
+  );
   if (flags.dryRun === true) {
     print.answer({ ...answer, dryRun: true }, () => [
-      known === undefined ? 'Would follow:' : 'Follows already:',
+      answer.added ? 'Would follow:' : 'Follows already:',
       ...shown,
       'Nothing was changed.',
     ]);
     return;
   }
-  const runs = !begin(config, log.origin);
-  if (known === undefined) await folder.writeLogs([...config.logs, log]);
-  const active = runs && (await untilFollowed(config, log.origin, true, context));
+  const runs = !begin(
+    config,
+    logs.map(({ origin }) => origin),
+  );
+  if (answer.added) await folder.writeLogs([...config.logs, ...fresh]);
+  let active = runs;
+  for (const { origin } of logs) active = active && (await untilFollowed(config, origin, true, context));
   print.answer({ ...answer, running: runs, active }, () => [
-    known === undefined ? 'Follows from now on:' : 'Follows already:',
+    answer.added ? 'Follows from now on:' : 'Follows already:',
     ...shown,
-    ...(known === undefined ? ['Compare these keys with what the people who run the log say.'] : []),
+    ...(answer.added ? ['Compare these keys with what the people who run the log say.'] : []),
     nextStep(runs, active, config),
   ]);
 }
 
-async function offered({ from, vkey, origin }: AddLogFlags, context: Context): Promise<OfferedLog> {
-  if (from !== undefined) return readOfferedLog(from, context);
-  if (vkey !== undefined) return logOfKeys(vkey, origin);
+async function offered({ from, server, vkey, origin }: AddLogFlags, context: Context): Promise<OfferedLog[]> {
+  if (server !== undefined) return readOfferedLogs(server, from, context);
+  if (from !== undefined) return [await readOfferedLog(from, context)];
+  if (vkey !== undefined) return [logOfKeys(vkey, origin)];
   throw usageError(
     'Which log is not said.',
-    'Give --from with a trust root or a policy, or --vkey with its keys.',
+    'Give --server with the public address of a server, --from with a trust root or a policy, or --vkey with its keys.',
   );
 }
 
@@ -88,10 +120,10 @@ function otherKeys(origin: string): Error {
   );
 }
 
-/** Begins a log in the memory of a witness that does not run; false where it does, which then begins it itself. */
-function begin({ stateFile, name }: WitnessConfig, origin: string): boolean {
+/** Begins logs in the memory of a witness that does not run; false where it does, which then begins it itself. */
+function begin({ stateFile, name }: WitnessConfig, origins: string[]): boolean {
   try {
-    initState({ stateFile, kind: 'witness', name, origins: [origin], mustExist: true });
+    initState({ stateFile, kind: 'witness', name, origins, mustExist: true });
     return true;
   } catch (error) {
     if (error instanceof StateHeld) return false;

@@ -8,6 +8,7 @@ const approvals: PolicyContent['approvals'] = [
   {
     actions: [
       'policy.publish',
+      'policy.drop_access',
       'principal.create',
       'principal.assign',
       'principal.grant',

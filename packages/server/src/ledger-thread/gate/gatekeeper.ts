@@ -6,6 +6,7 @@ import { effectiveLock } from '@tallystick/core';
 import {
   type Asked,
   type Circumstances,
+  canonicalInput,
   type Decision,
   type DecisionInput,
   type Directory,
@@ -21,12 +22,18 @@ import {
 } from '@tallystick/gate';
 import { PolicyEngine } from '@tallystick/gate/policy';
 import type { CauseDecision } from '@tallystick/ledger';
-import type { PolicyContent, PolicyDocument } from '@tallystick/license';
+import type { Duration, PolicyContent, PolicyDocument } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeds } from './approval-needs.ts';
 import { Carried } from './carried.ts';
+import { keptAtLeast } from './check-drop.ts';
 import { Judgment } from './judgment.ts';
+
+/** Forgetting one costs telling it again. */
+const toldMax = 10_000;
+/** Of an instant, up to its day. */
+const dayLength = 10;
 
 /** A policy set with what evaluates it. */
 export interface Rules {
@@ -48,6 +55,8 @@ export interface Verdict {
   policy: string;
   reasons: string[];
   entities: string;
+  /** What was decided on, as `entities` is the hash of it; only where this thread has not told of it today. */
+  input?: string;
 }
 
 export interface GatekeeperParts {
@@ -62,6 +71,8 @@ export interface GatekeeperParts {
   isOpen?: boolean;
   /** Id of a principal that no rule for approvals holds up. */
   mayActAlone?: string | undefined;
+  /** How long records of access logs are kept at least. */
+  keepAtLeast?: Duration | undefined;
 }
 
 export class Gatekeeper {
@@ -70,16 +81,28 @@ export class Gatekeeper {
   readonly now: () => string;
   readonly isOpen: boolean;
   readonly needs: ApprovalNeeds;
+  readonly keepAtLeast: Duration;
   readonly #onAlarm: (detail: string) => void;
   readonly #carried = new Carried();
+  /** Hashes of what the access log has heard of, of one day. */
+  #told = { day: '', entities: new Set<string>() };
   #newestVerdict: { of: Decision; verdict: Verdict } | null = null;
   /** Of one document, and not of a revision: one that was on its way may have been taken back, and another have its number. */
   #rules: { source: PolicyDocument | null; rules: Rules } | null = null;
   /** The document that is no policy that can be evaluated, once that was found. */
   #broken: { source: PolicyDocument; message: string } | null = null;
 
-  constructor({ directory, onAlarm, now, governing, isOpen = false, mayActAlone }: GatekeeperParts) {
+  constructor({
+    directory,
+    onAlarm,
+    now,
+    governing,
+    isOpen = false,
+    mayActAlone,
+    keepAtLeast = keptAtLeast,
+  }: GatekeeperParts) {
     this.needs = new ApprovalNeeds(directory, mayActAlone);
+    this.keepAtLeast = keepAtLeast;
     this.directory = directory;
     this.#onAlarm = onAlarm;
     this.now = now;
@@ -163,8 +186,15 @@ export class Gatekeeper {
     return { principal, credential };
   }
 
+  /** What the record of a decision needs; its input where nobody has been told of that today. */
+  takeVerdict(decided: Decided): Verdict {
+    const verdict = this.#verdictOf(decided.decision);
+    const input = this.#untold(decided);
+    return input === null ? verdict : { ...verdict, input };
+  }
+
   /** The same object for the same decision: answers of one message then carry it once. */
-  verdictOf(decision: Decision): Verdict {
+  #verdictOf(decision: Decision): Verdict {
     if (this.#newestVerdict?.of !== decision) {
       const { allowed, policy, reasons, entities } = decision;
       const verdict: Verdict = { effect: allowed ? 'allow' : 'deny', policy, reasons, entities };
@@ -178,6 +208,15 @@ export class Gatekeeper {
     const { policy, schema, reasons, entities } = decision;
     const same = this.#carried.indexOf(decision);
     return same === undefined ? { policy, schema, reasons: [...reasons], entities, input } : { same };
+  }
+
+  #untold({ decision, input }: Decided): string | null {
+    const day = this.now().slice(0, dayLength);
+    if (this.#told.day !== day || this.#told.entities.size >= toldMax)
+      this.#told = { day, entities: new Set() };
+    if (this.#told.entities.has(decision.entities)) return null;
+    this.#told.entities.add(decision.entities);
+    return canonicalInput(input);
   }
 
   /** Takes note that the cause at a log index has a decision whole. */

@@ -4,6 +4,7 @@ import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
 import type { Command, GateEnvironment, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeded, type Need } from './approval-needs.ts';
+import { checkDrop } from './check-drop.ts';
 import { checkPublication } from './check-publication.ts';
 import { absentSubject, commandResource, nameIn } from './command-resource.ts';
 import type { Decided, Gatekeeper, Rules, Subjects, Verdict } from './gatekeeper.ts';
@@ -15,11 +16,15 @@ const nobody = (): ServiceProblem => new ServiceProblem('unauthorized');
 /** What these put into the log names the policy that they are under. */
 const bindsToRules: ReadonlySet<string> = new Set(['approval.request', 'approval.approve']);
 
+const unseen = 'Nobody has looked what it would have decided otherwise.';
+
 export interface JudgeOptions {
   why: string | null;
   /** Who approved it; null for what nobody had to. */
   approvals?: GateCause['approvals'];
   isDryRun?: boolean;
+  /** As of the request; where nobody says otherwise, nobody has looked. */
+  shadowProblem?: string | null | undefined;
 }
 
 export class Judgment {
@@ -27,6 +32,8 @@ export class Judgment {
   readonly #gatekeeper: Gatekeeper;
   #decided: Decided | null = null;
   #isCarried = false;
+  /** What the author had asked for when what others approved was judged: as whoever reads the log counts it. */
+  #countedBefore: ReadonlySet<object> = new Set();
 
   /** What the command that was judged last has to wait for. */
   need: Need = { kind: 'nothing' };
@@ -46,8 +53,9 @@ export class Judgment {
     return this.#decided !== null || this.#gatekeeper.isOpen;
   }
 
-  get verdict(): Verdict | null {
-    return this.#decided === null ? null : this.#gatekeeper.verdictOf(this.#decided.decision);
+  /** What is to be recorded of it. Not for nothing: what it says once it does not say again. */
+  takeVerdict(): Verdict | null {
+    return this.#decided === null ? null : this.#gatekeeper.takeVerdict(this.#decided);
   }
 
   /**
@@ -128,7 +136,10 @@ export class Judgment {
   }
 
   /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
-  judge(command: Command, { why, approvals = null, isDryRun = false }: JudgeOptions): Judge {
+  judge(
+    command: Command,
+    { why, approvals = null, isDryRun = false, shadowProblem = unseen }: JudgeOptions,
+  ): Judge {
     return (view, changes, { at, lock, epoch }) => {
       const { asked } = this;
       if (asked === null) throw nobody();
@@ -155,7 +166,10 @@ export class Judgment {
           rules,
           this.#absent({ asked, identity, command, resource, rules, at, lock, epoch }),
         );
-      if (changes.length > 0) checkPublication(asked.caller, command);
+      if (changes.length > 0) {
+        checkPublication(asked.caller, command, { why, rules, shadowProblem });
+        checkDrop(command, at, this.#gatekeeper.keepAtLeast);
+      }
       if (this.need.kind === 'approval' && !isDryRun) throw new ApprovalNeeded(this.need.isBulk);
       return this.#cause(asked, decided, { why, approvals });
     };
@@ -183,8 +197,14 @@ export class Judgment {
       if (request === undefined) throw new ServiceProblem('subject_unknown');
       this.#checkRules(view);
       const by = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
+      this.#countedBefore = this.#gatekeeper.needs.counts.asked(request.author.principal);
       const command = request.command as unknown as Command;
-      const judge = this.judge(command, { why: request.why, approvals: { approval, by } });
+      // Who asked for it has looked, and those who approved it were free to.
+      const judge = this.judge(command, {
+        why: request.why,
+        approvals: { approval, by },
+        shadowProblem: null,
+      });
       return judge(view, changes, environment);
     };
   }
@@ -205,7 +225,7 @@ export class Judgment {
     const { asked } = this;
     for (const { actions } of this.rules.content.approvals)
       if (asked !== null && actions.includes(type))
-        this.#gatekeeper.needs.counts.clear(asked.caller.principal, actions);
+        this.#gatekeeper.needs.counts.clear(asked.caller.principal, actions, this.#countedBefore);
   }
 
   #cause(

@@ -28,6 +28,7 @@ export function narrowedView(view: View, products: ReadonlySet<string>): View {
     plansOfProduct: (id) => view.plansOfProduct(id),
     idByCredential: (kind, lookup) => view.idByCredential(kind, lookup),
     principals: () => view.principals(),
+    approvals: () => view.approvals(),
   };
 }
 

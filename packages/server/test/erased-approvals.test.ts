@@ -1,0 +1,101 @@
+/** What the erasure of a customer does to commands that waited for approval and speak of it, on a real ledger. */
+import { fsck, replayDecisions } from '@tallystick/audit';
+import { defaultPolicyDocument } from '@tallystick/gate';
+import type { ApprovalDocument, Command } from '@tallystick/license';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onlineKeys } from '../src/index.ts';
+import { Office } from './support/office.ts';
+
+let office: Office;
+
+beforeAll(async () => {
+  office = await Office.open();
+  await office.hire('Ada', 'administrator');
+  await office.hire('Bea', 'administrator');
+  await office.hire('Ivo', 'issuer');
+  await office.hire('Ina', 'issuer');
+});
+afterAll(() => office[Symbol.asyncDispose]());
+
+const longSale = { type: 'license.issue', plan: 'pro', term: { length: 'P20Y' } } as const;
+
+async function waiting(author: string, command: Command) {
+  const key = JSON.stringify(command).length.toString();
+  const { code, approval } = await office.refusal(author, command, { key: `${author}-${key}` });
+  expect(code).toBe('approval_required');
+  return { approval, key: `${author}-${key}` };
+}
+
+async function document(approval: string): Promise<ApprovalDocument> {
+  return (await office.ledger.read.current(approval))?.document as ApprovalDocument;
+}
+
+describe('erasing a customer', () => {
+  const textOf = async (): Promise<string> => {
+    const entries = await office.world.store.entries(0, office.ledger.size);
+    return entries.map(({ content }) => Buffer.from(content?.document ?? []).toString()).join();
+  };
+  const approved = async (command: Command): Promise<string> => {
+    const { approval } = await waiting('Ivo', command);
+    const { execution } = await office.ask('Ina', { type: 'approval.approve', approval });
+    expect(execution).toMatchObject({ done: true });
+    return approval;
+  };
+
+  it('reaches the commands that waited for approval and speak of it, and no others', async () => {
+    const content = defaultPolicyDocument();
+    const actions = ['customer.create', 'customer.update', 'customer.erase'];
+    const rule = { actions, above: null, approvers: [{ role: 'issuer', count: 1 }], within: 'P1D' };
+    await office.system({ type: 'policy.publish', ...content, approvals: [...content.approvals, rule] });
+    const made = await approved({ type: 'customer.create', reference: 'jane', name: 'Jane Doe' });
+    const [customer = ''] = (await document(made)).customers ?? [];
+    expect(customer).toMatch(/^cus_/);
+    const sold = await approved({ ...longSale, customer: 'jane', licensee: 'Jane Doe' });
+    const renamed = await approved({ type: 'customer.update', customer: 'jane', name: 'Jane Roe' });
+    const { approval: open } = await waiting('Ivo', { ...longSale, customer, licensee: 'Mrs. Doe' });
+    const { approval: other } = await waiting('Ivo', { ...longSale, licensee: 'Contoso' });
+    const kept = await document(other);
+    expect(await textOf()).toContain('Jane Doe');
+
+    const { approval: erasing, key } = await waiting('Ada', { type: 'customer.erase', customer: 'jane' });
+    await office.ask('Ina', { type: 'approval.approve', approval: erasing });
+    await office.later(0);
+    expect(await textOf()).not.toMatch(/[Jj]ane|Doe|Roe/);
+    const states = [];
+    for (const approval of [made, sold, renamed, open, erasing]) {
+      const { state, command, approvals, why } = await document(approval);
+      states.push([state, command, approvals.length, why]);
+    }
+    expect(states).toEqual([
+      ['executed', { type: 'customer.create' }, 1, 'T-1'],
+      ['executed', { type: 'license.issue' }, 1, 'T-1'],
+      ['executed', { type: 'customer.update' }, 1, 'T-1'],
+      ['withdrawn', { type: 'license.issue' }, 0, 'T-1'],
+      ['executed', { type: 'customer.erase' }, 1, 'T-1'],
+    ]);
+    expect(await document(other)).toEqual(kept);
+    await expect(office.ask('Ina', { type: 'approval.approve', approval: open })).rejects.toMatchObject({
+      code: 'state_forbids',
+    });
+    await office.restart();
+    await expect(office.ask('Ada', { type: 'customer.erase', customer: 'jane' }, { key })).rejects.toThrow(
+      'what this request changed was erased since',
+    );
+  });
+
+  it('fits, what was erased of requests included', async () => {
+    const { store, identity, trust } = office.world;
+    const keys = onlineKeys(identity.keys).map(({ publicKey }) => publicKey);
+    const parts = { store, genesis: trust.genesis, ns: 'acme', keys, projections: null, mark: null };
+    const now = Math.floor(office.world.now() / 1000) + 60;
+    const { problems, counts } = await fsck(parts, { now, workers: 0 });
+    expect(problems).toEqual([]);
+    expect(counts.erased).toBeGreaterThan(5);
+  });
+
+  it('leaves a log in which nothing else is found, and what is gone is counted', async () => {
+    const { findings, counts } = await replayDecisions(office.world.store, { from: null, to: null });
+    expect(findings.filter(({ index }) => !office.unjudged.has(index))).toEqual([]);
+    expect(counts.removed).toBeGreaterThan(3);
+  });
+});
