@@ -8,20 +8,10 @@ import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { encodeEntryBundle, formatTilePath, publicKeyJson, tileWidth, utf8 } from '@tallystick/core';
-import type { Store } from '@tallystick/ledger';
-import { onlineKeys } from '@tallystick/server';
-import { TestSystem } from '@tallystick/testkit';
-import {
-  type Cosigner,
-  createReplayer,
-  initState,
-  keyFromSeed,
-  logPathName,
-  type ReplayerLog,
-} from '@tallystick/witness';
+import { formatTilePath, tileWidth, utf8 } from '@tallystick/core';
+import { type Cosigner, createReplayer, initState, keyFromSeed, logPathName } from '@tallystick/witness';
 import type { Bench, BenchContext } from '../bench.ts';
-import { growLog } from '../grow-log.ts';
+import { makeLog, type PublishedLog } from '../published-log.ts';
 import { bareChecks, formatRate, type Rate, rateOf } from '../rate.ts';
 import { formatNumber, formatRatios, interleave, markdownTable, pairRatios } from '../report.ts';
 
@@ -29,49 +19,6 @@ const entriesDefault = 100_000;
 const replayerName = 'replayer.example/bench';
 const threads = 2;
 const readerToken = 'reader';
-
-/** A published log, as a replayer is told of it and as a server hands it out. */
-interface PublishedLog {
-  size: number;
-  /** The signed checkpoint. */
-  note: string;
-  told: Omit<ReplayerLog, 'logUrl' | 'trustUrl'>;
-  files: Map<string, Uint8Array>;
-}
-
-async function makeLog(context: BenchContext): Promise<PublishedLog> {
-  const wanted = Number(process.env['TALLY_BENCH_REPLAY'] ?? entriesDefault);
-  await using system = await TestSystem.start({ times: { intervalMs: 200, retryMs: 200 } });
-  await system.sellPro();
-  await growLog(system, wanted, context.log);
-  const { identity, trust, store } = system.world;
-  const published = await store.checkpoint();
-  if (published === undefined) throw new Error('nothing was published');
-  const { size, note } = published;
-  const { ns } = identity.namespace;
-  const keys = onlineKeys(identity.keys).map(({ publicKey }) => publicKeyJson(publicKey));
-  const files = await filesOf(store, size, ns);
-  files.set(`trust/${ns}/keys`, utf8(JSON.stringify({ keys })));
-  const { origin, vkeys } = trust.log;
-  return { size, note, told: { origin, vkeys, genesis: trust.genesis }, files };
-}
-
-/** Entry tiles, and the public documents that the rules ask for. */
-async function filesOf(store: Store, size: number, ns: string): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (let index = 0; index * tileWidth < size; index++) {
-    const first = index * tileWidth;
-    const width = Math.min(tileWidth, size - first);
-    const rows = await store.entries(first, width);
-    const path = formatTilePath({ level: 'entries', index, width });
-    files.set(`log/${path}`, encodeEntryBundle(rows.map(({ entry }) => entry)));
-    for (const { content, rev } of rows) {
-      if (content?.document == null || (content.id !== 'namespace' && content.id !== 'brake')) continue;
-      files.set(`trust/${ns}/${content.id}/${rev}`, content.document);
-    }
-  }
-  return files;
-}
 
 interface Caught {
   replayed: Rate;
@@ -116,7 +63,8 @@ function readAll(replayer: Cosigner, origin: string, size: number): number {
 }
 
 async function run(context: BenchContext): Promise<string[]> {
-  const log = await makeLog(context);
+  const wanted = Number(process.env['TALLY_BENCH_REPLAY'] ?? entriesDefault);
+  const log = await makeLog(wanted, context.log);
   const server = new Worker(new URL('../file-server.worker.ts', import.meta.url), { workerData: log.files });
   try {
     const [url] = (await once(server, 'message')) as [string];

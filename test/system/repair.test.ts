@@ -136,6 +136,7 @@ async function partsOfRepair(): Promise<Omit<RepairParts, 'mark' | 'store'>> {
   return {
     chain: [await trustOf(system)],
     mirror: { url: mirror.url, token: system.mirrorToken, timeoutMs: 5000, signal },
+    contentKey: null,
     undoFile: operator.path('undo.db'),
   };
 }

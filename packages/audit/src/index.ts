@@ -15,6 +15,7 @@ export { type FsckOptions, type FsckParts, fsck } from './fsck.ts';
 export { newestPolicy } from './newest-policy.ts';
 export { type RebuildParts, type RebuildReport, rebuildProjections } from './rebuild.ts';
 export { hasReplayer } from './repair/has-replayer.ts';
+export { repairNewStore } from './repair/new-store.ts';
 export { type RepairOptions, type RepairParts, repairStore } from './repair/repair.ts';
 export {
   type LostContent,

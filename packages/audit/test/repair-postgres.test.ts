@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type MendableStore, SqliteStore, StoreFenced, StoreLocked } from '@tallystick/ledger';
 import { PostgresStore } from '@tallystick/ledger/postgres';
 import { PostgresServer } from '@tallystick/testkit';
+import { type ContentKey, createContentKey, loadContentKey } from '@tallystick/witness';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   copyStore,
@@ -14,6 +15,7 @@ import {
   type RepairReport,
   repairStore,
 } from '../src/index.ts';
+import { sealedTile } from './support/sealed-tile.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { makeVariedLog, partsOf, removeLog, type VariedLog } from './support/varied-log.ts';
 
@@ -78,10 +80,14 @@ async function everything(): Promise<unknown[]> {
 async function repair(
   given: RepairOptions = { dryRun: false },
   signal = new AbortController().signal,
+  contentKey: ContentKey | null = null,
 ): Promise<RepairReport> {
   await using store = await open(given.dryRun);
   const access = { url: mirror.url, token: 'any', timeoutMs: 5000, signal };
-  return await repairStore({ store, chain: [log.trust], mark: log.mark, mirror: access, undoFile }, given);
+  return await repairStore(
+    { store, chain: [log.trust], mark: log.mark, mirror: access, contentKey, undoFile },
+    given,
+  );
 }
 
 async function check(): Promise<FsckReport> {
@@ -215,7 +221,14 @@ describe('nothing is changed', () => {
     const altered = await everything();
     await using taken = await open();
     const access = { url: mirror.url, token: 'any', timeoutMs: 5000, signal: new AbortController().signal };
-    const parts = { store: taken, chain: [log.trust], mark: log.mark, mirror: access, undoFile };
+    const parts = {
+      store: taken,
+      chain: [log.trust],
+      mark: log.mark,
+      mirror: access,
+      contentKey: null,
+      undoFile,
+    };
     await using _other = await PostgresStore.open({ ...options(), takeOver: true });
     await expect(repairStore(parts, { dryRun: false })).rejects.toThrow(StoreFenced);
     await expectUnchanged(altered);
@@ -271,21 +284,56 @@ describe('what a repair replaces', () => {
     );
     const before = await everything();
     const { undo } = await repair();
+    await takeBack(undo);
+    expect((await everything()).slice(0, 4)).toEqual(before.slice(0, 4));
+  });
+
+  it('has the documents and causes that came back with a content key', async () => {
+    const keyFile = `${log.folder}/content.key`;
+    createContentKey(keyFile);
+    const key = loadContentKey(keyFile);
+    mirror.contents = (tile) =>
+      sealedTile({ storeFile: log.storeFile, genesis: log.trust.genesis }, tile, key);
+    const { one } = place;
+    await server.sql(
+      `UPDATE acme.contents SET document = '{}' WHERE idx = ${one};
+       DELETE FROM acme.contents WHERE idx = ${place.next};
+       DELETE FROM acme.causes WHERE idx = ${one};
+       ${remove(size - 4)}`,
+    );
+    const before = await everything();
+    const report = await repair({ dryRun: false }, undefined, key);
+    expect([report.lost.count, report.lostCauses, report.wrong.count]).toEqual([0, 0, 0]);
+    expect((await everything()).slice(0, 4)).toEqual(whole.slice(0, 4));
+    await takeBack(report.undo);
+    expect((await everything()).slice(0, 4)).toEqual(before.slice(0, 4));
+    mirror.contents = async () => null;
+  });
+
+  async function takeBack(undo: string | null): Promise<void> {
     const database = new DatabaseSync(String(undo), { readOnly: true });
     const lines = database.prepare(undoSql).all() as { line: string }[];
     database.close();
     await server.sql(lines.map(({ line }) => line).join('\n'));
-    expect((await everything()).slice(0, 3)).toEqual(before.slice(0, 3));
-  });
+  }
 
   /** As docs/operating/running-a-mirror.md has it. */
   const undoSql = `
     SELECT format('DELETE FROM acme.%s WHERE idx BETWEEN %d AND %d;', t.column1, first, last) AS line
-      FROM added, (VALUES ('leaves'), ('entries'), ('contents')) t
+      FROM added, (VALUES ('leaves'), ('entries'), ('contents'), ('causes')) t
     UNION ALL SELECT format('DELETE FROM acme.%s WHERE idx = %d;', t.column1, idx)
       FROM missing, (VALUES ('leaves'), ('entries')) t
     UNION ALL SELECT format('DELETE FROM acme.leaves WHERE idx = %d; INSERT INTO acme.leaves VALUES (%d, ''\\x%s'', %s, %d);',
       idx, idx, hex(leaf), iif(subject IS NULL, 'NULL', '''\\x' || hex(subject) || ''''), rev) FROM leaves
     UNION ALL SELECT format('DELETE FROM acme.entries WHERE idx = %d; INSERT INTO acme.entries VALUES (%d, ''\\x%s'');',
-      idx, idx, hex(entry)) FROM entries`;
+      idx, idx, hex(entry)) FROM entries
+    UNION ALL SELECT format('DELETE FROM acme.%s WHERE idx = %d;', t.column1, idx)
+      FROM lacking, (VALUES ('contents'), ('causes')) t
+    UNION ALL SELECT format('INSERT INTO acme.causes VALUES (%d, %d, ''\\x%s'', ''\\x%s'');',
+      idx, records, hex(salt), hex(document)) FROM causes
+    UNION ALL SELECT format('INSERT INTO acme.contents VALUES (%d, %s, %s, %s, %s, %s, %d);', idx, quote(id),
+      iif(salt IS NULL, 'NULL', '''\\x' || hex(salt) || ''''),
+      iif(document IS NULL, 'NULL', '''\\x' || hex(document) || ''''),
+      iif(companion_salt IS NULL, 'NULL', '''\\x' || hex(companion_salt) || ''''),
+      iif(companion IS NULL, 'NULL', '''\\x' || hex(companion) || ''''), cause) FROM contents`;
 });

@@ -51,6 +51,7 @@ function parts(): CopyParts {
     chain: [log.trust],
     mark: log.mark,
     mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
+    contentKey: null,
     undoFile: `${log.folder}/undo.db`,
   };
 }

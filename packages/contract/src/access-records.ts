@@ -19,6 +19,7 @@ const changes = (name: string, ...verbs: string[]): Record<string, AccessRecordi
 export const accessRecordings: Readonly<Record<string, AccessRecording>> = {
   'log.checkpoint': 'batched',
   'log.tile': 'batched',
+  'log.contents': 'durable',
   'log.access': 'batched',
   'log.status': 'batched',
   'log.entry': 'batched',

@@ -103,6 +103,11 @@ export interface CustodyQuery extends BundleQuery {
   reads: boolean;
 }
 
+export interface ContentsQuery {
+  /** Log index of the first entry that is not wanted any more. */
+  to: number;
+}
+
 export interface BundleRequestBody extends BundleQuery {
   licenseKey: string;
 }

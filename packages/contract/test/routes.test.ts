@@ -65,6 +65,7 @@ describe('the table of routes', () => {
     expect(addresses('public').sort()).toEqual([
       'GET /log/access',
       'GET /log/checkpoint',
+      'GET /log/contents/:from',
       'GET /log/tile/*',
       'GET /trust/:key',
       'GET /trust/:ns/brake/:rev',

@@ -4,13 +4,13 @@
  */
 import { hex } from '@tallystick/core';
 
-const prefix = 'unknown:';
+export const unknownSubjectPrefix = 'unknown:';
 
 /** @param subject K, 32 bytes */
 export function unknownSubject(subject: Uint8Array): string {
-  return prefix + hex(subject);
+  return unknownSubjectPrefix + hex(subject);
 }
 
 export function isUnknownSubject(id: string): boolean {
-  return id.startsWith(prefix);
+  return id.startsWith(unknownSubjectPrefix);
 }

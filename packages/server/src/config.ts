@@ -1,10 +1,11 @@
 /** The server's configuration: one JSON file, checked as a whole before anything starts. */
 import { readFileSync } from 'node:fs';
 import type { Zone } from '@tallystick/contract';
-import { isNamespaceName } from '@tallystick/core';
+import { IntegrityError, isNamespaceName } from '@tallystick/core';
 import type { LedgerTimes, PostgresLimits } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import { type Duration, isCalendarDuration } from '@tallystick/license';
+import { parseContentPublicKey } from '@tallystick/witness/content-key';
 import type { ClientTlsPaths } from '@tallystick/witness/tls';
 import { z } from 'zod';
 import { type EdgeConfig, edgeMembers } from './edge-config.ts';
@@ -109,6 +110,8 @@ export interface ServerConfig extends EdgeConfig {
    * whoever has only a session or a key.
    */
   mayActAlone?: string;
+  /** Content keys of mirrors, base64, by the id of the principal that fetches documents: they are sealed to it. */
+  contentKeys: Record<string, string>;
   /** 'off' gives durability away and exists for benchmarks. */
   synchronous: 'full' | 'off';
 }
@@ -262,6 +265,7 @@ const schema: z.ZodType<ServerConfig> = z
       })
       .default(rotationLimits),
     mayActAlone: text.exactOptional(),
+    contentKeys: z.record(text, z.string().refine(isContentKey, 'is no content key')).default({}),
     synchronous: z.enum(['full', 'off']).default('full'),
   })
   .refine(
@@ -269,6 +273,16 @@ const schema: z.ZodType<ServerConfig> = z
     'shared: several servers share a database, and not a file: name its postgres:// URL as store',
   )
   .refine((config) => config.adminTokenHash !== config.mirrorTokenHash, 'one token must not serve for both');
+
+function isContentKey(written: string): boolean {
+  try {
+    parseContentPublicKey(written);
+    return true;
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    throw error;
+  }
+}
 
 /** Throws Error with a sentence for the operator. */
 export function readServerConfig(file: string): ServerConfig {

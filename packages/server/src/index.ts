@@ -1,8 +1,10 @@
 export type { ListenerConfig, ServerConfig } from './config.ts';
+export { plainPartsOf } from './contents/plain-parts.ts';
 export type { EdgeConfig, TrustedProxyConfig } from './edge-config.ts';
 export { hashToken } from './http/tokens.ts';
 export { newLicenseKey, newSubjectId } from './identifiers.ts';
 export { type AccessLogDescription, beginAccessLogAgain } from './setup/access-log.ts';
+export { contentKeysOf, writeContentKeys } from './setup/content-keys.ts';
 export {
   type CosignerAddress,
   cosignerAddresses,

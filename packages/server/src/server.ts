@@ -9,6 +9,7 @@ import { type Logger, pino } from 'pino';
 import type { AccessClient } from './access/access-client.ts';
 import { startAccessLog } from './access/start-access-log.ts';
 import type { ServerConfig } from './config.ts';
+import { ContentExport } from './contents/content-export.ts';
 import { Gate } from './gate.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { createListener } from './http/listener.ts';
@@ -90,9 +91,10 @@ export async function startServer(
   const opened = await openGate(config, directory, logger);
   gate = opened;
   const urls: Record<string, string> = {};
+  const contents = new ContentExport(config, { metrics, streams });
   const login = await openLogin(config, opened, { ledger, access }, () => urls['admin'] ?? '');
   const shadows = new ShadowRuns(config, access, () => opened.directory.policy ?? defaultPolicyDocument());
-  const parts = { config, ledger, metrics, streams, access, gate: opened, login, shadows, logger };
+  const parts = { config, ledger, metrics, streams, access, gate: opened, login, contents, shadows, logger };
   const apps = await Promise.all(zones.map((zone) => createListener(zone, parts)));
   const following = await listen(apps, config, urls, logger);
   return {
@@ -103,6 +105,7 @@ export async function startServer(
       await Promise.all(apps.map((app) => app.close()));
       await shadows[Symbol.asyncDispose]();
       await access?.[Symbol.asyncDispose]();
+      await contents[Symbol.asyncDispose]();
       await ledger.stop();
       opened.close();
       login[Symbol.dispose]();

@@ -10,7 +10,8 @@
  * and `limits` has `checkpointsPerSecond` of each log and `strangersPerSecond`; all of them may be left out.
  * A replayer's logs also have `logUrl`, `trustUrl`, `genesis` (base64) and, where entries are closed to outsiders,
  * `tokenFile`, and for https `tls` with `caFile`, `certFile` and `keyFile`; `follow` looks by itself at a log that does
- * not ask for cosignatures. `workers` says how many threads check signatures. `tokenHashes` opens what a replayer
+ * not ask for cosignatures; `contents` has `file`, `tokenFile`, `publicKey` (base64) and, where documents are opened here,
+ * `keyFile`. `workers` says how many threads check signatures. `tokenHashes` opens what a replayer
  * holds: for each reader the base64 of its token's SHA-256. Paths are relative to the file's folder.
  */
 import { readFileSync } from 'node:fs';
@@ -24,6 +25,8 @@ import {
   parseVerifierKey,
   type VerifierKey,
 } from '@tallystick/core';
+import { parseContentPublicKey } from './contents/content-key.ts';
+import type { ContentOptions } from './contents/mirror-contents.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { isSpiffeId } from './peer-identity.ts';
 import type { ReplayerLog } from './replayer/replayer.ts';
@@ -190,6 +193,7 @@ function parseReplayedLog(value: unknown, where: string, folder: string): Replay
     'genesis',
     'follow',
     'tls',
+    'contents',
   ]);
   const token = json.has('tokenFile') ? readToken(resolve(folder, json.text('tokenFile'))) : undefined;
   return {
@@ -198,8 +202,21 @@ function parseReplayedLog(value: unknown, where: string, folder: string): Replay
     trustUrl: json.url('trustUrl'),
     token,
     ...(json.has('tls') && { tls: parseClientTls(json.value('tls'), `${where}.tls`, folder) }),
+    ...(json.has('contents') && {
+      contents: parseContents(json.value('contents'), `${where}.contents`, folder),
+    }),
     follow: json.has('follow') && json.flag('follow'),
     genesis: json.checked('genesis', (text) => decodeBase64(text, hashLength)),
+  };
+}
+
+function parseContents(value: unknown, where: string, folder: string): ContentOptions {
+  const json = new Members(value, where, ['file', 'tokenFile', 'publicKey', 'keyFile']);
+  return {
+    file: resolve(folder, json.text('file')),
+    token: readToken(resolve(folder, json.text('tokenFile'))),
+    publicKey: json.checked('publicKey', parseContentPublicKey),
+    keyFile: json.has('keyFile') ? resolve(folder, json.text('keyFile')) : null,
   };
 }
 

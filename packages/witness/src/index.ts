@@ -5,6 +5,31 @@ export {
   type ReplayerConfig,
   type WitnessConfig,
 } from './config.ts';
+export {
+  type ContentKey,
+  type ContentPublicKey,
+  createContentKey,
+  loadContentKey,
+  parseContentPublicKey,
+} from './contents/content-key.ts';
+export type { ContentOptions } from './contents/mirror-contents.ts';
+export {
+  type Content,
+  causeProblem,
+  contentProblem,
+  decodeCause,
+  decodeContent,
+  type StoredCauseBytes,
+} from './contents/parts.ts';
+export { batchKeyOf, openPart, Unsealable } from './contents/seal.ts';
+export {
+  type PlainPart,
+  parseBatches,
+  partKinds,
+  type SealedBatch,
+  type SealedPart,
+  sealBatch,
+} from './contents/sealed-batch.ts';
 export type { Clock, Cosigner, ForkEvidence, LogCounts, LogStatus } from './cosigner.ts';
 export { ConfigError, Refusal, SizeConflict, StateHeld } from './errors.ts';
 export { followConfig } from './follow-config.ts';

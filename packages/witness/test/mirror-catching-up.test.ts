@@ -71,7 +71,7 @@ describe('a mirror that stops while it catches up', () => {
 describe('a mirror of a log that does not ask for cosignatures', () => {
   it('follows what is published, refuses what does not follow, and goes on', async () => {
     const short = logOf(20);
-    await using own = await ReplaySetup.start(short, 0, true);
+    await using own = await ReplaySetup.start(short, { follow: true });
     const reaches = async (size: number): Promise<void> => {
       for (let tries = 0; own.cosigned !== size; tries++) {
         if (tries > 300) throw new Error(`cosigned ${own.cosigned}, not ${size}`);

@@ -28,7 +28,7 @@ async function refusal(setup: ReplaySetup): Promise<Violation> {
 describe('a log that follows the rules', () => {
   it.each([0, 2])('is cosigned, with %i threads for signatures', async (workers) => {
     const log = goodLog();
-    await using setup = await ReplaySetup.start(log, workers);
+    await using setup = await ReplaySetup.start(log, { workers });
     const line = await setup.add();
     const { vkey } = keyFromSeed('replayer.example/r1', new Uint8Array(32).fill(7));
     const checkpoint = parseSignedCheckpoint(utf8(log.checkpoint() + line));

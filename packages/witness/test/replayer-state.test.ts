@@ -57,7 +57,7 @@ describe('a replayer that refused', () => {
     'keeps refusing while an entry %s stands, and goes on when the log took it back',
     async (_what, breakIt) => {
       const log = logOf(600);
-      await using setup = await ReplaySetup.start(log, 1);
+      await using setup = await ReplaySetup.start(log, { workers: 1 });
       await setup.add();
       const cosigned = log.size;
       log.pushLicense(licenseId(1000));
@@ -132,7 +132,7 @@ describe('a replayer whose log server fails half-way', () => {
 
   it('stops at once when it is told to', async () => {
     const log = logOf(5);
-    await using setup = await ReplaySetup.start(log, 1);
+    await using setup = await ReplaySetup.start(log, { workers: 1 });
     setup.server.tamper = () => new Promise<never>(() => {});
     const cosigning = setup.add().catch((error: unknown) => error);
     await setTimeout(100);
@@ -147,7 +147,7 @@ describe('a replayer whose log server fails half-way', () => {
 describe('the state of a replayer', () => {
   it('is as good where several threads had many batches of signatures to check', async () => {
     const log = logOf(3000);
-    await using setup = await ReplaySetup.start(log, 2);
+    await using setup = await ReplaySetup.start(log, { workers: 2 });
     await setup.add(498);
     await setup.add();
     await setup.restart();

@@ -49,8 +49,11 @@ export const everyRole: readonly Role[] = [
   'key-custodian',
   'auditor',
   'incident-responder',
+  'content-mirror',
   'administrator',
 ];
+/** A mirror reads documents for keeping them, and nothing that is for people. */
+const readers: readonly Role[] = everyRole.filter((role) => role !== 'content-mirror');
 const inspectors: readonly Role[] = ['auditor', 'administrator', 'incident-responder'];
 const approvers: readonly Role[] = ['issuer', 'product-owner', 'key-custodian', 'administrator'];
 const administrator: readonly Role[] = ['administrator'];
@@ -63,7 +66,7 @@ type Named = Exclude<keyof Ids, 'otherCustomer' | 'session'>;
 
 const open: Row = { may: 'anybody', needs: [], seenBy: null };
 const reads = (id?: Named): Row => ({
-  may: everyRole,
+  may: readers,
   needs: [],
   seenBy: id === undefined ? null : 'itself',
   ...(id && { id }),
@@ -104,6 +107,7 @@ export const gateTable: Record<RouteName, Row> = {
   'enrollment.finish': { ...open, body: () => ({}) },
 
   'log.tile': reads(),
+  'log.contents': { ...reads(), may: ['content-mirror'], query: '?to=1' },
   'log.status': reads(),
   'log.entry': reads(),
   'event.stream': reads(),

@@ -13,6 +13,7 @@ export const zonesOfRoutes: Record<RouteName, readonly Zone[]> = {
   'log.checkpoint': clientsToo,
   'log.access': clientsToo,
   'log.tile': clientsToo,
+  'log.contents': clientsToo,
   'trust.get': clientsToo,
   'trust.keys': clientsToo,
   'trust.namespace': clientsToo,
@@ -111,6 +112,7 @@ const samples: Readonly<Record<string, string>> = {
   rev: '1',
   key: '1',
   index: '0',
+  from: '0',
 };
 
 /** A path that the route serves, with the given parameters or any. */

@@ -2,6 +2,7 @@
 import {
   equalBytes,
   IntegrityError,
+  type LogRecord,
   type LogTree,
   leafHash,
   parseRecordEntry,
@@ -10,6 +11,8 @@ import {
 import type { Store, StoredEntry } from '@tallystick/ledger';
 import { checkNarrowRow } from '../narrow-row.ts';
 import { isPlainEntry } from '../plain-entry.ts';
+import { ContentDifference, type LackingRecord } from './content-difference.ts';
+import { ErasedSubjects } from './erased-subjects.ts';
 import type { Repaired } from './report.ts';
 
 export interface Difference {
@@ -19,57 +22,82 @@ export interface Difference {
   rows: StoredEntry[];
   /** All of those, in order of what is wrong with them. */
   found: Repaired[];
+  /** Records whose document, companion or cause is not there, or another one; none where that was not looked at. */
+  lacking: LackingRecord[];
+  /** What the store's entries erase. */
+  erased: ErasedSubjects;
   /** Where the subjects of the store's records stand, by its narrow rows. */
   subjects: SubjectMap;
 }
 
 const entriesPerRead = 1000;
 
-/** Compares the store's entries up to `to` with the leaves of `tree`, which has as many. */
+/**
+ * Compares the store's entries up to `to` with the leaves of `tree`, which has as many; with `genesis` their documents as
+ * well, with what the entries commit to.
+ */
 export async function differenceOf(
   store: Store,
   tree: LogTree,
-  to: number,
+  { to, genesis }: { to: number; genesis: Uint8Array | null },
   onProgress: (entries: number) => void,
 ): Promise<Difference> {
+  const contents = genesis === null ? null : new ContentDifference(genesis);
   const difference: Difference = {
     entries: [],
     rows: [],
     found: [],
+    lacking: [],
+    erased: new ErasedSubjects(),
     subjects: new SubjectMap(Number.POSITIVE_INFINITY),
   };
   for (let from = 0; from < to; from += entriesPerRead) {
     const end = Math.min(to, from + entriesPerRead);
     const stored = new Map((await store.entries(from, end - from)).map((entry) => [entry.index, entry]));
-    for (let index = from; index < end; index++) compare(difference, tree, index, stored.get(index));
+    const causes = contents === null ? [] : await store.causes(from, end);
+    const causeAt = new Map(causes.map((cause) => [cause.index, cause]));
+    for (let index = from; index < end; index++) {
+      const entry = stored.get(index);
+      const isThere = compare(difference, tree, index, entry);
+      const record = isThere && entry !== undefined ? recordIn(entry) : null;
+      const first = difference.erased.take(index, record);
+      if (record !== null && entry !== undefined) contents?.take(entry, record, first, causeAt.get(index));
+    }
     onProgress(end);
   }
+  difference.lacking = contents?.lacking(difference.erased) ?? [];
   return difference;
 }
 
+function recordIn({ entry }: StoredEntry): LogRecord | null {
+  return isPlainEntry(entry) ? null : parseRecordEntry(entry).record;
+}
+
+/** Returns whether the entry is the one that was logged. */
 function compare(
   difference: Difference,
   tree: LogTree,
   index: number,
   stored: StoredEntry | undefined,
-): void {
+): boolean {
   const leaf = tree.leaf(index);
   if (stored === undefined) {
     difference.entries.push(index);
     difference.found.push({ index, table: 'leaves', message: 'the row was missing' });
-    return;
+    return false;
   }
   const { subject, rev } = stored;
   if (subject !== null) difference.subjects.set({ key: subject, index, leaf, rev });
   if (!equalBytes(leafHash(stored.entry), leaf)) {
     difference.entries.push(index);
     difference.found.push({ index, table: 'entries', message: 'the entry was not the one that was logged' });
-    return;
+    return false;
   }
   const message = narrowProblem(stored, leaf);
-  if (message === null) return;
+  if (message === null) return true;
   difference.rows.push(stored);
   difference.found.push({ index, table: 'leaves', message });
+  return true;
 }
 
 /** What the narrow row says wrongly of the entry beside it, which is the one logged. */

@@ -1,8 +1,9 @@
 /**
- * What stands in the store for the content of a record that a mirror gave back: a mirror has no documents. Those of
- * namespaces and brakes are public, and come from it, compared with the commitment in the record.
+ * What stands in the store for the content of a record that a mirror gave back: the documents that the mirror holds, each
+ * compared with the commitment in its record. Those of namespaces and brakes are public, and come from every mirror.
  */
 import {
+  bytesKey,
   documentCommitment,
   equalBytes,
   type LogRecord,
@@ -11,18 +12,37 @@ import {
   subjectKey,
   zeroSalt,
 } from '@tallystick/core';
-import { type Store, type StoredContent, type StoredEntry, unknownSubject } from '@tallystick/ledger';
+import {
+  type RestoredEntry,
+  type Store,
+  type StoredCause,
+  type StoredContent,
+  unknownSubject,
+} from '@tallystick/ledger';
+import { causeProblem, contentProblem } from '@tallystick/witness';
+import { countIn } from '../cause-check.ts';
 import { isPlainEntry } from '../plain-entry.ts';
+import type { LackingRecord } from './content-difference.ts';
 import { rowOf } from './difference.ts';
+import type { ErasedSubjects } from './erased-subjects.ts';
+import type { MirrorDocuments } from './mirror-documents.ts';
 import type { MirrorReader } from './mirror-reader.ts';
-import { type LostContent, namedMax } from './report.ts';
+import { type LostContent, namedMax, type Repaired, type RepairReport } from './report.ts';
 
 export interface GivenBackParts {
   store: Store;
   mirror: MirrorReader;
+  /** null without a content key. */
+  documents: MirrorDocuments | null;
   genesis: Uint8Array;
   /** Where the subjects of the records before stand. */
   subjects: SubjectMap;
+  /** What the records before erase. */
+  erased: ErasedSubjects;
+}
+
+interface Lost extends LostContent {
+  subject: string;
 }
 
 const nothing = { salt: null, document: null, companionSalt: null, companion: null };
@@ -30,31 +50,76 @@ const nothing = { salt: null, document: null, companionSalt: null, companion: nu
 /** Makes whole entries of the bytes that come back, in log order, and counts what did not come back. */
 export class GivenBack {
   readonly #parts: GivenBackParts;
-  /** The command whose records are coming back: they stand together, and commit to one cause. */
-  #command: { index: number; cause: Uint8Array } | null = null;
-  readonly lost: { count: number; first: LostContent[] } = { count: 0, first: [] };
+  readonly #lost: Lost[] = [];
+  /** By subject, those of whose subject nobody knows what it is called. */
+  readonly #nameless = new Map<string, Lost[]>();
+  readonly wrong: RepairReport['wrong'] = { count: 0, first: [] };
+  documents = 0;
+  causes = 0;
   lostCauses = 0;
 
   constructor(parts: GivenBackParts) {
     this.#parts = parts;
   }
 
-  async take(index: number, entry: Uint8Array): Promise<StoredEntry> {
+  async take(index: number, entry: Uint8Array): Promise<RestoredEntry> {
     const row = rowOf(index, entry);
+    const { erased } = this.#parts;
     if (isPlainEntry(entry)) {
-      this.#command = null;
+      erased.take(index, null);
       return { ...row, content: null };
     }
     const { record } = parseRecordEntry(entry);
     // What an erasure removes is told by the command that its record belongs to.
-    if (this.#command === null || !equalBytes(this.#command.cause, record.cause)) {
-      this.#command = { index, cause: record.cause };
-      this.lostCauses += 1;
+    const first = erased.take(index, record);
+    const cause = first === index ? await this.#causeOf(index, record) : null;
+    if (first === index && cause === null) this.lostCauses += 1;
+    const content = await this.#contentOf(index, record, first);
+    return { ...row, content, ...(cause && { cause }) };
+  }
+
+  /** Records that came back without their content, which no erasure accounts for; once all are back. */
+  get lost(): RepairReport['lost'] {
+    const lost = this.#lost.filter(({ index, subject }) => !this.#parts.erased.isErased(index, subject));
+    return {
+      count: lost.length,
+      first: lost.slice(0, namedMax).map(({ index, type, rev, id }) => ({ index, type, rev, id })),
+    };
+  }
+
+  /** What stands for lost content whose subject a later document has named, which is in the store by now. */
+  async *named(): AsyncGenerator<RestoredEntry> {
+    const { store } = this.#parts;
+    for (const { index, id } of [...this.#nameless.values()].flat()) {
+      const stored = id === null ? undefined : await store.entry(index);
+      if (id === null || stored?.content == null) continue;
+      yield { ...stored, content: { ...nothing, id, cause: stored.content.cause } };
     }
-    return { ...row, content: await this.#contentOf(index, record, this.#command.index) };
+  }
+
+  /** What came back of a record that is in the store, and why; null for nothing. */
+  async complete(
+    { index, first, lacksContent, lacksCause }: LackingRecord,
+    entry: Uint8Array,
+  ): Promise<{ entry: RestoredEntry; found: Repaired[] } | null> {
+    const { record } = parseRecordEntry(entry);
+    const content = lacksContent ? await this.#mirrored(index, record, first) : null;
+    const cause = lacksCause ? await this.#causeOf(index, record) : null;
+    if (content === null && cause === null) return null;
+    const found: Repaired[] = [
+      ...(content === null
+        ? []
+        : [{ index, table: 'contents' as const, message: 'the document was missing, or another one' }]),
+      ...(cause === null
+        ? []
+        : [{ index, table: 'causes' as const, message: 'the cause was missing, or another one' }]),
+    ];
+    return { entry: { ...rowOf(index, entry), content, ...(cause && { cause }) }, found };
   }
 
   async #contentOf(index: number, record: LogRecord, cause: number): Promise<StoredContent> {
+    const mirrored = await this.#mirrored(index, record, cause);
+    if (mirrored !== null) return mirrored;
     for (const id of ['namespace', 'brake'] as const) {
       if (!equalBytes(subjectKey(this.#parts.genesis, record.ns, id), record.subject)) continue;
       const document = await this.#parts.mirror.publicDocument(record.ns, id, record.rev);
@@ -66,14 +131,41 @@ export class GivenBack {
     return this.#loseContent(index, record, await this.#idOf(record), cause);
   }
 
+  /** null where the mirror has none, or one that is not this record's. */
+  async #mirrored(index: number, record: LogRecord, cause: number): Promise<StoredContent | null> {
+    const content = (await this.#parts.documents?.at(index))?.content ?? null;
+    if (content === null || !this.#isRight(index, contentProblem(content, record, this.#parts.genesis)))
+      return null;
+    this.documents += 1;
+    for (const lost of this.#nameless.get(bytesKey(record.subject)) ?? []) lost.id = content.id;
+    return { ...content, cause };
+  }
+
+  async #causeOf(index: number, record: LogRecord): Promise<StoredCause | null> {
+    const cause = (await this.#parts.documents?.at(index))?.cause ?? null;
+    const records = cause === null ? null : countIn(cause.document);
+    if (cause === null || records === null) return null;
+    if (!this.#isRight(index, causeProblem(cause, record))) return null;
+    this.causes += 1;
+    return { index, records, ...cause };
+  }
+
+  #isRight(index: number, message: string | null): boolean {
+    if (message === null) return true;
+    this.wrong.count += 1;
+    if (this.wrong.first.length < namedMax) this.wrong.first.push({ index, message });
+    return false;
+  }
+
   #loseContent(
     index: number,
     { type, rev, subject }: LogRecord,
     id: string | null,
     cause: number,
   ): StoredContent {
-    this.lost.count += 1;
-    if (this.lost.first.length < namedMax) this.lost.first.push({ index, type, rev, id });
+    const lost: Lost = { index, type, rev, id, subject: bytesKey(subject) };
+    this.#lost.push(lost);
+    if (id === null) this.#nameless.set(lost.subject, [...(this.#nameless.get(lost.subject) ?? []), lost]);
     return { ...nothing, id: id ?? unknownSubject(subject), cause };
   }
 

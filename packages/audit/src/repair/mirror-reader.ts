@@ -44,6 +44,7 @@ export interface MirrorAccess {
 
 const checkpointLengthMax = 64 * 1024;
 const documentLengthMax = 256 * 1024;
+const sealedTileLengthMax = 256 * 1024 * 1024;
 const tilesAtOnce = 8;
 
 export class MirrorReader {
@@ -162,6 +163,11 @@ export class MirrorReader {
   /** The bytes of a revision, unchecked; null where the mirror has not got it. */
   publicDocument(ns: string, type: PublicDocumentType, rev: number): Promise<Uint8Array | null> {
     return this.#fetch(`trust/${ns}/${type}/${rev}`, documentLengthMax);
+  }
+
+  /** What a mirror holds of the documents of a tile's entries, sealed; null where it holds none. */
+  sealedTile(index: number): Promise<Uint8Array | null> {
+    return this.#fetch(`contents/${index}`, sealedTileLengthMax);
   }
 
   async #leaves(index: number, size: number): Promise<Uint8Array> {

@@ -19,13 +19,15 @@ import {
 } from '@tallystick/core';
 import {
   type MendableStore,
+  type RestoredEntry,
   type StoredCheckpoint,
-  type StoredEntry,
   StoreUnavailable,
 } from '@tallystick/ledger';
+import type { ContentKey } from '@tallystick/witness';
 import type { OnProgress } from '../report.ts';
 import { type Difference, differenceOf, rowOf } from './difference.ts';
 import { GivenBack } from './given-back.ts';
+import { MirrorDocuments } from './mirror-documents.ts';
 import { type MirrorAccess, MirrorReader } from './mirror-reader.ts';
 import { namedMax, RepairRefused, type RepairReport } from './report.ts';
 import { writeUndoFile } from './undo-file.ts';
@@ -38,6 +40,8 @@ export interface RepairParts {
   /** The newest checkpoint that the signer says it signed; null where that cannot be read. */
   mark: { size: number; root: Uint8Array } | null;
   mirror: MirrorAccess;
+  /** What opens the documents that the mirror holds; null to get entries back alone. */
+  contentKey: ContentKey | null;
   /** Where to keep what is replaced; must not exist. */
   undoFile: string;
 }
@@ -75,18 +79,24 @@ class Repair {
     const sizeBefore = await this.#store.size();
     await this.#checkHistory(tree);
     const common = Math.min(sizeBefore, checkpoint.size);
-    const difference = await differenceOf(this.#store, tree, common, (done) =>
+    const { contentKey } = this.#parts;
+    const wanted = { to: common, genesis: contentKey === null ? null : this.#genesis };
+    const difference = await differenceOf(this.#store, tree, wanted, (done) =>
       this.#tell('entries', done, common),
     );
     const added = checkpoint.size > sizeBefore ? { from: sizeBefore, to: checkpoint.size } : null;
     const back = new GivenBack({
       store: this.#store,
       mirror: this.#mirror,
+      documents:
+        contentKey && new MirrorDocuments((tile) => this.#mirror.sealedTile(tile), contentKey, this.#genesis),
       genesis: this.#genesis,
       subjects: difference.subjects,
+      erased: difference.erased,
     });
     const published = await this.#newerPublished(tree);
-    const isNeeded = added !== null || difference.found.length > 0;
+    const { found, lacking } = difference;
+    const isNeeded = added !== null || found.length > 0 || lacking.length > 0;
     const undo = isNeeded
       ? await this.#apply(difference, added, this.#rows(difference, added, tree, back))
       : null;
@@ -98,12 +108,26 @@ class Repair {
       size: Math.max(sizeBefore, checkpoint.size),
       repaired: { count: difference.found.length, first: difference.found.slice(0, namedMax) },
       added,
+      documents: back.documents,
+      causes: back.causes,
+      wrong: back.wrong,
       lost: back.lost,
       lostCauses: back.lostCauses,
       missing: this.#missing(Math.max(sizeBefore, checkpoint.size)),
       published: published?.size ?? null,
       undo,
     };
+  }
+
+  /** Documents and causes of records that are in the store, as far as the mirror has them; notes what they put right. */
+  async *#completed({ lacking, found }: Difference, back: GivenBack): AsyncGenerator<RestoredEntry> {
+    for (const record of lacking) {
+      const stored = await this.#store.entry(record.index);
+      const made = stored === undefined ? null : await back.complete(record, stored.entry);
+      if (made === null) continue;
+      found.push(...made.found);
+      yield made.entry;
+    }
   }
 
   /** What was published after the newest checkpoint of this store; null for none. */
@@ -151,7 +175,8 @@ class Repair {
     added: RepairReport['added'],
     tree: LogTree,
     back: GivenBack,
-  ): AsyncGenerator<StoredEntry> {
+  ): AsyncGenerator<RestoredEntry> {
+    yield* this.#completed(difference, back);
     for (const { index, entry } of difference.rows) yield { ...rowOf(index, entry), content: null };
     const wanted = new Set(difference.entries);
     for (const { from, to } of rangesOf(difference.entries)) {
@@ -166,23 +191,32 @@ class Repair {
       for (const [at, entry] of entries.entries()) yield back.take(start + at, entry);
       this.#tell('lost entries', start + entries.length - added.from, added.to - added.from);
     }
+    yield* back.named();
   }
 
   /** Returns the file with what was replaced; null for a dry run, which only looks at all rows. */
   async #apply(
-    { found }: Difference,
+    { found, lacking }: Difference,
     added: RepairReport['added'],
-    rows: AsyncGenerator<StoredEntry>,
+    rows: AsyncGenerator<RestoredEntry>,
   ): Promise<string | null> {
     if (this.#options.dryRun) {
       for await (const _row of rows);
       return null;
     }
     const { undoFile } = this.#parts;
-    await writeUndoFile(undoFile, this.#store, { indexes: found.map(({ index }) => index), added });
+    const indexes = found.map(({ index }) => index);
+    await writeUndoFile(undoFile, this.#store, {
+      indexes,
+      contents: lacking.map(({ index }) => index),
+      added,
+    });
     try {
       await this.#store.restore(rows);
-      return undoFile;
+      if (added !== null || found.length > 0) return undoFile;
+      // The mirror had nothing of what is lacking.
+      rmSync(undoFile);
+      return null;
     } catch (error) {
       const isUndone = !(error instanceof StoreUnavailable && error.isOutcomeUnknown);
       if (isUndone) rmSync(undoFile, { force: true });

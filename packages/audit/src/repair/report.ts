@@ -8,7 +8,7 @@ export const namedMax = 100;
 export interface Repaired {
   /** Log index. */
   index: number;
-  table: Extract<FsckTable, 'entries' | 'leaves'>;
+  table: Extract<FsckTable, 'entries' | 'leaves' | 'contents' | 'causes'>;
   /** One sentence without its period. */
   message: string;
 }
@@ -38,6 +38,12 @@ export interface RepairReport {
   added: { from: number; to: number } | null;
   /** Records that came back without their content, the first ones named. */
   lost: { count: number; first: LostContent[] };
+  /** Records whose document came back, with its companion where it has one. */
+  documents: number;
+  /** Commands of which came back who asked for them and why. */
+  causes: number;
+  /** Documents and causes that the mirror handed out and that are not what the log commits to: they were not taken. */
+  wrong: { count: number; first: { index: number; message: string }[] };
   /** Commands that came back without who asked for them and why, and so without their idempotency keys. */
   lostCauses: number;
   /** Entries that the signer has signed and the mirror has not got; null for none, or where the mark was not read. */
@@ -54,9 +60,15 @@ export interface RepairReport {
  * - `mirror_unreachable`: it does not answer, or does not let us read
  * - `mirror_empty`: it has not cosigned anything of this log yet
  * - `mirror_wrong`: what it hands out is not what its checkpoint commits to, or is of another log
+ * - `content_key_wrong`: the documents that it holds are sealed to another key
  * - `mirror_differs`: its checkpoint and what was published or signed here are two histories of one log
  */
-export type RepairProblem = 'mirror_unreachable' | 'mirror_empty' | 'mirror_wrong' | 'mirror_differs';
+export type RepairProblem =
+  | 'mirror_unreachable'
+  | 'mirror_empty'
+  | 'mirror_wrong'
+  | 'mirror_differs'
+  | 'content_key_wrong';
 
 export class RepairRefused extends Error {
   override readonly name = 'RepairRefused';

@@ -6,6 +6,14 @@ import type { Store } from '@tallystick/ledger';
 const schema = `
   CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, subject BLOB, rev INTEGER NOT NULL) STRICT;
   CREATE TABLE entries (idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
+  CREATE TABLE contents (
+    idx INTEGER PRIMARY KEY, id TEXT NOT NULL, salt BLOB, document BLOB,
+    companion_salt BLOB, companion BLOB, cause INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE causes (
+    idx INTEGER PRIMARY KEY, records INTEGER NOT NULL, salt BLOB NOT NULL, document BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE lacking (idx INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE missing (idx INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE added (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 `;
@@ -13,6 +21,8 @@ const schema = `
 export interface Replacing {
   /** Log indexes whose rows are replaced, or were missing. */
   indexes: readonly number[];
+  /** Log indexes whose document or cause is replaced, or was missing. */
+  contents: readonly number[];
   /** Entries that are added behind the end. */
   added: { from: number; to: number } | null;
 }
@@ -21,7 +31,7 @@ export interface Replacing {
 export async function writeUndoFile(
   file: string,
   store: Store,
-  { indexes, added }: Replacing,
+  { indexes, contents, added }: Replacing,
 ): Promise<void> {
   if (existsSync(file)) throw new Error(`${file} exists already`);
   const database = new DatabaseSync(file);
@@ -39,6 +49,19 @@ export async function writeUndoFile(
       leaf.run(index, stored.leaf, stored.subject, stored.rev);
       // An entry that was gone reads as empty bytes.
       if (stored.entry.length > 0) entry.run(index, stored.entry);
+    }
+    const lack = database.prepare('INSERT INTO lacking VALUES (?)');
+    const content = database.prepare('INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)');
+    const cause = database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?)');
+    for (const index of contents) {
+      lack.run(index);
+      const stored = (await store.entry(index))?.content;
+      if (stored != null) {
+        const { id, salt, document, companionSalt, companion } = stored;
+        content.run(index, id, salt, document, companionSalt, companion, stored.cause);
+      }
+      const known = await store.cause(index);
+      if (known !== undefined) cause.run(index, known.records, known.salt, known.document);
     }
     if (added !== null) database.prepare('INSERT INTO added VALUES (?, ?)').run(added.from, added.to - 1);
     database.exec('COMMIT');

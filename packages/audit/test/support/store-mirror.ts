@@ -11,6 +11,8 @@ export interface StoreMirror extends AsyncDisposable {
   asked: string[];
   /** True where it is a replayer of its own, which no trust root names. */
   isStranger: boolean;
+  /** What it answers to who asks for the documents of a tile; null for none. */
+  contents: (tile: number) => Promise<Uint8Array | null>;
 }
 
 export async function serveStore(storeFile: string, origin: string): Promise<StoreMirror> {
@@ -19,7 +21,8 @@ export async function serveStore(storeFile: string, origin: string): Promise<Sto
   const entries = await store.entryBytes(0, published?.size ?? 0);
   const tree = new LogTree();
   for (const entry of entries) tree.append(leafHash(entry));
-  const answer = (path: string): string | Uint8Array | null => {
+  const answer = async (path: string): Promise<string | Uint8Array | null> => {
+    if (path.startsWith('contents/')) return mirror.contents(Number(path.slice('contents/'.length)));
     if (path === 'published') return published?.note ?? null;
     if (path === 'checkpoint')
       return (mirror.isStranger ? published?.note.replace(/^— witness.*\n/gm, '') : published?.note) ?? null;
@@ -35,8 +38,7 @@ export async function serveStore(storeFile: string, origin: string): Promise<Sto
   const server = createServer((request, response) => {
     const path = (request.url ?? '').slice(prefix.length);
     asked.push(path);
-    const body = answer(path);
-    response.writeHead(body === null ? 404 : 200).end(body);
+    void answer(path).then((body) => response.writeHead(body === null ? 404 : 200).end(body));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -45,6 +47,7 @@ export async function serveStore(storeFile: string, origin: string): Promise<Sto
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     isStranger: false,
+    contents: async () => null,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -109,7 +109,8 @@ export interface LocalSystem {
 }
 
 /** Reads the files that say what a system is; throws a usage error where there is none, or its store is not there. */
-export async function openSystem(folder: string): Promise<LocalSystem> {
+/** @param mayLackStore for whoever makes one */
+export async function openSystem(folder: string, mayLackStore = false): Promise<LocalSystem> {
   const layout = layoutOf(folder);
   if (!existsSync(layout.system)) {
     throw usageError(`There is no system in ${layout.root}.`, 'Name its folder with --data.');
@@ -118,7 +119,8 @@ export async function openSystem(folder: string): Promise<LocalSystem> {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     const { ns, origin } = system;
     const place = storePlaceOf(layout, system);
-    if (!isPostgresUrl(place.store) && !existsSync(place.store)) throw noStore(place);
+    const isThere = isPostgresUrl(place.store) || existsSync(place.store);
+    if (!isThere && !mayLackStore) throw noStore(place);
     const chain = await readTrustRootFile(layout.trustRoot);
     const [first] = chain;
     if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);

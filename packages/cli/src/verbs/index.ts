@@ -65,6 +65,7 @@ export const verbSources: readonly VerbSource[] = [
   { names: ['rebuild'], load: async () => (await import('./rebuild.ts')).registerRebuild },
   { names: ['migrate'], load: async () => (await import('./migrate.ts')).registerMigrate },
   { names: ['repair'], load: async () => (await import('./repair.ts')).registerRepair },
+  { names: ['content-key'], load: async () => (await import('./content-key.ts')).registerContentKey },
   { names: ['standby'], load: async () => (await import('./standby.ts')).registerStandby },
   { names: ['cosigners'], load: async () => (await import('./cosigners.ts')).registerCosigners },
   { names: ['networks'], load: async () => (await import('./networks.ts')).registerNetworks },

@@ -1,20 +1,22 @@
 /** `tally repair`: gets back from a mirror what a store has lost, or what was altered in it. */
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   type FsckReport,
   type RepairProblem,
   RepairRefused,
   type RepairReport,
+  repairNewStore,
   repairStore,
 } from '@tallystick/audit';
-import { StoreLocked } from '@tallystick/ledger';
+import { type MendableStore, StoreLocked } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
 import { holdStore, readStore } from '@tallystick/server';
+import { ConfigError, type ContentKey, loadContentKey } from '@tallystick/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
@@ -25,6 +27,7 @@ interface RepairFlags {
   from: string;
   dryRun?: boolean;
   keys?: string;
+  contentKey?: string;
 }
 
 /** What was repaired, and what a check says afterwards. */
@@ -43,12 +46,14 @@ export function registerRepair(program: Command, context: Context): void {
     .summary('get back from a mirror what the store has lost')
     .description(
       'Get entries back from a mirror of the log: those that were altered or lost, and those that a restored copy ' +
-        'lacks at its end. Each is compared with a checkpoint that the log signed and a replayer cosigned; nothing ' +
-        'else gets in. Documents do not come back: what is lost is listed. The server has to be stopped. A copy of ' +
-        'what is replaced is kept. --token-file names a file with the token of one of its readers. The exit code is 2 ' +
+        'lacks at its end; all of them, where there is no store any more. Each is compared with a checkpoint that the ' +
+        'log signed and a replayer cosigned; nothing else gets in. With --content-key documents come back as well, ' +
+        'from a mirror that holds them, each compared with what its entry commits to; what is lost is listed. The ' +
+        'server has to be stopped. A copy of what is replaced is kept. --token-file names a file with the token of one of its readers. The exit code is 2 ' +
         'when a check afterwards finds a problem.',
     )
     .requiredOption('--from <url>', 'address of the mirror')
+    .option('--content-key <file>', 'what opens the documents that the mirror holds')
     .option('--dry-run', 'fetch and compare everything, and change nothing; works beside a running server')
     .option('--keys <file>', 'public keys for the check afterwards, as tally fsck takes them');
   command.action(async () => {
@@ -76,24 +81,30 @@ async function repair(session: Session, flags: RepairFlags): Promise<RepairAnswe
 
 async function repairSystem(session: Session, flags: RepairFlags): Promise<RepairReport> {
   const { context, print } = session;
-  const { layout, place, origin, chain } = await openSystem(session.dataFolder);
+  const { layout, place, origin, chain } = await openSystem(session.dataFolder, true);
   const mirror = {
     url: mirrorUrl(flags.from),
     token: readToken(session.tokenFile),
     timeoutMs: requestMsMax,
     signal: context.signal,
   };
+  const contentKey = flags.contentKey === undefined ? null : readContentKey(flags.contentKey);
   const at = new Date(context.now()).toISOString().replaceAll(/[-:.]/g, '');
   const storeFile = isPostgresUrl(place.store) ? layout.ledger.store : place.store;
   const undoFile = join(dirname(storeFile), `replaced-${at}.db`);
   const dryRun = flags.dryRun === true;
+  if (!dryRun) mkdirSync(dirname(storeFile), { recursive: true, mode: 0o700 });
   using progress = new StepProgress(context, print);
-  try {
-    await using store = await (dryRun ? readStore(place) : holdStore(place));
-    return await repairStore(
-      { store, chain, mark: readMark(layout, origin), mirror, undoFile },
+  const repairIt = (store: MendableStore): Promise<RepairReport> =>
+    repairStore(
+      { store, chain, mark: readMark(layout, origin), mirror, contentKey, undoFile },
       { dryRun, onProgress: progress.onProgress },
     );
+  try {
+    if (!isPostgresUrl(place.store) && !existsSync(place.store))
+      return await repairNewStore(place.store, { dryRun }, repairIt);
+    await using store = await (dryRun ? readStore(place) : holdStore(place));
+    return await repairIt(store);
   } catch (error) {
     throw explained(error);
   }
@@ -128,11 +139,22 @@ function readToken(file: string | null): string {
   throw usageError(`${file} does not hold a token.`, 'Name another file with --token-file.');
 }
 
+function readContentKey(file: string): ContentKey {
+  try {
+    return loadContentKey(file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw usageError(`${error.message}.`, 'Name the file of tally content-key generate with --content-key.');
+  }
+}
+
 const remedies: Record<RepairProblem, string> = {
   mirror_unreachable:
     'See whether it runs, and whether the token is one of its readers; nothing was changed.',
   mirror_empty: 'Name a mirror that has followed this log; nothing was changed.',
   mirror_wrong: 'Name another mirror, and keep this one as evidence; nothing was changed.',
+  content_key_wrong:
+    'Name the content key that the mirror was set up with, with --content-key; nothing was changed.',
   mirror_differs:
     'One log has two histories: keep everything, and find out which of them was published; nothing was changed.',
 };
@@ -141,13 +163,18 @@ function explained(error: unknown): unknown {
   if (error instanceof StoreLocked) return storeLocked();
   if (!(error instanceof RepairRefused)) return error;
   const { problem, message } = error;
-  const isThere = problem !== 'mirror_unreachable' && problem !== 'mirror_empty';
   return new CliError({
-    exitCode: isThere ? exitCodes.integrity : exitCodes.unavailable,
+    exitCode: exitCodeOf(problem),
     code: problem,
     what: `The mirror cannot be used: ${message}.`,
     todo: remedies[problem],
   });
+}
+
+function exitCodeOf(problem: RepairProblem): ExitCode {
+  if (problem === 'content_key_wrong') return exitCodes.usage;
+  const isThere = problem !== 'mirror_unreachable' && problem !== 'mirror_empty';
+  return isThere ? exitCodes.integrity : exitCodes.unavailable;
 }
 
 function describe(answer: RepairAnswer, print: Printer): string[] {
@@ -158,6 +185,9 @@ function describe(answer: RepairAnswer, print: Printer): string[] {
     size,
     repaired,
     added,
+    documents,
+    causes,
+    wrong,
     lost,
     lostCauses,
     published,
@@ -169,7 +199,7 @@ function describe(answer: RepairAnswer, print: Printer): string[] {
   const isNeeded = repaired.count > 0 || added !== null || published !== null;
   const head = isNeeded
     ? print.style('yellow', dryRun ? 'REPAIRABLE  Nothing was changed yet.' : 'REPAIRED')
-    : print.style('green', 'WHOLE  No entry that the mirror holds is lost or altered.');
+    : print.style('green', 'WHOLE  Nothing that the mirror holds is lost or altered.');
   return [
     head,
     ...repaired.first.map(({ index, table, message }) => `${table} at ${index}: ${message}`),
@@ -178,9 +208,12 @@ function describe(answer: RepairAnswer, print: Printer): string[] {
       ['entries', size === sizeBefore ? size : `${size}, ${sizeBefore} before`],
       ['put right', repaired.count],
       ['came back', added === null ? null : `entries ${added.from} to ${added.to - 1}`],
+      ['documents', documents === 0 ? null : `${documents} came back`],
+      ['causes', causes === 0 ? null : `${causes} came back`],
       ['published', published === null ? null : `the checkpoint of ${published} entries came back`],
       ['replaced', undo === null ? null : `kept in ${undo}`],
     ]),
+    ...wrong.first.map(({ index, message }) => `not taken for entry ${index}: ${message}`),
     ...(lost.count === 0 ? [] : [`The documents of ${lost.count} records did not come back:`]),
     ...lost.first.map(
       ({ index, type, rev, id }) =>

@@ -69,6 +69,12 @@ export const serviceProblems = {
     remedy: 'Confirm with your passkey (tally login --step-up), then send the request again.',
     retryable: false,
   },
+  content_key_missing: {
+    status: 409,
+    title: 'No content key is known of this mirror',
+    remedy: 'Have the host of the server allow the content key of this principal (tally content-key allow).',
+    retryable: false,
+  },
   reason_required: {
     status: 403,
     title: 'The change needs a reason',

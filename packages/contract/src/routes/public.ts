@@ -3,10 +3,17 @@
 import { z } from 'zod';
 import type { AccessIdentity, CurrentTrust, EnvelopeJson, KeyList } from '../answers.ts';
 import type { BrakeDocument, NamespaceDocument } from '../documents.ts';
-import type { Nothing } from '../inputs.ts';
+import type { ContentsQuery, Nothing } from '../inputs.ts';
 import type { Route, RouteAuth, Tag, Zone } from '../route.ts';
 import { documents } from '../schemas/documents.ts';
-import { namespaceParams, revisionParams, tileParams, trustKeyParams } from '../schemas/inputs.ts';
+import {
+  contentsParams,
+  contentsQuery,
+  namespaceParams,
+  revisionParams,
+  tileParams,
+  trustKeyParams,
+} from '../schemas/inputs.ts';
 import { described } from '../schemas/shape.ts';
 import { accessIdentity, currentTrust, envelope, keyList } from '../schemas/trust.ts';
 import { type Read, read } from './reads.ts';
@@ -19,6 +26,7 @@ interface RevisionParams {
 export interface PublicRoutes {
   'log.checkpoint': Route<Read<unknown>>;
   'log.tile': Route<Read<unknown, { '*': string }, Nothing>>;
+  'log.contents': Route<Read<unknown, { from: number }, ContentsQuery>>;
   'log.access': Route<Read<AccessIdentity>>;
   'trust.get': Route<Read<EnvelopeJson | CurrentTrust, { key: string }>>;
   'trust.keys': Route<Read<KeyList, { ns: string }>>;
@@ -54,6 +62,20 @@ export const publicRoutes: PublicRoutes = {
     mediaType: 'application/octet-stream',
     description: 'A tile as C2SP tlog-tiles has it',
     problems: ['integrity'],
+  }),
+  'log.contents': read({
+    name: 'log.contents',
+    path: '/log/contents/:from',
+    tag: 'log',
+    zones: ['public', 'admin'],
+    auth: 'admin',
+    summary: 'Get the documents of a range of entries, sealed to the content key of the caller',
+    params: contentsParams,
+    query: contentsQuery,
+    schema: null,
+    mediaType: 'application/vnd.tallystick.sealed-contents.v1',
+    description: 'A batch: the parts of each record from `from` on, up to where its header says',
+    problems: ['content_key_missing', 'integrity'],
   }),
   'log.access': read({
     name: 'log.access',

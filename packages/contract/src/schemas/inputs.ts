@@ -7,6 +7,7 @@ import type {
   ApprovalQuery,
   BundleQuery,
   BundleRequestBody,
+  ContentsQuery,
   CredentialQuery,
   CustodyQuery,
   CustomerQuery,
@@ -192,6 +193,14 @@ export function idParams(what: string): z.ZodType<IdParams> {
 
 export const indexParams: z.ZodType<{ index: number }> = closed<{ index: number }>({
   index: described(decimal(0), 'Log index'),
+});
+
+export const contentsParams: z.ZodType<{ from: number }> = closed<{ from: number }>({
+  from: described(decimal(0), 'Log index of the first entry whose documents are wanted'),
+});
+
+export const contentsQuery: z.ZodType<ContentsQuery> = closed<ContentsQuery>({
+  to: described(decimal(1), 'Log index behind the last one; the answer may end earlier, and says where'),
 });
 
 /** What follows `/log/tile/`; the strict reading of tile names is that of C2SP tlog-tiles. */

@@ -10,6 +10,8 @@ export const actionGroups = {
   read: 'reads of the catalog, customers, licenses and the log',
   /** What a mirror fetches. */
   mirror: 'what a mirror of the log fetches',
+  /** Apart from those: the token of a mirror opens none of it. */
+  copy: 'documents that mirrors keep, sealed to them',
   /** Files that leave the house. */
   export: 'license files and reports that are handed out',
   /** Who may do what. */
@@ -87,6 +89,7 @@ const licenses: Record<string, ActionRow> = {
 const service: Record<string, ActionRow> = {
   'log.checkpoint': row('Log', 'read', 'mirror'),
   'log.tile': row('Log', 'read', 'mirror'),
+  'log.contents': row('Log', 'copy'),
   'log.access': row('Log', 'read', 'mirror'),
   'trust.get': row('Namespace', 'read', 'mirror'),
   'trust.keys': row('Namespace', 'read', 'mirror'),

@@ -4,6 +4,7 @@
  */
 import {
   base64,
+  concatBytes,
   decodeUtf8,
   encodeEntryBundle,
   equalBytes,
@@ -177,6 +178,17 @@ export class LedgerReader {
       checkEntry({ index: first + nth, entry }, state.tree.leaf(first + nth));
     }
     return encodeEntryBundle(entries);
+  }
+
+  /** The leaves of entries `from` up to `to`, one after the other, as far as the log has them. */
+  leaves(from: number, to: number): Uint8Array {
+    const { state } = this.#parts;
+    this.#parts.checkSound();
+    const indexes = Array.from(
+      { length: Math.max(0, Math.min(to, state.size) - from) },
+      (_, at) => from + at,
+    );
+    return concatBytes(...indexes.map((index) => state.tree.leaf(index)));
   }
 
   /** An entry with what it is about; undefined where the log has not got it yet. */

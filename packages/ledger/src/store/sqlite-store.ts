@@ -4,10 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { unknownSubjectPrefix } from '../unknown-subject.ts';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 import {
   type AppendBatch,
   type MendableStore,
+  type RestoredEntry,
   StoreConflict,
   type StoredCause,
   type StoredCheckpoint,
@@ -151,14 +153,19 @@ export class SqliteStore implements MendableStore {
     }
   }
 
-  async restore(entries: AsyncIterable<StoredEntry>): Promise<void> {
-    const { leaf, entry, content } = this.#statements.replace;
+  async restore(entries: AsyncIterable<RestoredEntry>): Promise<void> {
+    const { leaf, entry, content, contentIfNone, cause } = this.#statements.replace;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for await (const stored of entries) {
         leaf.run(stored.index, stored.leaf, stored.subject, stored.rev);
         entry.run(stored.index, stored.entry);
-        if (stored.content !== null) content.run(stored.index, ...contentValues(stored.content));
+        const put = stored.content?.document === null ? contentIfNone : content;
+        if (stored.content !== null) put.run(stored.index, ...contentValues(stored.content));
+        if (stored.cause !== undefined) {
+          const { index, records, salt, document } = stored.cause;
+          cause.run(index, records, salt, document);
+        }
       }
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -215,7 +222,13 @@ function takeLock(file: string): DatabaseSync {
 
 interface Statements {
   insert: { leaf: StatementSync; entry: StatementSync; content: StatementSync; cause: StatementSync };
-  replace: { leaf: StatementSync; entry: StatementSync; content: StatementSync };
+  replace: {
+    leaf: StatementSync;
+    entry: StatementSync;
+    content: StatementSync;
+    contentIfNone: StatementSync;
+    cause: StatementSync;
+  };
   size: StatementSync;
   leaves: StatementSync;
   entries: StatementSync;
@@ -237,7 +250,13 @@ function prepareAll(database: DatabaseSync): Statements {
     replace: {
       leaf: database.prepare('INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)'),
       entry: database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)'),
-      content: database.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      content: database.prepare('INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
+      // What is there stays, but for a name that stands in for one that nobody knew.
+      contentIfNone: database.prepare(
+        `INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (idx) DO UPDATE SET id = excluded.id WHERE id LIKE '${unknownSubjectPrefix}%'`,
+      ),
+      cause: database.prepare('INSERT OR REPLACE INTO causes VALUES (?, ?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(

@@ -118,12 +118,17 @@ export interface Store {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** An entry that comes back, and at the first record of its command the cause, where that comes back as well. */
+export interface RestoredEntry extends StoredEntry {
+  cause?: StoredCause;
+}
+
 /** A store that can be put right. */
 export interface MendableStore extends Store {
   /**
-   * Puts entries where there is another one under their index, or none, all or nothing; content that is there stays.
-   * This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
+   * Puts entries where there is another one under their index, or none, all or nothing; content that is there stays where
+   * none comes, but for a name that stands in for one that nobody knew. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
    * where `entries` does, unless it throws StoreUnavailable that says the outcome is unknown.
    */
-  restore(entries: AsyncIterable<StoredEntry>): Promise<void>;
+  restore(entries: AsyncIterable<RestoredEntry>): Promise<void>;
 }

@@ -1,10 +1,9 @@
 /** Starts the access log beside the ledger, and has everybody told where it fails. */
-import { encodeEvent } from '@tallystick/contract';
-import { formatInstant } from '@tallystick/core';
 import { type Directory, defaultPolicyDocument } from '@tallystick/gate';
 import type { ServerConfig } from '../config.ts';
 import type { EventStreams } from '../http/event-streams.ts';
 import type { Metrics } from '../metrics.ts';
+import { raiseAlarm } from '../raise-alarm.ts';
 import { AccessClient, type AccessListener } from './access-client.ts';
 import { registerAccessMetrics } from './access-metrics.ts';
 
@@ -22,16 +21,12 @@ export async function startAccessLog(
   { metrics, streams, directory, onDeath }: Told,
 ): Promise<AccessClient | null> {
   if (accessLog === undefined) return null;
-  const code = 'access_log_unavailable';
   const access = await AccessClient.start(
     { accessLog, signerSocket, trustRoot, cosigners, cosignerTimeoutMs, cosignerTls },
     {
       onTrouble: (detail) => {
         if (detail === null) return;
-        const at = formatInstant(Date.now());
-        process.stderr.write(`${JSON.stringify({ alarm: code, detail, at })}\n`);
-        metrics.alarm(code);
-        streams.send({ type: 'alarm', data: encodeEvent('alarm', { at, code, detail }) });
+        raiseAlarm({ metrics, streams }, 'access_log_unavailable', detail);
       },
       onDeath,
       isDurable: (action) => (directory.policy ?? defaultPolicy).durable.includes(action),

@@ -110,6 +110,12 @@ const reads = {
   'log.tile': async ({ params }, { call }) => {
     return Buffer.from(await call('tile', { path: params['*'] }), 'base64');
   },
+  'log.contents': async ({ params, query }, { call, caller, contents }) => {
+    const { from } = params;
+    const to = Math.min(query.to, from + contents.entriesMax);
+    const asked = JSON.parse(await call('leaves', { from, to })) as { size: number; leaves: string };
+    return contents.sealed(caller?.principal ?? '', { from, ...asked });
+  },
   'trust.get': ({ params }, { call }) =>
     /^\d/.test(params.key)
       ? call('trustRoot', { version: Number(params.key) })

@@ -26,6 +26,7 @@ import fastify, {
 import type { AccessClient } from '../access/access-client.ts';
 import { AccessRecorder } from '../access/recorder.ts';
 import type { ServerConfig } from '../config.ts';
+import type { ContentExport } from '../contents/content-export.ts';
 import type { Gate } from '../gate.ts';
 import type { LedgerClient } from '../ledger-thread/ledger-client.ts';
 import { ServiceProblem } from '../ledger-thread/service-problem.ts';
@@ -52,6 +53,7 @@ export interface ListenerParts {
   /** null where no access log is kept. */
   access: AccessClient | null;
   login: OpenLogin;
+  contents: ContentExport;
   shadows: ShadowRuns;
   logger: FastifyBaseLogger;
 }

@@ -1,6 +1,7 @@
 /** One request on its way: who makes it, and what was decided about it. */
 import type { Asked, Caller } from '@tallystick/gate';
 import type { AccessClient } from '../access/access-client.ts';
+import type { ContentExport } from '../contents/content-export.ts';
 import type { Gate } from '../gate.ts';
 import type { Verdict } from '../ledger-thread/gate/gatekeeper.ts';
 import type { Input, LedgerAnswer, LedgerClient } from '../ledger-thread/ledger-client.ts';
@@ -18,6 +19,7 @@ export interface Answering {
   access: AccessClient | null;
   gate: Gate;
   login: OpenLogin;
+  contents: ContentExport;
   shadows: ShadowRuns;
 }
 
@@ -34,6 +36,7 @@ export class RequestContext {
   readonly gate: Gate;
   readonly access: AccessClient | null;
   readonly login: OpenLogin;
+  readonly contents: ContentExport;
   readonly shadows: ShadowRuns;
   readonly peer: Peer;
   readonly #ledger: LedgerClient;
@@ -42,12 +45,17 @@ export class RequestContext {
   verdict: Verdict | null = null;
 
   /** @param asked null for routes that nobody has to be known for */
-  constructor({ ledger, metrics, access, gate, login, shadows }: Answering, asked: Asked | null, peer: Peer) {
+  constructor(
+    { ledger, metrics, access, gate, login, contents, shadows }: Answering,
+    asked: Asked | null,
+    peer: Peer,
+  ) {
     this.#ledger = ledger;
     this.metrics = metrics;
     this.access = access;
     this.gate = gate;
     this.login = login;
+    this.contents = contents;
     this.shadows = shadows;
     this.peer = peer;
     this.caller = asked?.caller ?? null;

@@ -73,6 +73,7 @@ const host = await openHost(workerData as WorkerData, post).catch((error: unknow
 const about: Partial<Record<ServiceMethod, ResourceType>> = {
   checkpoint: 'Log',
   tile: 'Log',
+  leaves: 'Log',
   logEntry: 'Log',
   eventsBetween: 'Log',
   status: 'Log',

@@ -190,6 +190,13 @@ export class LedgerService {
     return base64(bytes);
   }
 
+  /** The leaves of a range of entries in base64, and the size of the log: what documents are checked with elsewhere. */
+  async leaves({ from, to }: { from: number; to: number }): Promise<{ size: number; leaves: string }> {
+    const { size, read } = this.#ledger;
+    if (from >= Math.min(to, size)) throw new ServiceProblem('not_found', `the log has no entry ${from} yet`);
+    return { size, leaves: base64(read.leaves(from, Math.min(to, size))) };
+  }
+
   async currentTrust({ ns }: { ns: string }): Promise<object> {
     this.#needNamespace(ns);
     const show = async (id: 'namespace' | 'brake') => {

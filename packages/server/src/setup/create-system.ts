@@ -94,6 +94,8 @@ export interface SystemDescription {
   tokenPinFile?: string;
   /** Where it is in a service: the file with the token of Vault, null where it is AWS. */
   cloudLogKey?: { vaultTokenFile: string | null };
+  /** Content keys of mirrors by principal, as in the server's configuration. */
+  contentKeys?: Record<string, string>;
   /** Where the log is in a database. */
   store?: StorePlace;
   /** Other servers write the log, too: where callers find this one, and where cosigners find whichever is there. */

@@ -124,6 +124,8 @@ export class Supervisor {
   async #startAll({ ports, server, serverProgram = mains.server }: SupervisorOptions): Promise<void> {
     const { layout } = this;
     const found = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    // No backup has it.
+    mkdirSync(layout.run, { recursive: true, mode: 0o700 });
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
     const system = found.access === undefined ? await this.#beginAccessLog(found) : found;
     const chosen = await choosePorts(ports ?? system.ports);
@@ -351,6 +353,7 @@ function serverConfig(layout: Layout, system: SystemDescription, ports: SystemPo
     adminTokenHash: system.adminTokenHash,
     mirrorTokenHash: system.mirrorTokenHash,
     ...system.edge,
+    ...(system.contentKeys && { contentKeys: system.contentKeys }),
     listeners: { public: listener(ports.public), admin: listener(ports.admin), ops: listener(ports.ops) },
   };
 }

@@ -195,7 +195,9 @@ class RequestHandler {
         : plain(405, 'use POST\n', { allow: 'POST' });
     }
     const originHash = monitorPath.exec(path)?.[1];
-    const read = this.#options.cosigner.read?.(path ?? '', request.headers.authorization) ?? null;
+    const { cosigner } = this.#options;
+    const { authorization } = request.headers;
+    const read = cosigner.read?.(path, authorization) ?? null;
     if (read === null && path !== '/' && path !== '/healthz' && originHash === undefined)
       return plain(404, 'not found\n');
     const isRead = request.method === 'GET' || request.method === 'HEAD';

@@ -1,4 +1,5 @@
 /** How far a mirror is behind the log that it follows. */
+import type { ContentStatus } from '../contents/content-follower.ts';
 import type { Clock } from '../cosigner.ts';
 
 /** What a mirror holds of a log, and what it was offered. */
@@ -9,6 +10,8 @@ export interface MirrorStatus {
   offered: number;
   /** Seconds since the log first showed more than was cosigned; 0 where all is. */
   secondsBehind: number;
+  /** Of the documents; left out where they are not followed. */
+  contents?: ContentStatus & { refused: number };
 }
 
 export class Lag {
@@ -29,7 +32,7 @@ export class Lag {
     this.#since ??= this.#now();
   }
 
-  status(cosigned: number): Omit<MirrorStatus, 'held'> {
+  status(cosigned: number): Pick<MirrorStatus, 'offered' | 'secondsBehind'> {
     this.#settle(cosigned);
     const secondsBehind = this.#since === null ? 0 : Math.max(0, this.#now() - this.#since);
     return { offered: Math.max(this.#offered, cosigned), secondsBehind };

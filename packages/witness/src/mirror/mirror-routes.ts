@@ -5,6 +5,8 @@
  *     trust/<ns>/keys, /namespace/<rev>, /brake/<rev>    open, as the log's server has them
  *     tile/<L>/<N>[.p/<W>], tile/entries/<N>[.p/<W>]     a reader's token
  *     map/<subject key in hexadecimal>           a reader's token
+ *     contents/<N>                               a reader's token: documents of the entries of tile N, sealed
+ *     bundle/<ns>/<license id>[/<trust version>] a reader's token
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
@@ -16,26 +18,34 @@ import {
   parseTilePath,
   utf8,
 } from '@tallystick/core';
+import type { MirrorContents } from '../contents/mirror-contents.ts';
 import { type Answer, plain } from '../http/answers.ts';
-import { type MirrorLog, NotNow } from './mirror-log.ts';
+import type { MirrorLog } from './mirror-log.ts';
+import { NotNow } from './not-now.ts';
 
 const octets = 'application/octet-stream';
 const json = 'application/json';
 
+/** A log that is mirrored, and its documents where they are. */
+export interface MirroredLog {
+  mirror: MirrorLog;
+  contents: MirrorContents | null;
+}
+
 /** Answers requests to read, for the logs that are mirrored. */
 export class MirrorRoutes {
-  readonly #logs = new Map<string, MirrorLog>();
+  readonly #logs = new Map<string, MirroredLog>();
   readonly #tokenHashes: readonly Uint8Array[];
 
   /** @param tokenHashes SHA-256 of each token that opens entries, tiles and proofs; 32 bytes each */
-  constructor(logs: ReadonlyMap<string, MirrorLog>, tokenHashes: readonly Uint8Array[]) {
+  constructor(logs: ReadonlyMap<string, MirroredLog>, tokenHashes: readonly Uint8Array[]) {
     for (const [origin, log] of logs) this.#logs.set(logPathName(origin), log);
     this.#tokenHashes = tokenHashes;
   }
 
   /** null where the path is not below `/mirror/`. `authorization` is the header of that name. */
   answer(path: string, authorization: string | undefined): Answer | null {
-    const [, name, rest] = /^\/mirror\/([0-9a-f]{64})\/(.+)$/.exec(path) ?? [];
+    const [, name, rest] = mirrorPath.exec(path) ?? [];
     if (name === undefined || rest === undefined) return null;
     const log = this.#logs.get(name);
     if (log === undefined) return notFound;
@@ -48,14 +58,15 @@ export class MirrorRoutes {
     }
   }
 
-  #answerOf(log: MirrorLog, path: string, authorization: string | undefined): Answer {
+  #answerOf({ mirror: log, contents }: MirroredLog, path: string, authorization: string | undefined): Answer {
     if (path === 'checkpoint') return found(log.checkpoint(), 'text/plain; charset=utf-8');
     if (path === 'published') return found(log.published(), 'text/plain; charset=utf-8');
     if (path.startsWith('trust/')) return trustAnswer(log, path);
-    if (!this.#isReader(authorization)) {
-      return plain(401, 'this needs the token of a reader\n', { 'www-authenticate': 'Bearer' });
-    }
+    if (!this.#isReader(authorization)) return unauthorized;
     if (path.startsWith('tile/')) return found(log.tile(parseTilePath(path)), octets);
+    const tile = /^contents\/([0-9]+)$/.exec(path)?.[1];
+    if (tile !== undefined) return found(contents?.sealedTile(parseDecimal(tile)) ?? null, octets);
+    if (path.startsWith('bundle/')) return contents?.bundle(path) ?? notFound;
     const key = /^map\/([0-9a-f]+)$/.exec(path)?.[1];
     if (key?.length !== 2 * hashLength) return notFound;
     const proof = log.mapProof(decodeHex(key));
@@ -76,6 +87,8 @@ export function logPathName(origin: string): string {
   return hex(createHash('sha256').update(utf8(origin)).digest());
 }
 
+const mirrorPath = /^\/mirror\/([0-9a-f]{64})\/(.+)$/;
+const unauthorized = plain(401, 'this needs the token of a reader\n', { 'www-authenticate': 'Bearer' });
 const notFound = plain(404, 'not found\n');
 
 function found(body: string | Uint8Array | null, contentType: string): Answer {

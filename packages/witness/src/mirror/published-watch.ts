@@ -7,7 +7,9 @@ import {
   decodeUtf8,
   equalBytes,
   IntegrityError,
+  parseDecimal,
   parseSignedCheckpoint,
+  parseTrustRoot,
   type TrustRoot,
   utf8,
   type VerifierKey,
@@ -16,8 +18,10 @@ import {
 } from '@tallystick/core';
 import { messageOf } from '../errors.ts';
 import { fetchBytes, type HttpSource } from '../replayer/http-source.ts';
+import { trustRootFact, trustStepFact } from '../replayer/trust-root-entry.ts';
 import { Unavailable } from '../replayer/violation.ts';
 import type { StateFile } from '../state/state-file.ts';
+import { NotNow } from './not-now.ts';
 
 interface PublishedWatchParts {
   file: StateFile;
@@ -31,6 +35,10 @@ interface PublishedWatchParts {
   trust: () => TrustRoot | null;
   /** Root of the first `size` entries, which are cosigned. */
   root: (size: number) => Uint8Array;
+  /** An entry, which is cosigned. Throws NotNow. */
+  entry: (index: number) => Uint8Array;
+  /** Told the size of each newer one. */
+  onPublished: (size: number) => void;
 }
 
 /** A checkpoint is out some milliseconds after it was cosigned here, or not for a long time. */
@@ -56,6 +64,11 @@ export class PublishedWatch {
       .prepare('SELECT value FROM facts WHERE log = ? AND name = ?')
       .get(this.#parts.log, factName);
     return row === undefined ? null : decodeUtf8(row.value as Uint8Array);
+  }
+
+  /** Number of entries that are known to be published; 0 before the first. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Resolves when nothing is under way; the signal of the source has been aborted. */
@@ -84,10 +97,14 @@ export class PublishedWatch {
     if (bytes === null || source.signal.aborted) return;
     const size = await this.#published(bytes);
     if (size === null || source.signal.aborted) return;
+    const steps = await this.#stepsProvenBy(bytes, size);
+    if (source.signal.aborted) return;
     const sql =
       'INSERT INTO facts (log, name, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value';
     try {
-      file.database.prepare(sql).run(log, factName, bytes);
+      file.transact(() => {
+        for (const name of [factName, ...steps]) file.database.prepare(sql).run(log, name, bytes);
+      });
     } catch (error) {
       // A disk that fails is told of where cosigning needs it, and this can wait until it does not.
       throw new Unavailable(`the published checkpoint could not be kept (${messageOf(error)})`, {
@@ -95,6 +112,26 @@ export class PublishedWatch {
       });
     }
     this.#size = size;
+    this.#parts.onPublished(size);
+  }
+
+  /** Versions of the trust root that a published checkpoint proves to those who have pinned the version before. */
+  async #stepsProvenBy(bytes: Uint8Array, size: number): Promise<string[]> {
+    const { file, log, entry } = this.#parts;
+    const fact = (name: string): Uint8Array | null =>
+      (file.database.prepare('SELECT value FROM facts WHERE log = ? AND name = ?').get(log, name)?.[
+        'value'
+      ] as Uint8Array | undefined) ?? null;
+    const names: string[] = [];
+    let before = 0;
+    for (let version = 2; ; version++) {
+      const place = fact(trustRootFact(version));
+      const index = place === null ? null : parseDecimal(decodeUtf8(place));
+      if (index === null || index >= size) return names;
+      const name = trustStepFact(version);
+      if (fact(name) === null && (await isProven(bytes, entry(before)))) names.push(name);
+      before = index;
+    }
   }
 
   /** Number of entries under a checkpoint that is published, cosigned here, and newer than the one before; else null. */
@@ -118,7 +155,21 @@ export class PublishedWatch {
   }
 }
 
+/** Whether a checkpoint has the signatures and the quorum that a logged trust root asks for. */
+async function isProven(bytes: Uint8Array, trustRootEntry: Uint8Array): Promise<boolean> {
+  const { log, quorum } = parseTrustRoot(trustRootEntry);
+  try {
+    const checkpoint = parseSignedCheckpoint(bytes);
+    await verifyLogSignatures(checkpoint, log.vkeys);
+    await verifyQuorum(checkpoint, quorum);
+    return true;
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    throw error;
+  }
+}
+
 /** The log's server may be away, or the disk fail: this looks again. */
 function ignoreUnavailable(error: unknown): void {
-  if (!(error instanceof Unavailable)) throw error;
+  if (!(error instanceof Unavailable) && !(error instanceof NotNow)) throw error;
 }

@@ -11,7 +11,8 @@ const toleratedSeconds = 10;
 export function linesAbout(statuses: readonly LogStatus[], before: BehindBefore): Record<string, unknown>[] {
   return statuses.flatMap(({ origin, size, mirror }) => {
     if (mirror === undefined) return [];
-    const isBehind = mirror.held < size || mirror.secondsBehind > toleratedSeconds;
+    const documentsBehind = mirror.contents?.secondsBehind ?? 0;
+    const isBehind = mirror.held < size || Math.max(mirror.secondsBehind, documentsBehind) > toleratedSeconds;
     const wasBehind = isBehind ? before.has(origin) : before.delete(origin);
     if (!isBehind && !wasBehind) return [];
     if (isBehind) before.add(origin);
@@ -34,6 +35,23 @@ const figures: readonly Figure[] = [
     'Seconds since the log showed more than was cosigned.',
     ({ mirror }) => mirror?.secondsBehind,
   ],
+  ['content_entries', 'Entries whose documents were fetched.', ({ mirror }) => mirror?.contents?.fetched],
+  [
+    'content_behind_seconds',
+    'Seconds since there was more to fetch of the documents.',
+    ({ mirror }) => mirror?.contents?.secondsBehind,
+  ],
+  [
+    'content_lacking',
+    'Documents and causes that the server of the log has not got, or has altered.',
+    ({ mirror }) => mirror?.contents?.lacks,
+  ],
+  [
+    'content_refused_batches',
+    'Batches of documents that were refused since the start.',
+    ({ mirror }) => mirror?.contents?.refused,
+  ],
+  ['content_bytes', 'Bytes of documents on the disk.', ({ mirror }) => mirror?.contents?.bytes],
 ];
 
 export function metricsOf(statuses: readonly LogStatus[]): string {

@@ -8,7 +8,14 @@
  * What failed half-way is kept in memory: the next call goes on from there, so a long log is caught up with even
  * by a caller that loses patience. A crash starts to judge again at the cosigned size, with the entries that are on disk.
  */
-import { equalBytes, type LogTree, leafHash, type SignedCheckpoint, type TrustRoot } from '@tallystick/core';
+import {
+  equalBytes,
+  type LogTree,
+  leafHash,
+  type PastMap,
+  type SignedCheckpoint,
+  type TrustRoot,
+} from '@tallystick/core';
 import type { CheckpointJudge, Clock } from '../cosigner.ts';
 import type { EntryKeeper } from '../mirror/entry-keeper.ts';
 import type { CosignedHead, StateFile } from '../state/state-file.ts';
@@ -38,6 +45,8 @@ export interface ReplayOptions {
   report(violation: Violation): void;
   /** Told the size of every checkpoint that continues the cosigned one of `cosigned` entries, before it is judged. */
   offered(size: number, cosigned: number): void;
+  /** The smallest size for which maps are asked for; default none. */
+  mapsFrom?: () => number;
 }
 
 export class ReplayJudge implements CheckpointJudge {
@@ -75,6 +84,29 @@ export class ReplayJudge implements CheckpointJudge {
     if (this.#isJudging) return null;
     const head = this.#options.file.head(this.#log);
     return this.#state?.size === head.size ? this.#state : this.#load(head);
+  }
+
+  /** The map under the first `size` entries; null where that is not told any more. To be used without a wait in between. */
+  mapUnder(size: number): PastMap | null {
+    const { map } = this.#known;
+    return size < map.oldestSize ? null : map.at(size);
+  }
+
+  /** Maps under fewer entries are not asked for any more. */
+  forgetMapsBefore(size: number): void {
+    this.#state?.map.forgetBefore(size);
+  }
+
+  /** Whether anything was logged of a subject, also beyond what is cosigned. */
+  isInMap(key: Uint8Array): boolean {
+    return this.#known.map.head(key) !== undefined;
+  }
+
+  /** Subject type of the record at an index, such as `customer`; null for an entry that is no record. */
+  typeAt(index: number): string | null {
+    const { kinds } = this.#known;
+    const name = kinds.names[kinds.at(index)] ?? '';
+    return name === '' ? null : name.slice(name.indexOf(' ') + 1);
   }
 
   async judge(checkpoint: SignedCheckpoint, head: CosignedHead): Promise<void> {
@@ -115,7 +147,13 @@ export class ReplayJudge implements CheckpointJudge {
   }
 
   #load(head: CosignedHead): ReplayState {
-    const state = loadReplay(this.#options.file, this.#log, head, this.#options.genesis);
+    const state = loadReplay(
+      this.#options.file,
+      this.#log,
+      head,
+      this.#options.genesis,
+      this.#options.mapsFrom?.(),
+    );
     this.#state = state;
     this.#options.keeper.beginAt(head.size);
     return state;

@@ -32,8 +32,7 @@ export interface SingletonKeys {
 
 export class ReplayState {
   readonly tree: LogTree = new LogTree();
-  /** No proofs of earlier sizes are ever asked of it. */
-  readonly map: SubjectMap = new SubjectMap(Number.POSITIVE_INFINITY);
+  readonly map: SubjectMap;
   readonly kinds: SubjectKinds = new SubjectKinds();
   /** The governing trust root; null before leaf 0. */
   trust: TrustRoot | null = null;
@@ -51,6 +50,11 @@ export class ReplayState {
   readonly rows: SegmentRows = new SegmentRows();
   /** Named values not persisted yet. */
   readonly facts: Map<string, Uint8Array> = new Map();
+
+  /** @param mapsFrom the smallest size for which maps of the past are told; default none */
+  constructor(mapsFrom: number = Number.POSITIVE_INFINITY) {
+    this.map = new SubjectMap(mapsFrom);
+  }
 
   /** Number of entries judged. */
   get size(): number {

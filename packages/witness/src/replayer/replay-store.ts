@@ -43,7 +43,7 @@ export function forgetPersisted(state: ReplayState): void {
 
 /**
  * The state at the cosigned head, rebuilt from the rows and checked against the head: the tree has its root, and
- * its last leaf is the map root entry that the rebuilt map leads to. Throws ConfigError where the file disagrees
+ * its last leaf is the map root entry that the rebuilt map leads to. Maps of the past are told from the size `mapsFrom` on. Throws ConfigError where the file disagrees
  * with itself or with the pinned genesis.
  */
 export function loadReplay(
@@ -51,8 +51,9 @@ export function loadReplay(
   log: number,
   head: CosignedHead,
   genesis: Uint8Array,
+  mapsFrom: number = Number.POSITIVE_INFINITY,
 ): ReplayState {
-  const state = new ReplayState();
+  const state = new ReplayState(mapsFrom);
   if (head.size === 0) return state;
   const facts = readFacts(file, log);
   for (const name of asArray(parseJson(fact(facts, 'kinds')), 'kinds', 65_536).slice(1)) {
@@ -78,6 +79,25 @@ export function loadReplay(
     equalBytes(last, leafHash(mapRoot));
   if (!isWhole) throw new ConfigError('the state disagrees with the checkpoint that it says was cosigned');
   return state;
+}
+
+/** Calls `each` with the index and the subject key, a view, of every persisted record below `to`. */
+export function eachSubject(
+  file: StateFile,
+  log: number,
+  to: number,
+  each: (index: number, subject: Uint8Array) => void,
+): void {
+  const select = file.database.prepare(
+    'SELECT start, rows FROM segments WHERE log = ? AND start < ? ORDER BY start',
+  );
+  for (const segment of select.iterate(log, to)) {
+    let index = Number(segment['start']);
+    readSegment(segment['rows'] as Uint8Array, ({ subject }) => {
+      if (subject !== null && index < to) each(index, subject);
+      index += 1;
+    });
+  }
 }
 
 /** The last leaf, or null where there is none. */

@@ -5,6 +5,11 @@
  */
 import type { VerifierKey } from '@tallystick/core';
 import {
+  type ContentOptions,
+  MirrorContents,
+  type MirrorContentsParts,
+} from '../contents/mirror-contents.ts';
+import {
   type Clock,
   type Cosigner,
   type LogStatus,
@@ -20,12 +25,13 @@ import { EntryStore } from '../mirror/entry-store.ts';
 import { Follower } from '../mirror/follower.ts';
 import { Lag } from '../mirror/lag.ts';
 import { MirrorLog } from '../mirror/mirror-log.ts';
-import { MirrorRoutes } from '../mirror/mirror-routes.ts';
+import { type MirroredLog, MirrorRoutes } from '../mirror/mirror-routes.ts';
 import { PublishedWatch } from '../mirror/published-watch.ts';
 import { linesAbout, metricsOf } from '../mirror/telling.ts';
 import { StateFile } from '../state/state-file.ts';
 import { ClientTlsAgent, type ClientTlsPaths } from '../tls-files.ts';
 import { fetchEntries } from './entry-tiles.ts';
+import type { HttpSource } from './http-source.ts';
 import { HttpTrustSource } from './http-trust-source.ts';
 import { ReplayJudge } from './replay-judge.ts';
 import { SignaturePool } from './signature-pool.ts';
@@ -45,6 +51,8 @@ export interface ReplayerLog {
   tls?: ClientTlsPaths;
   /** H(payload of trust root version 1): 32 bytes. */
   genesis: Uint8Array;
+  /** How its documents are got; left out where they are not. */
+  contents?: ContentOptions;
   /** Looks by itself at what the log has published, for a log that does not ask for cosignatures. Default false. */
   follow?: boolean;
 }
@@ -84,8 +92,7 @@ export function createReplayer(options: ReplayerOptions): Cosigner {
       options.logs.map((log) => [log.origin, watch(log, options, { file, pool, signal: stopping.signal })]),
     );
     const watched = new Map([...logs].map(([origin, log]) => [origin, log.watched]));
-    const mirrors = new Map([...logs].map(([origin, log]) => [origin, log.mirror]));
-    const routes = new MirrorRoutes(mirrors, options.tokenHashes ?? []);
+    const routes = new MirrorRoutes(logs, options.tokenHashes ?? []);
     const status = (): LogStatus[] => [...logs.values()].map((log) => log.status());
     const looking = tellOfDelays(status, options.tell);
     return {
@@ -129,9 +136,8 @@ interface Shared {
 }
 
 /** One log: its checkpoints, what is mirrored of it, and how far that is. */
-interface ReplayedLog {
+interface ReplayedLog extends MirroredLog {
   watched: WatchedLog;
-  mirror: MirrorLog;
   status(): LogStatus;
   close(): Promise<void>;
 }
@@ -158,19 +164,9 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
     now,
     report: (violation) => options.report?.(origin, violation),
     offered: (size, cosigned) => lag.offer(size, cosigned),
+    ...(log.contents && { mapsFrom: () => published.size }),
   });
-  judge.load();
-  const watched = new WatchedLog({ origin, vkeys, judge }, file, options.keys, now);
-  const filling = new Filling({
-    store,
-    fetch,
-    tree: () => judge.tree,
-    cosignedSize: () => watched.status().size,
-    signal,
-    report: (message) => options.tell?.({ event: 'mirror-gap', origin, message }),
-  });
-  filling.start();
-  const published = new PublishedWatch({
+  const published: PublishedWatch = new PublishedWatch({
     file,
     log: id,
     origin,
@@ -178,24 +174,56 @@ function watch(log: ReplayerLog, options: ReplayerOptions, { file, pool, signal 
     source,
     trust: () => judge.trust,
     root: (size) => judge.tree.root(size),
+    entry: (index) => mirror.entries(index, index + 1)[0] as Uint8Array,
+    onPublished: (size) => judge.forgetMapsBefore(size),
   });
-  const follower =
-    log.follow === true
-      ? new Follower({
-          source,
-          follow: (checkpoint) => watched.follow(checkpoint),
-          report: (message) => options.tell?.({ event: 'mirror-stopped', origin, message }),
-        })
-      : null;
+  judge.load();
+  const watched = new WatchedLog({ origin, vkeys, judge }, file, options.keys, now);
+  const cosignedSize = (): number => watched.status().size;
+  const filling = new Filling({
+    store,
+    fetch,
+    tree: () => judge.tree,
+    cosignedSize,
+    signal,
+    report: (message) => options.tell?.({ event: 'mirror-gap', origin, message }),
+  });
+  filling.start();
+  const mirror = new MirrorLog({ file, log: id, judge, store, published, onLost: () => filling.start() });
+  const follower = log.follow === true ? follow(watched, source, options.tell) : null;
+  const tell = (line: Record<string, unknown>): void => options.tell?.({ ...line, origin });
+  const contents = contentsOf(log, { genesis, mirror, source, cosignedSize, now, tell });
   return {
     watched,
-    mirror: new MirrorLog({ file, log: id, judge, store, published, onLost: () => filling.start() }),
+    mirror,
+    contents,
     status: () => {
       const status = watched.status();
-      return { ...status, mirror: { held: Math.min(store.held, status.size), ...lag.status(status.size) } };
+      const held = Math.min(store.held, status.size);
+      const documents = contents === null ? {} : { contents: contents.status() };
+      return { ...status, mirror: { held, ...lag.status(status.size), ...documents } };
     },
     close: async () => {
       await Promise.all([watched.close(), filling.end(), published.end(), follower?.end()]);
+      await contents?.[Symbol.asyncDispose]();
     },
   };
+}
+
+function follow(watched: WatchedLog, source: HttpSource, tell: ReplayerOptions['tell']): Follower {
+  const { origin } = watched.status();
+  return new Follower({
+    source,
+    follow: (checkpoint) => watched.follow(checkpoint),
+    report: (message) => tell?.({ event: 'mirror-stopped', origin, message }),
+  });
+}
+
+/** null where documents are not followed. */
+function contentsOf(
+  { contents }: ReplayerLog,
+  { source, ...parts }: Omit<MirrorContentsParts, 'options'>,
+): MirrorContents | null {
+  if (contents === undefined) return null;
+  return new MirrorContents({ ...parts, options: contents, source: { ...source, token: contents.token } });
 }

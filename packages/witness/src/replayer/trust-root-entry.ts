@@ -25,6 +25,16 @@ export function isTrustRootEntry(entry: Uint8Array): boolean {
   return end >= 0 && equalBytes(entry.subarray(end + 1, end + 1 + marker.length), marker);
 }
 
+/** The log index of a version, in decimal digits. */
+export function trustRootFact(version: number): string {
+  return `trust-root/${version}`;
+}
+
+/** The published checkpoint by which the version before proves a version. */
+export function trustStepFact(version: number): string {
+  return `trust-step/${version}`;
+}
+
 /**
  * Takes in a trust root. The origin that it names is not compared with the log's: a log whose key was lost is
  * succeeded by one that serves the same first leaves under a new origin.
@@ -49,6 +59,7 @@ export async function applyTrustRoot(
   state.append({ leaf: leafHash(entry), subject: null, rev: 0, kind: 0 });
   state.governBy(next);
   state.facts.set('trust', encodeEnvelope(next.envelope));
+  state.facts.set(trustRootFact(next.version), utf8(String(index)));
   if (current === null) state.isBootstrapping = !state.isComplete();
   else for (const ns of changedAuthorities(current, next)) state.resign.add(ns);
 }

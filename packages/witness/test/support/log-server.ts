@@ -7,6 +7,8 @@ import { type TestLog, testNamespace } from './test-log.ts';
 
 export const entryToken = 'entry-token-of-the-test';
 
+export const contentToken = 'content-token-of-the-test';
+
 /** What is answered instead of `bytes` at `path`; null for 404. */
 export type Tamper = (
   path: string,
@@ -23,6 +25,8 @@ export class LogServer implements AsyncDisposable {
   tamper: Tamper = (_path, bytes) => bytes;
   /** Paths asked for, in order. */
   readonly asked: string[] = [];
+  /** What is answered to who asks for the documents from an index up to another one; null for 404. */
+  contents: (from: number, to: number) => Promise<Uint8Array | null> = async () => null;
   /** The published checkpoint; null before the first. */
   published: string | null = null;
 
@@ -32,6 +36,12 @@ export class LogServer implements AsyncDisposable {
       if (path !== '/log/checkpoint') this.asked.push(path);
       if (path.startsWith('/log/tile/') && authorization !== `Bearer ${entryToken}`)
         return { status: 401, bytes: null };
+      const [, from, to] = /^\/log\/contents\/(\d+)\?to=(\d+)$/.exec(path) ?? [];
+      if (from !== undefined && to !== undefined) {
+        const isMirror = authorization === `Bearer ${contentToken}`;
+        const batch = isMirror ? await this.contents(Number(from), Number(to)) : null;
+        return { status: isMirror ? (batch === null ? 404 : 200) : 401, bytes: batch };
+      }
       const found =
         path === '/log/checkpoint'
           ? this.published === null

@@ -3,13 +3,27 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cosigner, createReplayer, initState, keyFromSeed, type Violation } from '../../src/index.ts';
+import {
+  type ContentOptions,
+  type Cosigner,
+  createReplayer,
+  initState,
+  keyFromSeed,
+  type Violation,
+} from '../../src/index.ts';
 import { entryToken, LogServer } from './log-server.ts';
 import { type TestLog, testNow } from './test-log.ts';
 
 const replayerName = 'replayer.example/r1';
 /** Opens what the replayer holds. */
 export const readerToken = 'reader-token-of-the-test';
+
+export interface ReplayOptions {
+  workers?: number;
+  /** Looks by itself at what the log has published. */
+  follow?: boolean;
+  contents?: ContentOptions | null;
+}
 
 export class ReplaySetup implements AsyncDisposable {
   readonly log: TestLog;
@@ -22,21 +36,27 @@ export class ReplaySetup implements AsyncDisposable {
   now: number = testNow;
   readonly #workers: number;
   readonly #follow: boolean;
+  /** How documents are got, from the next start on. */
+  contents: ContentOptions | null;
   #replayer: Cosigner;
 
-  private constructor(log: TestLog, server: LogServer, workers: number, follow: boolean) {
+  private constructor(
+    log: TestLog,
+    server: LogServer,
+    { workers = 0, follow = false, contents = null }: ReplayOptions,
+  ) {
     this.log = log;
     this.server = server;
     this.#workers = workers;
     this.#follow = follow;
+    this.contents = contents;
     this.folder = mkdtempSync(join(tmpdir(), 'replayer-'));
     initState({ stateFile: this.stateFile, kind: 'replayer', name: replayerName, origins: [log.origin] });
     this.#replayer = this.#open();
   }
 
-  /** @param follow looks by itself at what the log has published */
-  static async start(log: TestLog, workers = 0, follow = false): Promise<ReplaySetup> {
-    return new ReplaySetup(log, await LogServer.start(log), workers, follow);
+  static async start(log: TestLog, options: ReplayOptions = {}): Promise<ReplaySetup> {
+    return new ReplaySetup(log, await LogServer.start(log), options);
   }
 
   get stateFile(): string {
@@ -87,6 +107,7 @@ export class ReplaySetup implements AsyncDisposable {
           token: entryToken,
           genesis,
           follow: this.#follow,
+          ...(this.contents && { contents: this.contents }),
         },
       ],
       now: () => this.now,

@@ -67,6 +67,7 @@ when {
   resource
 );`,
   'incident-responder-tightens': `permit(principal in Role::"incident-responder", action in Action::"tighten", resource);`,
+  'content-mirror-copies': `permit(principal in Role::"content-mirror", action in Action::"copy", resource);`,
   'administrator-administers': `permit(
   principal in Role::"administrator",
   action in [Action::"admin", Action::"customer.erase"],
@@ -109,7 +110,9 @@ when {
 /** What no role outweighs. */
 const rules: Record<string, string> = {
   'admin-zone': `forbid(principal, action, resource)
-unless { context.zone == Zone::"admin" || action in Action::"mirror" };`,
+unless {
+  context.zone == Zone::"admin" || action in [Action::"mirror", Action::"copy"]
+};`,
   'mirrors-mirror': `forbid(principal, action, resource)
 when { principal.kind == Kind::"mirror" }
 unless { action in Action::"mirror" };`,

@@ -10,6 +10,7 @@ export const defaultRoles = [
   'auditor',
   'incident-responder',
   'administrator',
+  'content-mirror',
 ] as const;
 
 /** What the two tokens of a system's folder have, and nobody can be given. */

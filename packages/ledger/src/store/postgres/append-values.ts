@@ -1,8 +1,11 @@
 import type { AppendBatch, StoredContent, StoredEntry } from '../store.ts';
 import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
 
-/** A batch as the parameters of the statement `append` from the sixth on. Throws TypeError for what is no batch. */
-export function appendValues({ entries, causes }: AppendBatch): Buffer[] {
+/**
+ * Entries and causes as the parameters of the statement `restore`, and of `append` from the sixth on. Throws TypeError for what are
+ * none.
+ */
+export function appendValues({ entries, causes }: Pick<AppendBatch, 'entries' | 'causes'>): Buffer[] {
   return [
     ...entryValues(entries),
     int8Array(causes.map(({ index }) => index)),
@@ -12,8 +15,7 @@ export function appendValues({ entries, causes }: AppendBatch): Buffer[] {
   ];
 }
 
-/** Entries as the parameters of the statement `restore`. Throws TypeError for what are none. */
-export function entryValues(entries: readonly StoredEntry[]): Buffer[] {
+function entryValues(entries: readonly StoredEntry[]): Buffer[] {
   const contents = entries.filter(hasContent);
   return [
     int8Array(entries.map(({ index }) => index)),

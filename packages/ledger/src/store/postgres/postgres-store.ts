@@ -10,6 +10,7 @@ import type { QueryConfig } from 'pg';
 import {
   type AppendBatch,
   type MendableStore,
+  type RestoredEntry,
   StoreConflict,
   type StoredCause,
   type StoredCheckpoint,
@@ -178,7 +179,7 @@ export class PostgresStore implements MendableStore {
     Session.runOnce(patient, this.#statements.vacuum).catch(() => {});
   }
 
-  async restore(entries: AsyncIterable<StoredEntry>): Promise<void> {
+  async restore(entries: AsyncIterable<RestoredEntry>): Promise<void> {
     await this.#ready();
     const [held, holder, statements, list] = [this.#held, this.#holder, this.#statements, this.#demandedList];
     const { durability } = this.#target.place;

@@ -1,7 +1,7 @@
 /** Puts rows right in one transaction that holds the fence: no other server writes meanwhile, or ever sees a part of it. */
 import type { QueryConfig } from 'pg';
-import { type StoredEntry, StoreUnavailable } from '../store.ts';
-import { entryValues } from './append-values.ts';
+import { type RestoredEntry, StoreUnavailable } from '../store.ts';
+import { appendValues } from './append-values.ts';
 import { type Rows, textOf } from './connection.ts';
 import { commitWeaknessOf } from './durability.ts';
 import { type Held, settingsOf } from './fence.ts';
@@ -25,7 +25,7 @@ export interface RestoreParts {
  */
 export async function restoreRows(
   parts: RestoreParts,
-  entries: AsyncIterable<StoredEntry>,
+  entries: AsyncIterable<RestoredEntry>,
 ): Promise<number | null> {
   const { held, holder, statements, list } = parts;
   const { session, epoch } = held;
@@ -42,7 +42,7 @@ export async function restoreRows(
       return null;
     }
     for await (const batch of inBatches(entries)) {
-      const written = await query({ name: 'restore', text: statements.restore, values: entryValues(batch) });
+      const written = await query({ name: 'restore', text: statements.restore, values: valuesOf(batch) });
       if (written.length !== batch.length) throw keptOut();
     }
     const [counted] = await query(statements.recount);
@@ -78,13 +78,19 @@ function keptOut(): StoreUnavailable {
   return new StoreUnavailable(message, false);
 }
 
-async function* inBatches(entries: AsyncIterable<StoredEntry>): AsyncGenerator<StoredEntry[]> {
-  let batch: StoredEntry[] = [];
+/** A statement writes each row once: what comes again under one index goes into the next. */
+async function* inBatches(entries: AsyncIterable<RestoredEntry>): AsyncGenerator<RestoredEntry[]> {
+  let batch = new Map<number, RestoredEntry>();
   for await (const entry of entries) {
-    batch.push(entry);
-    if (batch.length < entriesPerStatement) continue;
-    yield batch;
-    batch = [];
+    if (batch.size === entriesPerStatement || batch.has(entry.index)) {
+      yield [...batch.values()];
+      batch = new Map();
+    }
+    batch.set(entry.index, entry);
   }
-  if (batch.length > 0) yield batch;
+  if (batch.size > 0) yield [...batch.values()];
+}
+
+function valuesOf(batch: readonly RestoredEntry[]): Buffer[] {
+  return appendValues({ entries: batch, causes: batch.flatMap(({ cause }) => cause ?? []) });
 }

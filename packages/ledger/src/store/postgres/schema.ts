@@ -4,6 +4,7 @@
  * Each table is keyed by log index, as in SQLite. The fence is the one row that every write compares: who may write, and
  * how long the log is.
  */
+import { unknownSubjectPrefix } from '../../unknown-subject.ts';
 
 /** Of the tables; another one is refused. */
 export const schemaFormat = 1;
@@ -161,7 +162,14 @@ function repairs(s: string): Pick<PostgresStatements, 'holdFence' | 'restore' | 
         INSERT INTO ${s}.contents
         SELECT g.* FROM unnest($6::bigint[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[],
                                $12::bigint[]) AS g
-        ON CONFLICT (idx) DO NOTHING
+        ON CONFLICT (idx) DO UPDATE
+        SET (id, salt, document, companion_salt, companion, cause) =
+          (excluded.id, excluded.salt, excluded.document, excluded.companion_salt, excluded.companion, excluded.cause)
+        WHERE excluded.document IS NOT NULL OR contents.id LIKE '${unknownSubjectPrefix}%'
+      ), b AS (
+        INSERT INTO ${s}.causes
+        SELECT g.* FROM unnest($13::bigint[], $14::bigint[], $15::bytea[], $16::bytea[]) AS g
+        ON CONFLICT (idx) DO UPDATE SET records = excluded.records, salt = excluded.salt, document = excluded.document
       )
       SELECT l.idx FROM l JOIN e ON e.idx = l.idx`,
     recount: `UPDATE ${s}.fence SET size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves) RETURNING size`,

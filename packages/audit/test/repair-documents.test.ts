@@ -1,0 +1,209 @@
+/** Repairs with a content key: documents, companions and causes that come back, and those that must not. */
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { type MendableStore, SqliteStore } from '@tallystick/ledger';
+import { type ContentKey, createContentKey, loadContentKey, type PlainPart } from '@tallystick/witness';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type RepairOptions,
+  type RepairParts,
+  type RepairReport,
+  repairNewStore,
+  repairStore,
+} from '../src/index.ts';
+import { sealedTile } from './support/sealed-tile.ts';
+import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { makeLog, type VariedLog } from './support/varied-log.ts';
+
+const licenses = 300;
+const personal = 'Erika Mustermann';
+const tables = ['leaves', 'entries', 'contents', 'causes'] as const;
+
+let log: VariedLog;
+let mirror: StoreMirror;
+let key: ContentKey;
+/** A copy of the store from before its customer was erased. */
+let early: string;
+/** A copy of the store that tests alter. */
+let copy: string;
+/** What the mirror says instead of the truth. */
+let lie: (parts: PlainPart[]) => PlainPart[];
+
+beforeAll(async () => {
+  log = await makeLog(async (system, { storeFile }) => {
+    await system.sellPro();
+    await system.run({ type: 'customer.create', reference: 'gone', name: personal });
+    await system.run({ type: 'license.issue', plan: 'pro-yearly', customer: 'gone', licensee: personal });
+    const issuing = Array.from({ length: licenses }, () =>
+      system.run({ type: 'license.issue', plan: 'pro-yearly', licensee: 'Contoso' }),
+    );
+    await Promise.all(issuing);
+    await system.ledger.whenPublished(system.ledger.size, 60_000);
+    early = `${storeFile}.early`;
+    new DatabaseSync(storeFile, { readOnly: true }).exec(`VACUUM INTO '${early}'`);
+    await system.run({ type: 'customer.erase', customer: 'gone' });
+  });
+  copy = `${log.folder}/copy.db`;
+  const keyFile = `${log.folder}/content.key`;
+  createContentKey(keyFile);
+  key = loadContentKey(keyFile);
+  mirror = await serveStore(log.storeFile, log.trust.log.origin);
+});
+
+afterAll(async () => {
+  await mirror[Symbol.asyncDispose]();
+  rmSync(log.folder, { recursive: true });
+});
+
+beforeEach(() => {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true });
+  rmSync(parts().undoFile, { force: true });
+  cpSync(log.storeFile, copy);
+  lie = (truth) => truth;
+  mirror.contents = (tile) => sealed(log.storeFile, tile);
+});
+
+function parts(): Omit<RepairParts, 'store'> {
+  const { signal } = new AbortController();
+  return {
+    chain: [log.trust],
+    mark: log.mark,
+    mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
+    contentKey: key,
+    undoFile: `${log.folder}/undo.db`,
+  };
+}
+
+async function repair(options: RepairOptions, given = parts()): Promise<RepairReport> {
+  const repairIt = (store: MendableStore): Promise<RepairReport> => repairStore({ ...given, store }, options);
+  if (!existsSync(copy)) return repairNewStore(copy, options, repairIt);
+  await using store = SqliteStore.open(copy, { readOnly: options.dryRun });
+  return await repairIt(store);
+}
+
+const sealed = (storeFile: string, tile: number): Promise<Uint8Array | null> =>
+  sealedTile({ storeFile, genesis: log.trust.genesis }, tile, key, (truth) => lie(truth));
+
+function alter(...statements: string[]): void {
+  const database = new DatabaseSync(copy);
+  for (const sql of statements) database.exec(sql);
+  database.close();
+}
+
+function rows(file: string, table: (typeof tables)[number], where = 'true'): unknown[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return database.prepare(`SELECT * FROM ${table} WHERE ${where} ORDER BY 1`).all();
+  } finally {
+    database.close();
+  }
+}
+
+const all = (file: string): unknown[][] => tables.map((table) => rows(file, table));
+
+const damage = [
+  "UPDATE contents SET document = CAST(replace(document, 'Contoso', 'Contosa') AS BLOB) WHERE idx = 40",
+  'UPDATE contents SET salt = zeroblob(32) WHERE idx = 41',
+  'UPDATE contents SET companion = NULL WHERE idx = 42',
+  'UPDATE contents SET document = NULL, salt = NULL, companion = NULL, companion_salt = NULL WHERE idx = 43',
+  'DELETE FROM contents WHERE idx = 44',
+  "UPDATE causes SET document = CAST(replace(document, 'license.issue', 'license.amend') AS BLOB) WHERE idx = 45",
+  'DELETE FROM causes WHERE idx = 46',
+];
+
+describe('a repair with a content key', () => {
+  it('makes a store where there is none, the same as the one that was lost, and nothing in a dry run', async () => {
+    rmSync(copy);
+    const dry = await repair({ dryRun: true });
+    expect([dry.sizeBefore, dry.added?.to, existsSync(copy), existsSync(`${copy}.partial`)]).toEqual([
+      0,
+      log.mark.size,
+      false,
+      false,
+    ]);
+    const report = await repair({ dryRun: false });
+    expect([report.lost.count, report.lostCauses, report.wrong.count]).toEqual([0, 0, 0]);
+    expect(all(copy)).toEqual(all(log.storeFile));
+    expect(report.documents).toBe(rows(log.storeFile, 'contents', 'document IS NOT NULL').length);
+    expect(report.causes).toBe(rows(log.storeFile, 'causes').length);
+  });
+
+  it('puts right what was altered and lost, and keeps what it replaces', async () => {
+    alter(...damage);
+    const before = all(copy);
+    const report = await repair({ dryRun: false });
+    const found = report.repaired.first.map(({ index, table }) => `${table} ${index}`);
+    expect(found).toEqual([
+      ...[40, 41, 42, 43, 44].map((index) => `contents ${index}`),
+      'causes 45',
+      'causes 46',
+    ]);
+    expect(all(copy)).toEqual(all(log.storeFile));
+    // As docs/operating/running-a-mirror.md takes it back.
+    alter(
+      `ATTACH '${report.undo}' AS undo`,
+      'DELETE FROM causes WHERE idx IN (SELECT idx FROM undo.lacking)',
+      'DELETE FROM contents WHERE idx IN (SELECT idx FROM undo.lacking)',
+      'INSERT INTO causes SELECT * FROM undo.causes',
+      'INSERT INTO contents SELECT * FROM undo.contents',
+    );
+    expect(all(copy)).toEqual(before);
+  });
+
+  it('leaves erased what is erased, also where the mirror still has it', async () => {
+    mirror.contents = (tile) => sealed(early, tile);
+    const report = await repair({ dryRun: false });
+    expect([report.repaired.count, report.documents, report.undo]).toEqual([0, 0, null]);
+    expect(all(copy)).toEqual(all(log.storeFile));
+  });
+
+  it.each([
+    ['an altered document', (content: Content) => ({ ...content, document: flipped(content.document) }), 1],
+    ['another salt', (content: Content) => ({ ...content, salt: flipped(content.salt) }), 1],
+    ['another companion', (content: Content) => ({ ...content, companion: Buffer.from('{}') }), 1],
+    [
+      'a document under another id',
+      (content: Content) => ({ ...content, id: 'lic_00000000000000000000000000' }),
+      1,
+    ],
+  ] as const)('takes nothing that is not what the log commits to: %s', async (_what, change, count) => {
+    alter('DELETE FROM contents WHERE idx IN (60, 61)');
+    lie = (truth) =>
+      truth.map((part) =>
+        part.index === 60 && 'content' in part && part.content !== null
+          ? { index: 60, content: change(part.content) }
+          : part,
+      );
+    const report = await repair({ dryRun: false });
+    expect([report.wrong.count, report.wrong.first[0]?.index, report.documents]).toEqual([count, 60, 1]);
+    expect(rows(copy, 'contents')).toEqual(rows(log.storeFile, 'contents', 'idx <> 60'));
+  });
+
+  it('changes nothing with another key, or where what the mirror holds does not open', async () => {
+    alter(...damage);
+    const before = all(copy);
+    const otherFile = `${log.folder}/other.key`;
+    createContentKey(otherFile);
+    const wrongKey = { ...parts(), contentKey: loadContentKey(otherFile) };
+    await expect(repair({ dryRun: false }, wrongKey)).rejects.toMatchObject({
+      problem: 'content_key_wrong',
+    });
+    mirror.contents = async (tile) => {
+      const bytes = await sealed(log.storeFile, tile);
+      return bytes && flipped(bytes, bytes.length - 20);
+    };
+    await expect(repair({ dryRun: false })).rejects.toMatchObject({ problem: 'mirror_wrong' });
+    mirror.contents = async () => new Uint8Array(40).fill(9);
+    await expect(repair({ dryRun: false })).rejects.toMatchObject({ problem: 'mirror_wrong' });
+    expect(all(copy)).toEqual(before);
+    expect(existsSync(parts().undoFile)).toBe(false);
+  });
+});
+
+type Content = NonNullable<Extract<PlainPart, { content: unknown }>['content']>;
+
+function flipped(bytes: Uint8Array, at: number = bytes.length >> 1): Uint8Array {
+  const changed = Uint8Array.from(bytes);
+  changed[at] = (changed[at] ?? 0) ^ 1;
+  return changed;
+}

@@ -1,0 +1,3 @@
+export { serve } from './serve.ts';
+export { startWorker } from './start-worker.ts';
+export { Thread, ThreadError } from './thread.ts';

@@ -1,0 +1,125 @@
+/** Erasures at a mirror of documents: with the checkpoint that covers them, and whatever comes late. */
+import { setTimeout as after } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseBatches, partKinds } from '../src/index.ts';
+import { ContentMirror } from './support/content-mirror.ts';
+import { customerId, DocumentedLog } from './support/documented-log.ts';
+import { bearer, pathOf } from './support/mirror-setup.ts';
+import { licenseId } from './support/test-log.ts';
+
+const licenses = 30;
+let log: DocumentedLog;
+let mirror: ContentMirror;
+
+beforeAll(async () => {
+  log = new DocumentedLog().bootstrap();
+  for (let n = 0; n < licenses; n++) log.issue(n);
+  log.pushMapRoot();
+  mirror = await ContentMirror.start(log);
+});
+
+afterAll(() => mirror[Symbol.asyncDispose]());
+
+describe('an erasure', () => {
+  const personal = 'Erika Mustermann';
+  const customer = customerId(1);
+  const license = licenseId(licenses + 1);
+
+  it.each([true, false])(
+    'reaches the mirror with the checkpoint that covers it (with the key: %s)',
+    async (opens) => {
+      await mirror.begin(opens);
+      const first = log.command({
+        id: customer,
+        type: log.map.head(log.subject(customer)) === undefined ? 'customer.created' : 'customer.updated',
+        text: personal,
+      });
+      const issued = log.command({
+        id: license,
+        type: log.map.head(log.subject(license)) === undefined ? 'license.issued' : 'license.amended',
+        text: personal,
+      });
+      log.pushMapRoot();
+      await mirror.follow();
+      const held = (index: number): boolean =>
+        parseBatches(
+          mirror.setup.replayer.read?.(pathOf(`contents/${Math.floor(index / 256)}`), bearer)
+            ?.body as Uint8Array,
+        )
+          .flatMap(({ parts }) => parts)
+          .some((part) => part.index === index && part.kind === partKinds.content);
+      expect([held(first), held(issued)]).toEqual([true, true]);
+      const sealed = sealedAt(mirror, issued);
+      // The log's server does not answer any more: nothing of this depends on it.
+      const served = mirror.setup.server.contents;
+      mirror.setup.server.contents = async () => null;
+      log.command(
+        { id: customer, type: 'customer.erased', text: '' },
+        { id: license, type: 'license.amended', text: 'nobody' },
+      );
+      log.pushMapRoot();
+      await mirror.setup.add();
+      expect([held(first), held(issued)]).toEqual([false, false]);
+      expect(mirror.files().includes(sealed)).toBe(false);
+      const answer = mirror.bundle(license);
+      expect(answer?.body).not.toContain(personal);
+      expect(answer?.status).not.toBe(200);
+      // What was on its way when it was erased is not kept.
+      log.shred(first, issued);
+      mirror.setup.server.contents = served;
+      await mirror.follow();
+      expect(mirror.status.lacks).toBe(0);
+      if (opens) {
+        const now = mirror.bundle(license);
+        expect((await mirror.verified(now?.body ?? '')).license?.json).toMatchObject({ licensee: 'nobody' });
+      }
+      await mirror.begin(opens);
+      await mirror.until(() => mirror.status.fetched === log.size);
+      expect([held(first), mirror.status.lacks, mirror.told('content-lacking')]).toEqual([false, 0, []]);
+    },
+  );
+
+  function sealedAt({ setup }: ContentMirror, index: number): string {
+    const answer = setup.replayer.read?.(pathOf(`contents/${Math.floor(index / 256)}`), bearer);
+    const parts = parseBatches(answer?.body as Uint8Array).flatMap((batch) => batch.parts);
+    const part = parts.find((each) => each.index === index && each.kind === partKinds.content);
+    return Buffer.from(part?.sealed ?? [])
+      .toString('latin1')
+      .slice(20, 60);
+  }
+
+  it('that comes while a document is on its way is not undone by it', async () => {
+    const [other, text] = [customerId(2), 'Max Mustermann'];
+    const first = log.command({ id: other, type: 'customer.created', text });
+    log.pushMapRoot();
+    const { server } = mirror.setup;
+    const served = server.contents;
+    let isAsked = false;
+    let answer: () => void = () => {};
+    server.contents = async (from, to) => {
+      const bytes = await served(from, to);
+      isAsked = true;
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return bytes;
+    };
+    await mirror.setup.add();
+    await mirror.until(() => isAsked);
+    log.command({ id: other, type: 'customer.erased', text: '' });
+    log.pushMapRoot();
+    await mirror.setup.add();
+    server.contents = served;
+    // Whoever asks meanwhile has it carried out before the document is there.
+    mirror.setup.replayer.read?.(pathOf('contents/0'), bearer);
+    answer();
+    log.shred(first);
+    await mirror.follow();
+    await after(20);
+    const parts = parseBatches(
+      mirror.setup.replayer.read?.(pathOf(`contents/${Math.floor(first / 256)}`), bearer)?.body as Uint8Array,
+    ).flatMap((batch) => batch.parts);
+    expect(parts.some((part) => part.index === first && part.kind === partKinds.content)).toBe(false);
+    expect(mirror.status.lacks).toBe(0);
+  });
+});
