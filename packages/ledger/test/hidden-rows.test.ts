@@ -74,3 +74,18 @@ it('brings back nothing that is not what was logged, and goes on with the rest',
 it('says nothing of lists that are those of the log', async () => {
   expect(await restartAfter('SELECT 1')).toEqual([]);
 });
+
+it('carries nothing out twice where an idempotency key is made to point at another request', async () => {
+  const sell = { type: 'license.issue', plan: 'pro-yearly' } as const;
+  await system.run(sell, 'one');
+  await system.run(sell, 'two');
+  // Only then the projections have it for certain.
+  await system.ledger.whenPublished(system.ledger.size, 10_000);
+  await restartAfter(
+    "UPDATE requests SET idx = (SELECT idx FROM requests WHERE key = 'two') WHERE key = 'one'",
+  );
+  const { size } = system.ledger;
+  await expect(system.run(sell, 'one')).rejects.toMatchObject({ problem: 'integrity' });
+  expect(system.ledger.size - size).toBeLessThanOrEqual(1);
+  expect(await system.run(sell, 'two')).toMatchObject({ repeated: true });
+});

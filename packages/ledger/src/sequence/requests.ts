@@ -103,7 +103,12 @@ export class Requests {
     const index = known.get(request.key) ?? null;
     if (index === null) return null;
     const cause = checkCause(await this.#revision(index), await store.cause(index));
-    if (cause.request?.key !== request.key) return null;
+    // Carried out again, it would be done twice.
+    if (cause.request?.key !== request.key)
+      throw new LedgerError(
+        'integrity',
+        `the idempotency key of this request is filed under entry ${index}, which is of another: run tally rebuild`,
+      );
     if (cause.request.hash !== base64(request.hash)) throw keyReused();
     const changes: AppliedChange[] = [];
     for (let at = index; at < index + cause.n; at++) changes.push(await this.#pastChange(at));
