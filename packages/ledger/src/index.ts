@@ -16,7 +16,7 @@ export type { LedgerParts } from './ledger-parts.ts';
 export { type LedgerTimes, ledgerTimes } from './ledger-times.ts';
 export { LogState } from './log-state.ts';
 export { type IndexLicenseKey, licenseKeyName, nameChanges } from './names.ts';
-export type { SignedRevision } from './place-revision.ts';
+export { checkCommitments, type SignedRevision } from './place-revision.ts';
 export { ProjectionFeeder } from './projections/feeder.ts';
 export {
   type LicenseFilter,

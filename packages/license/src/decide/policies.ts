@@ -49,7 +49,8 @@ export function dropAccess(
   checkRevision(current, expectedRev);
   if (current === undefined)
     return refuse('state_forbids', 'The log has no policy yet. It gets one with its first administrator.');
-  const { document } = current;
+  // What was said of that publication is not said of this.
+  const { despiteShadow: _, ...document } = current.document;
   if (compareInstants(before, env.now) > 0)
     refuse('input_invalid', 'Only what was asked by now can be dropped. Name a time that has passed.', {
       path: '$.before',

@@ -9,9 +9,8 @@ import { ApprovalNeeded } from './gate/approval-needs.ts';
 import type { Judgment } from './gate/judgment.ts';
 import { pastEffect } from './gate/past-effect.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
-import { isRecovery } from './recovery.ts';
+import { refuseRecovery } from './recovery.ts';
 import type { ServedLog } from './served-log.ts';
-import { ServiceProblem } from './service-problem.ts';
 import { type ShownChange, shownChange, shownDocument } from './shown-document.ts';
 import { signedRevision } from './signed-revision.ts';
 import { resourceIn } from './subject-reads.ts';
@@ -141,12 +140,7 @@ export class Mutations {
   /** Takes a namespace revision; every member is base64. */
   async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
     const signed = signedRevision(input);
-    // Who is let in has to be let in with it, and everybody told.
-    if (isRecovery(signed))
-      throw new ServiceProblem(
-        'namespace_refused',
-        'it lets somebody in: hand it in with tally recover submit',
-      );
+    refuseRecovery(signed);
     await this.#keys.refresh();
     const result = await this.#ledger.reviseNamespace(signed, input.dryRun);
     return this.#mutationAnswer(input, result);

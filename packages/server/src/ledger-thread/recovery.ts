@@ -15,7 +15,7 @@ import {
   type RecoveryStatement,
 } from '@tallystick/core';
 import { enrollAction } from '@tallystick/gate';
-import { parseCause, type SignedRevision, type Submission } from '@tallystick/ledger';
+import { checkCommitments, parseCause, type SignedRevision, type Submission } from '@tallystick/ledger';
 import { type Command, rolesAt } from '@tallystick/license';
 import { carriedOut } from './approvals.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
@@ -72,6 +72,8 @@ export class Recovery {
     const signed = signedRevision(body);
     const told = { ...recoveryIn(signed, now()), leaf: leafHash(signed.entry) };
     await this.#demandAuthority(signed);
+    // Entries are public: with a cause of one's own behind one, the answer would tell who is administrator.
+    checkCommitments(signed);
     // What cannot be carried out is not logged either: the statement would be used up.
     await this.#person(told, { dryRun: true });
     await keys.refresh();
@@ -167,8 +169,15 @@ export class Recovery {
   }
 }
 
-/** Whether a revision lets somebody in. What cannot be read is refused by who logs it. */
-export function isRecovery({ cause }: SignedRevision): boolean {
+/**
+ * Throws ServiceProblem (`namespace_refused`) for a revision that lets somebody in: who that is has to be let in with it, and
+ * everybody told. What cannot be read is refused by who logs it.
+ */
+export function refuseRecovery({ cause }: SignedRevision): void {
+  if (isRecovery(cause)) throw refused('it lets somebody in: hand it in with tally recover submit');
+}
+
+function isRecovery(cause: SignedRevision['cause']): boolean {
   try {
     const told = parseCause(cause);
     return told.v === 1 && told.recovery !== undefined;

@@ -26,7 +26,7 @@ import {
 } from './mutations.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import { policyId } from './policy-answer.ts';
-import { Recovery, type RecoveryInput } from './recovery.ts';
+import { Recovery, type RecoveryInput, refuseRecovery } from './recovery.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { signedRevision } from './signed-revision.ts';
@@ -168,6 +168,7 @@ export class LedgerService {
     );
     await this.#keys.refresh();
     const signed = namespace === undefined ? null : signedRevision(namespace);
+    if (signed !== null) refuseRecovery(signed);
     const logged = await this.#ledger.publishTrust(chain, { signed, dryRun });
     return { version: this.#ledger.trust.current.version, logged };
   }
