@@ -252,12 +252,12 @@ export class Sequencer {
     }
   }
 
-  /** Waits until nothing is in flight, and takes back what failed. Returns the next log index. */
+  /** Waits until nothing is in flight, and takes back what failed; a halted log cannot say what did. Returns the next index. */
   async #drain(): Promise<number> {
     await this.#commits;
     if (this.#failedFrom !== null) {
       this.#overlay.dropFrom(this.#failedFrom);
-      this.#abandonment.note(this.#failure);
+      if (this.#halted === null) this.#abandonment.note(this.#failure);
       this.#failedFrom = null;
       this.#nextIndex = this.#parts.state.size;
       this.#queue.unshift(...this.#again.splice(0));
