@@ -15,9 +15,16 @@ import {
   type RecoveryStatement,
 } from '@tallystick/core';
 import { enrollAction } from '@tallystick/gate';
-import { checkCommitments, parseCause, type SignedRevision, type Submission } from '@tallystick/ledger';
+import {
+  checkCommitments,
+  type Judge,
+  parseCause,
+  type SignedRevision,
+  type Submission,
+} from '@tallystick/ledger';
 import { type Command, rolesAt } from '@tallystick/license';
 import { carriedOut } from './approvals.ts';
+import type { ApprovalNeeds } from './gate/approval-needs.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
@@ -32,6 +39,7 @@ export interface RecoveryInput extends NamespaceRevisionBody {
 export interface RecoveryParts {
   ledger: ServedLog;
   keys: NamespaceKeys;
+  needs: Pick<ApprovalNeeds, 'ofRecovery'>;
   /** Now. Instant. */
   now: () => string;
   /** Tells people that somebody was let in. */
@@ -44,6 +52,8 @@ interface Told {
   why: string | null;
   leaf: Uint8Array;
 }
+
+const nobody = { who: { kind: 'nobody', id: 'nobody' }, why: null } as const;
 
 type Dry = Pick<Submission, 'dryRun'>;
 
@@ -77,7 +87,7 @@ export class Recovery {
     // What cannot be carried out is not logged either: the statement would be used up.
     await this.#person(told, { dryRun: true });
     await keys.refresh();
-    const revised = await ledger.reviseNamespace(signed, dryRun);
+    const revised = await ledger.reviseNamespace(signed, dryRun, this.#judge(told));
     const { until } = told.statement;
     const namespace = revised.changes[0]?.index ?? null;
     if (dryRun) return { dryRun, namespace: null, principal: null, credential: null, until };
@@ -100,6 +110,19 @@ export class Recovery {
         'unauthorized',
         'the statement is not signed by the authority that the trust root names',
       );
+  }
+
+  /** What others have to approve does not come along with somebody who is let in. */
+  #judge({ statement: { principal } }: Told): Judge {
+    return (view, changes, { at }) => {
+      const rules = view.subject('policy', 'policies')?.document.approvals ?? [];
+      const { kind } = this.#parts.needs.ofRecovery({ changes, principal, rules }, view, at);
+      if (kind === 'approval')
+        throw refused(
+          'it loosens what others have to approve: propose it without that, or let in, by --principal, whom the server was started to let act alone',
+        );
+      return nobody;
+    };
   }
 
   /** The id of who is to be let in; a dry run looks whether that is possible. */
@@ -166,23 +189,6 @@ export class Recovery {
       }),
     );
     return { id: changes[0]?.change.subject.id ?? '', repeated };
-  }
-}
-
-/**
- * Throws ServiceProblem (`namespace_refused`) for a revision that lets somebody in: who that is has to be let in with it, and
- * everybody told. What cannot be read is refused by who logs it.
- */
-export function refuseRecovery({ cause }: SignedRevision): void {
-  if (isRecovery(cause)) throw refused('it lets somebody in: hand it in with tally recover submit');
-}
-
-function isRecovery(cause: SignedRevision['cause']): boolean {
-  try {
-    const told = parseCause(cause);
-    return told.v === 1 && told.recovery !== undefined;
-  } catch {
-    return false;
   }
 }
 
