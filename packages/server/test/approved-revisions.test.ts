@@ -1,6 +1,6 @@
 /** Four eyes for revisions of the namespace, which its authority signs elsewhere, on a real ledger. */
 import { base64, leafHash } from '@tallystick/core';
-import { MemoryStore } from '@tallystick/ledger';
+import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
 import type { ApprovalDocument, Command } from '@tallystick/license';
 import { generateKeySpec, SigningKey } from '@tallystick/signer';
 import { FaultyStore, signedRevision } from '@tallystick/testkit';
@@ -99,15 +99,14 @@ describe('a revision that unlocks', () => {
   it('changes nothing where the disk fails under it, and is carried out afterwards, over a restart', async () => {
     await desk.freeze();
     const approval = await waiting(desk.revise('Ada', await desk.unlock()));
-    await office.ledger.whenPublished(office.ledger.size, 10_000);
-    // The approval itself is written, and what comes with it is not.
-    store.fail('append', 'did nothing', { skip: 1 });
-    const { execution } = await desk.approve('Bea', approval);
-    expect(execution).toMatchObject({ done: false, problem: { code: 'not_committed' } });
+    await desk.approveOnly('Bea', approval);
+    store.fail('append', 'did nothing');
+    const execute = { type: 'approval.execute', approval } as const;
+    await expect(office.ask('Bea', execute)).rejects.toMatchObject({ problem: 'not_committed' });
     expect([desk.lock, (await desk.request(approval)).state]).toEqual(['frozen', 'approved']);
     await office.restart();
     store.fail('append', 'did everything');
-    await office.ask('Bea', { type: 'approval.execute', approval });
+    await office.ask('Bea', execute);
     expect([desk.lock, (await desk.request(approval)).state]).toEqual(['open', 'executed']);
     expect(await desk.findings()).toEqual([]);
   });
@@ -184,6 +183,41 @@ describe('what waits for nobody', () => {
   });
 });
 
+describe('what was approved', () => {
+  /** A key may sign more again than it was narrowed to, which needs no lock. */
+  async function wider(name: string): Promise<{ approval: string; signed: SignedRevision }> {
+    const { keys } = office.ledger.governing.namespace;
+    const narrow = keys.map((key) => ({ ...key, limits: { ...key.limits, seatsMax: 5 } }));
+    await desk.revise(name, await signedRevision(office, { document: { keys: narrow } }));
+    const signed = await signedRevision(office, { document: { keys } });
+    return { approval: await waiting(desk.revise(name, signed)), signed };
+  }
+
+  it('waits and says why where its author may not do it any more', async () => {
+    const { approval } = await wider('Cid');
+    const principal = office.id('Cid');
+    await office.system({ type: 'principal.assign', principal, roles: [] });
+    expect((await desk.approve('Bea', approval)).execution).toMatchObject({
+      done: false,
+      problem: { code: 'state_forbids', detail: expect.stringMatching(/^Who asked for this may not/) },
+    });
+    await office.system({ type: 'principal.assign', principal, roles: [{ role: 'key-custodian' }] });
+    await office.ask('Cid', { type: 'approval.execute', approval });
+    expect((await desk.request(approval)).state).toBe('executed');
+  });
+
+  it('counts no more once its time is over, and is asked for anew', async () => {
+    const { approval, signed } = await wider('Ada');
+    await desk.approveOnly('Bea', approval);
+    await office.later(86_400_000);
+    const late = await problemOf(office.ask('Ada', { type: 'approval.execute', approval }));
+    expect(late.code).toBe('state_forbids');
+    const anew = await waiting(desk.revise('Ada', signed));
+    expect(anew).not.toBe(approval);
+    expect((await desk.approve('Bea', anew)).execution).toMatchObject({ done: true });
+  });
+});
+
 describe('a request for approval that is asked for by itself', () => {
   const asking = (command: object): Command => ({ type: 'approval.request', command }) as Command;
 
@@ -207,15 +241,7 @@ describe('a request for approval that is asked for by itself', () => {
     );
     const approval = (answer.document as ApprovalDocument).id;
     const judgment = office.judgment('Ada', 'namespace.revise');
-    const submit = office.ledger.submit({
-      command: { type: 'approval.approve', approval },
-      cause: { who: { kind: 'nobody', id: 'nobody' }, why: null },
-      gate: office.judgment('Bea', 'approval.approve').environment('T-1'),
-      request: null,
-      dryRun: false,
-    });
-    const [approved] = ((await submit) as { changes: { index: number }[] }).changes;
-    office.unjudged.add(approved?.index ?? 0);
+    await desk.approveOnly('Bea', approval);
     const execute = office.ledger.submit({
       command: { type: 'approval.execute', approval },
       cause: { who: { kind: 'nobody', id: 'nobody' }, why: null },

@@ -1,16 +1,19 @@
 /** Four eyes for trust roots, and what is found where a server had none, on a real ledger. */
 import type { TrustRoot } from '@tallystick/core';
+import { MemoryStore } from '@tallystick/ledger';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
-import { nextTrustRoot, only, signedRevision } from '@tallystick/testkit';
+import { FaultyStore, nextTrustRoot, only, signedRevision } from '@tallystick/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Custodians, publishing, unlocking, waiting } from './support/custodians.ts';
 import type { Office } from './support/office.ts';
 
 let desk: Custodians;
 let office: Office;
+let store: FaultyStore;
 
 beforeAll(async () => {
-  desk = await Custodians.open();
+  store = new FaultyStore(new MemoryStore());
+  desk = await Custodians.open(store);
   office = desk.office;
 });
 afterAll(() => desk[Symbol.asyncDispose]());
@@ -57,7 +60,12 @@ describe('a trust root', () => {
         ],
       },
     });
-    expect((await desk.approve('Bea', approval)).execution).toMatchObject({ done: true });
+    await desk.approveOnly('Bea', approval);
+    store.fail('append', 'did nothing');
+    const execute = { type: 'approval.execute', approval } as const;
+    await expect(office.ask('Ada', execute)).rejects.toMatchObject({ problem: 'not_committed' });
+    expect(office.ledger.trust.current.version).toBe(1);
+    await office.ask('Ada', execute);
     expect(office.ledger.trust.current.version).toBe(2);
     expect(await desk.publish('Ada', [...chain, second])).toEqual({ version: 2, logged: 0, notes: [] });
     await office.ledger.whenPublished(office.ledger.size, 10_000);

@@ -84,6 +84,7 @@ const committing: readonly ProblemCode[] = [
 const submitting: readonly ProblemCode[] = [
   ...committing,
   'approval_required',
+  'limit_exceeded',
   'namespace_refused',
   'signer_unavailable',
   'signer_refused',

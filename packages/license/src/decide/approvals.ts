@@ -20,6 +20,9 @@ import { expected, firstChange, nextChange } from './subjects.ts';
 
 /** Four eyes: a command waits until others have approved exactly it, under exactly these rules. */
 
+/** Of the command as JSON: with it the request has to stay a document, also once it is approved. */
+const SIGNED_LENGTH_MAX = 240_000;
+
 const bindingDomain = hashDomain('tallystick/approval/v1');
 
 /** Decides the command that waits, as if it had been asked for now. */
@@ -66,6 +69,12 @@ function waitingChanges(
     if (!(error instanceof ModelError)) throw error;
     refuse('input_invalid', `${error.message}. Correct it and try again.`, { path: error.path });
   }
+  if (JSON.stringify(command).length > SIGNED_LENGTH_MAX)
+    refuse(
+      'limit_exceeded',
+      `What was signed elsewhere waits only up to ${SIGNED_LENGTH_MAX} characters. Hand in fewer versions at once.`,
+      { path: '$.command' },
+    );
   return [];
 }
 
