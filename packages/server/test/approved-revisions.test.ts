@@ -225,6 +225,10 @@ describe('a request for approval that is asked for by itself', () => {
     const signed = await desk.unlock();
     const broken = asking({ type: 'namespace.revise', ...bodyOf(signed), entry: 'AAAA' });
     await expect(office.ask('Ada', broken)).rejects.toMatchObject({ problem: 'namespace_refused' });
+    const logged = await signedRevision(office, { document: { name: 'Acme AG' } });
+    await desk.revise('Ada', logged);
+    const again = asking({ type: 'namespace.revise', ...bodyOf(logged) });
+    expect((await problemOf(office.ask('Ada', again))).code).toBe('no_change');
     const by = new SigningKey(generateKeySpec(['authority'], 'acme'));
     const foreign = await signedRevision(office, { by, document: { epoch: desk.epoch + 1 } });
     const forged = asking({ type: 'namespace.revise', ...bodyOf(foreign) });

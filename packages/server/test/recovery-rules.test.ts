@@ -3,25 +3,29 @@ import { randomBytes } from 'node:crypto';
 import { replayDecisions } from '@tallystick/audit';
 import { base64, type NamespaceDocument } from '@tallystick/core';
 import { defaultPolicyDocument } from '@tallystick/gate';
+import type { ApprovalRule } from '@tallystick/license';
 import { signedRevision } from '@tallystick/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Recovery } from '../src/ledger-thread/recovery.ts';
 import { Office } from './support/office.ts';
 
 let office: Office;
+/** Unlocking needs another administrator. */
+let approvals: ApprovalRule[];
 
 beforeAll(async () => {
   office = await Office.open();
   await office.hire('Ada', 'administrator');
   await office.hire('Bea', 'administrator');
   const content = defaultPolicyDocument();
-  const rule = {
+  const rule: ApprovalRule = {
     actions: ['namespace.revise'],
     above: { termDays: null, seats: null, perHour: null, loosened: 0 },
     approvers: [{ role: 'administrator', count: 1 }],
     within: 'P1D',
   };
-  await office.system({ type: 'policy.publish', ...content, approvals: [...content.approvals, rule] });
+  approvals = [...content.approvals, rule];
+  await office.system({ type: 'policy.publish', ...content, approvals });
 });
 afterAll(() => office[Symbol.asyncDispose]());
 
@@ -49,6 +53,17 @@ async function findings(mayActAlone: string[] = []): Promise<object[]> {
 it('somebody is let in as ever, and waits for nobody', async () => {
   expect((await letIn(null)).principal).toMatch(/^prn_/);
   expect(await findings()).toEqual([]);
+});
+
+it('somebody new comes in where the lock that is in the way goes with it, while no rule is about that', async () => {
+  const content = defaultPolicyDocument();
+  await office.system({ type: 'policy.publish', ...content });
+  await office.system({ type: 'brake.tighten', lock: 'frozen' });
+  await expect(letIn(null)).rejects.toMatchObject({ code: 'namespace_locked' });
+  const { epoch } = office.ledger.governing.namespace;
+  expect((await letIn(null, { epoch: epoch + 1 })).principal).toMatch(/^prn_/);
+  expect(office.gatekeeper.governing().lock).toBe('open');
+  await office.system({ type: 'policy.publish', ...content, approvals });
 });
 
 it('nothing is unlocked with it, whoever is let in, but for whom the host lets act alone', async () => {

@@ -7,10 +7,12 @@ import {
   authorityDelayMaxMs,
   base64,
   decodeUtf8,
+  effectiveLock,
   formatInstant,
   leafHash,
   meetsThreshold,
   parseInstant,
+  parseNamespace,
   parseRecordEntry,
   type RecoveryStatement,
 } from '@tallystick/core';
@@ -53,6 +55,10 @@ interface Told {
   leaf: Uint8Array;
 }
 
+function isLocked(error: unknown): boolean {
+  return error instanceof ServiceProblem && error.code === 'namespace_locked';
+}
+
 const nobody = { who: { kind: 'nobody', id: 'nobody' }, why: null } as const;
 
 type Dry = Pick<Submission, 'dryRun'>;
@@ -85,7 +91,9 @@ export class Recovery {
     // Entries are public: with a cause of one's own behind one, the answer would tell who is administrator.
     checkCommitments(signed);
     // What cannot be carried out is not logged either: the statement would be used up.
-    await this.#person(told, { dryRun: true });
+    await this.#person(told, { dryRun: true }).catch((error: unknown) => {
+      if (!isLocked(error) || !this.#unlocks(signed)) throw error;
+    });
     await keys.refresh();
     const revised = await ledger.reviseNamespace(signed, dryRun, this.#judge(told));
     const { until } = told.statement;
@@ -110,6 +118,13 @@ export class Recovery {
         'unauthorized',
         'the statement is not signed by the authority that the trust root names',
       );
+  }
+
+  /** Whether the lock that is in the way of somebody new goes with the revision itself. */
+  #unlocks({ document }: SignedRevision): boolean {
+    const { brake } = this.#parts.ledger.governing;
+    const lock = read(() => effectiveLock(parseNamespace(document), brake));
+    return lock === 'open' || lock === 'heightened';
   }
 
   /** What others have to approve does not come along with somebody who is let in. */

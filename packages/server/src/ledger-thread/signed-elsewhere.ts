@@ -69,7 +69,9 @@ export class SignedElsewhere {
   async check(command: SignedCommand, judge: Judge | null = null): Promise<void> {
     await this.#keys.refresh();
     if (command.type === 'namespace.revise') {
-      await this.#log.reviseNamespace(ordinary(command), true, judge);
+      const { repeated } = await this.#log.reviseNamespace(ordinary(command), true, judge);
+      if (repeated)
+        throw new ServiceProblem('no_change', 'The log has this revision already. There is nothing to do.');
       return;
     }
     const { envelopes, namespace } = command;
