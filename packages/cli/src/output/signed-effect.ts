@@ -17,6 +17,7 @@ import { describeReview } from '../ceremony/review-text.ts';
 import { describeStep } from '../governing/revision.ts';
 import type { Row } from './documents.ts';
 import type { Printer } from './printer.ts';
+import { printable } from './table.ts';
 
 type Effect = NonNullable<ApprovalItem['effect']>;
 type Command = ApprovalItem['document']['command'];
@@ -45,10 +46,10 @@ export function describeSignedEffect(
   now: number,
 ): string[] {
   const steps = changes.flatMap(({ before, after }) => [
-    ...(before === null ? [] : describeStep(asNamespace(before), asNamespace(after))),
+    ...(before === null ? [] : describeStep(asNamespace(before), asNamespace(after)).map(printable)),
     ...(loosens.length === 0
       ? ['It loosens nothing.']
-      : loosens.map((each) => `${print.style('yellow', 'Loosens:')} ${each}`)),
+      : loosens.map((each) => `${print.style('yellow', 'Loosens:')} ${printable(each)}`)),
   ]);
   const reviews = trustRoots.flatMap(({ before, after }) => {
     const next = asTrustRoot(after);
