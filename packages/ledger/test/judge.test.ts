@@ -55,14 +55,14 @@ describe('a judge', () => {
       'at',
     ]);
     expect(cause).toMatchObject({
-      v: 2,
+      v: 3,
       who: { kind: 'service', id: 'prn_1', credential: 'crd_1', session: null, address: '127.0.0.1' },
       why: 'because',
       decision,
     });
     const { id } = result.changes[0]!.change.subject;
     const [newest] = await system.ledger.read.history(id, Number.MAX_SAFE_INTEGER, 1);
-    expect(newest?.cause).toMatchObject({ v: 2, why: 'because' });
+    expect(newest?.cause).toMatchObject({ v: 3, why: 'because' });
   });
 
   it('that throws changes nothing, and the caller is told just that', async () => {

@@ -38,6 +38,7 @@ export function causeAt(index: number, records = 1): StoredCause {
     records,
     salt: utf8(`cause salt ${index}`),
     document: utf8(`cause ${index}`),
+    signed: null,
   };
 }
 
