@@ -160,7 +160,7 @@ export class ContentFollower {
     const { store, tell } = this.#parts;
     for (const { index, isCause, why } of store.untold(store.walked)) {
       if (why === 'altered') continue;
-      const message = `the log's server has not got ${isCause ? 'the cause, or what was signed for it,' : 'the document'}, and no erasure says why`;
+      const message = `the log's server has not got ${isCause ? 'the cause or what was signed for it' : 'the document'}, and no erasure says why`;
       tell({ event: 'content-lacking', index, message });
     }
   }
