@@ -72,7 +72,7 @@ export function statementsOf(schema: string): PostgresStatements {
 }
 
 function signedRequests(s: string): string {
-  return `CREATE TABLE ${s}.signed_requests (idx bigint PRIMARY KEY, salt bytea NOT NULL, request bytea NOT NULL)`;
+  return `CREATE TABLE IF NOT EXISTS ${s}.signed_requests (idx bigint PRIMARY KEY, salt bytea NOT NULL, request bytea NOT NULL)`;
 }
 
 function createStatements(s: string, schema: string): string {
