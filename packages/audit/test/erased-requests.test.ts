@@ -4,6 +4,7 @@ import {
   base64,
   type CustodyReport,
   encodeCustodyReport,
+  type Opening,
   parseCustodyReport,
   readCauseStatement,
   sha256,
@@ -35,6 +36,8 @@ const at: Record<'created' | 'named' | 'silent' | 'suspended' | 'other' | 'erase
 };
 let before: CustodyReport;
 let after: CustodyReport;
+/** What was signed for the license that names the customer, as it lay in the store. */
+let erased: Opening;
 let textBefore = '';
 let textAfter = '';
 
@@ -70,6 +73,7 @@ beforeAll(async () => {
     at.other = (await judged.run(robot, { type: 'license.issue', plan, licensee: 'Contoso' })).index;
     before = await reportOn(license);
     textBefore = await textOf(storeFile);
+    erased = (await system.world.store.cause(at.named))?.signed as Opening;
     at.erased = (await judged.run(janitor, { type: 'customer.erase', customer: 'erika-7' })).index;
     after = await reportOn(license);
     textAfter = await textOf(storeFile);
@@ -144,6 +148,26 @@ describe('a signed request', () => {
       const { problems } = await check(copy.log, { workers, all: true });
       expect(problems.map((problem: FsckProblem) => [problem.table, problem.part, problem.index])).toEqual([
         ['signed_requests', part, index()],
+      ]);
+    }
+  });
+
+  it('that was erased and is put back is found', async () => {
+    using copy = new Copy(log);
+    copy.tamper((database) =>
+      database
+        .prepare('INSERT INTO signed_requests VALUES (?, ?, ?)')
+        .run(at.named, erased.salt, erased.bytes),
+    );
+    for (const workers of [0, 2]) {
+      const { problems } = await check(copy.log, { workers, all: true });
+      expect(problems).toMatchObject([
+        {
+          table: 'signed_requests',
+          part: 'row',
+          index: at.named,
+          message: expect.stringMatching(/was not removed$/),
+        },
       ]);
     }
   });
