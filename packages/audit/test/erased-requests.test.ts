@@ -1,4 +1,5 @@
 /** What becomes of signed requests, and of hashes of what was asked, when the customer that they speak of is erased. */
+import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import {
   base64,
@@ -96,6 +97,9 @@ describe('erasing a customer', () => {
     const rows = database.prepare('SELECT idx FROM signed_requests ORDER BY idx').all();
     database.close();
     expect(rows.map((row) => row['idx'])).toEqual([at.other]);
+    // Not between the rows either.
+    const body = Buffer.from(erased.bytes).subarray(-60);
+    expect(readFileSync(log.storeFile).includes(body)).toBe(false);
   });
 
   it.each([0, 2])('leaves a store in which everything fits (%d threads)', async (workers) => {

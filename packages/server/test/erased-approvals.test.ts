@@ -43,7 +43,7 @@ describe('erasing a customer', () => {
     const causes = await office.world.store.causes(0, office.ledger.size);
     const parts = [
       ...entries.map(({ content }) => content?.document),
-      ...causes.flatMap(({ document, signed }) => [document, signed?.bytes]),
+      ...causes.flatMap((cause) => [cause.document, cause.signed?.bytes]),
     ];
     return parts.map((bytes) => Buffer.from(bytes ?? []).toString()).join();
   };

@@ -107,7 +107,7 @@ describe("a log's server", () => {
       },
     ],
   ] as const)('that %s is told of, and given another chance', async (_what, event, message, lie) => {
-    mirror.lie = lie as typeof mirror.lie;
+    mirror.lie = lie;
     await mirror.begin();
     await mirror.until(() => mirror.told(event).length > 0);
     expect(mirror.told(event)[0]).toMatch(message);
