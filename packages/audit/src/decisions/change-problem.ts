@@ -2,6 +2,7 @@
 import { type DecisionInput, type Directory, type Effect, effectOf, resourceOf } from '@tallystick/gate';
 import type { CauseDocument } from '@tallystick/ledger';
 import type { ApprovalDocument, Change, LicenseDocument, TallyDocument } from '@tallystick/license';
+import { requestIn } from './approval-problem.ts';
 import type { LoggedChanges } from './logged-commands.ts';
 
 const amounts = ['extendsDays', 'termDays', 'seats', 'rolesChanged'] as const satisfies (keyof Effect)[];
@@ -14,8 +15,7 @@ export function changeProblem(
   directory: Directory,
 ): string | null {
   const { documents } = changes;
-  const approval = documents.find(({ type }) => type === 'approval') as ApprovalDocument | undefined;
-  const wrong = actionProblem(input, cause, approval);
+  const wrong = actionProblem(input, cause, requestIn(cause, documents));
   if (wrong !== null) return wrong;
   // What waits for approval is decided on as if it were carried out, and is so again when it is.
   if (cause.command === 'approval.request' && input.action !== cause.command) return null;
