@@ -1,11 +1,11 @@
 /** What an erasure removes is in no byte of the store's files, and neither is what a store of the version before kept of it. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { utf8 } from '@tallystick/core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { SqliteStore } from '../src/index.ts';
+import { Projections, SqliteStore } from '../src/index.ts';
 import { causeAt, entryAt } from './support/store-batches.ts';
 
 /** More than a page of them, so that each table outgrows its first one. */
@@ -73,4 +73,20 @@ it('is written anew where a version before may have left something', async () =>
   expect(left(30)).toEqual([]);
   await using store = SqliteStore.open(file);
   expect(Buffer.from((await store.entry(30))!.content!.document!).toString()).toBe(documentOf(30));
+});
+
+it('keeps no names in what a killed process had written of its lists and removed', () => {
+  const crashed = `${file}.crashed`;
+  new Projections(file)[Symbol.dispose]();
+  const killed = new DatabaseSync(file);
+  killed.exec('PRAGMA secure_delete=ON');
+  killed.exec("INSERT INTO customers VALUES ('cus_1', 'erika-7', 'active')");
+  killed.exec("UPDATE customers SET reference = NULL, state = 'erased'");
+  for (const end of ['', '-wal']) copyFileSync(file + end, crashed + end);
+  killed.close();
+  const holds = (): boolean => ['', '-wal'].some((end) => readFileSync(crashed + end).includes('erika-7'));
+  expect(holds()).toBe(true);
+  const opened = new Projections(crashed);
+  expect(holds()).toBe(false);
+  opened[Symbol.dispose]();
 });
