@@ -1,20 +1,16 @@
 /** Whether others approved what the rules of the time wanted approved, and whether they could. */
 import { actsAlone, applicableRules, type Directory, effectOf, policyContentHash } from '@tallystick/gate';
-import type { CauseDocument } from '@tallystick/ledger';
+import type { CauseDocument, GateCauseDocument } from '@tallystick/ledger';
 import {
   type ApprovalDocument,
   approversFor,
   bindingOf,
-  type Command,
-  type CommandType,
   type PolicyDocument,
   rolesAt,
 } from '@tallystick/license';
 import { asChange } from './change-problem.ts';
 import type { CountOf } from './hourly-limits.ts';
 import type { LoggedChanges } from './logged-commands.ts';
-
-type GateCause = Extract<CauseDocument, { v: 2 }>;
 
 /**
  * Returns what is wrong, as one sentence without its period; null where nothing is.
@@ -42,7 +38,7 @@ export function approvalProblem(
 }
 
 function requestProblem(
-  { command, who, approvals }: GateCause,
+  { command, who, approvals }: GateCauseDocument,
   request: ApprovalDocument,
   policy: PolicyDocument,
   directory: Directory,
@@ -50,7 +46,7 @@ function requestProblem(
   if (command === 'approval.reject' || command === 'approval.withdraw') return null;
   if (request.policy !== policyContentHash(policy) || bindingOf(request.command, request) !== request.binding)
     return 'the request is bound to another command or policy';
-  const wanted = approversFor(policy.approvals, String(request.command['type']) as CommandType)?.approvers;
+  const wanted = approversFor(policy.approvals, request.command)?.approvers;
   if (JSON.stringify(wanted) !== JSON.stringify(request.approvers))
     return 'the policy asks for other approvers';
   if (command === 'approval.execute') {
@@ -68,8 +64,8 @@ function requestProblem(
 }
 
 function unapprovedProblem(
-  { command: type, who, at }: GateCause,
-  { documents, licenses, brake }: LoggedChanges,
+  { command: type, who, at }: GateCauseDocument,
+  { documents, licenses, brake, namespace }: LoggedChanges,
   policy: PolicyDocument,
   directory: Directory,
   countOf: CountOf,
@@ -78,7 +74,7 @@ function unapprovedProblem(
   const principal = (id: string) => directory.principal(id);
   const changes = documents.map(asChange);
   const effect = effectOf(changes, (kind, id) => (kind === 'license' ? licenses.get(id) : principal(id)));
-  const proposed = { command: { type } as Command, changes, effect, author: who.id, principal, brake };
+  const proposed = { command: { type }, changes, effect, author: who.id, principal, brake, namespace };
   const [applicable] = applicableRules(policy.approvals, proposed, countOf);
   if (applicable === undefined || actsAlone(who.id, directory.people(), at)) return null;
   const asked = applicable.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ');

@@ -1,19 +1,12 @@
 /** Approvals in a report: for exactly this command under exactly these rules, by as many others as have to. */
 import type { CauseStatement } from '@tallystick/core';
 import { policyContentHash } from '@tallystick/gate';
-import {
-  type Approval,
-  type ApprovalDocument,
-  approversFor,
-  bindingOf,
-  type CommandType,
-  rolesAt,
-} from '@tallystick/license';
+import { type Approval, type ApprovalDocument, approversFor, bindingOf, rolesAt } from '@tallystick/license';
 import type { DecisionCheck, Rules } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
 import type { ProvenApproval, ProvenDecision } from './proven.ts';
-import { documentOf, type ReportWorld } from './report-world.ts';
+import { documentOf, isErasure, type ReportWorld } from './report-world.ts';
 
 interface Step {
   entry: PlacedEntry;
@@ -93,7 +86,7 @@ export class ApprovalCheck {
       this.#refuse(entry, 'it was asked for under another policy than the one in force');
       return;
     }
-    const wanted = approversFor(rules.content.approvals, String(document.command['type']) as CommandType);
+    const wanted = approversFor(rules.content.approvals, document.command);
     if (JSON.stringify(wanted?.approvers) !== JSON.stringify(document.approvers))
       this.#refuse(entry, 'the policy in force asks for other approvers');
   }
@@ -169,10 +162,6 @@ export class ApprovalCheck {
   #refuse(entry: PlacedEntry, message: string): void {
     this.#findings.add('APPROVAL_INVALID', entry.index, message);
   }
-}
-
-function isErasure({ entry: { record } }: PlacedEntry): boolean {
-  return record.type === 'approval.erased';
 }
 
 /** The record of a request that was carried out: the one that erased it, where it asked for that itself. */
