@@ -11,7 +11,7 @@ import { type Summary, summaryLine } from './lib/summary.ts';
 import { provideSystemPackages } from './lib/system-packages.ts';
 
 const vitest = 'node_modules/vitest/vitest.mjs';
-const allProjects = ['node', 'pure', 'browser'];
+const allProjects = ['node', 'shared', 'browser'];
 const endAfterReportMsMax = 20_000;
 const reportName = 'report.json';
 const mustRunAll = process.env['CI'] === 'true';
@@ -29,8 +29,8 @@ type Report = {
 };
 
 /** Where it is Node, that is two projects: what tests share in one of them, they do not in the other. */
-function withPure(given: readonly string[]): readonly string[] {
-  return namedProjects(given).includes('node') ? [...given, '--project=pure'] : given;
+function withShared(given: readonly string[]): readonly string[] {
+  return namedProjects(given).includes('node') ? [...given, '--project=shared'] : given;
 }
 
 /** Returns the projects that the arguments choose, or all of them. */
@@ -145,7 +145,7 @@ function readJson(path: string): unknown {
 
 // Most tests start processes of ours, which read and compile the same modules: that is half of what a start costs.
 process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules/.cache/compile');
-const given = withPure(process.argv.slice(2));
+const given = withShared(process.argv.slice(2));
 const wanted = chosenProjects(given);
 const missing = await provideSystemPackages(wanted);
 // What the last tests of a whole run need takes most of a minute to build. Where that fails, they say so.

@@ -1,10 +1,12 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { AccessLog, type AccessLogOptions, type AccessSink } from '../src/access-log.ts';
 import { findRecords } from '../src/find-records.ts';
 import type { SegmentStore } from '../src/segment-store.ts';
 import { record } from './support/records.ts';
-import { newLog, openToWrite } from './support/scratch.ts';
+import { newLog, openToWrite, removeLogs } from './support/scratch.ts';
+
+afterAll(removeLogs);
 
 /** A real file, with a disk in front of it that may fail, before or after it did its work. */
 class Disk implements AccessSink {
