@@ -23,7 +23,7 @@ import { checkTransition, isRecordType } from '@tallystick/license';
 import { countIn } from '../cause-check.ts';
 import { checkCommitments, checkSubject, isErased, openContent } from '../content-check.ts';
 import { checkNarrowRow } from '../narrow-row.ts';
-import { isPerpetualLicense } from '../perpetual-check.ts';
+import { isPerpetualLicense } from '../perpetual-license.ts';
 import { emptyCounts } from '../report.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { BlockFacts, FullSetup } from './facts.ts';
