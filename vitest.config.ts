@@ -35,8 +35,8 @@ const browserTests = '**/*.browser.test.ts';
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Most tests wait for processes and disks: a worker less than cores, the default, leaves those idle.
-    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    // Most tests wait for processes of their own and for time to pass: a worker less than cores, the default, leaves those idle.
+    maxWorkers: Math.ceil(availableParallelism() * 2),
     projects: [
       {
         test: {
