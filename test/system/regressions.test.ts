@@ -234,19 +234,19 @@ class LossySignerProxy {
 
 describe('a signer', () => {
   it('that dies after it moved its mark and before it answered stops nothing for good', async () => {
-    await using system = await RealSystem.create();
-    const { socket } = system.layout.signer;
-    const proxy = new LossySignerProxy(`${system.directory}/proxy.sock`, socket);
+    await using own = await RealSystem.create();
+    const { socket } = own.layout.signer;
+    const proxy = new LossySignerProxy(`${own.directory}/proxy.sock`, socket);
     // Where the server shows the signer which user it is.
     symlinkSync(`${socket}.peers`, `${proxy.path}.peers`);
-    await system.up({ server: { signerSocket: proxy.path } });
-    await system.ready();
-    await system.sellPro();
-    await system.published();
+    await own.up({ server: { signerSocket: proxy.path } });
+    await own.ready();
+    await own.sellPro();
+    await own.published();
     proxy.loseAnswerTo('"op":"checkpoint"');
-    const { index } = await issue(system, '');
+    const { index } = await issue(own, '');
     await eventually('the loss', () => proxy.hasLost);
-    await eventually('the entry to be published', async () => (await system.publishedSize()) > index, 8000);
+    await eventually('the entry to be published', async () => (await own.publishedSize()) > index, 8000);
     proxy.close();
   });
 
@@ -273,14 +273,14 @@ describe('a system that is told to stop', () => {
 
 describe('a supervisor that is killed', () => {
   it('leaves no process behind, so that the system can be started again', async () => {
-    await using system = await RealSystem.create();
-    const script = `${system.directory}/supervise.ts`;
+    await using own = await RealSystem.create();
+    const script = `${own.directory}/supervise.ts`;
     const supervisor = fileURLToPath(import.meta.resolve('@tallystick/server'));
     writeFileSync(
       script,
       `import { Supervisor } from ${JSON.stringify(supervisor)};
        const pids = {};
-       await Supervisor.start({ directory: ${JSON.stringify(system.layout.root)} },
+       await Supervisor.start({ directory: ${JSON.stringify(own.layout.root)} },
          { onLine() {}, onRestart() {}, onStart(name, pid) { pids[name] = pid; } });
        console.log(JSON.stringify(pids));`,
     );
@@ -299,8 +299,8 @@ describe('a supervisor that is killed', () => {
     } finally {
       for (const name of left()) process.kill(pids[name] ?? 0, 'SIGKILL');
     }
-    await system.up();
-    await system.ready();
+    await own.up();
+    await own.ready();
   });
 });
 
@@ -451,32 +451,32 @@ describe('files that were altered while the server was down', () => {
 
 describe('a log that is behind and whose projections were thrown away', () => {
   it('finds what it holds, and the projections are whole when the log is, too', async () => {
-    await using system = await RealSystem.start();
-    await system.ready();
-    await system.sellPro();
-    const sold = await issue(system);
-    const second = await issue(system);
-    await system.published();
-    await system.down();
-    const { store, projections } = system.layout.ledger;
+    await using own = await RealSystem.start();
+    await own.ready();
+    await own.sellPro();
+    const sold = await issue(own);
+    const second = await issue(own);
+    await own.published();
+    await own.down();
+    const { store, projections } = own.layout.ledger;
     const whole = new DatabaseSync(store);
     whole.exec(`VACUUM INTO '${store}.whole'`);
     whole.exec(`DELETE FROM leaves WHERE idx >= ${second.index}`);
     whole.close();
     for (const end of ['', '-wal', '-shm']) rmSync(`${projections}${end}`, { force: true });
-    await system.up();
-    const behind = await system.public('POST', '/v1/bundles', { licenseKey: sold.key });
-    await system.admin('GET', '/v1/licenses');
-    await system.down();
+    await own.up();
+    const behind = await own.public('POST', '/v1/bundles', { licenseKey: sold.key });
+    await own.admin('GET', '/v1/licenses');
+    await own.down();
     for (const end of ['-wal', '-shm']) rmSync(`${store}${end}`, { force: true });
     rmSync(store);
     const back = new DatabaseSync(`${store}.whole`);
     back.exec(`VACUUM INTO '${store}'`);
     back.close();
-    await system.up();
-    await system.ready();
-    expect((await system.public('POST', '/v1/bundles', { licenseKey: sold.key })).status).toBe(200);
-    expect((await system.must<{ items: object[] }>('GET', '/v1/licenses')).items.length).toBe(2);
+    await own.up();
+    await own.ready();
+    expect((await own.public('POST', '/v1/bundles', { licenseKey: sold.key })).status).toBe(200);
+    expect((await own.must<{ items: object[] }>('GET', '/v1/licenses')).items.length).toBe(2);
     // That a license key is unknown is an answer, and while the log is behind it would be a wrong one.
     expect((behind.json as { code?: string }).code).not.toBe('license_key_unknown');
   });
@@ -484,14 +484,14 @@ describe('a log that is behind and whose projections were thrown away', () => {
 
 describe('the rate limit of the public listener', () => {
   it('does not lock out the replayer, without which nothing is published', async () => {
-    await using system = await RealSystem.start({
+    await using own = await RealSystem.start({
       server: { limits: { public: { strangersPerMinute: 20 } } },
     });
-    await system.ready();
-    await system.sellPro();
+    await own.ready();
+    await own.sellPro();
     for (let nth = 0; nth < 30; nth++) {
       const sale = { plan: 'pro-yearly', licensee: 'Contoso' };
-      const answer = await system.admin('POST', '/v1/licenses?wait=published&waitMs=3000', sale);
+      const answer = await own.admin('POST', '/v1/licenses?wait=published&waitMs=3000', sale);
       expect({ nth, answer: answer.json }).toMatchObject({ nth, answer: { published: true } });
     }
   }, 120_000);
