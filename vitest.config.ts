@@ -36,7 +36,7 @@ const browserTests = '**/*.browser.test.ts';
 const config: ViteUserConfig = defineConfig({
   test: {
     // Most tests wait for processes of their own and for time to pass: a worker less than cores, the default, leaves those idle.
-    maxWorkers: Math.ceil(availableParallelism() * 2),
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
       {
         test: {
