@@ -137,6 +137,28 @@ it('nobody ends a key alone any more, and two do', async () => {
   expect(after).toContain(String(size + 10));
 });
 
+it('nobody unlocks alone any more, and two do', async () => {
+  const [freeze, propose, show, sign, submit, look, approve] = commandsOf(page, 'Nobody unlocks alone');
+  await bob.must(freeze);
+  await bob.must(propose);
+  expect((await bob.signs(show, sign, 'offline')).stdout).toContain('Signed.');
+  const dry = await bob.must(submit, '--dry-run');
+  expect(dry.stdout).toContain('waits for the approval of others');
+  const waits = await bob.types(submit);
+  expect([waits.code, waits.stderr]).toEqual([
+    1,
+    expect.stringContaining('waits for approval by 1 of key-custodian'),
+  ]);
+  const shown = (await carol.must(look)).stdout;
+  expect(shown).toContain('Bob Stone');
+  expect(shown).toContain('Loosens: the lock becomes open (was frozen)');
+  expect(shown).toMatch(/namespace revision \d+ +hash [0-9a-f]{64}/);
+  const done = await carol.must(approve);
+  expect(done.stdout).toContain('namespace.updated');
+  expect((await bob.must('npx tally status')).stdout).not.toContain('frozen');
+  expect((await bob.must(submit)).stdout).toContain('namespace.updated');
+});
+
 it('the auditor prints what happened, and proves it without the server', async () => {
   const [text, json, pdf, verify, log] = commandsOf(page, 'What the auditor prints');
   copied.set('lic', license);

@@ -57,7 +57,13 @@ const request: ApprovalDocument = {
 const cause = (id: string, type: string, approvals: object | null = null): CauseDocument =>
   ({ v: 2, command: type, who: { kind: 'person', id }, approvals, at }) as unknown as CauseDocument;
 const problem = (told: CauseDocument, document: ApprovalDocument): string | null =>
-  approvalProblem(told, { documents: [document], licenses: new Map(), brake: null }, directory, [], () => 1);
+  approvalProblem(
+    told,
+    { documents: [document], licenses: new Map(), brake: null, namespace: null },
+    directory,
+    [],
+    () => 1,
+  );
 
 test('what is as it has to be is no problem', () => {
   expect(

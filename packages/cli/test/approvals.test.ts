@@ -1,3 +1,5 @@
+import { base64, encodeEnvelope, hex, type TrustRoot } from '@tallystick/core';
+import { nextTrustRoot, signedRevision, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContractFake } from './support/contract-fake.ts';
 import { Harness } from './support/harness.ts';
@@ -35,7 +37,7 @@ function actAs(person: number): void {
     why: 'TICKET-1',
     approvals: [
       {
-        actions: ['license.revoke', 'license.amend'],
+        actions: ['license.revoke', 'license.amend', 'trust.publish'],
         above: null,
         approvers: [{ role: 'issuer', count: 1 }],
         within: 'P1D',
@@ -89,6 +91,42 @@ describe('tally approval', () => {
     expect((await harness.run(['approval', 'show', approval])).out).toContain(
       'It would be refused now: It is revoked already.',
     );
+  });
+
+  it('shows a trust root and a revision in the words in which they were reviewed', async () => {
+    await using system = await TestSystem.start();
+    const { trust, identity } = system.world;
+    const second = await nextTrustRoot(system, trust, identity.keys.root, {
+      freshness: { offlineMax: 'P30D' },
+    });
+    const { entry, document, cause } = await signedRevision(system, { document: { lock: 'frozen' } });
+    const approval = await request({
+      type: 'trust.publish',
+      envelopes: [base64(encodeEnvelope(second.envelope))],
+      namespace: {
+        entry: base64(entry),
+        document: base64(document),
+        cause: { salt: base64(cause.salt), document: base64(cause.document) },
+      },
+    });
+    const payload = (root: TrustRoot) => JSON.parse(Buffer.from(root.envelope.payload).toString()) as object;
+    const before = system.ledger.governing.namespace;
+    const after = JSON.parse(Buffer.from(document).toString()) as typeof before;
+    fake.effect = {
+      changes: [
+        { type: 'namespace.updated', subject: { type: 'namespace', id: 'namespace' }, rev: 1, before, after },
+      ],
+      refusal: null,
+      loosens: ['key 00 may sign\u202e'],
+      trustRoots: [{ version: 2, before: { ...payload(trust) }, after: { ...payload(second) } }],
+    };
+    const { out } = await harness.run(['approval', 'show', approval]);
+    expect(out).toMatch(new RegExp(`trust root 2 +payload hash ${hex(second.hash)}`));
+    expect(out).toMatch(/namespace revision 1 +hash [0-9a-f]{64}, signed 20/);
+    expect(out).not.toContain(base64(document).slice(0, 40));
+    expect(out).toContain('the lock becomes frozen (was open)');
+    expect(out).toContain('Loosens: key 00 may sign\n');
+    expect(out).toContain('Offline at most: P30D (before: P90D)');
   });
 
   it('approves for somebody else, and waits until it is carried out', async () => {

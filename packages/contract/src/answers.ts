@@ -91,6 +91,10 @@ export interface ApprovalEffect {
   }[];
   /** Why it would be refused. */
   refusal: { code: ProblemCode; detail: string } | null;
+  /** What a revision of the namespace loosens, a phrase each. Left out where there is none. */
+  loosens?: string[];
+  /** What new versions of the trust root say, and those before them. Left out where there are none. */
+  trustRoots?: { version: number; before: Record<string, unknown>; after: Record<string, unknown> }[];
 }
 
 /** A document of any type, with the members of its type. */
@@ -102,6 +106,7 @@ export interface TrustPublished {
   version: number;
   /** How many versions were logged by this request, or would be. */
   logged: number;
+  notes: Note[];
 }
 
 /** What a statement of the authority has to follow, for who is not known yet: the newest revision of the namespace. */

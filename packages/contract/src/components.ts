@@ -26,6 +26,7 @@ import {
   results,
   subjectName,
   trouble,
+  trustRootPayload,
 } from './schemas/answers.ts';
 import {
   addons,
@@ -142,6 +143,7 @@ const parts: Readonly<Record<string, z.ZodType>> = {
   Text: text,
   Trial: trial,
   Trouble: trouble,
+  TrustRootPayload: trustRootPayload,
   UpdatesInput: updates,
 };
 

@@ -77,7 +77,7 @@ export interface PolicyText {
 
 /** When a change needs the approval of others. */
 export interface ApprovalRule {
-  /** Names of commands. */
+  /** Names of commands, `namespace.revise` and `trust.publish`. */
   actions: string[];
   /** Only above one of these; null for always. */
   above: {
@@ -88,6 +88,8 @@ export interface ApprovalRule {
     perHour: number | null;
     /** Keys that a brake ends. Left out: none counts. */
     keys?: number | null;
+    /** Things that a revision of the namespace loosens. Left out: none counts. */
+    loosened?: number | null;
   } | null;
   /** How many principals with which role must approve; one approval counts for one of them. */
   approvers: { role: Code; count: number }[];

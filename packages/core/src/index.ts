@@ -30,6 +30,7 @@ export * from './record/promise.ts';
 export * from './record/record.ts';
 export * from './record/subject.ts';
 export * from './trust/key.ts';
+export * from './trust/loosening.ts';
 export * from './trust/namespace.ts';
 export * from './trust/perpetual.ts';
 export * from './trust/record-signers.ts';

@@ -8,6 +8,7 @@ import {
   effectiveMinEpoch,
   entitledKey,
   keyFingerprint,
+  loosenings,
   type NamespaceDocument,
   type NamespaceKey,
   namespaceStepProblem,
@@ -281,5 +282,77 @@ describe('the bytes', () => {
   it('of a brake ask for an update with more said of a destroyed key', () => {
     const more = { ...cut(5), destroyed: [{ id, index: 5, hue: 1 }] };
     expect(() => parseBrake(bytes(more))).toThrow(tooNew);
+  });
+});
+
+describe('what a revision of the namespace loosens', () => {
+  const name = `key ${'[0-9a-f]{16}'}`;
+  const limited = listed({ limits: { ...limits, termMax: 'P30D', seatsMax: 5 } });
+  const locked = namespace({ lock: 'frozen', minEpoch: 2 });
+  const added = listed({ id: nextId, usages: ['gate'] });
+
+  it.each<[string, NamespaceDocument, Partial<NamespaceDocument>, BrakeDocument, string[]]>([
+    ['nothing where nothing changes', locked, {}, brake(), []],
+    ['nothing where all is tightened', namespace(), { lock: 'frozen', minEpoch: 3 }, brake(), []],
+    ['nothing with an epoch alone', namespace(), { epoch: 4 }, brake(), []],
+    [
+      'its lock',
+      locked,
+      { epoch: 4, lock: 'read-only' },
+      brake(),
+      ['the lock becomes read-only \\(was frozen\\)'],
+    ],
+    [
+      'its smallest epoch',
+      locked,
+      { epoch: 4, minEpoch: 1 },
+      brake(),
+      ['epoch of licenses becomes 1 \\(was 2\\)'],
+    ],
+    [
+      'what the brake said of the epoch that ends',
+      namespace(),
+      { epoch: 4 },
+      { ...cut(20), lock: 'sealed', minEpoch: 3 },
+      [
+        'lock becomes open \\(was sealed\\)',
+        'becomes 0 \\(was 3\\)',
+        `${name} signs without end \\(was until log index 20\\)`,
+      ],
+    ],
+    [
+      'not a lock that the brake has',
+      namespace({ lock: 'frozen' }),
+      { epoch: 4, lock: 'frozen' },
+      brake({ lock: 'heightened' }),
+      [],
+    ],
+    ['not a key that stays destroyed', namespace(), { epoch: 4 }, destroyed(20, 20), []],
+    [
+      'a part of what the brake ended',
+      namespace(),
+      { epoch: 4, keys: [listed({ until: 30 })] },
+      cut(20),
+      [`${name} signs until log index 30`],
+    ],
+    ['nothing that ends a key', namespace(), { keys: [listed({ until: 30 })] }, brake(), []],
+    [
+      'each key that it adds',
+      namespace(),
+      { keys: [listed(), added] },
+      brake(),
+      [`${name} \\(gate\\) may sign`],
+    ],
+    [
+      'limits that are wider or gone',
+      namespace({ keys: [limited] }),
+      { keys: [listed({ limits: { ...limits, termMax: 'P31D' } })] },
+      brake(),
+      ['wider termMax', 'wider seatsMax'],
+    ],
+    ['not limits that are narrower', namespace(), { keys: [limited] }, brake(), []],
+  ])('%s', (_, current, changes, by, expected) => {
+    const found = loosenings(current, { ...current, ...changes }, by);
+    expect(found).toEqual(expected.map((each) => expect.stringMatching(each) as string));
   });
 });

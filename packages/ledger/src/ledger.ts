@@ -20,11 +20,12 @@ import { RandomPool } from './random-pool.ts';
 import { BundleMaker } from './read/bundle-maker.ts';
 import { CustodyMaker, type CustodyRequest } from './read/custody-maker.ts';
 import { LedgerReader } from './read/ledger-reader.ts';
-import { type AppliedChange, type BatchPromise, keptPromise, type Submission } from './sequence/batch.ts';
+import type { Judge, Submission } from './sequence/batch.ts';
 import type { DecisionContext } from './sequence/batch-builder.ts';
 import { Sequencer } from './sequence/sequencer.ts';
+import { ToldOutcomes } from './told-outcomes.ts';
 import type { TrustHistory } from './trust-history.ts';
-import { envelopesOf, TrustPublication } from './trust-publication.ts';
+import { envelopesOf, type PublicationOptions, TrustPublication } from './trust-publication.ts';
 import { WaitingChanges } from './waiting-changes.ts';
 
 /** Whoever asks for a license file right after a change gets the changed one: a checkpoint is this near. */
@@ -47,6 +48,7 @@ export class Ledger {
   readonly #trust: TrustHistory;
   readonly #trustPublication: TrustPublication;
   readonly #promises: Promises;
+  readonly #outcomes: ToldOutcomes;
   readonly #revisions: NamespaceRevisions;
   readonly #waiting: WaitingChanges;
   /** Why nothing may change, for as long as this process runs. */
@@ -63,6 +65,11 @@ export class Ledger {
     this.#waiting = new WaitingChanges(opened.waiting);
     this.#trust = opened.trust;
     this.#promises = new Promises({ ...this.#parts, origin: opened.trust.current.log.origin });
+    this.#outcomes = new ToldOutcomes({
+      promises: this.#promises,
+      state,
+      published: () => this.published?.size ?? 0,
+    });
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
@@ -134,13 +141,24 @@ export class Ledger {
   }
 
   /** Logs new versions of the trust root; see TrustPublication.take. */
-  async publishTrust(
+  async publishTrust(chain: readonly TrustRoot[], options: PublicationOptions = {}): Promise<number> {
+    this.#demandOpen(false);
+    return this.#trustPublication.take(chain, options);
+  }
+
+  /** Logs what others approved, and that they did; see TrustPublication.execute. `submission` is for `approval.execute`. */
+  async executeTrust(
     chain: readonly TrustRoot[],
-    { signed = null, dryRun = false }: { signed?: SignedRevision | null; dryRun?: boolean } = {},
-  ): Promise<number> {
-    const closed = this.mutations;
-    if (closed !== null) throw closed;
-    return this.#trustPublication.take(chain, signed, dryRun);
+    signed: SignedRevision | null,
+    submission: Submission,
+  ): Promise<SubmitResult> {
+    this.#demandOpen(submission.dryRun);
+    return this.#outcomes.tellExecuted(await this.#trustPublication.execute(chain, signed, submission));
+  }
+
+  /** See TrustPublication.check. */
+  checkTrust(...asked: Parameters<TrustPublication['check']>): Promise<void> {
+    return this.#trustPublication.check(...asked);
   }
 
   /** The oldest change that waits for its checkpoint, and how many entries do. */
@@ -179,29 +197,38 @@ export class Ledger {
     return null;
   }
 
+  #demandOpen(isDryRun: boolean): void {
+    const closed = this.mutations;
+    if (closed !== null && !isDryRun) throw closed;
+  }
+
   /** Decides and records a command; see Sequencer.submit. */
   async submit(submission: Submission): Promise<SubmitResult> {
-    const closed = this.mutations;
-    if (closed !== null && !submission.dryRun) throw closed;
-    const outcome = await this.#sequencer.submit(submission);
-    if ('refused' in outcome) return outcome;
-    const { changes, repeated } = outcome;
-    const promise = outcome.promise ?? (repeated ? await this.#promiseAgain(changes) : null);
-    const promises = promise && changes.map(({ index }) => keptPromise(promise, index ?? 0));
-    return { changes, promises, repeated };
+    this.#demandOpen(submission.dryRun);
+    return this.#outcomes.tell(await this.#sequencer.submit(submission));
   }
 
   /**
    * Takes a namespace revision that its authority signed into the log; what is there already is found again. A dry run
-   * only checks it. Throws LedgerError (`namespace_refused`) where it does not follow from what is there.
+   * only checks it. Throws LedgerError (`namespace_refused`) where it does not follow from what is there, and what `judge`
+   * throws.
    */
-  async reviseNamespace(signed: SignedRevision, dryRun: boolean): Promise<Revised> {
-    const closed = this.mutations;
-    if (closed !== null && !dryRun) throw closed;
-    const { change, isNew } = await this.#revisions.take(signed, dryRun);
+  async reviseNamespace(
+    signed: SignedRevision,
+    dryRun: boolean,
+    judge: Judge | null = null,
+  ): Promise<Revised> {
+    this.#demandOpen(dryRun);
+    const { change, isNew } = await this.#revisions.take(signed, dryRun, judge);
     if (dryRun || !isNew) return { changes: [change], promises: null, repeated: !isNew };
     const promise = await this.promiseOf(change.index ?? 0);
     return { changes: [change], promises: promise && [promise], repeated: false };
+  }
+
+  /** Logs what others approved, and that they did; see NamespaceRevisions.execute. `submission` is for `approval.execute`. */
+  async executeRevision(signed: SignedRevision, submission: Submission): Promise<SubmitResult> {
+    this.#demandOpen(submission.dryRun);
+    return this.#outcomes.tellExecuted(await this.#revisions.execute(signed, submission));
   }
 
   /** Resolves when a published checkpoint covers the log's first `size` entries. */
@@ -254,9 +281,7 @@ export class Ledger {
    * where none can be signed.
    */
   async promiseOf(index: number): Promise<KeptPromise | null> {
-    if (index < (this.published?.size ?? 0) || index >= this.size) return null;
-    const promise = await this.#promises.make(index, [this.#state.tree.leaf(index)]);
-    return promise && keptPromise(promise, index);
+    return this.#outcomes.promiseOf(index);
   }
 
   get governing(): Governing {
@@ -288,15 +313,6 @@ export class Ledger {
       newId,
       newLicenseKey: () => newLicenseKey((length) => random.take(length)),
     };
-  }
-
-  async #promiseAgain(changes: readonly AppliedChange[]): Promise<BatchPromise | null> {
-    const first = changes[0]?.index ?? 0;
-    if ((this.published?.size ?? 0) > first) return null;
-    return this.#promises.make(
-      first,
-      changes.map(({ leaf }) => leaf ?? new Uint8Array(32)),
-    );
   }
 
   #createSequencer({ state, reader, lastAt }: Opened): Sequencer {

@@ -6,12 +6,14 @@ import type { Governing } from './governing.ts';
 import type { HandOver } from './hand-over.ts';
 import {
   checkCommitments,
+  type PlacedRevision,
   placeRevision,
   type RevisionContext,
   type SignedRevision,
 } from './place-revision.ts';
 import type { RevisionReader } from './read/revision-reader.ts';
-import type { AppliedChange } from './sequence/batch.ts';
+import type { ExecutedQuietly } from './sequence/approved-batches.ts';
+import type { AppliedChange, Judge, Submission } from './sequence/batch.ts';
 import type { Sequencer } from './sequence/sequencer.ts';
 import type { TrustHistory } from './trust-history.ts';
 
@@ -36,30 +38,56 @@ export class NamespaceRevisions {
     this.#parts = parts;
   }
 
-  /** A dry run only checks it. Throws LedgerError (`namespace_refused`). */
-  async take(signed: SignedRevision, dryRun: boolean): Promise<{ change: AppliedChange; isNew: boolean }> {
-    const { sequencer, state, trust, keys, now, governing, handOver } = this.#parts;
+  /**
+   * A dry run only checks it. What is new is judged where `judge` says how. Throws LedgerError (`namespace_refused`) and what
+   * `judge` throws.
+   */
+  async take(
+    signed: SignedRevision,
+    dryRun: boolean,
+    judge: Judge | null,
+  ): Promise<{ change: AppliedChange; isNew: boolean }> {
+    const { sequencer, state, handOver } = this.#parts;
     return sequencer.whileQuiet(async () => {
       const known = await this.#newest();
       if (known !== null && equalBytes(known.entry, signed.entry)) {
         checkCommitments(signed);
         return { change: known.change, isNew: false };
       }
-      this.#checkAuthorityStays();
-      const context = {
-        index: state.size,
-        state,
-        trust: trust.current,
-        current: governing.namespace,
-        keys: keys.all,
-        now: now(),
-        lastAt: sequencer.lastAt,
-      };
-      const placed = await placeRevision(signed, context);
+      const placed = await this.#place(signed, state.size);
+      if (judge !== null) await sequencer.judgeQuietly(judge, [placed.applied.change]);
       if (dryRun) return { change: { ...placed.applied, index: null, leaf: null }, isNew: true };
       await sequencer.appendQuietly([placed.stored], placed);
       await handOver.namespace(signed.entry, signed.document);
       return { change: placed.applied, isNew: true };
+    });
+  }
+
+  /** Takes it together with the record that a request for it was carried out, which `submission` asks for. Rejects as `take`. */
+  async execute(signed: SignedRevision, submission: Submission): Promise<ExecutedQuietly> {
+    const { sequencer, handOver } = this.#parts;
+    return sequencer.whileQuiet(async () => {
+      const executed = await sequencer.executeQuietly(submission, async (index) => {
+        const revision = await this.#place(signed, index);
+        return { entries: [revision.stored], revision };
+      });
+      if (executed.placed !== null && !submission.dryRun)
+        await handOver.namespace(signed.entry, signed.document);
+      return executed;
+    });
+  }
+
+  #place(signed: SignedRevision, index: number): Promise<PlacedRevision> {
+    const { sequencer, state, trust, keys, now, governing } = this.#parts;
+    this.#checkAuthorityStays();
+    return placeRevision(signed, {
+      index,
+      state,
+      trust: trust.current,
+      current: governing.namespace,
+      keys: keys.all,
+      now: now(),
+      lastAt: sequencer.lastAt,
     });
   }
 

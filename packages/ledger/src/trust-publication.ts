@@ -27,6 +27,8 @@ import {
   type SignedRevision,
 } from './place-revision.ts';
 import type { Cosigners, Published } from './publish/publisher.ts';
+import type { ExecutedQuietly } from './sequence/approved-batches.ts';
+import type { Judge, Submission } from './sequence/batch.ts';
 import type { Sequencer } from './sequence/sequencer.ts';
 import type { StoredEntry } from './store/store.ts';
 import type { TrustHistory } from './trust-history.ts';
@@ -54,6 +56,13 @@ interface Plan {
   revision: PlacedRevision | null;
 }
 
+export interface PublicationOptions {
+  /** The namespace signed anew, where a new version changes its authority. */
+  signed?: SignedRevision | null;
+  dryRun?: boolean;
+  judge?: Judge | null;
+}
+
 export class TrustPublication {
   readonly #parts: TrustPublicationParts;
 
@@ -63,35 +72,86 @@ export class TrustPublication {
 
   /**
    * Logs the versions of a verified chain that the log does not hold yet, in one batch with `signed`, the revision of the
-   * namespace that a new authority signed; resolves with their number. A dry run only checks. Throws LedgerError:
+   * namespace that a new authority signed; resolves with their number. A dry run only checks. What is new is judged where
+   * `judge` says how, and what that throws is thrown. Throws LedgerError:
    * `trust_refused` where the chain does not continue the log's, or changes what this server cannot change;
    * `namespace_refused` where the revision does not follow.
    */
-  async take(chain: readonly TrustRoot[], signed: SignedRevision | null, dryRun: boolean): Promise<number> {
+  async take(
+    chain: readonly TrustRoot[],
+    { signed = null, dryRun = false, judge = null }: PublicationOptions,
+  ): Promise<number> {
     const { sequencer } = this.#parts;
     const { fresh } = await sequencer.whileQuiet(() => this.#plan(chain, signed));
     // Commands go on meanwhile: a new cosigner may take its time.
     await this.#checkQuorums(fresh);
-    if (dryRun || fresh.length === 0) return fresh.length;
+    if (fresh.length === 0 || (dryRun && judge === null)) return fresh.length;
     return sequencer.whileQuiet(async () => {
       const plan = await this.#plan(chain, signed);
-      if (plan.fresh.length > 0) await this.#log(plan, signed);
+      if (plan.fresh.length === 0) return 0;
+      await this.#judge(plan, judge);
+      if (!dryRun) await this.#log(plan, signed);
       return plan.fresh.length;
     });
   }
 
-  async #plan(chain: readonly TrustRoot[], signed: SignedRevision | null): Promise<Plan> {
-    const { history, state, governing } = this.#parts;
+  /** Takes them together with the record that a request for them was carried out, which `submission` asks for. Rejects as `take`. */
+  async execute(
+    chain: readonly TrustRoot[],
+    signed: SignedRevision | null,
+    submission: Submission,
+  ): Promise<ExecutedQuietly> {
+    const { sequencer } = this.#parts;
+    const { fresh } = await sequencer.whileQuiet(() => this.#plan(chain, signed));
+    await this.#checkQuorums(fresh);
+    return sequencer.whileQuiet(async () => {
+      let plan: Plan | null = null;
+      const executed = await sequencer.executeQuietly(submission, async (index) => {
+        const placed = await this.#plan(chain, signed, index);
+        if (placed.fresh.length === 0) throw refused('the log holds these versions already');
+        plan = placed;
+        return { ...placed, prepare: () => this.#prepare(placed) };
+      });
+      if (plan !== null && executed.placed !== null && !submission.dryRun) await this.#logged(plan, signed);
+      return executed;
+    });
+  }
+
+  /** Says whether `take` could log them, by all but the quorums of the new versions. Throws as it does. */
+  async check(
+    chain: readonly TrustRoot[],
+    signed: SignedRevision | null,
+    judge: Judge | null,
+  ): Promise<void> {
+    await this.#parts.sequencer.whileQuiet(async () => {
+      const plan = await this.#plan(chain, signed);
+      if (plan.fresh.length === 0) throw refused('the log holds these versions already');
+      await this.#judge(plan, judge);
+    });
+  }
+
+  async #judge({ revision }: Plan, judge: Judge | null): Promise<void> {
+    if (judge === null) return;
+    await this.#parts.sequencer.judgeQuietly(judge, revision === null ? [] : [revision.applied.change]);
+  }
+
+  /** @param base log index of the first entry */
+  async #plan(
+    chain: readonly TrustRoot[],
+    signed: SignedRevision | null,
+    base: number = this.#parts.state.size,
+  ): Promise<Plan> {
+    const { history, governing } = this.#parts;
     const fresh = this.#freshOf(chain);
     const plan: Plan = { fresh, entries: [], revision: null };
     let current = history.current;
     for (const next of fresh) {
-      const index = state.size + plan.entries.length;
+      const index = base + plan.entries.length;
       await this.#checkStep(current, next, index);
       const entry = encodeEnvelope(next.envelope);
       plan.entries.push({ index, leaf: leafHash(entry), subject: null, rev: 0, entry, content: null });
       if (changedAuthorities(current, next).length > 0) {
-        plan.revision = await this.#place(next, signed, plan);
+        plan.revision = await this.#place(next, signed, plan, index + 1);
         plan.entries.push(plan.revision.stored);
       }
       const namespace = plan.revision?.document ?? governing.namespace;
@@ -139,7 +199,12 @@ export class TrustPublication {
   }
 
   /** The revision of the namespace, right behind the version that changes its authority. */
-  async #place(trust: TrustRoot, signed: SignedRevision | null, plan: Plan): Promise<PlacedRevision> {
+  async #place(
+    trust: TrustRoot,
+    signed: SignedRevision | null,
+    plan: Plan,
+    index: number,
+  ): Promise<PlacedRevision> {
     const { state, governing, keys, sequencer, now } = this.#parts;
     const what = `version ${trust.version} changes the authority of ${governing.namespace.ns}`;
     if (signed === null) {
@@ -150,7 +215,7 @@ export class TrustPublication {
     if (plan.revision !== null)
       throw refused(`${what} a second time: publish the version before it first, and then this one`);
     return placeRevision(signed, {
-      index: state.size + plan.entries.length,
+      index,
       state,
       trust,
       current: governing.namespace,
@@ -181,13 +246,21 @@ export class TrustPublication {
     }
   }
 
-  async #log({ fresh, entries, revision }: Plan, signed: SignedRevision | null): Promise<void> {
-    const { sequencer, history, handOver } = this.#parts;
-    const kept = history.unlogged;
+  async #log(plan: Plan, signed: SignedRevision | null): Promise<void> {
+    await this.#prepare(plan);
+    await this.#parts.sequencer.appendQuietly(plan.entries, plan.revision);
+    await this.#logged(plan, signed);
+  }
+
+  async #prepare({ fresh }: Plan): Promise<void> {
+    const kept = this.#parts.history.unlogged;
     // What the log holds is kept as it is logged: the caller's may bear other signatures.
     await this.#keep(fresh);
     await this.#handToSigner(fresh, kept);
-    await sequencer.appendQuietly(entries, revision);
+  }
+
+  async #logged({ fresh, entries, revision }: Plan, signed: SignedRevision | null): Promise<void> {
+    const { history, handOver } = this.#parts;
     for (const trust of fresh) {
       const logged = entries.find(({ entry }) => equalBytes(entry, encodeEnvelope(trust.envelope)));
       if (logged !== undefined) history.logged(trust, logged.entry, logged.index);

@@ -12,10 +12,9 @@ import {
   type StoredEntry,
   StoreUnavailable,
 } from '@tallystick/ledger';
-import { SecondServer, TestSystem } from '@tallystick/testkit';
+import { nextTrustRoot, SecondServer, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkLog } from './support/check-log.ts';
-import { nextTrustRoot } from './support/governing.ts';
 
 class SharedStore extends MemoryStore {
   signed: { size: number; note: string } | undefined;

@@ -4,10 +4,9 @@ import { encodeEnvelope, keyFingerprintText, parseRecordEntry, utf8, verifyBundl
 import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
 
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
-import { FaultyStore, TestSystem } from '@tallystick/testkit';
+import { FaultyStore, type RevisionChanges, signedRevision, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
-import { type RevisionChanges, signedRevision } from './support/governing.ts';
 
 const dayMs = 86_400_000;
 let system: TestSystem;

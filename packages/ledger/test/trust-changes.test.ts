@@ -2,10 +2,17 @@
 import { type TrustRoot, type TrustRootContent, utf8, verifyBundle } from '@tallystick/core';
 import { type LedgerParts, MemoryStore } from '@tallystick/ledger';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
-import { FaultyStore, LocalCosigner, startSigner, TestSystem } from '@tallystick/testkit';
+import {
+  FaultyStore,
+  LocalCosigner,
+  nextTrustRoot,
+  only,
+  signedRevision,
+  startSigner,
+  TestSystem,
+} from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
-import { nextTrustRoot, only, signedRevision } from './support/governing.ts';
 
 let system: TestSystem;
 let store: FaultyStore;

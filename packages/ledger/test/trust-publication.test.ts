@@ -13,9 +13,8 @@ import {
 } from '@tallystick/core';
 import { MemoryStore } from '@tallystick/ledger';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
-import { FaultyStore, LocalCosigner, TestSystem } from '@tallystick/testkit';
+import { FaultyStore, LocalCosigner, nextTrustRoot, only, TestSystem } from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nextTrustRoot, only } from './support/governing.ts';
 
 let system: TestSystem;
 let store: FaultyStore;

@@ -24,8 +24,10 @@ export {
   parseDocument,
 } from './parse/document.ts';
 export { ADDONS_MAX, ENTITLEMENTS_MAX } from './parse/grants.ts';
+export { parseSignedCommand } from './parse/signed-commands.ts';
 export * from './records.ts';
 export * from './refusals.ts';
+export * from './signed-commands.ts';
 export * from './text.ts';
 export * from './time.ts';
 export * from './verdict/index.ts';

@@ -296,6 +296,28 @@ const approvals: readonly RefusalCase[] = [
   },
 ];
 
+const signed: readonly RefusalCase[] = [
+  {
+    code: 'limit_exceeded',
+    when: 'what was signed elsewhere is too large to wait',
+    command: (world) => {
+      actAs(world, person(world, 'Ada', 'issuer'));
+      const envelopes = ['A'.repeat(120_000), 'B'.repeat(120_000)];
+      return { type: 'approval.request', command: { type: 'trust.publish', envelopes } };
+    },
+    path: '$.command',
+  },
+  {
+    code: 'input_invalid',
+    when: 'what was signed elsewhere has a member that nobody knows',
+    command: (world) => {
+      actAs(world, person(world, 'Ada', 'issuer'));
+      return { type: 'approval.request', command: { type: 'trust.publish', envelopes: ['A'], more: 1 } };
+    },
+    path: '$.more',
+  },
+];
+
 const locked: readonly RefusalCase[] = [
   {
     code: 'namespace_locked',
@@ -339,5 +361,6 @@ export const GATE_REFUSAL_CASES: readonly RefusalCase[] = [
   ...credentials,
   ...policies,
   ...approvals,
+  ...signed,
   ...locked,
 ];

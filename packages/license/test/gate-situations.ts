@@ -6,7 +6,7 @@ import { HASH, type World } from './world.ts';
 
 export const RULES: readonly ApprovalRule[] = [
   {
-    actions: ['license.revoke', 'license.reissue', 'policy.publish'],
+    actions: ['license.revoke', 'license.reissue', 'policy.publish', 'trust.publish'],
     above: null,
     approvers: [{ role: 'issuer', count: 1 }],
     within: 'P1D',

@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
-import { REFUSALS, type RefusalCode, refusalMeaning } from '../src/index.ts';
+import { LOCK_LEVELS, REFUSALS, type RefusalCode, refusalMeaning } from '../src/index.ts';
+import { actAs, person } from './gate-situations.ts';
 import { REFUSAL_CASES } from './refusal-cases.ts';
 import { issue } from './refusal-situations.ts';
 import { soldWorld } from './world.ts';
@@ -35,5 +36,22 @@ describe('the registry', () => {
     issue(world, { key: 'SECRET-KEY-1' });
     const refusal = world.refused({ type: 'license.issue', plan: 'pro', key: 'SECRET-KEY-1' });
     expect(JSON.stringify(refusal)).not.toContain('SECRET-KEY-1');
+  });
+});
+
+describe('what was signed elsewhere', () => {
+  it('waits and is approved under every lock, since it alone loosens one', () => {
+    const world = soldWorld();
+    const [ada, grace] = [person(world, 'Ada', 'issuer'), person(world, 'Grace', 'issuer')];
+    for (const lock of LOCK_LEVELS) {
+      world.lock = lock;
+      actAs(world, ada);
+      const command = { type: 'trust.publish', envelopes: [lock] };
+      const approval = world.make({ type: 'approval.request', command });
+      actAs(world, grace);
+      world.do({ type: 'approval.approve', approval });
+      const changes = world.do({ type: 'approval.execute', approval });
+      expect(changes.map(({ type }) => type)).toEqual(['approval.executed']);
+    }
   });
 });

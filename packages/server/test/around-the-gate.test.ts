@@ -177,7 +177,7 @@ describe('the token of tally init', () => {
       {} as never,
       (code) => ({ code, detail: '' }),
       () => ({}) as never,
-      () => {},
+      { needs: gatekeeper.needs, onRecovery: () => {} },
     );
     const judgment = (action: string): Judgment =>
       gatekeeper.open({ ...asked, action, caller: { ...asked.caller, ...token } });

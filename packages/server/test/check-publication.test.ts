@@ -1,6 +1,6 @@
 import { Directory, defaultPolicyDocument } from '@tallystick/gate';
 import { PolicyEngine } from '@tallystick/gate/policy';
-import type { Command, PolicyContent, PolicyDocument } from '@tallystick/license';
+import type { ApprovalRule, Command, PolicyContent, PolicyDocument } from '@tallystick/license';
 import { describe, expect, test } from 'vitest';
 import { checkPublication as check } from '../src/ledger-thread/gate/check-publication.ts';
 import { Gatekeeper } from '../src/ledger-thread/gate/gatekeeper.ts';
@@ -55,16 +55,25 @@ describe('a policy that is about to be put in force', () => {
     expect(() => checkPublication(person, last)).toThrow(expect.objectContaining({ code: 'input_invalid' }));
   });
 
-  const rule = {
+  const limits = { termDays: 9, seats: null, perHour: null };
+  const loosening = { ...limits, termDays: null, loosened: 0 };
+  const rule: ApprovalRule = {
     actions: ['license.issue'],
     above: null,
     approvers: [{ role: 'issuer', count: 1 }],
     within: 'P1D',
   };
 
-  test.each<[string, Partial<typeof rule>, RegExp]>([
+  test.each<[string, Partial<ApprovalRule>, RegExp]>([
     ['a command that there is not', { actions: ['license.issue', 'license.isue'] }, /names license\.isue/],
-    ['what is no command', { actions: ['trust.publish'] }, /names trust\.publish/],
+    ['what is no command', { actions: ['trust.get'] }, /names trust\.get/],
+    ['amounts of a trust root', { actions: ['trust.publish'], above: loosening }, /limits trust\.publish/],
+    ['revisions, and nothing of them', { actions: ['namespace.revise'], above: limits }, /never holds up/],
+    [
+      'revisions by the hour',
+      { actions: ['namespace.revise'], above: { ...loosening, perHour: 3 } },
+      /counts namespace\.revise by the hour/,
+    ],
     ['a request for approval', { actions: ['approval.request'] }, /names approval\.request/],
     ['nothing', { actions: [] }, /names no command/],
     ['nobody who approves', { approvers: [] }, /nobody who approves/],
@@ -75,6 +84,14 @@ describe('a policy that is about to be put in force', () => {
     expect(() => checkPublication(person, command)).toThrow(
       expect.objectContaining({ code: 'input_invalid', detail: expect.stringMatching(message) }),
     );
+  });
+
+  test.each<[string, Partial<ApprovalRule>]>([
+    ['what a revision loosens', { actions: ['namespace.revise'], above: loosening }],
+    ['everything that is signed elsewhere', { actions: ['namespace.revise', 'trust.publish'] }],
+  ])('is taken where a rule for approvals is for %s', (_what, edit) => {
+    const command = publish(({ approvals }) => void approvals.push({ ...rule, ...edit }));
+    expect(() => checkPublication(person, command)).not.toThrow();
   });
 
   test('is refused where it wants records of what is no route on disk first', () => {

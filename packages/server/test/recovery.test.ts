@@ -54,10 +54,9 @@ const closeOffice = (): Promise<void> => office[Symbol.asyncDispose]();
 
 function recovery(ledger: RecoveryParts['ledger'] = office.ledger): Recovery {
   const now = (): string => new Date(office.world.now()).toISOString();
-  const alarm = (detail: string): void => {
-    alarms.push(detail);
-  };
-  return new Recovery({ ledger, keys: { refresh: async () => {} } as never, now, alarm });
+  const alarm = (detail: string): unknown => alarms.push(detail);
+  const { needs } = office.gatekeeper;
+  return new Recovery({ ledger, keys: { refresh: async () => {} } as never, needs, now, alarm });
 }
 
 interface Statement {
@@ -315,7 +314,8 @@ describe('nobody comes in, and nothing is logged,', () => {
   it('by one that is handed in as an ordinary revision', async () => {
     const { lookup: _, ...signed } = await statement();
     const asked = { command: { type: 'namespace.update' }, why: null, wait: 'durable', waitMs: 0 } as const;
-    await expect(office.mutations.reviseNamespace({ ...signed, ...asked })).rejects.toMatchObject({
+    const judgment = office.judgment('Ada', 'namespace.revise');
+    await expect(office.mutations.reviseNamespace({ ...signed, ...asked }, judgment)).rejects.toMatchObject({
       code: 'namespace_refused',
       detail: expect.stringContaining('tally recover submit'),
     });

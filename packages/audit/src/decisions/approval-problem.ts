@@ -5,8 +5,6 @@ import {
   type ApprovalDocument,
   approversFor,
   bindingOf,
-  type Command,
-  type CommandType,
   type PolicyDocument,
   rolesAt,
 } from '@tallystick/license';
@@ -50,7 +48,7 @@ function requestProblem(
   if (command === 'approval.reject' || command === 'approval.withdraw') return null;
   if (request.policy !== policyContentHash(policy) || bindingOf(request.command, request) !== request.binding)
     return 'the request is bound to another command or policy';
-  const wanted = approversFor(policy.approvals, String(request.command['type']) as CommandType)?.approvers;
+  const wanted = approversFor(policy.approvals, request.command)?.approvers;
   if (JSON.stringify(wanted) !== JSON.stringify(request.approvers))
     return 'the policy asks for other approvers';
   if (command === 'approval.execute') {
@@ -69,7 +67,7 @@ function requestProblem(
 
 function unapprovedProblem(
   { command: type, who, at }: GateCause,
-  { documents, licenses, brake }: LoggedChanges,
+  { documents, licenses, brake, namespace }: LoggedChanges,
   policy: PolicyDocument,
   directory: Directory,
   countOf: CountOf,
@@ -78,7 +76,7 @@ function unapprovedProblem(
   const principal = (id: string) => directory.principal(id);
   const changes = documents.map(asChange);
   const effect = effectOf(changes, (kind, id) => (kind === 'license' ? licenses.get(id) : principal(id)));
-  const proposed = { command: { type } as Command, changes, effect, author: who.id, principal, brake };
+  const proposed = { command: { type }, changes, effect, author: who.id, principal, brake, namespace };
   const [applicable] = applicableRules(policy.approvals, proposed, countOf);
   if (applicable === undefined || actsAlone(who.id, directory.people(), at)) return null;
   const asked = applicable.rule.approvers.map(({ role, count }) => `${count} of ${role}`).join(' and ');

@@ -8,6 +8,7 @@ import {
   bytesKey,
   documentCommitment,
   equalBytes,
+  isMapRoot,
   type LogRecord,
   leafHash,
   parseJson,
@@ -27,6 +28,7 @@ import {
   type BrakeDocument,
   isRecordType,
   type LicenseDocument,
+  type NamespaceDocument,
   parseDocument,
   subjectTypeOf,
   type TallyDocument,
@@ -65,8 +67,19 @@ export interface LoggedChanges {
   documents: TallyDocument[];
   /** The licenses among them as they were before, by id. */
   licenses: ReadonlyMap<string, LicenseDocument>;
-  /** The brake as it was before, where it changed. */
+  /** The brake as it was before, where it or the namespace changed. */
   brake: BrakeDocument | null;
+  /** The namespace as it was before, where it changed. */
+  namespace: NamespaceDocument | null;
+}
+
+/** A version of the trust root, which has no cause. */
+export interface LoggedTrustRoot {
+  trustRoot: true;
+  index: number;
+  leaf: Uint8Array;
+  /** As of a command. */
+  directory: Directory;
 }
 
 /** What stands in the way of reading a command. `message` is one sentence without its period. */
@@ -74,6 +87,8 @@ export interface UnreadableCommand {
   index: number;
   message: string;
 }
+
+export type Logged = LoggedCommand | LoggedTrustRoot | UnreadableCommand;
 
 /** The records of a command, or another entry alone. */
 interface Group {
@@ -87,8 +102,9 @@ export class LoggedCommands {
   readonly #decisions: DecisionReader;
   /** Where the newest record of each license is. The one thing here that grows with the log. */
   readonly #licenses = new Map<string, number>();
-  /** Where the newest brake is. */
+  /** Where the newest of each is. */
   #brake: number | null = null;
+  #namespace: number | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -96,7 +112,7 @@ export class LoggedCommands {
   }
 
   /** Reads the first `size` entries, once. */
-  async *read(size: number, onProgress: OnProgress): AsyncGenerator<LoggedCommand | UnreadableCommand> {
+  async *read(size: number, onProgress: OnProgress): AsyncGenerator<Logged> {
     let group: Group | null = null;
     for (let at = 0; at < size; at += ENTRIES_PER_READ) {
       const end = Math.min(at + ENTRIES_PER_READ, size);
@@ -114,9 +130,11 @@ export class LoggedCommands {
     yield* this.#take(group);
   }
 
-  async *#take(group: Group | null): AsyncGenerator<LoggedCommand | UnreadableCommand> {
+  async *#take(group: Group | null): AsyncGenerator<Logged> {
     const [first] = group?.entries ?? [];
     if (group === null || first === undefined) return;
+    if (first.subject === null && !isMapRoot(first.entry))
+      yield { trustRoot: true, index: first.index, leaf: first.leaf, directory: this.#directory };
     if (first.subject !== null && first.content?.cause === first.index) yield await this.#begun(group, first);
     // Only now: a command is decided on what was before it.
     for (const entry of group.entries) {
@@ -156,9 +174,19 @@ export class LoggedCommands {
       if (before?.type !== 'license') return null;
       licenses.set(document.id, before);
     }
-    const isBraking = documents.some(({ type }) => type === 'brake');
-    const before = isBraking && this.#brake !== null ? await this.#documentAt(this.#brake) : null;
-    return { documents, licenses, brake: before?.type === 'brake' ? before : null };
+    const isAbout = (...types: string[]): boolean => documents.some(({ type }) => types.includes(type));
+    const brake = isAbout('brake', 'namespace') ? await this.#before(this.#brake) : null;
+    const namespace = isAbout('namespace') ? await this.#before(this.#namespace) : null;
+    return {
+      documents,
+      licenses,
+      brake: brake?.type === 'brake' ? brake : null,
+      namespace: namespace?.type === 'namespace' ? namespace : null,
+    };
+  }
+
+  async #before(index: number | null): Promise<TallyDocument | null> {
+    return index === null ? null : this.#documentAt(index);
   }
 
   async #documentAt(index: number): Promise<TallyDocument | null> {
@@ -174,6 +202,7 @@ export class LoggedCommands {
       const { record } = parseRecordEntry(entry);
       if (record.type.startsWith('license.')) this.#licenses.set(bytesKey(subject), index);
       if (record.type.startsWith('brake.')) this.#brake = index;
+      if (record.type.startsWith('namespace.')) this.#namespace = index;
       const document = gateRecord.test(record.type) ? openDocument(content, record) : null;
       if (document !== null) this.#directory.apply(document);
       return null;

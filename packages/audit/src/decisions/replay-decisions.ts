@@ -18,7 +18,9 @@ import {
   type LoggedCommand,
   LoggedCommands,
   type LoggedDecision,
+  type LoggedTrustRoot,
 } from './logged-commands.ts';
+import { SignedCheck, type SignedProblem } from './signed-check.ts';
 import { type RecoveryFound, UndecidedCheck } from './undecided-check.ts';
 
 /**
@@ -98,8 +100,10 @@ export async function replayDecisions(
   const commands = new LoggedCommands(store).read(size, options.onProgress ?? (() => {}));
   for await (const command of commands) {
     if ('message' in command) replay.find(command.index, 'unreadable', command.message);
+    else if ('trustRoot' in command) replay.takeTrustRoot(command, options);
     else await replay.take(command, isWithin(command.cause.at, options));
   }
+  replay.end(options);
   return replay.report(size);
 }
 
@@ -112,6 +116,9 @@ class Replay {
   readonly #policies: KnownPolicies;
   readonly #mayActAlone: readonly string[];
   readonly #check: UndecidedCheck;
+  readonly #signed: SignedCheck;
+  /** The time of the newest command. */
+  #at = '';
   readonly #span: DecisionSpan;
   readonly #findings: DecisionFinding[] = [];
   readonly #limits = new HourlyLimits();
@@ -124,6 +131,7 @@ class Replay {
     this.#policies = new KnownPolicies(defaults);
     this.#mayActAlone = mayActAlone;
     this.#check = new UndecidedCheck(lookupOf);
+    this.#signed = new SignedCheck(mayActAlone);
     this.#span = span;
   }
 
@@ -135,6 +143,8 @@ class Replay {
   /** Takes every command in order, and judges those of the span. */
   async take(command: LoggedCommand, isInSpan: boolean): Promise<void> {
     const { index, cause, decision, directory, open } = command;
+    const unapproved = await this.#signedProblem(command);
+    this.#at = cause.at;
     const hadGate = this.#hasGate;
     this.#hasGate ||= decision !== null;
     // Whatever the span: what is counted may have begun before it.
@@ -145,6 +155,7 @@ class Replay {
     if (decision === null) {
       this.#counts.undecided += 1;
       this.find(index, 'undecided', hadGate ? problem : null);
+      this.find(index, 'approval', unapproved);
       return;
     }
     this.#counts.decided += 1;
@@ -157,6 +168,37 @@ class Replay {
     this.find(index, 'roles', rolesProblem(decision.input, changes, directory, cause.at));
     this.find(index, 'policy', this.#policyProblem(decision, directory.policy));
     this.find(index, 'verdict', this.#verdictProblem(decision));
+  }
+
+  /** Versions of the trust root bear no time: they are of that of the command before. */
+  takeTrustRoot({ index, leaf, directory }: LoggedTrustRoot, span: DecisionSpan): void {
+    this.#broken(this.#signed.next(index, leaf), span);
+    // The first one begins the log.
+    if (index === 0 || this.#signed.isApproved(index) || !isWithin(this.#at, span)) return;
+    this.find(index, 'approval', this.#signed.trustRoot(directory, this.#at));
+  }
+
+  /** Nothing more comes. */
+  end(span: DecisionSpan): void {
+    this.#broken(this.#signed.end(), span);
+  }
+
+  #broken(problem: SignedProblem | null, span: DecisionSpan): void {
+    if (problem !== null && isWithin(this.#at, span)) this.find(problem.index, 'approval', problem.message);
+  }
+
+  /** What is wrong with a revision that was signed elsewhere; takes note of requests for them that were carried out. */
+  async #signedProblem({ index, leaf, cause, directory, open }: LoggedCommand): Promise<string | null> {
+    this.#broken(this.#signed.next(index, leaf), this.#span);
+    try {
+      if (cause.command === 'approval.execute') this.#signed.executed(index, (await open())?.documents ?? []);
+      if (!cause.command.startsWith('namespace.') || this.#signed.isApproved(index)) return null;
+      const changes = await open();
+      const recovery = cause.v === 1 ? cause.recovery : undefined;
+      return changes && this.#signed.revision(changes, recovery, directory, cause.at);
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   #count(cause: CauseDocument, decision: LoggedDecision | null, { policy }: Directory): CountOf {

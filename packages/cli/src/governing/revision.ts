@@ -258,6 +258,17 @@ export function messageOfRevision({ envelope }: Revision): Uint8Array {
 export function describeRevision(revision: Revision): string[] {
   const before = parseNamespace(utf8(revision.previous.document));
   const after = parseNamespace(utf8(revision.document));
+  return [
+    `Namespace ${after.ns}, revision ${after.rev}, as of ${parseCauseText(revision)}`,
+    ...describeRecovery(revision),
+    ...describeStep(before, after),
+    `hash ${hashOfRevision(revision)}`,
+    `signed by ${revision.envelope.signatures.map(({ keyid }) => keyid).join(', ') || 'nobody yet'}`,
+  ];
+}
+
+/** What one revision of the namespace changes about another one, a sentence a line. */
+export function describeStep(before: NamespaceDocument, after: NamespaceDocument): string[] {
   const keys = after.keys.flatMap((key) =>
     describeKey(
       before.keys.find(({ id }) => id === key.id),
@@ -267,8 +278,6 @@ export function describeRevision(revision: Revision): string[] {
   const told = (what: string, from: unknown, to: unknown): string[] =>
     from === to ? [] : [`${what} becomes ${String(to)} (was ${String(from)})`];
   return [
-    `Namespace ${after.ns}, revision ${after.rev}, as of ${parseCauseText(revision)}`,
-    ...describeRecovery(revision),
     ...keys,
     ...gapsOf(before, after),
     ...told('the epoch', before.epoch, after.epoch),
@@ -276,8 +285,6 @@ export function describeRevision(revision: Revision): string[] {
     ...told('the smallest epoch of licenses', before.minEpoch, after.minEpoch),
     ...told('the name', before.name, after.name),
     ...told('the support address', JSON.stringify(before.support), JSON.stringify(after.support)),
-    `hash ${hashOfRevision(revision)}`,
-    `signed by ${revision.envelope.signatures.map(({ keyid }) => keyid).join(', ') || 'nobody yet'}`,
   ];
 }
 

@@ -2,9 +2,11 @@
 import type { AnyDocument, ApprovalDocument, ApprovalItem } from '@tallystick/contract';
 import { memberRows, type Row } from './documents.ts';
 import type { Printer } from './printer.ts';
+import { describeSignedEffect, signedRows } from './signed-effect.ts';
 import { properties } from './table.ts';
 
-export function describeApproval(item: ApprovalItem, print: Printer): string[] {
+/** @param now milliseconds */
+export function describeApproval(item: ApprovalItem, print: Printer, now: number): string[] {
   const { document, index, effect, names = {} } = item;
   const nameOf = (id: string): string => (names[id] === undefined ? id : `${names[id]} (${id})`);
   const { command, author, why, state, notAfter, rejected } = document;
@@ -25,15 +27,16 @@ export function describeApproval(item: ApprovalItem, print: Printer): string[] {
     ]),
     '',
     print.style('bold', 'What is asked for'),
-    ...properties(memberRows(members)),
+    ...properties(signedRows(command) ?? memberRows(members)),
   ];
   if (effect === undefined) return lines;
   const { changes, refusal } = effect;
+  const refused = refusal === null ? [] : [print.style('red', `It would be refused now: ${refusal.detail}`)];
   const effects =
-    refusal === null
+    signedRows(command) === null
       ? changes.flatMap((change) => ['', ...describeChange(change, print)])
-      : [print.style('red', `It would be refused now: ${refusal.detail}`)];
-  return [...lines, '', print.style('bold', 'What it would change now'), ...effects];
+      : describeSignedEffect(effect, print, now);
+  return [...lines, '', print.style('bold', 'What it would change now'), ...refused, ...effects];
 }
 
 /** What is still missing before a request is carried out, as `1 more of issuer`. */

@@ -63,7 +63,7 @@ function registerShow(family: Command, context: Context): void {
   command.action(async (id: string) => {
     const session = new Session(context, command);
     const { value } = await session.admin().call('approval.get', { params: { id } });
-    session.print.answer(value, () => describeApproval(value, session.print));
+    session.print.answer(value, () => describeApproval(value, session.print, context.now()));
   });
 }
 
@@ -80,7 +80,7 @@ function registerWait(family: Command, context: Context): void {
     const session = new Session(context, command);
     const { timeout } = command.opts<{ timeout: number }>();
     const item = await waitFor(session.admin(), id, context, timeout * 1000);
-    session.print.answer(item, () => describeApproval(item, session.print));
+    session.print.answer(item, () => describeApproval(item, session.print, context.now()));
     const problem = problemOf(item);
     if (problem !== null) throw problem;
   });

@@ -11,10 +11,10 @@ import {
   type Operation,
   type Route,
 } from '../route.ts';
-import { results } from '../schemas/answers.ts';
+import { results, trustPublished } from '../schemas/answers.ts';
 import { namespaceRevision, trustPublish } from '../schemas/bodies.ts';
 import { dryRunQuery, mutationQuery, noHeaders, nothing, reasonHeaders } from '../schemas/inputs.ts';
-import { recoveryDraft, recoveryResult, trustPublished } from '../schemas/trust.ts';
+import { recoveryDraft, recoveryResult } from '../schemas/trust.ts';
 import { type Mutation, mutation } from './mutations.ts';
 
 /** What the authority signed goes into the log as it is; sending it twice changes nothing more. */
@@ -80,6 +80,16 @@ const committing: readonly ProblemCode[] = [
   'integrity',
 ];
 
+/** What meets what was signed elsewhere. */
+const submitting: readonly ProblemCode[] = [
+  ...committing,
+  'approval_required',
+  'limit_exceeded',
+  'namespace_refused',
+  'signer_unavailable',
+  'signer_refused',
+];
+
 /** What a statement meets that is in order, and cannot be carried out. */
 const decided: readonly ProblemCode[] = [
   'input_invalid',
@@ -112,7 +122,7 @@ export const governingRoutes: GoverningRoutes = {
         schema: trustPublished,
       },
     },
-    problems: [...committing, 'trust_refused', 'namespace_refused', 'signer_unavailable', 'signer_refused'],
+    problems: [...submitting, 'trust_refused'],
     mutation: false,
     command: null,
   },
@@ -133,7 +143,7 @@ export const governingRoutes: GoverningRoutes = {
       200: answer('The revision is durable, or was before; or a dry run, and nothing was changed'),
       202: answer('The revision is durable; publishing took longer than the request wanted to wait'),
     },
-    problems: [...committing, 'namespace_refused', 'signer_unavailable', 'signer_refused'],
+    problems: submitting,
     mutation: false,
     command: null,
   },

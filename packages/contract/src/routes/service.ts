@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { AccessPage, Liveness, LogEntry, LogStatus, ReadinessReport, Writing } from '../answers.ts';
 import type { AccessListQuery, EventHeaders, Nothing } from '../inputs.ts';
 import { jsonMediaType, type Operation, type Route } from '../route.ts';
-import { accessPage, liveness, logEntry, logStatus, readinessReport, writing } from '../schemas/answers.ts';
+import { accessPage } from '../schemas/access.ts';
+import { liveness, logEntry, logStatus, readinessReport, writing } from '../schemas/answers.ts';
 import { accessListQuery, eventHeaders, indexParams } from '../schemas/inputs.ts';
 import { type Read, read } from './reads.ts';
 

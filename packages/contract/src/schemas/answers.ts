@@ -2,9 +2,6 @@
 import type { KeptPromise } from '@tallystick/core';
 import { z } from 'zod';
 import {
-  type AccessItem,
-  type AccessPage,
-  type AccessRecordJson,
   type AnyDocument,
   type ApprovalEffect,
   type ApprovalItem,
@@ -33,6 +30,7 @@ import {
   type ReadinessReport,
   type RecordJson,
   type SubjectName,
+  type TrustPublished,
   type Writing,
 } from '../answers.ts';
 import {
@@ -143,6 +141,14 @@ export const anyDocument: z.ZodType<AnyDocument> = kept<AnyDocument>({
   id: z.string().max(64),
 });
 
+const VERSIONS_MAX = 64;
+/** Each key of a namespace may end later and have wider limits. */
+const LOOSENINGS_MAX = 2_000;
+export const trustRootPayload: z.ZodType<Record<string, unknown>> = described(
+  z.record(z.string(), z.unknown()),
+  'What the signatures of a trust root are over',
+);
+type EffectTrustRoot = NonNullable<ApprovalEffect['trustRoots']>[number];
 type EffectChange = ApprovalEffect['changes'][number];
 export const approvalEffect: z.ZodType<ApprovalEffect> = open<ApprovalEffect>({
   changes: z
@@ -157,6 +163,22 @@ export const approvalEffect: z.ZodType<ApprovalEffect> = open<ApprovalEffect>({
     )
     .max(CHANGES_MAX),
   refusal: described(trouble.nullable(), 'Why it would be refused'),
+  loosens: described(
+    z.array(sentence).max(LOOSENINGS_MAX),
+    'What a revision of the namespace loosens, a phrase each',
+  ).exactOptional(),
+  trustRoots: described(
+    z
+      .array(open<EffectTrustRoot>({ version: natural, before: trustRootPayload, after: trustRootPayload }))
+      .max(VERSIONS_MAX),
+    'What new versions of the trust root say, and those before them',
+  ).exactOptional(),
+});
+
+export const trustPublished: z.ZodType<TrustPublished> = open<TrustPublished>({
+  version: natural,
+  logged: natural,
+  notes: z.array(note).max(noteCodes.length),
 });
 
 export const results: {
@@ -337,46 +359,6 @@ export const logEntry: z.ZodType<LogEntry> = open<LogEntry>({
   subject: subjectName.nullable(),
   published: boolean,
   promise: keptPromise.nullable(),
-});
-
-/** Written by the server, cut where it was long. */
-const recorded: z.ZodType<string> = z.string().max(256);
-
-const accessRecord: z.ZodType<AccessRecordJson> = open<AccessRecordJson>({
-  at: instant,
-  requestId: recorded,
-  zone: recorded,
-  route: recorded,
-  method: recorded,
-  status: natural,
-  code: recorded.nullable(),
-  who: open<NonNullable<AccessRecordJson['who']>>({
-    kind: recorded,
-    id: recorded,
-    credential: recorded,
-    session: recorded.nullable(),
-  }).nullable(),
-  address: recorded,
-  resource: open<{ type: string; id: string }>({ type: recorded, id: recorded }).nullable(),
-  decision: open<NonNullable<AccessRecordJson['decision']>>({
-    effect: oneOf(['allow', 'deny']),
-    policy: recorded,
-    reasons: z.array(recorded),
-    entities: recorded,
-  }).nullable(),
-  why: recorded.nullable(),
-});
-
-const accessItem: z.ZodType<AccessItem> = open<AccessItem>({
-  n: natural,
-  leaf: natural.nullable(),
-  record: accessRecord,
-});
-
-export const accessPage: z.ZodType<AccessPage> = open<AccessPage>({
-  items: z.array(accessItem),
-  nextCursor: z.string().nullable(),
-  droppedBefore: described(instant.nullable(), 'Older records were dropped on purpose; null where none were'),
 });
 
 export const liveness: z.ZodType<Liveness> = open<Liveness>({ alive: z.literal(true) });

@@ -108,6 +108,7 @@ export const approvalRule: z.ZodType<ApprovalRule> = closed<ApprovalRule>({
     seats: natural.nullable(),
     perHour: natural.nullable(),
     keys: natural.nullable().exactOptional(),
+    loosened: natural.nullable().exactOptional(),
   }).nullable(),
   approvers,
   within: duration,

@@ -10,7 +10,6 @@ import type {
   PublicKeyJson,
   RecoveryDraft,
   RecoveryResult,
-  TrustPublished,
 } from '../answers.ts';
 import { keyAlgorithms } from '../documents.ts';
 import { documents } from './documents.ts';
@@ -66,11 +65,6 @@ export const accessIdentity: z.ZodType<AccessIdentity> = open<AccessIdentity>({
 export const currentTrust: z.ZodType<CurrentTrust> = open<CurrentTrust>({
   namespace: kept<CurrentTrust['namespace']>({ index: natural, document: documents.namespace }),
   brake: kept<CurrentTrust['brake']>({ index: natural, document: documents.brake }),
-});
-
-export const trustPublished: z.ZodType<TrustPublished> = open<TrustPublished>({
-  version: natural,
-  logged: natural,
 });
 
 export const recoveryDraft: z.ZodType<RecoveryDraft> = open<RecoveryDraft>({

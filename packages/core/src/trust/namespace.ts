@@ -195,7 +195,10 @@ export function effectiveLock(namespace: Locking, brake: Locking): LockLevel {
   return lockLevels[level] as LockLevel;
 }
 
-export function effectiveMinEpoch(namespace: NamespaceDocument, brake: BrakeDocument): number {
+export function effectiveMinEpoch(
+  namespace: Pick<NamespaceDocument, 'epoch' | 'minEpoch'>,
+  brake: Pick<BrakeDocument, 'epoch' | 'minEpoch'>,
+): number {
   return brake.epoch === namespace.epoch ? Math.max(namespace.minEpoch, brake.minEpoch) : namespace.minEpoch;
 }
 

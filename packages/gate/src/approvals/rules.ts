@@ -1,24 +1,28 @@
 /** Which rules for approvals a change falls under. Pure. */
+import { loosenings } from '@tallystick/core';
 import {
   type ApprovalRule,
+  actionsOf,
   type BrakeDocument,
   type Change,
-  type Command,
   type CredentialDocument,
   instantToMs,
+  type NamespaceDocument,
   type PrincipalDocument,
 } from '@tallystick/license';
 import type { Effect } from '../judgment/effect.ts';
 
-/** A command that was decided and not carried out yet. */
+/** A command that was decided and not carried out yet, or what was signed elsewhere and is not in the log yet. */
 export interface Proposed {
-  command: Command;
+  command: { type: string; namespace?: unknown };
   changes: readonly Change[];
   effect: Effect;
   /** Id of the principal who asks. */
   author: string;
-  /** The brake before the change, where the change is about it. */
+  /** The brake before the change, where the change is about it or the namespace. */
   brake: BrakeDocument | null;
+  /** The namespace before the change, where the change is about it. */
+  namespace: NamespaceDocument | null;
   /** The principal with this id, before the change. */
   principal: (id: string) => PrincipalDocument | undefined;
 }
@@ -39,9 +43,9 @@ export function applicableRules(
   proposed: Proposed,
   countOf: (rule: ApprovalRule) => number,
 ): Applicable[] {
-  const { command } = proposed;
+  const names = actionsOf(proposed.command);
   return rules.flatMap((rule): Applicable[] => {
-    if (!rule.actions.includes(command.type) || isHarmless(proposed)) return [];
+    if (!names.some((name) => rule.actions.includes(name)) || isHarmless(proposed)) return [];
     const { above } = rule;
     if (above === null || isAbove(proposed, above)) return [{ rule, because: 'what' }];
     const isMany = above.perHour !== null && countOf(rule) > above.perHour;
@@ -50,7 +54,10 @@ export function applicableRules(
 }
 
 /** -1 is without end, which is above every number. */
-function isAbove({ effect, changes, brake }: Proposed, above: NonNullable<ApprovalRule['above']>): boolean {
+function isAbove(
+  { effect, changes, brake, namespace }: Proposed,
+  above: NonNullable<ApprovalRule['above']>,
+): boolean {
   const { termDays, extendsDays, seats } = effect;
   const exceeds = (value: number | null, max: number | null): boolean =>
     value !== null && max !== null && (value < 0 || value > max);
@@ -60,7 +67,8 @@ function isAbove({ effect, changes, brake }: Proposed, above: NonNullable<Approv
   return (
     days.some((each) => exceeds(each, above.termDays)) ||
     exceeds(seats, above.seats) ||
-    exceeds(keysEnded(changes, brake), above.keys ?? null)
+    exceeds(keysEnded(changes, brake), above.keys ?? null) ||
+    exceeds(thingsLoosened(changes, namespace, brake), above.loosened ?? null)
   );
 }
 
@@ -70,6 +78,20 @@ function keysEnded(changes: readonly Change[], before: BrakeDocument | null): nu
   if (brake?.type !== 'brake') return null;
   const known = new Map((before?.until ?? []).map(({ id, index }) => [id, index]));
   return brake.until.filter(({ id, index }) => index < (known.get(id) ?? Number.POSITIVE_INFINITY)).length;
+}
+
+/** How many things a revision of the namespace loosens; null where it is about something else. */
+function thingsLoosened(
+  changes: readonly Change[],
+  before: NamespaceDocument | null,
+  brake: BrakeDocument | null,
+): number | null {
+  const next = changes.find(({ document }) => document.type === 'namespace')?.document;
+  if (next?.type !== 'namespace') return null;
+  // What is not known to tighten is not let through as if it did.
+  return before === null || brake === null
+    ? Number.POSITIVE_INFINITY
+    : loosenings(before, next, brake).length;
 }
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,10 @@
 /** What is asked of policies before they are put in force, beyond that they are valid. */
-import { type ApprovalRule, COMMAND_TYPES, type PolicyContent } from '@tallystick/license';
+import {
+  type ApprovalRule,
+  COMMAND_TYPES,
+  type PolicyContent,
+  SIGNED_COMMAND_TYPES,
+} from '@tallystick/license';
 import { unknownActions } from './complete-policy.ts';
 import { PolicyEngine } from './engine.ts';
 import type { DecisionInput } from './input.ts';
@@ -30,19 +35,37 @@ export function checkCandidate(source: PolicySource & Pick<PolicyContent, 'appro
 
 /** A misspelled rule binds nobody, and looks as if it did. */
 function checkRule(
-  { actions, approvers }: ApprovalRule,
+  { actions, above, approvers }: ApprovalRule,
   { engine, networks, name }: { engine: PolicyEngine; networks: string[]; name: string },
 ): void {
   const stranger = actions.find((action) => !canWait.has(action));
   if (stranger !== undefined)
     throw new PolicyError(`${name} names ${stranger}, which is no command that can wait`);
+  checkSigned(actions, above, name);
   if (actions.length === 0 || approvers.length === 0)
     throw new PolicyError(`${name} names no command, or nobody who approves it`);
   const unable = approvers.find(({ role }) => !isAbleTo('approval.approve', role, engine, networks));
   if (unable !== undefined) throw new PolicyError(`${name}: nobody with the role ${unable.role} may approve`);
 }
 
-const canWait: ReadonlySet<string> = new Set(COMMAND_TYPES.filter((type) => !type.startsWith('approval.')));
+/** What is signed elsewhere has no amounts, and the log does not say who handed it in. */
+function checkSigned(actions: string[], above: ApprovalRule['above'], name: string): void {
+  if (above === null) return;
+  if (actions.includes('trust.publish'))
+    throw new PolicyError(
+      `${name} limits trust.publish, which has no amounts: let above be null, in a rule of its own`,
+    );
+  if (!actions.includes('namespace.revise')) return;
+  if (above.perHour !== null)
+    throw new PolicyError(`${name} counts namespace.revise by the hour, which no record says who asked for`);
+  if ((above.loosened ?? null) === null)
+    throw new PolicyError(`${name} never holds up namespace.revise: say loosened: 0, or let above be null`);
+}
+
+const canWait: ReadonlySet<string> = new Set([
+  ...COMMAND_TYPES.filter((type) => !type.startsWith('approval.')),
+  ...SIGNED_COMMAND_TYPES,
+]);
 
 /** At some hour of a Monday, on a device of the best kind, in every network that a policy speaks of. */
 function isAbleTo(action: string, role: string, engine: PolicyEngine, networks: string[]): boolean {

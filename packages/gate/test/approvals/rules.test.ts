@@ -4,6 +4,7 @@ import {
   type Change,
   type Command,
   decide,
+  type NamespaceDocument,
   type PrincipalDocument,
 } from '@tallystick/license';
 import fc from 'fast-check';
@@ -14,6 +15,7 @@ import {
   type Effect,
   HourlyCounts,
   noEffect,
+  type Proposed,
   policyContentHash,
 } from '../../src/index.ts';
 import { defaultPolicyDocument } from '../../src/policy/defaults/document.ts';
@@ -59,6 +61,7 @@ function because(
     effect: { ...noEffect, ...effect },
     author: ada,
     brake: null,
+    namespace: null,
     principal: () => undefined,
   };
   return applicableRules([rule(above, command.type)], proposed, () => count).map((each) => each.because);
@@ -91,6 +94,7 @@ describe('a rule', () => {
       effect: noEffect,
       author: ada,
       brake: null,
+      namespace: null,
       principal: () => undefined,
     };
     expect(applicableRules([rule(null, 'license.renew')], proposed, () => 99)).toEqual([]);
@@ -103,7 +107,15 @@ describe('a rule', () => {
       const brake = { until: before } as BrakeDocument;
       const changes = [{ type: 'brake.updated', document }] as unknown as Change[];
       const command: Command = { type: 'brake.tighten' };
-      const proposed = { command, changes, effect: noEffect, author: ada, brake, principal: () => undefined };
+      const proposed = {
+        command,
+        changes,
+        effect: noEffect,
+        author: ada,
+        brake,
+        namespace: null,
+        principal: () => undefined,
+      };
       const above = { termDays: null, seats: null, perHour: null, keys: 0 };
       return applicableRules([rule(above, command.type)], proposed, () => 1).length === 1;
     };
@@ -111,6 +123,33 @@ describe('a rule', () => {
     expect(applies([{ id: key, index: 9 }], [])).toBe(true);
     expect(applies([{ id: key, index: 9 }], [{ id: key, index: 9 }])).toBe(false);
     expect(applies([{ id: key, index: 8 }], [{ id: key, index: 9 }])).toBe(true);
+  });
+
+  it('for what is loosened takes in a revision that does, also where a trust root brings it along', () => {
+    const head = { type: 'namespace', epoch: 1, minEpoch: 0, keys: [] };
+    const namespace = { ...head, lock: 'frozen' } as unknown as NamespaceDocument;
+    const brake = { epoch: 1, lock: 'open', minEpoch: 0, until: [] } as unknown as BrakeDocument;
+    const above = { termDays: null, seats: null, perHour: null, loosened: 0 };
+    const applies = (command: Proposed['command'], document: object, known = true): boolean => {
+      const changes = [{ type: 'namespace.updated', document }] as unknown as Change[];
+      const before = known ? { brake, namespace } : { brake: null, namespace: null };
+      const proposed = {
+        command,
+        changes,
+        effect: noEffect,
+        author: ada,
+        principal: () => undefined,
+        ...before,
+      };
+      return applicableRules([rule(above, 'namespace.revise')], proposed, () => 1).length === 1;
+    };
+    const unlocked = { ...head, epoch: 2, lock: 'open' };
+    expect(applies({ type: 'namespace.revise' }, unlocked)).toBe(true);
+    expect(applies({ type: 'namespace.revise' }, { ...namespace, lock: 'sealed' })).toBe(false);
+    expect(applies({ type: 'trust.publish', namespace: {} }, unlocked)).toBe(true);
+    expect(applies({ type: 'trust.publish' }, unlocked)).toBe(false);
+    // What is not known to tighten may loosen.
+    expect(applies({ type: 'namespace.revise' }, { ...namespace, lock: 'sealed' }, false)).toBe(true);
   });
 
   it('about access leaves alone what gives nobody anything', () => {
@@ -124,6 +163,7 @@ describe('a rule', () => {
           effect: noEffect,
           author: ada,
           brake: null,
+          namespace: null,
           principal: (id) => people.find((each) => each.id === id),
         },
         () => 1,

@@ -10,6 +10,7 @@ import {
   type Decision,
   decide,
   type Environment,
+  isSignedCommand,
 } from '@tallystick/license';
 import { type CauseInput, sealCause, sealChange } from '../content.ts';
 import type { Governing } from '../governing.ts';
@@ -20,6 +21,7 @@ import type { RevisionReader } from '../read/revision-reader.ts';
 import {
   type AppliedChange,
   type Batch,
+  type Judge,
   notCommitted,
   type PendingRecord,
   type Submission,
@@ -35,6 +37,8 @@ export interface Queued {
   reject(error: Error): void;
   /** True once the signer has refused a batch that it was in: the next one is its own. */
   isAlone?: boolean;
+  /** True where what was signed elsewhere, and waited as this request, comes behind it in the same transaction. */
+  isFollowed?: boolean;
 }
 
 export interface BatchBuilderParts {
@@ -136,6 +140,29 @@ export class BatchBuilder {
     return batch;
   }
 
+  /**
+   * Has changes judged that were signed elsewhere, while nothing is in flight. Rejects with what `ask` throws.
+   *
+   * @param ask as for the command of a submission
+   */
+  async judge(ask: Judge, changes: readonly Change[]): Promise<void> {
+    const { overlay, durableBatch, views, reader, stamp, settle } = this.#parts;
+    const view = new SequencingView({ overlay, durableBatch, reader, ...views });
+    for (;;) {
+      try {
+        const { lock, epoch } = this.#governed(view);
+        ask(view, changes, { at: stamp(), lock, epoch });
+        return;
+      } catch (error) {
+        if (!(error instanceof Missing)) throw error;
+        if (error.what === 'settled projections') {
+          await settle();
+          view.isSettled = true;
+        } else view.loaded.set(error.what.subject, await reader.current(error.what.subject));
+      }
+    }
+  }
+
   /** Decides one command into a batch; false where the batch must be sent off first. */
   async #include(batch: Batch, queued: Queued, lookedUp: LookedUp): Promise<boolean> {
     const { submission } = queued;
@@ -154,6 +181,8 @@ export class BatchBuilder {
       queued.resolve({ refused: decision.refusal });
       return true;
     }
+    if (queued.isFollowed !== true && decision.changes.some(endsSigned))
+      throw new Error('what was signed elsewhere is not in the log with the record that says so');
     if (submission.dryRun) {
       queued.resolve({
         changes: decision.changes.map((change) => dryChange(change, at)),
@@ -319,6 +348,11 @@ function judge(
     if (error instanceof Missing || !view.isProvisional) throw error;
     return null;
   }
+}
+
+/** A request that was carried out, and whose command no decision makes. */
+function endsSigned({ type, document }: Change): boolean {
+  return type === 'approval.executed' && document.type === 'approval' && isSignedCommand(document.command);
 }
 
 function dryChange(change: Change, at: string): AppliedChange {

@@ -6,17 +6,18 @@
  * return: before it nothing has happened, after it nothing can be lost. When a batch fails, it and every later
  * one are taken back, because they were decided on top of it.
  */
-import { entryLengthMax, equalBytes } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { asError, LedgerError, storeNameOf } from '../errors.ts';
+import { asError, LedgerError } from '../errors.ts';
 import type { Governing } from '../governing.ts';
 import type { LogState } from '../log-state.ts';
 import type { PlacedRevision } from '../place-revision.ts';
 import { revisionRows } from '../projections/rows.ts';
 import type { RandomPool } from '../random-pool.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
-import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
+import type { Store, StoredEntry } from '../store/store.ts';
 import { type AbandonCause, Abandonment, type AbandonSigner } from './abandonment.ts';
+import { Appender } from './appender.ts';
+import { ApprovedBatches } from './approved-batches.ts';
 import {
   assemble,
   type Batch,
@@ -91,6 +92,8 @@ export class Sequencer {
   /** Why. Where it was a refusal of the signer, nothing is wrong with what was decided after it. */
   #failure: AbandonCause = 'commit_failed';
   readonly #abandonment: Abandonment;
+  readonly #appender: Appender;
+  readonly #approved: ApprovedBatches;
   #halted: LedgerError | null = null;
   #isStopping = false;
   /** True once nothing is carried out any more. */
@@ -103,6 +106,7 @@ export class Sequencer {
   constructor(parts: SequencerParts, lastAt: number) {
     this.#parts = parts;
     this.#abandonment = new Abandonment(parts);
+    this.#appender = new Appender(parts, (error) => this.halt(error));
     this.#requests = new Requests({
       store: parts.store,
       reader: parts.reader,
@@ -116,6 +120,20 @@ export class Sequencer {
       stamp: () => this.#time.stamp(),
       whenSigned: (batch) => this.#signed.get(batch),
       drain: () => this.#drain(),
+    });
+    this.#approved = new ApprovedBatches({
+      requests: this.#requests,
+      overlay: this.#overlay,
+      abandon: () => {
+        if (this.#halted === null) this.#abandonment.note('commit_failed');
+      },
+      build: (queued) => this.#builder.build(this.#nextBatch++, this.#nextIndex, [queued]),
+      sign: (batch) => this.#sign(batch),
+      append: (entries, causes) => this.#appender.append(entries, causes),
+      committed: (batch, revision) => {
+        this.#settle(batch);
+        this.#appended(revision);
+      },
     });
     this.#nextIndex = parts.state.size;
     this.#time = new LogTime(lastAt, parts.now);
@@ -180,7 +198,11 @@ export class Sequencer {
     entries: readonly StoredEntry[],
     revision: PlacedRevision | null = null,
   ): Promise<void> {
-    await this.#append(entries, revision === null ? [] : [revision.cause]);
+    await this.#appender.append(entries, revision === null ? [] : [revision.cause]);
+    this.#appended(revision);
+  }
+
+  #appended(revision: PlacedRevision | null): void {
     this.#time.wroteAll();
     const { size } = this.#parts.state;
     this.#nextIndex = size;
@@ -203,6 +225,16 @@ export class Sequencer {
       requests: [],
       changes: [applied],
     });
+  }
+
+  /** Has what was signed elsewhere judged; see BatchBuilder.judge. Only inside `whileQuiet`. */
+  judgeQuietly(...asked: Parameters<BatchBuilder['judge']>): Promise<void> {
+    return this.#builder.judge(...asked);
+  }
+
+  /** See ApprovedBatches.execute. Only inside `whileQuiet`. */
+  executeQuietly(...asked: Parameters<ApprovedBatches['execute']>): ReturnType<ApprovedBatches['execute']> {
+    return this.#approved.execute(...asked);
   }
 
   /** The time to write into the log now: never before anything written earlier. */
@@ -298,14 +330,8 @@ export class Sequencer {
         this.#takeBack(batch, refusal);
         return;
       }
-      await this.#append(batch.stored, batch.causes);
-      this.#committedBatch = batch.number;
-      this.#overlay.commit(batch.number);
-      this.#remember(batch);
-      this.#parts.onCommitted(committedOf(batch));
-      const leaves = batch.stored.map(({ leaf }) => leaf);
-      const promise = batchPromise(batch.promise, batch.base, leaves);
-      for (const answer of batch.answers) answer.resolve(promise);
+      await this.#appender.append(batch.stored, batch.causes);
+      this.#settle(batch);
     } catch (error) {
       this.#failedFrom ??= batch.number;
       this.#failure = 'commit_failed';
@@ -316,6 +342,17 @@ export class Sequencer {
       this.#inFlight -= 1;
       this.#wake();
     }
+  }
+
+  /** Tells of a batch that is durable, and answers its callers. */
+  #settle(batch: Batch): void {
+    this.#committedBatch = batch.number;
+    this.#overlay.commit(batch.number);
+    this.#remember(batch);
+    this.#parts.onCommitted(committedOf(batch));
+    const leaves = batch.stored.map(({ leaf }) => leaf);
+    const promise = batchPromise(batch.promise, batch.base, leaves);
+    for (const answer of batch.answers) answer.resolve(promise);
   }
 
   /** What was just issued is seldom changed next; what was changed, and what licenses refer to, is. */
@@ -345,44 +382,6 @@ export class Sequencer {
     } else {
       for (const answer of batch.answers) answer.reject(notCommitted(refusal));
     }
-  }
-
-  /**
-   * Appends to store and tree. A commit that failed may still have reached the disk: the store is asked
-   * what it holds, and a store that holds something else stops the log.
-   */
-  async #append(entries: readonly StoredEntry[], causes: readonly StoredCause[]): Promise<void> {
-    const { store, state } = this.#parts;
-    const { size } = state;
-    // Decisions see to it; a mistake in them must not become a second history of a subject.
-    if (!state.isContinuedBy(entries))
-      throw notCommitted(new Error('a record does not continue its subject'));
-    const long = entries.find(({ entry }) => entry.length > entryLengthMax);
-    if (long !== undefined)
-      throw notCommitted(new Error(`an entry of ${long.entry.length} bytes fits no tile`));
-    try {
-      await store.append({ size, entries, causes });
-    } catch (error) {
-      if (!(await this.#isDurable(size, entries))) throw this.#halted ?? notCommitted(error);
-    }
-    for (const entry of entries) state.append(entry);
-  }
-
-  async #isDurable(size: number, entries: readonly StoredEntry[]): Promise<boolean> {
-    const { store } = this.#parts;
-    try {
-      const now = await store.size();
-      if (now === size) return false;
-      const last = entries.at(-1);
-      const found = last && (await store.entry(last.index));
-      if (last && found && now === size + entries.length && equalBytes(found.leaf, last.leaf)) return true;
-    } catch (error) {
-      const message = `${storeNameOf(error)} does not answer, so it is unknown what was written: restart when it does`;
-      this.halt(new LedgerError('not_committed', message, { cause: error }));
-      return false;
-    }
-    this.halt(new LedgerError('integrity', 'the store holds entries that this server did not write'));
-    return false;
   }
 
   /** Refuses what waits for its turn. */

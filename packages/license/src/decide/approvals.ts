@@ -1,6 +1,7 @@
 import { base64, domainHash, hashDomain, utf8 } from '@tallystick/core';
 import type { Change, Current } from '../change.ts';
-import type { Command, CommandType } from '../commands.ts';
+import type { Command } from '../commands.ts';
+import { ModelError } from '../errors.ts';
 import type {
   ApprovalApprove,
   ApprovalExecute,
@@ -10,12 +11,17 @@ import type {
 } from '../gate-commands.ts';
 import type { ApprovalDocument, ApprovalRule, Approval as GivenApproval } from '../gate-documents.ts';
 import { hasEnoughApprovals } from '../gate-records.ts';
+import { parseSignedCommand } from '../parse/signed-commands.ts';
+import { actionsOf, isSignedCommand } from '../signed-commands.ts';
 import { addDuration, compareDurations, compareInstants } from '../time.ts';
 import { type Environment, type GateEnvironment, refuse, type View } from './decision.ts';
 import { rolesAt } from './principals.ts';
 import { expected, firstChange, nextChange } from './subjects.ts';
 
 /** Four eyes: a command waits until others have approved exactly it, under exactly these rules. */
+
+/** Of the command as JSON: with it the request has to stay a document, also once it is approved. */
+const SIGNED_LENGTH_MAX = 240_000;
 
 const bindingDomain = hashDomain('tallystick/approval/v1');
 
@@ -33,9 +39,10 @@ export function bindingOf(
 /** What the rules ask for before a command is carried out; null where none speaks of it. */
 export function approversFor(
   rules: readonly ApprovalRule[],
-  action: CommandType,
+  command: { type?: unknown; namespace?: unknown },
 ): Pick<ApprovalRule, 'approvers' | 'within'> | null {
-  const applicable = rules.filter(({ actions }) => actions.includes(action));
+  const names = actionsOf(command);
+  const applicable = rules.filter(({ actions }) => names.some((name) => actions.includes(name)));
   const [first, ...others] = applicable;
   if (first === undefined) return null;
   const counts = new Map<string, number>();
@@ -48,6 +55,29 @@ export function approversFor(
   return { approvers: [...counts].map(([role, count]) => ({ role, count })), within };
 }
 
+/** What a command that waits changes by decision: what was signed elsewhere is put into the log behind it, as it is. */
+function waitingChanges(
+  decideInner: DecideInner,
+  view: View,
+  command: Record<string, unknown>,
+  env: Environment,
+): Change[] {
+  if (!isSignedCommand(command)) return decideInner(view, command as unknown as Command, env);
+  try {
+    parseSignedCommand(command);
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    refuse('input_invalid', `${error.message}. Correct it and try again.`, { path: error.path });
+  }
+  if (JSON.stringify(command).length > SIGNED_LENGTH_MAX)
+    refuse(
+      'limit_exceeded',
+      `What was signed elsewhere waits only up to ${SIGNED_LENGTH_MAX} characters. Hand in fewer versions at once.`,
+      { path: '$.command' },
+    );
+  return [];
+}
+
 /** Stores a command that could be carried out now, were it not for the approvals. */
 export function requestApproval(decideInner: DecideInner) {
   return (view: View, request: ApprovalRequest, env: Environment): Change[] => {
@@ -55,12 +85,12 @@ export function requestApproval(decideInner: DecideInner) {
     const command = request.command as unknown as Command;
     if (command.type.startsWith('approval.'))
       refuse('input_invalid', 'A request for approval waits for no approval itself.', { path: '$.command' });
-    const rule = approversFor(gate.approvals, command.type);
+    const rule = approversFor(gate.approvals, command);
     if (rule === null)
       return refuse('approval_not_needed', `Nobody has to approve ${command.type}. Ask for it directly.`, {
         path: '$.command.type',
       });
-    const customers = customersOf(view, decideInner(view, command, env));
+    const customers = customersOf(view, waitingChanges(decideInner, view, request.command, env));
     const notAfter = addDuration(env.now, rule.within);
     const { principal, credential, session } = gate.actor;
     const document: ApprovalDocument = {
@@ -152,7 +182,7 @@ export function executeRequest(decideInner: DecideInner) {
     if (current.document.state !== 'approved' || !hasEnoughApprovals(standing(view, current.document, env)))
       refuse('not_approved', 'Not as many have approved this request as have to.', { path: '$.approval' });
     const { id, customers = [], command: stored } = current.document;
-    const inner = decideInner(view, stored as unknown as Command, env);
+    const inner = waitingChanges(decideInner, view, stored, env);
     const others = inner.filter(({ subject }) => subject.id !== id);
     // What erases a customer erases what asks for it.
     if (others.length < inner.length)

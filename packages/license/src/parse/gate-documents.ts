@@ -145,6 +145,7 @@ const approvalRule: Reader<ApprovalRule> = open<ApprovalRule>({
       seats: nullable(natural),
       perHour: nullable(natural),
       keys: optional(nullable(natural)),
+      loosened: optional(nullable(natural)),
     }),
   ),
   approvers,

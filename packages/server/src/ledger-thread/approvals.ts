@@ -7,14 +7,18 @@ import {
   type ApprovalRequest,
   type Command,
   compareInstants,
+  isSignedCommand,
   rolesAt,
+  type SignedCommand,
 } from '@tallystick/license';
+import { ApprovalNeeded } from './gate/approval-needs.ts';
 import { authorAsked } from './gate/author-asked.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type { MutateInput } from './mutations.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { type ShownChange, shownChange } from './shown-document.ts';
+import { problemOfSigned, SignedElsewhere } from './signed-elsewhere.ts';
 import { resourceIn } from './subject-reads.ts';
 
 /** What a command that was carried out came to. */
@@ -33,24 +37,44 @@ const newest = '\u{10ffff}';
 const openMax = 50;
 const nobody = { who: { kind: 'nobody', id: 'nobody' }, why: null } as const;
 
+/** What is to be stored where it has to wait. */
+export type Waiting = Pick<MutateInput, 'why' | 'request'> & { command: Command | SignedCommand };
+
 export class Approvals {
   readonly #ledger: ServedLog;
+  readonly #signed: SignedElsewhere;
   /** By author: what is stored for the same reason is stored once. */
   readonly #storing = new Map<string, Promise<unknown>>();
 
-  constructor(ledger: ServedLog) {
+  constructor(ledger: ServedLog, signed: SignedElsewhere) {
     this.#ledger = ledger;
+    this.#signed = signed;
   }
 
-  /** Stores a command that has to wait. Returns the problem that says so. */
-  async store(input: MutateInput, judgment: Judgment, isBulk: boolean): Promise<ServiceProblem> {
-    if (!isBulk) return this.#store(input, judgment);
+  /** Does what is asked for, or stores it where others have to approve it first, and throws the problem that says so. */
+  async orStore<T>(waiting: () => Waiting, judgment: Judgment, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      judgment.failed();
+      if (!(error instanceof ApprovalNeeded)) throw error;
+      throw await this.#storeOnce(waiting(), judgment, error.isBulk);
+    }
+  }
+
+  async #storeOnce(input: Waiting, judgment: Judgment, isBulk: boolean): Promise<ServiceProblem> {
+    const { command } = input;
+    const isSigned = isSignedCommand(command);
+    if (!isBulk && !isSigned) return this.#store(input, judgment);
+    const text = JSON.stringify(command);
+    // What was signed elsewhere has no idempotency key, and is the same where it says the same.
+    const isSame = isBulk ? () => true : (other: object) => JSON.stringify(other) === text;
     const author = authorOf(judgment);
     const before = this.#storing.get(author);
     const stored = (before ?? Promise.resolve())
       .catch(() => null)
       .then(async () => {
-        const open = await this.#openRequest(author, input.command.type, judgment.now);
+        const open = await this.#openRequest(author, command.type, judgment, isSame);
         return open === undefined ? this.#store(input, judgment) : this.#waiting(open, judgment.now);
       });
     this.#storing.set(author, stored);
@@ -61,7 +85,7 @@ export class Approvals {
     }
   }
 
-  async #store({ command, why, request }: MutateInput, judgment: Judgment): Promise<ServiceProblem> {
+  async #store({ command, why, request }: Waiting, judgment: Judgment): Promise<ServiceProblem> {
     const stored = { type: 'approval.request', command: { ...command } } as const;
     const { changes } = carriedOut(
       await this.#ledger.submit({
@@ -79,15 +103,23 @@ export class Approvals {
     return this.#waiting(main.current.document, judgment.now);
   }
 
-  /** A request of an author for a command of this type that still waits. */
-  async #openRequest(author: string, type: string, at: string): Promise<ApprovalDocument | undefined> {
+  /** A request of an author for a command of this type that still waits, and is not void. */
+  async #openRequest(
+    author: string,
+    type: string,
+    { now, rules }: Judgment,
+    isSame: (command: object) => boolean,
+  ): Promise<ApprovalDocument | undefined> {
+    const { epoch } = this.#ledger.governing.namespace;
     for (const state of ['pending', 'approved']) {
       const page = { before: newest, limit: openMax };
       const found = await this.#ledger.read.listed('approval', { of: author, state }, page);
       for (const { current } of found) {
         const document = current?.document;
         if (document?.type !== 'approval' || document.command['type'] !== type) continue;
-        if (compareInstants(at, document.notAfter) < 0) return document;
+        const isBound = document.policy === rules.hash && document.epoch === epoch;
+        if (isBound && compareInstants(now, document.notAfter) < 0 && isSame(document.command))
+          return document;
       }
     }
     return undefined;
@@ -121,8 +153,13 @@ export class Approvals {
   async checkCommand(input: MutateInput, { command }: ApprovalRequest, judgment: Judgment): Promise<void> {
     const { asked } = judgment;
     if (asked === null) throw new ServiceProblem('unauthorized');
+    const { type } = command;
+    if (typeof type !== 'string' || type.startsWith('approval.')) return;
+    if (isSignedCommand(command)) {
+      await this.#checkSigned(input, command, judgment.of({ ...asked, action: type }));
+      return;
+    }
     const waiting = command as unknown as Command;
-    if (typeof waiting.type !== 'string' || waiting.type.startsWith('approval.')) return;
     const inner = judgment.of({ ...asked, action: waiting.type });
     carriedOut(
       await this.#ledger.submit({
@@ -139,6 +176,11 @@ export class Approvals {
         dryRun: true,
       }),
     );
+  }
+
+  async #checkSigned({ why }: MutateInput, stored: object, judgment: Judgment): Promise<void> {
+    const command = SignedElsewhere.read(stored);
+    await this.#signed.check(command, judgment.judge(command, { why, isDryRun: true }));
   }
 
   /** What came of a command that was stored under the idempotency key of its own request. */
@@ -185,10 +227,9 @@ export class Approvals {
       return { execution: { done: true, changes: changes.map(shownChange), problem: null } };
     } catch (error) {
       // The approval stands; whatever stands in the way of the command is told and may go away.
-      const isProblem = error instanceof ServiceProblem;
-      const code = isProblem ? error.code : 'not_committed';
       const detail = error instanceof Error ? error.message : String(error);
-      return { execution: { done: false, changes: [], problem: { code, detail } } };
+      const problem = problemOfSigned(error) ?? { code: 'not_committed', detail };
+      return { execution: { done: false, changes: [], problem } };
     }
   }
 
@@ -219,13 +260,19 @@ export class Approvals {
       request: { key: `execution of ${id}`, hash: createHash('sha256').update(id).digest() },
       dryRun: executor?.input.dryRun ?? false,
     };
-    const result = carriedOut(await this.#ledger.submit(submission));
+    const result = carriedOut(await this.#carryOut(document, submission));
     const [first] = result.changes;
     if (!result.repeated && typeof first?.index === 'number') {
       author.committed(first.index);
       author.approved(String(document.command['type']));
     }
     return result;
+  }
+
+  async #carryOut({ state, command }: ApprovalDocument, submission: Submission): Promise<SubmitResult> {
+    // What was carried out is found again, however it was done.
+    if (state === 'executed' || !isSignedCommand(command)) return this.#ledger.submit(submission);
+    return this.#signed.execute(SignedElsewhere.read(command), submission);
   }
 
   /** The request as it is now. For somebody who asks about it, what is not there is judged as well. */

@@ -90,7 +90,10 @@ export class LedgerHost implements Host {
       foundation.keys,
       (code) => ({ code, detail: notes[code] }),
       () => this.status(),
-      (detail) => reporter.alarm('administrator_recovered', detail),
+      {
+        needs: parts.gatekeeper.needs,
+        onRecovery: (detail) => reporter.alarm('administrator_recovered', detail),
+      },
     );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
     const rotation = new RotationSchedule(

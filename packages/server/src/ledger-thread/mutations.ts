@@ -1,18 +1,16 @@
 /** Changes, as callers ask for them and are told of them. */
-import type { NamespaceRevisionBody } from '@tallystick/contract';
+import type { NamespaceRevisionBody, TrustPublishBody, TrustPublished } from '@tallystick/contract';
 import type { NoteCode } from '@tallystick/contract/problems';
 import type { KeptPromise } from '@tallystick/core';
 import { PublicationTimeout, type SubmitResult } from '@tallystick/ledger';
-import type { Command } from '@tallystick/license';
+import type { Command, TrustPublish } from '@tallystick/license';
 import { Approvals, type Carried, carriedOut, type Execution, requestOf } from './approvals.ts';
-import { ApprovalNeeded } from './gate/approval-needs.ts';
 import type { Judgment } from './gate/judgment.ts';
 import { pastEffect } from './gate/past-effect.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
-import { refuseRecovery } from './recovery.ts';
 import type { ServedLog } from './served-log.ts';
 import { type ShownChange, shownChange, shownDocument } from './shown-document.ts';
-import { signedRevision } from './signed-revision.ts';
+import { SignedElsewhere } from './signed-elsewhere.ts';
 import { resourceIn } from './subject-reads.ts';
 
 /** What is known of holding a policy that is to be published against what was decided. */
@@ -42,6 +40,11 @@ export interface NamespaceRevisionInput extends NamespaceRevisionBody {
   waitMs: number;
 }
 
+export interface TrustPublishInput extends TrustPublishBody {
+  why: string | null;
+  dryRun: boolean;
+}
+
 export interface MutationAnswer {
   changes: ShownChange[];
   promises: KeptPromise[];
@@ -52,6 +55,10 @@ export interface MutationAnswer {
   licenseKey?: string;
   bundle?: unknown;
   execution?: Execution;
+}
+
+function isOfApproval({ change: { subject } }: { change: { subject: { type: string } } }): boolean {
+  return subject.type === 'approval';
 }
 
 const makingCommands = /\.create$|^license\.issue$|^approval\.request$/;
@@ -68,7 +75,7 @@ const keyMakingCommands = new Set(['license.issue', 'license.rekey', 'license.re
 
 export class Mutations {
   readonly #ledger: ServedLog;
-  readonly #keys: NamespaceKeys;
+  readonly #signed: SignedElsewhere;
   readonly #note: (code: NoteCode) => { code: NoteCode; detail: string };
   readonly #approvals: Approvals;
 
@@ -78,9 +85,9 @@ export class Mutations {
     note: (code: NoteCode) => { code: NoteCode; detail: string },
   ) {
     this.#ledger = ledger;
-    this.#keys = keys;
     this.#note = note;
-    this.#approvals = new Approvals(ledger);
+    this.#signed = new SignedElsewhere(ledger, keys);
+    this.#approvals = new Approvals(ledger, this.#signed);
   }
 
   async mutate(input: MutateInput, judgment: Judgment): Promise<MutationAnswer> {
@@ -112,8 +119,8 @@ export class Mutations {
   /** Carries a command out, or stores it where others have to approve it first. */
   async #submit(input: MutateInput, judgment: Judgment): Promise<Carried> {
     const { command, why, request, dryRun } = input;
-    try {
-      return carriedOut(
+    const submit = async (): Promise<Carried> =>
+      carriedOut(
         await this.#ledger.submit({
           command,
           cause: { who: { kind: 'nobody', id: 'nobody' }, why },
@@ -124,26 +131,41 @@ export class Mutations {
           dryRun,
         }),
       );
-    } catch (error) {
-      judgment.failed();
-      if (!(error instanceof ApprovalNeeded)) throw error;
-      throw await this.#approvals.store(input, judgment, error.isBulk);
-    }
+    return this.#approvals.orStore(() => input, judgment, submit);
   }
 
   /** Says what rules for approvals would do, or would have done. */
-  #noteNeed({ dryRun, notes }: MutationAnswer, { need }: Judgment): void {
+  #noteNeed({ dryRun, notes }: Pick<MutationAnswer, 'dryRun' | 'notes'>, { need }: Judgment): void {
     if (need.kind === 'nobody') notes.push(this.#note('approved_by_nobody'));
     if (need.kind === 'approval' && dryRun) notes.push(this.#note('needs_approval'));
   }
 
-  /** Takes a namespace revision; every member is base64. */
-  async reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
-    const signed = signedRevision(input);
-    refuseRecovery(signed);
-    await this.#keys.refresh();
-    const result = await this.#ledger.reviseNamespace(signed, input.dryRun);
-    return this.#mutationAnswer(input, result);
+  /** Takes a namespace revision, or stores it where others have to approve it first; every member is base64. */
+  async reviseNamespace(input: NamespaceRevisionInput, judgment: Judgment): Promise<MutationAnswer> {
+    const { entry, document, cause, why, dryRun } = input;
+    const command = { type: 'namespace.revise', entry, document, cause } as const;
+    const result = await this.#approvals.orStore(
+      () => ({ command, why, request: null }),
+      judgment,
+      () => this.#signed.revise(command, dryRun, judgment.judge(command, { why, isDryRun: dryRun })),
+    );
+    const answer = await this.#mutationAnswer(input, result);
+    this.#noteNeed(answer, judgment);
+    return answer;
+  }
+
+  /** Takes every version of the trust root, as envelopes in base64, or stores those that are new as `reviseNamespace` does. */
+  async publishTrust(input: TrustPublishInput, judgment: Judgment): Promise<TrustPublished> {
+    const { envelopes, namespace, why, dryRun } = input;
+    const command: TrustPublish = { type: 'trust.publish', envelopes, ...(namespace && { namespace }) };
+    const logged = await this.#approvals.orStore(
+      () => ({ command: this.#signed.waiting(command), why, request: null }),
+      judgment,
+      () => this.#signed.publish(command, dryRun, judgment.judge(command, { why, isDryRun: dryRun })),
+    );
+    const notes: MutationAnswer['notes'] = [];
+    this.#noteNeed({ dryRun, notes }, judgment);
+    return { version: this.#ledger.trust.current.version, logged, notes };
   }
 
   async #mutationAnswer(
@@ -151,7 +173,8 @@ export class Mutations {
     result: Extract<SubmitResult, { changes: unknown }>,
   ): Promise<MutationAnswer> {
     const { changes, repeated } = result;
-    const main = input.command.type === 'approval.execute' ? changes.at(-1) : changes[0];
+    const isExecution = input.command.type === 'approval.execute';
+    const main = isExecution ? changes.find(isOfApproval) : changes[0];
     if (main === undefined) throw new Error('a command without changes');
     const notes: NoteCode[] = [];
     if (input.dryRun) notes.push('dry_run');

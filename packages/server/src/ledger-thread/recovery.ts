@@ -7,17 +7,26 @@ import {
   authorityDelayMaxMs,
   base64,
   decodeUtf8,
+  effectiveLock,
   formatInstant,
   leafHash,
   meetsThreshold,
   parseInstant,
+  parseNamespace,
   parseRecordEntry,
   type RecoveryStatement,
 } from '@tallystick/core';
 import { enrollAction } from '@tallystick/gate';
-import { checkCommitments, parseCause, type SignedRevision, type Submission } from '@tallystick/ledger';
+import {
+  checkCommitments,
+  type Judge,
+  parseCause,
+  type SignedRevision,
+  type Submission,
+} from '@tallystick/ledger';
 import { type Command, rolesAt } from '@tallystick/license';
 import { carriedOut } from './approvals.ts';
+import type { ApprovalNeeds } from './gate/approval-needs.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
@@ -32,6 +41,7 @@ export interface RecoveryInput extends NamespaceRevisionBody {
 export interface RecoveryParts {
   ledger: ServedLog;
   keys: NamespaceKeys;
+  needs: Pick<ApprovalNeeds, 'ofRecovery'>;
   /** Now. Instant. */
   now: () => string;
   /** Tells people that somebody was let in. */
@@ -44,6 +54,12 @@ interface Told {
   why: string | null;
   leaf: Uint8Array;
 }
+
+function isLocked(error: unknown): boolean {
+  return error instanceof ServiceProblem && error.code === 'namespace_locked';
+}
+
+const nobody = { who: { kind: 'nobody', id: 'nobody' }, why: null } as const;
 
 type Dry = Pick<Submission, 'dryRun'>;
 
@@ -75,9 +91,11 @@ export class Recovery {
     // Entries are public: with a cause of one's own behind one, the answer would tell who is administrator.
     checkCommitments(signed);
     // What cannot be carried out is not logged either: the statement would be used up.
-    await this.#person(told, { dryRun: true });
+    await this.#person(told, { dryRun: true }).catch((error: unknown) => {
+      if (!isLocked(error) || !this.#unlocks(signed)) throw error;
+    });
     await keys.refresh();
-    const revised = await ledger.reviseNamespace(signed, dryRun);
+    const revised = await ledger.reviseNamespace(signed, dryRun, this.#judge(told));
     const { until } = told.statement;
     const namespace = revised.changes[0]?.index ?? null;
     if (dryRun) return { dryRun, namespace: null, principal: null, credential: null, until };
@@ -100,6 +118,26 @@ export class Recovery {
         'unauthorized',
         'the statement is not signed by the authority that the trust root names',
       );
+  }
+
+  /** Whether the lock that is in the way of somebody new goes with the revision itself. */
+  #unlocks({ document }: SignedRevision): boolean {
+    const { brake } = this.#parts.ledger.governing;
+    const lock = read(() => effectiveLock(parseNamespace(document), brake));
+    return lock === 'open' || lock === 'heightened';
+  }
+
+  /** What others have to approve does not come along with somebody who is let in. */
+  #judge({ statement: { principal } }: Told): Judge {
+    return (view, changes, { at }) => {
+      const rules = view.subject('policy', 'policies')?.document.approvals ?? [];
+      const { kind } = this.#parts.needs.ofRecovery({ changes, principal, rules }, view, at);
+      if (kind === 'approval')
+        throw refused(
+          'it loosens what others have to approve: propose it without that, or let in, by --principal, whom the server was started to let act alone',
+        );
+      return nobody;
+    };
   }
 
   /** The id of who is to be let in; a dry run looks whether that is possible. */
@@ -166,23 +204,6 @@ export class Recovery {
       }),
     );
     return { id: changes[0]?.change.subject.id ?? '', repeated };
-  }
-}
-
-/**
- * Throws ServiceProblem (`namespace_refused`) for a revision that lets somebody in: who that is has to be let in with it, and
- * everybody told. What cannot be read is refused by who logs it.
- */
-export function refuseRecovery({ cause }: SignedRevision): void {
-  if (isRecovery(cause)) throw refused('it lets somebody in: hand it in with tally recover submit');
-}
-
-function isRecovery(cause: SignedRevision['cause']): boolean {
-  try {
-    const told = parseCause(cause);
-    return told.v === 1 && told.recovery !== undefined;
-  } catch {
-    return false;
   }
 }
 

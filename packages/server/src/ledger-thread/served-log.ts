@@ -13,6 +13,9 @@ export type ServedLog = Pick<
   | 'submit'
   | 'reviseNamespace'
   | 'publishTrust'
+  | 'checkTrust'
+  | 'executeRevision'
+  | 'executeTrust'
   | 'whenPublished'
   | 'bundle'
   | 'custody'
@@ -79,6 +82,18 @@ export class FollowedLog implements ServedLog {
   }
 
   publishTrust(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  checkTrust(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  executeRevision(): Promise<never> {
+    return Promise.reject(this.mutations);
+  }
+
+  executeTrust(): Promise<never> {
     return Promise.reject(this.mutations);
   }
 

@@ -9,13 +9,13 @@ import type {
   PolicyInForce,
   RecoveryDraft,
   RecoveryResult,
-  TrustPublishBody,
   TrustPublished,
 } from '@tallystick/contract';
 import type { NoteCode } from '@tallystick/contract/problems';
-import { base64, decodeUtf8, formatInstant, parseTilePath, verifyTrustChain } from '@tallystick/core';
+import { base64, decodeUtf8, formatInstant, parseTilePath } from '@tallystick/core';
 import { bareResource } from '@tallystick/gate';
 import type { CustodyRequest } from '@tallystick/ledger';
+import type { ApprovalNeeds } from './gate/approval-needs.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type { LedgerStatus } from './messages.ts';
 import {
@@ -23,13 +23,13 @@ import {
   type MutationAnswer,
   Mutations,
   type NamespaceRevisionInput,
+  type TrustPublishInput,
 } from './mutations.ts';
 import type { NamespaceKeys } from './namespace-keys.ts';
 import { policyId } from './policy-answer.ts';
-import { Recovery, type RecoveryInput, refuseRecovery } from './recovery.ts';
+import { Recovery, type RecoveryInput } from './recovery.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
-import { signedRevision } from './signed-revision.ts';
 import { type ListInput, type PageInput, resourceIn, SubjectReads } from './subject-reads.ts';
 
 export class LedgerService {
@@ -45,15 +45,15 @@ export class LedgerService {
     keys: NamespaceKeys,
     note: (code: NoteCode) => { code: NoteCode; detail: string },
     status: () => LedgerStatus,
-    onRecovery: (detail: string) => void,
+    { needs, onRecovery }: { needs: ApprovalNeeds; onRecovery: (detail: string) => void },
   ) {
     this.#status = status;
     this.#ledger = ledger;
     this.#keys = keys;
-    this.#reads = new SubjectReads(ledger);
+    this.#reads = new SubjectReads(ledger, keys);
     this.#mutations = new Mutations(ledger, keys, note);
     const now = (): string => formatInstant(Date.now());
-    this.#recovery = new Recovery({ ledger, keys, now, alarm: onRecovery });
+    this.#recovery = new Recovery({ ledger, keys, needs, now, alarm: onRecovery });
   }
 
   /** How the ledger stands now. */
@@ -65,8 +65,8 @@ export class LedgerService {
     return this.#mutations.mutate(input, judgment);
   }
 
-  reviseNamespace(input: NamespaceRevisionInput): Promise<MutationAnswer> {
-    return this.#mutations.reviseNamespace(input);
+  reviseNamespace(input: NamespaceRevisionInput, judgment: Judgment): Promise<MutationAnswer> {
+    return this.#mutations.reviseNamespace(input, judgment);
   }
 
   recoveryDraft(): Promise<RecoveryDraft> {
@@ -155,22 +155,8 @@ export class LedgerService {
     return this.#bundle(id, trustVersion);
   }
 
-  /** Takes every version of the trust root, as envelopes in base64. */
-  async publishTrust({
-    envelopes,
-    namespace,
-    dryRun,
-  }: TrustPublishBody & { dryRun: boolean; why: string | null }): Promise<TrustPublished> {
-    const chain = await verifyTrustChain(envelopes.map((each) => Buffer.from(each, 'base64'))).catch(
-      (error: unknown) => {
-        throw new ServiceProblem('trust_refused', error instanceof Error ? error.message : String(error));
-      },
-    );
-    await this.#keys.refresh();
-    const signed = namespace === undefined ? null : signedRevision(namespace);
-    if (signed !== null) refuseRecovery(signed);
-    const logged = await this.#ledger.publishTrust(chain, { signed, dryRun });
-    return { version: this.#ledger.trust.current.version, logged };
+  publishTrust(input: TrustPublishInput, judgment: Judgment): Promise<TrustPublished> {
+    return this.#mutations.publishTrust(input, judgment);
   }
 
   async checkpoint(): Promise<string> {

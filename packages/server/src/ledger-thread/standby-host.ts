@@ -65,19 +65,22 @@ export class StandbyHost implements Host {
     });
     this.#log = new FollowedLog(follower, refusal);
     const directory = new Directory();
-    this.service = new LedgerService(
-      this.#log,
-      foundation.keys,
-      (code) => ({ code, detail: notes[code] }),
-      () => this.status(),
-      (detail) => reporter.alarm('administrator_recovered', detail),
-    );
     this.gatekeeper = new Gatekeeper({
       directory,
       onAlarm: (detail) => reporter.alarm('forbidden', detail),
       now: () => formatInstant(Date.now()),
       governing: () => governingOf(this.#log),
     });
+    this.service = new LedgerService(
+      this.#log,
+      foundation.keys,
+      (code) => ({ code, detail: notes[code] }),
+      () => this.status(),
+      {
+        needs: this.gatekeeper.needs,
+        onRecovery: (detail) => reporter.alarm('administrator_recovered', detail),
+      },
+    );
     this.#timer = setInterval(() => post({ status: this.status() }), statusIntervalMs);
     this.#register = new AccessRegister(this.#log, directory, post);
     this.#registering = setInterval(() => void this.#follow(), registerIntervalMs);

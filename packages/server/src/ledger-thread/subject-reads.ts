@@ -6,10 +6,12 @@ import type { TallyDocument } from '@tallystick/license';
 import { effectOfRequest, namesIn } from './approval-effect.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Judgment } from './gate/judgment.ts';
+import type { NamespaceKeys } from './namespace-keys.ts';
 import { policyAnswer, policyId } from './policy-answer.ts';
 import type { ServedLog } from './served-log.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { companionOf, historyItem, item } from './shown-revision.ts';
+import { SignedElsewhere } from './signed-elsewhere.ts';
 
 export interface ListInput {
   type: Listed;
@@ -41,10 +43,12 @@ export async function resourceIn(log: Pick<ServedLog, 'read'>, document: TallyDo
 }
 
 export class SubjectReads {
-  readonly #ledger: Pick<ServedLog, 'read' | 'submit'>;
+  readonly #ledger: ServedLog;
+  readonly #signed: SignedElsewhere;
 
-  constructor(ledger: Pick<ServedLog, 'read' | 'submit'>) {
+  constructor(ledger: ServedLog, keys: Pick<NamespaceKeys, 'refresh'>) {
     this.#ledger = ledger;
+    this.#signed = new SignedElsewhere(ledger, keys);
   }
 
   async get({ type, id }: { type: Listed; id: string }, judgment: Judgment): Promise<object> {
@@ -54,7 +58,10 @@ export class SubjectReads {
       ...item(revision),
       ...(type === 'license' ? { companion: companionOf(revision) } : {}),
       ...(document?.type === 'approval'
-        ? { ...(await effectOfRequest(this.#ledger, document)), ...(await namesIn(this.#ledger, document)) }
+        ? {
+            ...(await effectOfRequest(this.#ledger, this.#signed, document)),
+            ...(await namesIn(this.#ledger, document)),
+          }
         : {}),
     };
   }

@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { notes } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
 import { type Caller, Directory } from '@tallystick/gate';
-import type { Ledger } from '@tallystick/ledger';
+import type { Ledger, Store } from '@tallystick/ledger';
 import type { Command, RoleInput } from '@tallystick/license';
 import { closeWorld, createWorld, openLedger, type TestWorld } from '@tallystick/testkit';
 import { AccessRegister } from '../../src/ledger-thread/gate/access-register.ts';
@@ -42,10 +42,11 @@ export class Office {
     this.#clock = clock;
   }
 
-  static async open(): Promise<Office> {
+  /** @param store where the log is; in memory where left out */
+  static async open(store?: Store): Promise<Office> {
     const clock = { ahead: 0 };
     const now = () => Date.now() + clock.ahead;
-    const office = new Office(await createWorld({ now }), clock);
+    const office = new Office(await createWorld({ now, ...(store && { store }) }), clock);
     await office.start();
     await office.system({ type: 'product.create', code: 'editor', name: 'Editor' });
     await office.system({
@@ -91,11 +92,9 @@ export class Office {
       mayActAlone: this.#mayActAlone,
     });
     await restoreCounts(ledger, this.gatekeeper, this.world.now());
-    this.mutations = new Mutations(ledger, { refresh: async () => {} } as never, (code) => ({
-      code,
-      detail: notes[code],
-    }));
-    this.reads = new SubjectReads(ledger);
+    const keys = { refresh: async () => {} } as never;
+    this.mutations = new Mutations(ledger, keys, (code) => ({ code, detail: notes[code] }));
+    this.reads = new SubjectReads(ledger, keys);
   }
 
   /** Ends the ledger and opens it again on what the store holds. */

@@ -1,14 +1,7 @@
 /** Approvals in a report: for exactly this command under exactly these rules, by as many others as have to. */
 import type { CauseStatement } from '@tallystick/core';
 import { policyContentHash } from '@tallystick/gate';
-import {
-  type Approval,
-  type ApprovalDocument,
-  approversFor,
-  bindingOf,
-  type CommandType,
-  rolesAt,
-} from '@tallystick/license';
+import { type Approval, type ApprovalDocument, approversFor, bindingOf, rolesAt } from '@tallystick/license';
 import type { DecisionCheck, Rules } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
@@ -93,7 +86,7 @@ export class ApprovalCheck {
       this.#refuse(entry, 'it was asked for under another policy than the one in force');
       return;
     }
-    const wanted = approversFor(rules.content.approvals, String(document.command['type']) as CommandType);
+    const wanted = approversFor(rules.content.approvals, document.command);
     if (JSON.stringify(wanted?.approvers) !== JSON.stringify(document.approvers))
       this.#refuse(entry, 'the policy in force asks for other approvers');
   }

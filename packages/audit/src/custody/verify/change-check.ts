@@ -37,7 +37,11 @@ export class ChangeCheck {
     // Of a command with several changes the largest amounts are decided on, and here is one of them.
     if (n === (approvals === null ? 1 : 2)) {
       const input = decision.input as unknown as DecisionInput;
-      const wrong = contentProblem(input, { documents: [after], licenses, brake: null }, new Directory());
+      const wrong = contentProblem(
+        input,
+        { documents: [after], licenses, brake: null, namespace: null },
+        new Directory(),
+      );
       if (wrong !== null) this.#findings.add('DECISION_ALTERED', entry.index, wrong);
     }
     if (approvals !== null || who.kind === 'bootstrap' || who.kind === 'mirror') return nothing;
@@ -51,6 +55,7 @@ export class ChangeCheck {
       effect,
       author: who.id,
       brake: null,
+      namespace: null,
       principal: () => undefined,
     };
     const [applicable] = applicableRules(rules.content.approvals, proposed, () => 0);

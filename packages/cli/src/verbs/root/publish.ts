@@ -32,7 +32,10 @@ export function registerPublish(parent: Command, context: Context): void {
       body: { envelopes: chain.envelopes.map(base64), ...(signed && { namespace: signed }) },
       ...(flags.reason !== undefined && { reason: flags.reason }),
     });
-    session.print.answer(value, () => [sentence(value, flags.dryRun === true)]);
+    session.print.answer(value, () => [
+      sentence(value, flags.dryRun === true),
+      ...value.notes.map(({ detail }) => detail),
+    ]);
   });
 }
 

@@ -1,4 +1,5 @@
 /** Says which commands have to wait for the approval of others, on the snapshot that they were decided on. */
+import { loosenings } from '@tallystick/core';
 import {
   type Applicable,
   type Asked,
@@ -7,13 +8,17 @@ import {
   type Directory,
   type Effect,
   HourlyCounts,
+  noEffect,
+  type Proposed,
 } from '@tallystick/gate';
 import {
   type ApprovalRule,
   type Change,
   type Command,
   instantToMs,
+  isSignedCommand,
   type PrincipalDocument,
+  type SignedCommand,
   type View,
 } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
@@ -28,7 +33,7 @@ export type Need =
 
 export interface Proposal {
   asked: Asked;
-  command: Command;
+  command: Command | SignedCommand;
   changes: readonly Change[];
   effect: Effect;
   rules: readonly ApprovalRule[];
@@ -65,19 +70,55 @@ export class ApprovalNeeds {
   of({ asked, command, changes, effect, rules, view, at, request, isDryRun }: Proposal): Need {
     const { kind, principal: author } = asked.caller;
     // Who set the system up may do everything until it has somebody, and nobody is there to be asked.
-    if (kind === 'bootstrap' || kind === 'mirror' || changes.length === 0) return { kind: 'nothing' };
+    const isRefused = changes.length === 0 && !isSignedCommand(command);
+    if (kind === 'bootstrap' || kind === 'mirror' || isRefused) return { kind: 'nothing' };
     const now = instantToMs(at);
     const countOf = ({ actions }: ApprovalRule): number =>
       this.counts.count(author, actions, now, request) + 1;
     const principal = (id: string) => view.subject('principal', id)?.document;
-    const brake = view.subject('brake', 'brake')?.document ?? null;
-    const proposed = { command, changes, effect, author, principal, brake };
+    const proposed = { command, changes, effect, author, principal, ...governingIn(view) };
     const applicable = applicableRules(rules, proposed, countOf);
     if (applicable.length > 0 && !this.#isAlone(author, view, at))
       return { kind: 'approval', isBulk: applicable.every(isForNumber) };
     if (!isDryRun && rules.some((rule) => isCounting(rule, command)))
       this.counts.add(author, command.type, now, request);
     return { kind: applicable.length > 0 ? 'nobody' : 'nothing' };
+  }
+
+  /**
+   * What a revision that lets somebody in would have to wait for because of what it loosens besides, were it handed in
+   * otherwise. That it lets somebody in waits for nobody.
+   *
+   * @param principal id of who is let in; null for somebody new
+   * @param rules those in force
+   */
+  ofRecovery(
+    {
+      changes,
+      principal,
+      rules,
+    }: { changes: readonly Change[]; principal: string | null } & Pick<Proposal, 'rules'>,
+    view: View,
+    at: string,
+  ): Need {
+    const { brake, namespace } = governingIn(view);
+    const next = changes.find(({ document }) => document.type === 'namespace')?.document;
+    const isKnown = next?.type === 'namespace' && brake !== null && namespace !== null;
+    if (isKnown && loosenings(namespace, next, brake).length === 0) return { kind: 'nothing' };
+    const author = principal ?? 'nobody';
+    const command = { type: 'namespace.revise' };
+    const proposed = {
+      command,
+      changes,
+      effect: noEffect,
+      author,
+      principal: () => undefined,
+      brake,
+      namespace,
+    };
+    const applicable = applicableRules(rules, proposed, () => 0);
+    if (applicable.length === 0) return { kind: 'nothing' };
+    return this.#isAlone(author, view, at) ? { kind: 'nobody' } : { kind: 'approval', isBulk: false };
   }
 
   #isAlone(author: string, view: View, at: string): boolean {
@@ -96,7 +137,15 @@ export function approvalsStatus(directory: Directory): { people: number; bind: b
   return { people: people.filter(({ state }) => state === 'active').length, bind: people.length > 1 };
 }
 
-function isCounting({ above, actions }: ApprovalRule, { type }: Command): boolean {
+/** How the namespace stands before the change. */
+function governingIn(view: View): Pick<Proposed, 'brake' | 'namespace'> {
+  return {
+    brake: view.subject('brake', 'brake')?.document ?? null,
+    namespace: view.subject('namespace', 'namespace')?.document ?? null,
+  };
+}
+
+function isCounting({ above, actions }: ApprovalRule, { type }: { type: string }): boolean {
   return above !== null && above.perHour !== null && actions.includes(type);
 }
 

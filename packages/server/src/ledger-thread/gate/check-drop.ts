@@ -5,6 +5,7 @@ import {
   type Duration,
   instantToMs,
   msToInstant,
+  type SignedCommand,
 } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 
@@ -17,7 +18,7 @@ export const keptAtLeast: Duration = 'P90D';
  *
  * @param at now, an instant
  */
-export function checkDrop(command: Command, at: string, keepAtLeast: Duration): void {
+export function checkDrop(command: Command | SignedCommand, at: string, keepAtLeast: Duration): void {
   const asked = command.type === 'approval.request' ? command.command : command;
   if (asked['type'] !== 'policy.drop_access') return;
   const { before } = asked as { before?: unknown };

@@ -1,7 +1,7 @@
 import { accessRecordings } from '@tallystick/contract/access-records';
 import { type Caller, PolicyError, policySetHash, schemaHash } from '@tallystick/gate';
 import { checkCandidate } from '@tallystick/gate/policy';
-import type { Command, PolicyPublish } from '@tallystick/license';
+import type { Command, PolicyPublish, SignedCommand } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 import type { Rules } from './gatekeeper.ts';
 
@@ -21,7 +21,7 @@ interface Circumstances {
  */
 export function checkPublication(
   { kind }: Pick<Caller, 'kind'>,
-  command: Command,
+  command: Command | SignedCommand,
   seen: Circumstances,
 ): void {
   const asked = command.type === 'approval.request' ? command.command : command;

@@ -1,6 +1,6 @@
 /** Which subject a command is about, and what a decision sees of it. */
 import { actions, bareResource, type Resource, resourceOf } from '@tallystick/gate';
-import type { Change, Command, SubjectType, TallyDocument, View } from '@tallystick/license';
+import type { Change, Command, SignedCommand, SubjectType, TallyDocument, View } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 
 type NamedType = Exclude<SubjectType, 'namespace' | 'brake' | 'policy'>;
@@ -23,7 +23,7 @@ const namedTypes: ReadonlySet<string> = new Set<NamedType>([
 ]);
 
 /** The subject that a command says it is about, whether there is one or not; null where it makes one. */
-export function nameIn(command: Command): Pick<Target, 'type' | 'name'> | null {
+export function nameIn(command: Command | SignedCommand): Pick<Target, 'type' | 'name'> | null {
   const type = typeOf(command);
   if (!namedTypes.has(type)) return null;
   const named = command as unknown as Record<string, unknown>;
@@ -33,7 +33,7 @@ export function nameIn(command: Command): Pick<Target, 'type' | 'name'> | null {
 }
 
 /** The existing subject that a command is about; null where it makes one, or names none that there is. */
-function subjectNamed(view: View, command: Command): Target | null {
+function subjectNamed(view: View, command: Command | SignedCommand): Target | null {
   const named = nameIn(command);
   if (named === null) return null;
   const id = idOf(view, named.type, named.name);
@@ -51,7 +51,11 @@ function idOf(view: View, type: NamedType, name: string): string | undefined {
  * What a decision sees of what a command is about: the subject before the change where there is one. Where licenses of
  * several products change it belongs to none of them, so that no role for one product is enough.
  */
-export function commandResource(view: View, command: Command, changes: readonly Change[]): Resource {
+export function commandResource(
+  view: View,
+  command: Command | SignedCommand,
+  changes: readonly Change[],
+): Resource {
   const code = (id: string): string | undefined => view.subject('product', id)?.document.code;
   const target = subjectNamed(view, command);
   const type = typeOf(command);
@@ -66,7 +70,7 @@ export function commandResource(view: View, command: Command, changes: readonly 
 }
 
 /** What a command would have made that was refused: of the product that it names, as far as there is one. */
-function unmade(view: View, command: Command): Resource {
+function unmade(view: View, command: Command | SignedCommand): Resource {
   const bare = bareResource(actions[command.type]?.resource ?? 'Namespace');
   if (command.type === 'credential.create') return { ...bare, owner: command.principal };
   if (command.type === 'license.issue') {
@@ -84,7 +88,7 @@ function productNamed(view: View, name: string): Resource['product'] {
   return product === undefined ? null : { id: product.id, code: product.code };
 }
 
-function typeOf({ type }: Command): SubjectType {
+function typeOf({ type }: Command | SignedCommand): SubjectType {
   return type.slice(0, type.indexOf('.')) as SubjectType;
 }
 

@@ -1,7 +1,7 @@
 /** The judgment of one request: made once, kept for the record, and never left out. */
 import { type Asked, type Effect, effectOf, type Identity, noEffect, type Resource } from '@tallystick/gate';
 import type { CauseInput, GateCause, Judge } from '@tallystick/ledger';
-import type { Command, GateEnvironment, View } from '@tallystick/license';
+import type { Command, GateEnvironment, SignedCommand, View } from '@tallystick/license';
 import type { Seen } from '../mutations.ts';
 import { ServiceProblem } from '../service-problem.ts';
 import { ApprovalNeeded, type Need } from './approval-needs.ts';
@@ -67,9 +67,12 @@ export class Judgment {
     this.#judgeCommitted(resource, { reason: false, approved: false }, absent);
   }
 
-  /** Judges a request that puts what was signed elsewhere into the log. */
+  /**
+   * Judges a request that puts what was signed elsewhere into the log, as it is where others have approved it: what they have
+   * not is judged again where it is put there.
+   */
   submit(resource: Resource, why: string | null): void {
-    this.#judgeCommitted(resource, { reason: why !== null, approved: false });
+    this.#judgeCommitted(resource, { reason: why !== null, approved: true });
   }
 
   /** Judges a request that was carried out before, and is told again what came of it. */
@@ -137,7 +140,10 @@ export class Judgment {
   }
 
   /** Judges a command; called by the sequencer on the snapshot that the command was decided on. */
-  judge(command: Command, { why, approvals = null, isDryRun = false, seen = {} }: JudgeOptions): Judge {
+  judge(
+    command: Command | SignedCommand,
+    { why, approvals = null, isDryRun = false, seen = {} }: JudgeOptions,
+  ): Judge {
     return (view, changes, { at, lock, epoch }) => {
       const { asked } = this;
       if (asked === null) throw nobody();
@@ -258,7 +264,7 @@ export class Judgment {
   }: {
     asked: Asked;
     identity: Identity | null;
-    command: Command;
+    command: Command | SignedCommand;
     resource: Resource;
     rules: Rules;
     at: string;

@@ -11,19 +11,29 @@ import {
   parseTrustRoot,
   payloadTypes,
   preAuthEncoding,
+  type RecoveryStatement,
+  recoverCommand,
   type TrustRoot,
   type TrustRootContent,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
-import type { SignedRevision } from '@tallystick/ledger';
+import type { Ledger, SignedRevision } from '@tallystick/ledger';
 import type { KeystoreKey } from '@tallystick/signer';
-import type { TestSystem } from '@tallystick/testkit';
+import type { TestWorld } from './system.ts';
+
+/** What they sign for. */
+export interface SignedFor {
+  ledger: Pick<Ledger, 'governing' | 'read'>;
+  world: Pick<TestWorld, 'identity' | 'cosigners'>;
+}
 
 export interface RevisionChanges {
   document?: Partial<NamespaceDocument>;
   record?: Partial<LogRecord>;
   by?: KeystoreKey;
+  /** Whom it lets in. */
+  recovery?: RecoveryStatement;
   /** Milliseconds from now. */
   at?: number;
 }
@@ -36,8 +46,14 @@ export function only<Key>([key, ...others]: readonly Key[]): Key {
 
 /** A sound revision with one thing changed. */
 export async function signedRevision(
-  system: TestSystem,
-  { document, record, by = only(system.world.identity.keys.authority), at = 0 }: RevisionChanges = {},
+  system: SignedFor,
+  {
+    document,
+    record,
+    recovery,
+    by = only(system.world.identity.keys.authority),
+    at = 0,
+  }: RevisionChanges = {},
 ): Promise<SignedRevision> {
   const { namespace } = system.ledger.governing;
   const newest = await system.ledger.read.revision('namespace');
@@ -46,7 +62,9 @@ export async function signedRevision(
   const bytes = utf8(JSON.stringify(next));
   const instant = new Date(Date.now() + at).toISOString();
   const who = { kind: 'person', id: 'ada' };
-  const told = { v: 1, command: 'namespace.update', n: 1, who, why: null, request: null, at: instant };
+  const command = recovery === undefined ? 'namespace.update' : recoverCommand;
+  const head = { v: 1, command, n: 1, who, why: null, request: null };
+  const told = { ...head, ...(recovery && { recovery }), at: instant };
   const cause = { salt: new Uint8Array(32).fill(3), document: utf8(JSON.stringify(told)) };
   const payload = encodeRecord({
     ns: 'acme',
@@ -67,7 +85,7 @@ export async function signedRevision(
 
 /** The version after `current`, signed by all of `signers`: the same but for `changes`. */
 export async function nextTrustRoot(
-  system: TestSystem,
+  system: SignedFor,
   current: TrustRoot,
   signers: readonly KeystoreKey[],
   changes: Partial<TrustRootContent> = {},
