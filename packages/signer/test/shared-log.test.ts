@@ -232,14 +232,9 @@ describe('a signer that goes on from what another one signed', () => {
     const note = utf8(await sign(first.signer, log.checkpoint(12), 0));
     const following = second.signer.follow(note, log.proof(0, 12));
     const batch = { records: [licenseToSign()], index: 0, publishBy: at };
-    let isDone = false;
-    void following.finally(() => {
-      isDone = true;
-    });
-    while (!isDone) {
-      await second.signer.signBatch(batch).catch(() => null);
-      await new Promise(setImmediate);
-    }
+    const next = (): Promise<string> => new Promise((resolve) => setImmediate(resolve, 'asks on'));
+    do await second.signer.signBatch(batch).catch(() => null);
+    while ((await Promise.race([following.then(() => 'is there'), next()])) === 'asks on');
     await second.journal[Symbol.asyncDispose]();
     const ops = linesOf(second.journalFile);
     expect(ops).toContain('batch');
