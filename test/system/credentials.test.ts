@@ -3,7 +3,7 @@
 import { createHmac, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { base64, keyFingerprintText } from '@tallystick/core';
+import { base64, keyFingerprintText, readCauseStatement, signedRequestIn } from '@tallystick/core';
 import {
   deriveGateSecrets,
   devicePostureText,
@@ -14,7 +14,6 @@ import {
   secretTokenHash,
 } from '@tallystick/gate';
 import { type RequestSigningKey, readEvidence } from '@tallystick/gate/http-signature';
-import type { CauseDocument } from '@tallystick/ledger';
 import { readStore, type SystemDescription, storePlaceOf } from '@tallystick/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, Operator } from './support/operator.ts';
@@ -468,15 +467,16 @@ describe('the record', () => {
     const described = JSON.parse(readFileSync(system.layout.system, 'utf8')) as SystemDescription;
     await using store = await readStore(storePlaceOf(system.layout, described));
     const causes = await store.causes(0, await store.size());
-    const documents = causes.map(
-      ({ document }) => JSON.parse(Buffer.from(document).toString()) as CauseDocument,
-    );
-    const signed = documents.flatMap((cause) => (cause.v === 2 && cause.signed !== null ? [cause] : []));
+    const signed = causes.flatMap((stored) => {
+      const statement = readCauseStatement(stored.document);
+      const evidence = signedRequestIn(statement.signed, stored.signed);
+      return evidence === null ? [] : [{ ...statement, evidence }];
+    });
     expect(signed.length).toBeGreaterThanOrEqual(4);
     const own = signed.filter(({ who }) => who.credential === ids.signing);
-    for (const { signed: evidence, request, command } of own) {
+    for (const { evidence, request, command } of own) {
       const key = publicKeyOf({ alg: 'ed25519', key: base64(service.publicKey.key) });
-      const statement = evidence && key && (await readEvidence(evidence, key));
+      const statement = key && (await readEvidence(evidence, key));
       expect(statement).toMatchObject({ method: 'POST', path: '/v1/licenses', idempotencyKey: request?.key });
       expect(command).toBe('license.issue');
       expect(JSON.parse(Buffer.from(statement?.body ?? []).toString())).toEqual(license);

@@ -1,7 +1,8 @@
 /** Causes: each command's records stand together under one cause, which each of them commits to. */
-import { causeCommitment, decodeUtf8, equalBytes, type LogRecord } from '@tallystick/core';
+import { type CauseFacts, causeCommitment, causeFacts, equalBytes, type LogRecord } from '@tallystick/core';
 import type { StoredCause } from '@tallystick/ledger';
 import { type FsckCounts, type FsckProblem, mismatch, problemAt } from './report.ts';
+import { requestState, type SignedRequestCheck } from './signed-request-check.ts';
 
 /** The command that records are being read of. */
 interface OpenCommand {
@@ -14,12 +15,14 @@ interface OpenCommand {
 
 export class CauseCheck {
   readonly #counts: FsckCounts;
+  readonly #requests: SignedRequestCheck;
   /** Causes of the rows being read, by index; a cause is taken out by its first record. */
   readonly #waiting = new Map<number, StoredCause>();
   #open: OpenCommand | null = null;
 
-  constructor(counts: FsckCounts) {
+  constructor(counts: FsckCounts, requests: SignedRequestCheck) {
     this.#counts = counts;
+    this.#requests = requests;
   }
 
   /** Hands over the causes of the next rows. */
@@ -143,7 +146,12 @@ export class CauseCheck {
     }
     const commitment = causeCommitment(cause.salt, cause.document);
     this.#open = { index, records: cause.records, commitment };
-    return this.#compare(index, record, commitment) ?? this.#checkCount(cause);
+    const facts = causeFacts(cause.document);
+    return (
+      this.#compare(index, record, commitment) ??
+      this.#checkCount(cause, facts) ??
+      this.#requests.begin(index, requestState(facts, cause.signed))
+    );
   }
 
   #compare(index: number, record: LogRecord, commitment: Uint8Array): FsckProblem | null {
@@ -156,24 +164,12 @@ export class CauseCheck {
     return mismatch(at, 'causes', 'document', message, record.cause, commitment);
   }
 
-  #checkCount(cause: StoredCause): FsckProblem | null {
+  #checkCount(cause: StoredCause, { n }: CauseFacts): FsckProblem | null {
     this.#counts.causes += 1;
-    const n = countIn(cause.document);
     if (n === cause.records) return null;
     return problemAt(cause.index, 'causes', 'records', 'the cause document counts other records', {
       expected: String(n),
       found: String(cause.records),
     });
-  }
-}
-
-/** `n` of a cause document; null where it says none. */
-export function countIn(document: Uint8Array): number | null {
-  try {
-    const { n } = JSON.parse(decodeUtf8(document)) as { n?: unknown };
-    return typeof n === 'number' ? n : null;
-  } catch {
-    // The commitment holds, so these bytes were recorded: that they count nothing is said by the caller.
-    return null;
   }
 }

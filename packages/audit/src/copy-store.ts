@@ -118,12 +118,20 @@ class Copy {
       }
       await this.#target.shred(gone);
       erased += gone.length;
-      const to = at + count;
+    }
+    await this.#compareCauses();
+    if (!equalBytes(source.root(), target.root())) throw new CopyRefused('the trees have different roots');
+    return { root: source.root(), erased };
+  }
+
+  /** After all that was erased is: what was signed for a command goes with any of its records. */
+  async #compareCauses(): Promise<void> {
+    const { size, entriesPerBatch } = this.#options;
+    for (let at = 0; at < size; at += entriesPerBatch) {
+      const to = Math.min(at + entriesPerBatch, size);
       if (!isDeepStrictEqual(await this.#source.causes(at, to), await this.#target.causes(at, to)))
         throw new CopyRefused(`the causes of entries ${at} to ${to - 1} differ`);
     }
-    if (!equalBytes(source.root(), target.root())) throw new CopyRefused('the trees have different roots');
-    return { root: source.root(), erased };
   }
 
   /** Copies every checkpoint of at most the size, the oldest first, so that a copy that is cut short lacks the newest. */

@@ -3,6 +3,7 @@
  * same subject. What is not explained yet is kept by subject, and the end of the log tells.
  */
 import { bytesKey, type LogRecord } from '@tallystick/core';
+import type { SignedRequestCheck } from './signed-request-check.ts';
 
 /** Whoever has more of them has to find them again. */
 export const erasingMax = 10_000;
@@ -22,12 +23,18 @@ export class ErasureCheck {
   #last = -1;
   /** The commands that erased a customer, as ranges of records; the first ones alone where there are too many. */
   readonly erasing: { from: number; to: number }[] = [];
+  readonly #requests: SignedRequestCheck;
+
+  constructor(requests: SignedRequestCheck) {
+    this.#requests = requests;
+  }
 
   /** Takes the next record. `cause` names its command. */
   take(index: number, record: LogRecord, cause: number, isErased: boolean): void {
     if (cause !== this.#cause) this.endCommand();
     this.#cause = cause;
     this.#last = index;
+    this.#requests.take(record, cause, isErased);
     if (record.type === 'customer.erased') this.#erases = true;
     if (isErased || this.#open.size > 0 || this.#erases || this.#records.length > 0) {
       this.#records.push({ index, subject: bytesKey(record.subject), isErased });
@@ -36,6 +43,7 @@ export class ErasureCheck {
 
   /** A command explains what was erased before it of the subjects that it touches. */
   endCommand(): void {
+    this.#requests.endCommand();
     for (const { index, subject, isErased } of this.#records) {
       const first = this.#open.get(subject);
       if (this.#erases && first !== undefined && first < index) this.#open.delete(subject);

@@ -143,7 +143,7 @@ class Run {
   /** Erasures that came while we read explain what they removed, too. */
   async checkErasures(): Promise<void> {
     if (this.#isDone || !this.#isWhole) return;
-    const { erasures } = this.#walk;
+    const { erasures, requests } = this.#walk;
     const { store } = this.#parts;
     for await (const { index, entry, subject, content } of entriesFrom(store, this.#size)) {
       if (subject !== null && content !== null)
@@ -153,6 +153,10 @@ class Run {
     this.#problems.add(
       ...erasures.unexplained().map((index) => problemAt(index, 'contents', 'document', gone)),
     );
+    for await (const problem of requests.problems(store)) {
+      this.#problems.add(problem);
+      if (this.#isDone) return;
+    }
   }
 
   async checkPublished(newest: number | null): Promise<void> {

@@ -14,7 +14,10 @@ import {
   isErasedFlag,
   isMapRootFlag,
   isPerpetualFlag,
+  requestGoneFlag,
+  requestHeldFlag,
 } from './scan/facts.ts';
+import type { SignedRequestCheck } from './signed-request-check.ts';
 
 export interface KnownEntriesParts {
   tree: LogTree;
@@ -22,6 +25,7 @@ export interface KnownEntriesParts {
   replay: ReplayCheck | null;
   causes: CauseCheck;
   erasures: ErasureCheck;
+  requests: SignedRequestCheck;
   /** null where hashes alone are checked. */
   steps: ModelSteps | null;
   mapRoots: Set<number>;
@@ -103,11 +107,13 @@ export class KnownEntries {
   }
 
   #accept(facts: BlockFacts, at: number, index: number, record: LogRecord, before: number | null): true {
-    const { replay, causes, erasures, steps, counts } = this.#parts;
+    const { replay, causes, erasures, requests, steps, counts } = this.#parts;
     const cause = facts.causes[at] as number;
     const flags = facts.flags[at] as number;
     const isErased = (flags & isErasedFlag) !== 0;
     causes.takeKnown(index, cause, facts.causeRecords[at] as number);
+    if ((flags & requestHeldFlag) !== 0) requests.begin(index, 'held');
+    if ((flags & requestGoneFlag) !== 0) requests.begin(index, 'gone');
     erasures.take(index, record, cause, isErased);
     counts.entries += 1;
     counts.records += 1;

@@ -7,6 +7,7 @@ export type FsckTable =
   | 'entries'
   | 'contents'
   | 'causes'
+  | 'signed_requests'
   | 'checkpoints'
   | 'mark'
   | 'cursor'
@@ -41,8 +42,12 @@ export interface FsckCounts {
   documents: number;
   companions: number;
   causes: number;
+  /** Requests that are held as they were signed. */
+  requests: number;
   /** Revisions whose content was removed by an erasure. */
   erased: number;
+  /** Signed requests that were removed with them. */
+  erasedRequests: number;
   checkpoints: number;
   /** Rows of the projections. */
   rows: number;
@@ -80,7 +85,9 @@ export function emptyCounts(): FsckCounts {
     documents: 0,
     companions: 0,
     causes: 0,
+    requests: 0,
     erased: 0,
+    erasedRequests: 0,
     checkpoints: 0,
     rows: 0,
   };

@@ -32,6 +32,7 @@ import { publicDocumentOf, type ReplayCheck } from './replay-check.ts';
 import { type FsckCounts, type FsckProblem, type OnProgress, type Problems, problemAt } from './report.ts';
 import { BlocksAhead } from './scan/blocks-ahead.ts';
 import type { ScanPool } from './scan/scan-pool.ts';
+import { SignedRequestCheck } from './signed-request-check.ts';
 
 export interface WalkOptions {
   store: Store;
@@ -56,7 +57,8 @@ export class Walk {
   readonly tree: LogTree;
   /** Log indexes of map.root entries. */
   readonly mapRoots: Set<number> = new Set();
-  readonly erasures: ErasureCheck = new ErasureCheck();
+  readonly requests: SignedRequestCheck;
+  readonly erasures: ErasureCheck;
   readonly #causes: CauseCheck;
   readonly #model: ModelCheck;
   readonly #blocks: BlocksAhead | null;
@@ -67,7 +69,9 @@ export class Walk {
   constructor(options: WalkOptions) {
     this.#options = options;
     this.tree = options.replay?.state.tree ?? new LogTree();
-    this.#causes = new CauseCheck(options.counts);
+    this.requests = new SignedRequestCheck(options.counts);
+    this.erasures = new ErasureCheck(this.requests);
+    this.#causes = new CauseCheck(options.counts, this.requests);
     this.#model = new ModelCheck(options.store);
     const { pool, size, store, problems, sums, replay, counts } = options;
     this.#blocks = pool === null ? null : new BlocksAhead(pool, size, options.entriesPerRead);
@@ -80,6 +84,7 @@ export class Walk {
       replay,
       causes: this.#causes,
       erasures: this.erasures,
+      requests: this.requests,
       steps: this.#steps,
       mapRoots: this.mapRoots,
       counts,

@@ -70,6 +70,21 @@ describe('copying a store', () => {
     expect(await target.entries(0, size)).toEqual(await from.entries(0, size));
   });
 
+  it('erases what was signed with it, also where the cause was read before', async () => {
+    using later = new Copy(log);
+    later.tamper((db) => db.exec('INSERT INTO signed_requests SELECT idx, salt, document FROM causes'));
+    const target = new MemoryStore();
+    await using from = SqliteStore.open(later.log.storeFile);
+    const one = () => copyStore(from, target, { size, entriesPerBatch: 1 });
+    await one();
+    expect(await target.causes(0, size)).toEqual(await from.causes(0, size));
+    const { index, records } = (await from.causes(0, size)).findLast((cause) => cause.records > 1)!;
+    await from.shred([index + records - 1]);
+    expect((await from.cause(index))?.signed).toBeNull();
+    expect(await one()).toMatchObject({ copied: 0, erased: 1 });
+    expect(await target.causes(0, size)).toEqual(await from.causes(0, size));
+  });
+
   it('refuses a target that is longer, or no beginning of the source, and leaves it as it is', async () => {
     const target = new MemoryStore();
     await copy(target);

@@ -67,6 +67,7 @@ describe('a report on changes that were judged', () => {
       credentialKind: 'http_signature',
       credentialName: 'http_signature of Billing',
       signed: { method: 'POST', authority: 'tally.example', path: `/v1/licenses/${licenseId}/suspend` },
+      signedGone: null,
     });
     expect(reinstated!.cause!.why).toBe('they paid');
     expect(revoked!.cause!.approvals!.by.map(({ principal }) => principal)).toEqual([bob.principal]);

@@ -11,17 +11,21 @@ import {
   repairNewStore,
   repairStore,
 } from '../src/index.ts';
+import { JudgedSystem } from './support/judged-system.ts';
 import { sealedTile } from './support/sealed-tile.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
 const licenses = 300;
 const personal = 'Erika Mustermann';
-const tables = ['leaves', 'entries', 'contents', 'causes'] as const;
+const tables = ['leaves', 'entries', 'contents', 'causes', 'signed_requests'] as const;
 
 let log: VariedLog;
 let mirror: StoreMirror;
 let key: ContentKey;
+/** Log indexes of commands that somebody signed for, and of one whose customer was erased since. */
+let signed: [number, number];
+let gone: number;
 /** A copy of the store from before its customer was erased. */
 let early: string;
 /** A copy of the store that tests alter. */
@@ -31,9 +35,13 @@ let lie: (parts: PlainPart[]) => PlainPart[];
 
 beforeAll(async () => {
   log = await makeLog(async (system, { storeFile }) => {
-    await system.sellPro();
-    await system.run({ type: 'customer.create', reference: 'gone', name: personal });
-    await system.run({ type: 'license.issue', plan: 'pro-yearly', customer: 'gone', licensee: personal });
+    const judged = await JudgedSystem.on(system);
+    const robot = await judged.machine('Robot');
+    const sell = { type: 'license.issue', plan: 'pro-yearly' } as const;
+    await judged.run(robot, { type: 'customer.create', reference: 'gone', name: personal });
+    gone = (await judged.run(robot, { ...sell, customer: 'gone', licensee: personal })).index;
+    const [first, second] = [await judged.run(robot, sell), await judged.run(robot, sell)];
+    signed = [first.index, second.index];
     const issuing = Array.from({ length: licenses }, () =>
       system.run({ type: 'license.issue', plan: 'pro-yearly', licensee: 'Contoso' }),
     );
@@ -129,11 +137,16 @@ describe('a repair with a content key', () => {
   });
 
   it('puts right what was altered and lost, and keeps what it replaces', async () => {
-    alter(...damage);
+    alter(
+      ...damage,
+      `DELETE FROM signed_requests WHERE idx = ${signed[0]}`,
+      `UPDATE signed_requests SET request = X'7b7d' WHERE idx = ${signed[1]}`,
+    );
     const before = all(copy);
     const report = await repair({ dryRun: false });
     const found = report.repaired.first.map(({ index, table }) => `${table} ${index}`);
     expect(found).toEqual([
+      ...signed.map((index) => `signed_requests ${index}`),
       ...[40, 41, 42, 43, 44].map((index) => `contents ${index}`),
       'causes 45',
       'causes 46',
@@ -142,8 +155,10 @@ describe('a repair with a content key', () => {
     // As docs/operating/running-a-mirror.md takes it back.
     alter(
       `ATTACH '${report.undo}' AS undo`,
+      'DELETE FROM signed_requests WHERE idx IN (SELECT idx FROM undo.lacking)',
       'DELETE FROM causes WHERE idx IN (SELECT idx FROM undo.lacking)',
       'DELETE FROM contents WHERE idx IN (SELECT idx FROM undo.lacking)',
+      'INSERT INTO signed_requests SELECT * FROM undo.signed_requests',
       'INSERT INTO causes SELECT * FROM undo.causes',
       'INSERT INTO contents SELECT * FROM undo.contents',
     );
@@ -155,6 +170,23 @@ describe('a repair with a content key', () => {
     const report = await repair({ dryRun: false });
     expect([report.repaired.count, report.documents, report.undo]).toEqual([0, 0, null]);
     expect(all(copy)).toEqual(all(log.storeFile));
+    // The cause comes back, and what was signed stays erased.
+    alter(`DELETE FROM causes WHERE idx = ${gone}`);
+    const again = await repair({ dryRun: false });
+    expect(again.repaired.first.map(({ index, table }) => `${table} ${index}`)).toEqual([`causes ${gone}`]);
+    expect(all(copy)).toEqual(all(log.storeFile));
+    expect(rows(early, 'signed_requests', `idx = ${gone}`)).toHaveLength(1);
+  });
+
+  it('takes nothing signed that the cause does not commit to', async () => {
+    alter(`DELETE FROM signed_requests WHERE idx = ${signed[0]}`);
+    lie = (truth) =>
+      truth.map((part) =>
+        'request' in part ? { ...part, request: { ...part.request, salt: new Uint8Array(32) } } : part,
+      );
+    const report = await repair({ dryRun: false });
+    expect([report.wrong.first[0]?.index, report.repaired.count, report.undo]).toEqual([signed[0], 0, null]);
+    expect(rows(copy, 'signed_requests')).toHaveLength(1);
   });
 
   it.each([

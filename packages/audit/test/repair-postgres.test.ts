@@ -19,7 +19,15 @@ import { sealedTile } from './support/sealed-tile.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { makeVariedLog, partsOf, removeLog, type VariedLog } from './support/varied-log.ts';
 
-const tables = ['leaves', 'entries', 'contents', 'causes', 'checkpoints', 'signed'] as const;
+const tables = [
+  'leaves',
+  'entries',
+  'contents',
+  'causes',
+  'signed_requests',
+  'checkpoints',
+  'signed',
+] as const;
 
 let server: PostgresServer;
 let log: VariedLog;
@@ -107,7 +115,7 @@ const swap = (table: string, columns: string): string =>
   `UPDATE acme.${table} t SET (${columns}) = (SELECT ${columns} FROM kept_${table} k WHERE k.idx = CASE t.idx
      WHEN ${place.one} THEN ${place.next} ELSE ${place.one} END) WHERE idx IN (${place.one}, ${place.next})`;
 const remove = (from: number): string =>
-  ['leaves', 'entries', 'contents', 'causes']
+  ['leaves', 'entries', 'contents', 'causes', 'signed_requests']
     .map((t) => `DELETE FROM acme.${t} WHERE idx >= ${from}`)
     .join(';');
 
@@ -269,7 +277,7 @@ describe('nothing is changed', () => {
     await expect(repair()).rejects.toThrow('the fence of the store is gone');
     await expectUnchanged(altered);
     // As docs/operating/postgresql.md has it.
-    const anew = "INSERT INTO acme.fence (format, epoch, holder, size, beats) VALUES (1, 0, '', 0, 0)";
+    const anew = "INSERT INTO acme.fence (format, epoch, holder, size, beats) VALUES (2, 0, '', 0, 0)";
     await server.sql(anew);
     expect((await repair()).repaired.count).toBe(2);
   });
@@ -304,9 +312,9 @@ describe('what a repair replaces', () => {
     const before = await everything();
     const report = await repair({ dryRun: false }, undefined, key);
     expect([report.lost.count, report.lostCauses, report.wrong.count]).toEqual([0, 0, 0]);
-    expect((await everything()).slice(0, 4)).toEqual(whole.slice(0, 4));
+    expect((await everything()).slice(0, 5)).toEqual(whole.slice(0, 5));
     await takeBack(report.undo);
-    expect((await everything()).slice(0, 4)).toEqual(before.slice(0, 4));
+    expect((await everything()).slice(0, 5)).toEqual(before.slice(0, 5));
     mirror.contents = async () => null;
   });
 
@@ -320,7 +328,7 @@ describe('what a repair replaces', () => {
   /** As docs/operating/running-a-mirror.md has it. */
   const undoSql = `
     SELECT format('DELETE FROM acme.%s WHERE idx BETWEEN %d AND %d;', t.column1, first, last) AS line
-      FROM added, (VALUES ('leaves'), ('entries'), ('contents'), ('causes')) t
+      FROM added, (VALUES ('leaves'), ('entries'), ('contents'), ('causes'), ('signed_requests')) t
     UNION ALL SELECT format('DELETE FROM acme.%s WHERE idx = %d;', t.column1, idx)
       FROM missing, (VALUES ('leaves'), ('entries')) t
     UNION ALL SELECT format('DELETE FROM acme.leaves WHERE idx = %d; INSERT INTO acme.leaves VALUES (%d, ''\\x%s'', %s, %d);',
@@ -328,9 +336,11 @@ describe('what a repair replaces', () => {
     UNION ALL SELECT format('DELETE FROM acme.entries WHERE idx = %d; INSERT INTO acme.entries VALUES (%d, ''\\x%s'');',
       idx, idx, hex(entry)) FROM entries
     UNION ALL SELECT format('DELETE FROM acme.%s WHERE idx = %d;', t.column1, idx)
-      FROM lacking, (VALUES ('contents'), ('causes')) t
+      FROM lacking, (VALUES ('contents'), ('causes'), ('signed_requests')) t
     UNION ALL SELECT format('INSERT INTO acme.causes VALUES (%d, %d, ''\\x%s'', ''\\x%s'');',
       idx, records, hex(salt), hex(document)) FROM causes
+    UNION ALL SELECT format('INSERT INTO acme.signed_requests VALUES (%d, ''\\x%s'', ''\\x%s'');',
+      idx, hex(salt), hex(request)) FROM signed_requests
     UNION ALL SELECT format('INSERT INTO acme.contents VALUES (%d, %s, %s, %s, %s, %s, %d);', idx, quote(id),
       iif(salt IS NULL, 'NULL', '''\\x' || hex(salt) || ''''),
       iif(document IS NULL, 'NULL', '''\\x' || hex(document) || ''''),

@@ -73,7 +73,7 @@ async function firstRecord(
   const { ns, at, random } = bootstrap;
   const subject = { type: document.type, id: document.id };
   const sealed = sealChange({ type, subject, rev: 0, document, companion: null }, index, random);
-  const cause = sealCause({ command: type, n: 1, request: null, at, ...bootstrap.cause }, random);
+  const cause = sealCause({ command: type, n: 1, request: null, at, ...bootstrap.cause }, [], random);
   const record: LogRecord = {
     ns,
     type,
@@ -97,6 +97,7 @@ async function firstRecord(
       records: 1,
       salt: cause.salt,
       document: cause.document,
+      signed: null,
     },
   };
 }

@@ -1,22 +1,28 @@
 /** Between a change that was decided and the bytes that are stored and committed to. */
 import {
+  askedCommitment,
   base64,
   causeCommitment,
   companionCommitment,
   decodeBase64,
   decodeUtf8,
   documentCommitment,
+  encodeSignedRequest,
   equalBytes,
   isMapRoot,
   isPublicSubject,
   leafHash,
   malformed,
+  type Opening,
   parseJson,
   parseMapRoot,
   parseRecordEntry,
   type RecordEntry,
   type RecoveryStatement,
   readCauseStatement,
+  type SignedEvidence,
+  signedRequestCommitment,
+  signedRequestIn,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
@@ -90,7 +96,7 @@ export interface GateCause {
   /** The request that others approved, and who did. */
   approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
   /** The request as it was signed. */
-  signed: { base: string; signature: string; keyid: string; alg: string; body: string | null } | null;
+  signed: SignedEvidence | null;
 }
 
 /**
@@ -106,7 +112,7 @@ interface CauseHead {
   command: string;
   /** Number of records that the command made. */
   n: number;
-  /** The caller's idempotency key and base64 of a hash over what was asked under it. */
+  /** The caller's idempotency key and base64 of a hash over what was asked under it, of version 3 as `saltedHash` has it. */
   request: { key: string; hash: string } | null;
   at: string;
   why: string | null;
@@ -122,37 +128,105 @@ export type CauseDocument = CauseHead &
         recovery?: RecoveryStatement;
       }
     | ({
+        /** Version 2 is of before signed requests could be erased. */
         v: 2;
-        who: { kind: string; id: string } & Pick<GateCause, 'credential' | 'session' | 'device' | 'address'>;
-      } & Pick<GateCause, 'decision' | 'approvals' | 'signed'>)
+        signed: SignedEvidence | null;
+      } & Judged)
+    | ({
+        v: 3;
+        /** Commitment to the request as it was signed, base64. */
+        signed: string | null;
+      } & Judged)
   );
 
-export interface SealedCause {
+type Judged = {
+  who: { kind: string; id: string } & Pick<GateCause, 'credential' | 'session' | 'device' | 'address'>;
+} & Pick<GateCause, 'decision' | 'approvals'>;
+
+/** What a caller caused, whatever its version. */
+export type GateCauseDocument = Extract<CauseDocument, { v: 2 | 3 }>;
+
+export interface SealedCause extends Pick<StoredCause, 'salt' | 'document' | 'signed'> {
   commitment: Uint8Array;
-  salt: Uint8Array;
-  document: Uint8Array;
 }
 
-export function sealCause(cause: CauseInput & Omit<CauseHead, 'why'>, random: RandomPool): SealedCause {
-  const document = utf8(JSON.stringify(causeDocument(cause)));
+/** What of a command its cause says. */
+export interface CausedCommand extends CauseInput, Pick<CauseHead, 'command' | 'n' | 'at'> {
+  /** The caller's idempotency key, and the SHA-256 of what was asked under it. */
+  request: { key: string; hash: Uint8Array } | null;
+}
+
+/**
+ * Encodes a cause; `made` is what the command made. A command that erases keeps no request: it says whom it is about in the
+ * caller's words.
+ */
+export function sealCause(
+  cause: CausedCommand,
+  made: readonly Pick<SealedChange, 'content' | 'document'>[],
+  random: RandomPool,
+): SealedCause {
+  const { command, n, why, at, gate } = cause;
+  const [who, request] = [{ kind: cause.who.kind, id: cause.who.id }, sealedRequest(cause, made[0])];
+  // Members in the order of the bytes.
+  if (gate === undefined) return sealed({ v: 1, command, n, who, why, request, at }, null, random);
+  const { credential, session, device, address, decision, approvals } = gate;
+  const caller = { ...who, credential, session, device, address };
+  const signed = gate.signed && { salt: random.take(32), bytes: encodeSignedRequest(gate.signed) };
+  const committed = signed && base64(signedRequestCommitment(signed.salt, signed.bytes));
+  const document: CauseDocument = {
+    v: 3,
+    command,
+    n,
+    who: caller,
+    why,
+    request,
+    decision,
+    approvals,
+    signed: committed,
+    at,
+  };
+  return sealed(document, made.some(isErasing) ? null : signed, random);
+}
+
+function isErasing({ document }: Pick<SealedChange, 'document'>): boolean {
+  return document.type === 'customer' && document.state === 'erased';
+}
+
+function sealed(cause: CauseDocument, signed: Opening | null, random: RandomPool): SealedCause {
+  const document = utf8(JSON.stringify(cause));
   const salt = random.take(32);
-  return { commitment: causeCommitment(salt, document), salt, document };
+  return { commitment: causeCommitment(salt, document), salt, document, signed };
 }
 
-/** Members in the order of the bytes. */
-function causeDocument({
-  command,
-  n,
-  who: { kind, id },
-  why,
-  request,
-  gate,
-  at,
-}: CauseInput & Omit<CauseHead, 'why'>): CauseDocument {
-  if (gate === undefined) return { v: 1, command, n, who: { kind, id }, why, request, at };
-  const { credential, session, device, address, decision, approvals, signed } = gate;
-  const who = { kind, id, credential, session, device, address };
-  return { v: 2, command, n, who, why, request, decision, approvals, signed, at };
+function sealedRequest(
+  { request, gate }: CausedCommand,
+  first: Pick<SealedChange, 'content'> | undefined,
+): CauseHead['request'] {
+  if (request === null) return null;
+  const { key, hash } = request;
+  if (gate === undefined || first === undefined) return { key, hash: base64(hash) };
+  const salted = saltedHash(hash, first.content);
+  if (salted === null) throw new Error('what a command made has no salt');
+  return { key, hash: base64(salted) };
+}
+
+/**
+ * The hash of what was asked as a cause of version 3 has it: salted with what is erased along with the first record that came
+ * of it, of the companion where there is one, because no license file shows that. null once it is erased.
+ */
+function saltedHash(hash: Uint8Array, { companionSalt, salt }: StoredContent): Uint8Array | null {
+  const secret = companionSalt ?? salt;
+  return secret && askedCommitment(secret, hash);
+}
+
+/** Whether a cause is of a request with this hash; null where that was erased. `first` is the first record's content. */
+export function isOfRequest(
+  { v, request }: CauseDocument,
+  hash: Uint8Array,
+  first: StoredContent,
+): boolean | null {
+  const expected = v === 3 ? saltedHash(hash, first) : hash;
+  return expected && request?.hash === base64(expected);
 }
 
 /** A stored record whose every part was checked against what the log commits to. */
@@ -215,6 +289,15 @@ export function checkCause(revision: CheckedRevision, cause: StoredCause | undef
     throw new IntegrityAlarm(index, 'the cause counts other records');
   }
   return document;
+}
+
+/**
+ * The request of a cause as it was signed; null for none, and where it is not held any more. `cause` says what `stored` has.
+ * Throws IntegrityAlarm.
+ */
+export function signedRequestOf(cause: CauseDocument, stored: StoredCause): SignedEvidence | null {
+  const signed = cause.v === 1 ? null : cause.signed;
+  return checked(stored.index, 'its cause', () => signedRequestIn(signed, stored.signed));
 }
 
 /** Parses the bytes of a cause that was made elsewhere; throws MALFORMED. */

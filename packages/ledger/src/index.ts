@@ -5,8 +5,10 @@ export {
   type CauseInput,
   type CheckedRevision,
   type GateCause,
+  type GateCauseDocument,
   parseCause,
   requestKeyOf,
+  signedRequestOf,
 } from './content.ts';
 export { IntegrityAlarm, LedgerError, type LedgerProblem } from './errors.ts';
 export { Follower, type FollowerParts } from './follow/follower.ts';

@@ -104,7 +104,7 @@ export async function placeRevision(
       entry: signed.entry,
       content: { ...content, companionSalt: null, companion: null },
     },
-    cause: { index, records: 1, ...signed.cause },
+    cause: { index, records: 1, ...signed.cause, signed: null },
     applied: { change, current: after, at: record.at, index, leaf },
     document,
   };

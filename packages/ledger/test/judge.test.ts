@@ -1,4 +1,5 @@
 /** A command is judged on the snapshot that it is decided on, and not once more or less than that. */
+import { base64 } from '@tallystick/core';
 import { type CauseInput, type Judge, MemoryStore } from '@tallystick/ledger';
 import type { Command } from '@tallystick/license';
 import { TestSystem } from '@tallystick/testkit';
@@ -55,14 +56,38 @@ describe('a judge', () => {
       'at',
     ]);
     expect(cause).toMatchObject({
-      v: 2,
+      v: 3,
       who: { kind: 'service', id: 'prn_1', credential: 'crd_1', session: null, address: '127.0.0.1' },
       why: 'because',
       decision,
     });
     const { id } = result.changes[0]!.change.subject;
     const [newest] = await system.ledger.read.history(id, Number.MAX_SAFE_INTEGER, 1);
-    expect(newest?.cause).toMatchObject({ v: 2, why: 'because' });
+    expect(newest?.cause).toMatchObject({ v: 3, why: 'because' });
+  });
+
+  it('has its request known again by its key and hash, also from the store, where the hash is salted', async () => {
+    const command = customer('kept');
+    const first = await submit(command, () => allowed, { key: 'the-key' });
+    if (!('changes' in first)) throw new Error('refused');
+    const { index, change } = first.changes[0]!;
+    const { request } = JSON.parse(Buffer.from((await store.cause(index!))!.document).toString()) as {
+      request: { hash: string };
+    };
+    expect(request.hash).not.toBe(base64(new Uint8Array(32)));
+    await system.ledger.whenPublished(system.ledger.size, 5000);
+    await system.restart();
+    await system.ready();
+    const again = await submit(command, () => allowed, { key: 'the-key' });
+    expect(again).toMatchObject({ repeated: true, changes: [{ change: { subject: change.subject } }] });
+    const other = system.ledger.submit({
+      command,
+      cause: nobody,
+      judge: () => allowed,
+      request: { key: 'the-key', hash: new Uint8Array(32).fill(1) },
+      dryRun: false,
+    });
+    await expect(other).rejects.toThrow('used for another request');
   });
 
   it('that throws changes nothing, and the caller is told just that', async () => {

@@ -41,6 +41,7 @@ class Model {
     const customer = this.customers[nth];
     if (customer === undefined || customer.state === 'erased') return false;
     customer.state = 'erased';
+    for (const license of this.licenses) if (license.customer === nth) license.revs += 1;
     return true;
   }
 }

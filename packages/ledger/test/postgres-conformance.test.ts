@@ -9,7 +9,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StoreConflict, type StoredEntry, StoreFenced, StoreLocked } from '../src/index.ts';
 import { PostgresStore } from '../src/store/postgres/index.ts';
-import { batchAt, entriesPerBatch } from './support/store-batches.ts';
+import { batchAt, causeAt, entriesPerBatch } from './support/store-batches.ts';
 import { describeStore } from './support/store-conformance.ts';
 
 let server: PostgresServer | null = null;
@@ -113,6 +113,26 @@ describe('a store on PostgreSQL', () => {
     await client.end();
     await expect(store.append(batchAt(6))).rejects.toThrow(StoreConflict);
     expect(await store.size()).toBe(size);
+    await remove();
+  });
+
+  it('of the version before is read as it is, and brought to this one by who opens it for writing', async () => {
+    const written = await create();
+    await written.append(batchAt(0));
+    await written[Symbol.asyncDispose]();
+    const client = new Client({ connectionString: url().split('?')[0] ?? '' });
+    await client.connect();
+    await client.query(
+      `SET search_path = ${schema}; DROP TABLE signed_requests; UPDATE fence SET format = 1`,
+    );
+    await client.end();
+    const cause = { ...causeAt(0, entriesPerBatch), signed: null };
+    await using reader = await PostgresStore.read(options());
+    expect(await reader.causes(0, 9)).toEqual([cause]);
+    await using writer = await PostgresStore.open(options());
+    for (const size of [3, 6]) await writer.append(batchAt(size));
+    const causes = [cause, ...batchAt(3).causes, ...batchAt(6).causes];
+    expect([await writer.causes(0, 9), await reader.causes(0, 9)]).toEqual([causes, causes]);
     await remove();
   });
 

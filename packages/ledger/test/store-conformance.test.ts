@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStore, SqliteStore, StoreConflict, StoreLocked, ThreadedStore } from '../src/index.ts';
-import { batchAt, entriesPerBatch } from './support/store-batches.ts';
+import { batchAt, causeAt, entriesPerBatch } from './support/store-batches.ts';
 import { describeStore } from './support/store-conformance.ts';
 
 let folder = '';
@@ -123,6 +124,25 @@ describe('a store on SQLite', () => {
     expect(await reader.size()).toBe(6);
     await expect(reader.append(batchAt(6))).rejects.not.toBeInstanceOf(StoreConflict);
     expect(await writer.size()).toBe(6);
+  });
+
+  it('of the version before is read as it is, and brought to this one by who opens it for writing', async () => {
+    const written = SqliteStore.create(fileOf());
+    await written.append(batchAt(0));
+    await written[Symbol.asyncDispose]();
+    const database = new DatabaseSync(fileOf());
+    database.exec('DROP TABLE signed_requests; PRAGMA user_version = 1');
+    database.close();
+    const cause = { ...causeAt(0, entriesPerBatch), signed: null };
+    const reader = SqliteStore.open(fileOf(), { readOnly: true });
+    expect([await reader.causes(0, 9), await reader.entries(0, 9)]).toEqual([[cause], batchAt(0).entries]);
+    await reader[Symbol.asyncDispose]();
+    const writer = SqliteStore.open(fileOf());
+    for (const size of [3, 6]) await writer.append(batchAt(size));
+    await writer[Symbol.asyncDispose]();
+    await using again = SqliteStore.open(fileOf(), { readOnly: true });
+    expect(await again.causes(0, 9)).toEqual([cause, ...batchAt(3).causes, ...batchAt(6).causes]);
+    expect(batchAt(6).causes[0]?.signed).not.toBeNull();
   });
 
   it('is not made where a file is, nor opened where there is none', async () => {

@@ -1,6 +1,6 @@
 /** What the erasure of a customer does to commands that waited for approval and speak of it, on a real ledger. */
 import { fsck, replayDecisions } from '@tallystick/audit';
-import { defaultPolicyDocument } from '@tallystick/gate';
+import { defaultPolicyDocument, type SignedRequest } from '@tallystick/gate';
 import type { ApprovalDocument, Command } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { onlineKeys } from '../src/index.ts';
@@ -19,9 +19,16 @@ afterAll(() => office[Symbol.asyncDispose]());
 
 const longSale = { type: 'license.issue', plan: 'pro', term: { length: 'P20Y' } } as const;
 
+/** As it would be signed, taken as proven. */
+function signedFor(command: Command): SignedRequest {
+  const body = Buffer.from(JSON.stringify(command)).toString('base64');
+  return { base: `"@path": /for/${JSON.stringify(command)}`, signature: '', keyid: '', alg: 'ed25519', body };
+}
+
 async function waiting(author: string, command: Command) {
   const key = JSON.stringify(command).length.toString();
-  const { code, approval } = await office.refusal(author, command, { key: `${author}-${key}` });
+  const said = { key: `${author}-${key}`, signed: signedFor(command) };
+  const { code, approval } = await office.refusal(author, command, said);
   expect(code).toBe('approval_required');
   return { approval, key: `${author}-${key}` };
 }
@@ -33,7 +40,12 @@ async function document(approval: string): Promise<ApprovalDocument> {
 describe('erasing a customer', () => {
   const textOf = async (): Promise<string> => {
     const entries = await office.world.store.entries(0, office.ledger.size);
-    return entries.map(({ content }) => Buffer.from(content?.document ?? []).toString()).join();
+    const causes = await office.world.store.causes(0, office.ledger.size);
+    const parts = [
+      ...entries.map(({ content }) => content?.document),
+      ...causes.flatMap((cause) => [cause.document, cause.signed?.bytes]),
+    ];
+    return parts.map((bytes) => Buffer.from(bytes ?? []).toString()).join();
   };
   const approved = async (command: Command): Promise<string> => {
     const { approval } = await waiting('Ivo', command);
@@ -56,6 +68,9 @@ describe('erasing a customer', () => {
     const { approval: other } = await waiting('Ivo', { ...longSale, licensee: 'Contoso' });
     const kept = await document(other);
     expect(await textOf()).toContain('Jane Doe');
+    expect(await textOf()).toContain('/for/{\\"type\\":\\"customer.create\\"');
+    const executed = await office.ledger.read.history(made, Number.MAX_SAFE_INTEGER, 1);
+    expect(executed[0]?.signed?.base).toContain('Jane Doe');
 
     const { approval: erasing, key } = await waiting('Ada', { type: 'customer.erase', customer: 'jane' });
     await office.ask('Ina', { type: 'approval.approve', approval: erasing });
@@ -83,6 +98,23 @@ describe('erasing a customer', () => {
     );
   });
 
+  it('is refused a command whose signed request somebody deleted', async () => {
+    const { approval } = await waiting('Ivo', { ...longSale, licensee: 'Fabrikam' });
+    const { store } = office.world;
+    const [first] = await office.ledger.read.history(approval, 1, 1);
+    const cause = store.cause.bind(store);
+    const index = first?.revision.index ?? -1;
+    store.cause = async (at) => {
+      const stored = await cause(at);
+      return at === index && stored !== undefined ? { ...stored, signed: null } : stored;
+    };
+    const { execution } = await office.ask('Ina', { type: 'approval.approve', approval });
+    expect(execution).toMatchObject({ done: false, problem: { code: 'integrity' } });
+    store.cause = cause;
+    await office.ask('Ivo', { type: 'approval.withdraw', approval });
+    await office.later(0);
+  });
+
   it('fits, what was erased of requests included', async () => {
     const { store, identity, trust } = office.world;
     const keys = onlineKeys(identity.keys).map(({ publicKey }) => publicKey);
@@ -91,6 +123,8 @@ describe('erasing a customer', () => {
     const { problems, counts } = await fsck(parts, { now, workers: 0 });
     expect(problems).toEqual([]);
     expect(counts.erased).toBeGreaterThan(5);
+    expect(counts.erasedRequests).toBeGreaterThan(5);
+    expect(counts.requests).toBe(2);
   });
 
   it('leaves a log in which nothing else is found, and what is gone is counted', async () => {

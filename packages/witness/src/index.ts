@@ -19,6 +19,8 @@ export {
   contentProblem,
   decodeCause,
   decodeContent,
+  decodeRequest,
+  requestProblem,
   type StoredCauseBytes,
 } from './contents/parts.ts';
 export { batchKeyOf, openPart, Unsealable } from './contents/seal.ts';

@@ -82,7 +82,7 @@ describe('a mirror that is killed while it fetches documents', () => {
 
 const disk = mkdtempSync(join(tmpdir(), 'tally-small-'));
 const isMounted =
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200k,mode=700', 'tally-test', disk]).status === 0;
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=280k,mode=700', 'tally-test', disk]).status === 0;
 
 afterAll(() => {
   if (isMounted) spawnSync('umount', [disk]);

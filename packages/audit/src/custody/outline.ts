@@ -126,11 +126,17 @@ function causeRows({ cause, author, decision }: ProvenStep): OutlineRow[] {
     request && ['request', `key ${request.key}, hash ${request.hash}`],
     ['allowed by', decision === null ? 'no decision is on record' : describeDecision(decision)],
     approvals && ['approved', `${approvals.approval}, by ${approvals.by.map(describeApprover).join(', ')}`],
+    author?.signedGone == null ? null : ['request signed', describeGone(author.signedGone)],
     author?.signed == null
       ? null
       : ['request signed', `${Object.values(author.signed).join(' ')}, by the key of the credential`],
   ];
   return rows.filter((row) => row !== null);
+}
+
+function describeGone({ by }: NonNullable<ProvenAuthor['signedGone']>): string {
+  if (by === null) return 'yes, and what was signed is not held any more: nothing here says why';
+  return `yes; what was signed was erased on ${by.at} with entry ${by.index}, and its signature with it`;
 }
 
 function describeAuthor(who: CauseStatement['who'], author: ProvenAuthor | null): string {

@@ -1,6 +1,6 @@
 /** Whether others approved what the rules of the time wanted approved, and whether they could. */
 import { actsAlone, applicableRules, type Directory, effectOf, policyContentHash } from '@tallystick/gate';
-import type { CauseDocument } from '@tallystick/ledger';
+import type { CauseDocument, GateCauseDocument } from '@tallystick/ledger';
 import {
   type ApprovalDocument,
   approversFor,
@@ -11,8 +11,6 @@ import {
 import { asChange } from './change-problem.ts';
 import type { CountOf } from './hourly-limits.ts';
 import type { LoggedChanges } from './logged-commands.ts';
-
-type GateCause = Extract<CauseDocument, { v: 2 }>;
 
 /**
  * Returns what is wrong, as one sentence without its period; null where nothing is.
@@ -40,7 +38,7 @@ export function approvalProblem(
 }
 
 function requestProblem(
-  { command, who, approvals }: GateCause,
+  { command, who, approvals }: GateCauseDocument,
   request: ApprovalDocument,
   policy: PolicyDocument,
   directory: Directory,
@@ -66,7 +64,7 @@ function requestProblem(
 }
 
 function unapprovedProblem(
-  { command: type, who, at }: GateCause,
+  { command: type, who, at }: GateCauseDocument,
   { documents, licenses, brake, namespace }: LoggedChanges,
   policy: PolicyDocument,
   directory: Directory,

@@ -7,7 +7,7 @@ export interface KnownRequest {
   command: string;
   who: { kind: string; id: string };
   why: string | null;
-  signed: object | null;
+  signed: object | string | null;
   approvals: object | null;
   /** Instant. */
   at: string;

@@ -23,6 +23,7 @@ import {
   type Store,
   type StoredCause,
   type StoredEntry,
+  signedRequestOf,
 } from '@tallystick/ledger';
 import {
   type BrakeDocument,
@@ -33,7 +34,7 @@ import {
   subjectTypeOf,
   type TallyDocument,
 } from '@tallystick/license';
-import { messageOf } from '../content-check.ts';
+import { isErased as isContentErased, messageOf } from '../content-check.ts';
 import type { OnProgress } from '../report.ts';
 
 const ENTRIES_PER_READ = 1000;
@@ -52,6 +53,8 @@ export interface LoggedCommand {
   /** Types of its records, in order. */
   types: string[];
   cause: CauseDocument;
+  /** What became of the request as it was signed; `gone` where nothing that was erased explains that it is not there. */
+  request: 'none' | 'held' | 'erased' | 'gone';
   /** null for what the system itself did, and for what is from before there was a gate. */
   decision: LoggedDecision | null;
   /** Principals, credentials and policy before it, until the next command is read. */
@@ -153,7 +156,13 @@ export class LoggedCommands {
       const open = (): Promise<LoggedChanges | null> => this.#open(entries, cause);
       const types = entries.map(({ entry }) => parseRecordEntry(entry).record.type);
       const { leaf } = first;
-      return { index, leaf, types, cause: document, decision, directory: this.#directory, open };
+      const isHeld = signedRequestOf(document, cause) !== null;
+      const isErased =
+        types.includes('customer.erased') ||
+        entries.some(({ content }) => content !== null && isContentErased(content));
+      const lacking = isErased ? 'erased' : 'gone';
+      const request = document.v === 1 || document.signed === null ? 'none' : isHeld ? 'held' : lacking;
+      return { index, leaf, types, cause: document, request, decision, directory: this.#directory, open };
     } catch (error) {
       return { index, message: messageOf(error) };
     }

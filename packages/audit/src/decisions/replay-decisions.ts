@@ -65,6 +65,8 @@ export interface DecisionReplayReport {
     undecided: number;
     /** Those whose documents were removed since: what they changed is not known. */
     removed: number;
+    /** Those whose signed requests were erased since: that they were signed for is what the server said. */
+    erasedRequests: number;
     /** Policies that decisions were made under. */
     policies: number;
   };
@@ -112,6 +114,8 @@ function isWithin(at: string, { from, to }: DecisionSpan): boolean {
   return (from === null || at >= from) && (to === null || at < to);
 }
 
+const requestGone = 'the request that was signed for it is gone, and no erasure explains it';
+
 class Replay {
   readonly #policies: KnownPolicies;
   readonly #mayActAlone: readonly string[];
@@ -123,7 +127,7 @@ class Replay {
   readonly #findings: DecisionFinding[] = [];
   readonly #limits = new HourlyLimits();
   readonly #used = new Set<string>();
-  readonly #counts = { commands: 0, decided: 0, undecided: 0, removed: 0 };
+  readonly #counts = { commands: 0, decided: 0, undecided: 0, removed: 0, erasedRequests: 0 };
   #hasGate = false;
   #inForce: { document: PolicyDocument; name: string } | null = null;
 
@@ -142,7 +146,7 @@ class Replay {
 
   /** Takes every command in order, and judges those of the span. */
   async take(command: LoggedCommand, isInSpan: boolean): Promise<void> {
-    const { index, cause, decision, directory, open } = command;
+    const { index, cause, request, decision, directory, open } = command;
     const unapproved = await this.#signedProblem(command);
     this.#at = cause.at;
     const hadGate = this.#hasGate;
@@ -152,6 +156,8 @@ class Replay {
     const problem = decision === null ? await this.#undecided(command) : null;
     if (!isInSpan) return;
     this.#counts.commands += 1;
+    if (request === 'erased') this.#counts.erasedRequests += 1;
+    if (request === 'gone') this.find(index, 'unreadable', requestGone);
     if (decision === null) {
       this.#counts.undecided += 1;
       this.find(index, 'undecided', hadGate ? problem : null);

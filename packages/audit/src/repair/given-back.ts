@@ -4,6 +4,7 @@
  */
 import {
   bytesKey,
+  causeFacts,
   documentCommitment,
   equalBytes,
   type LogRecord,
@@ -19,8 +20,7 @@ import {
   type StoredContent,
   unknownSubject,
 } from '@tallystick/ledger';
-import { causeProblem, contentProblem } from '@tallystick/witness';
-import { countIn } from '../cause-check.ts';
+import { causeProblem, contentProblem, requestProblem } from '@tallystick/witness';
 import { isPlainEntry } from '../plain-entry.ts';
 import type { LackingRecord } from './content-difference.ts';
 import { rowOf } from './difference.ts';
@@ -74,6 +74,7 @@ export class GivenBack {
     const first = erased.take(index, record);
     const cause = first === index ? await this.#causeOf(index, record) : null;
     if (first === index && cause === null) this.lostCauses += 1;
+    if (cause !== null) this.causes += 1;
     const content = await this.#contentOf(index, record, first);
     return { ...row, content, ...(cause && { cause }) };
   }
@@ -99,21 +100,22 @@ export class GivenBack {
 
   /** What came back of a record that is in the store, and why; null for nothing. */
   async complete(
-    { index, first, lacksContent, lacksCause }: LackingRecord,
+    { index, first, lacksContent, lacksCause, lacksRequest, isRequestErased }: LackingRecord,
     entry: Uint8Array,
   ): Promise<{ entry: RestoredEntry; found: Repaired[] } | null> {
     const { record } = parseRecordEntry(entry);
     const content = lacksContent ? await this.#mirrored(index, record, first) : null;
-    const cause = lacksCause ? await this.#causeOf(index, record) : null;
+    const given = lacksCause || lacksRequest ? await this.#causeOf(index, record, isRequestErased) : null;
+    const cause = lacksCause || given?.signed != null ? given : null;
     if (content === null && cause === null) return null;
-    const found: Repaired[] = [
-      ...(content === null
-        ? []
-        : [{ index, table: 'contents' as const, message: 'the document was missing, or another one' }]),
-      ...(cause === null
-        ? []
-        : [{ index, table: 'causes' as const, message: 'the cause was missing, or another one' }]),
-    ];
+    if (cause !== null) this.causes += 1;
+    const found: Repaired[] = [];
+    if (content !== null)
+      found.push({ index, table: 'contents', message: 'the document was missing, or another one' });
+    if (cause !== null && lacksCause)
+      found.push({ index, table: 'causes', message: 'the cause was missing, or another one' });
+    else if (cause !== null)
+      found.push({ index, table: 'signed_requests', message: 'what was signed was missing, or another one' });
     return { entry: { ...rowOf(index, entry), content, ...(cause && { cause }) }, found };
   }
 
@@ -141,13 +143,14 @@ export class GivenBack {
     return { ...content, cause };
   }
 
-  async #causeOf(index: number, record: LogRecord): Promise<StoredCause | null> {
-    const cause = (await this.#parts.documents?.at(index))?.cause ?? null;
-    const records = cause === null ? null : countIn(cause.document);
+  async #causeOf(index: number, record: LogRecord, isRequestErased = false): Promise<StoredCause | null> {
+    const { cause = null, request = null } = (await this.#parts.documents?.at(index)) ?? {};
+    const records = cause === null ? null : causeFacts(cause.document).n;
     if (cause === null || records === null) return null;
     if (!this.#isRight(index, causeProblem(cause, record))) return null;
-    this.causes += 1;
-    return { index, records, ...cause };
+    const isSigned =
+      request !== null && !isRequestErased && this.#isRight(index, requestProblem(request, cause));
+    return { index, records, ...cause, signed: isSigned ? request : null };
   }
 
   #isRight(index: number, message: string | null): boolean {

@@ -3,13 +3,14 @@
  * nothing. What opens is compared with the records by whoever asks.
  */
 import type { KeyObject } from 'node:crypto';
-import { base64, IntegrityError, tileWidth } from '@tallystick/core';
+import { base64, IntegrityError, type Opening, tileWidth } from '@tallystick/core';
 import {
   batchKeyOf,
   type Content,
   type ContentKey,
   decodeCause,
   decodeContent,
+  decodeRequest,
   openPart,
   parseBatches,
   partKinds,
@@ -25,9 +26,11 @@ export interface MirroredParts {
   content: Content | null;
   /** Of the command whose first record this is. */
   cause: StoredCauseBytes | null;
+  /** What was signed for that command. */
+  request: Opening | null;
 }
 
-const nothing: MirroredParts = { content: null, cause: null };
+const nothing: MirroredParts = { content: null, cause: null, request: null };
 /** Keys of batches that are kept: a batch is on a few tiles, one after the other. */
 const keysMax = 64;
 
@@ -99,5 +102,6 @@ export class MirrorDocuments {
 function open({ kind, index, sealed }: SealedPart, key: KeyObject): Partial<MirroredParts> {
   if (kind === partKinds.content) return { content: decodeContent(openPart(key, kind, index, sealed)) };
   if (kind === partKinds.cause) return { cause: decodeCause(openPart(key, kind, index, sealed)) };
+  if (kind === partKinds.request) return { request: decodeRequest(openPart(key, kind, index, sealed)) };
   return {};
 }

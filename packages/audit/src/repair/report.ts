@@ -8,7 +8,7 @@ export const namedMax = 100;
 export interface Repaired {
   /** Log index. */
   index: number;
-  table: Extract<FsckTable, 'entries' | 'leaves' | 'contents' | 'causes'>;
+  table: Extract<FsckTable, 'entries' | 'leaves' | 'contents' | 'causes' | 'signed_requests'>;
   /** One sentence without its period. */
   message: string;
 }

@@ -13,6 +13,7 @@ const schema = `
   CREATE TABLE causes (
     idx INTEGER PRIMARY KEY, records INTEGER NOT NULL, salt BLOB NOT NULL, document BLOB NOT NULL
   ) STRICT;
+  CREATE TABLE signed_requests (idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, request BLOB NOT NULL) STRICT;
   CREATE TABLE lacking (idx INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE missing (idx INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE added (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
@@ -53,6 +54,7 @@ export async function writeUndoFile(
     const lack = database.prepare('INSERT INTO lacking VALUES (?)');
     const content = database.prepare('INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)');
     const cause = database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?)');
+    const request = database.prepare('INSERT INTO signed_requests VALUES (?, ?, ?)');
     for (const index of contents) {
       lack.run(index);
       const stored = (await store.entry(index))?.content;
@@ -61,7 +63,9 @@ export async function writeUndoFile(
         content.run(index, id, salt, document, companionSalt, companion, stored.cause);
       }
       const known = await store.cause(index);
-      if (known !== undefined) cause.run(index, known.records, known.salt, known.document);
+      if (known === undefined) continue;
+      cause.run(index, known.records, known.salt, known.document);
+      if (known.signed !== null) request.run(index, known.signed.salt, known.signed.bytes);
     }
     if (added !== null) database.prepare('INSERT INTO added VALUES (?, ?)').run(added.from, added.to - 1);
     database.exec('COMMIT');

@@ -1,6 +1,14 @@
 /** Collects the facts of a block, column by column. */
 import { hashLength, type LogRecord } from '@tallystick/core';
-import { type BlockFacts, hasCompanionFlag, isErasedFlag, isMapRootFlag, isPerpetualFlag } from './facts.ts';
+import {
+  type BlockFacts,
+  hasCompanionFlag,
+  isErasedFlag,
+  isMapRootFlag,
+  isPerpetualFlag,
+  requestGoneFlag,
+  requestHeldFlag,
+} from './facts.ts';
 import type { KeyedName } from './projected-rows.ts';
 import type { SumState } from './row-sum.ts';
 
@@ -56,6 +64,11 @@ export class BlockBuilder {
   /** Says that an entry is of a perpetual license. */
   perpetual(at: number): void {
     this.#facts.flags[at] = (this.#facts.flags[at] ?? 0) | isPerpetualFlag;
+  }
+
+  /** Says that the command that begins with an entry was signed for. */
+  request(at: number, isHeld: boolean): void {
+    this.#facts.flags[at] = (this.#facts.flags[at] ?? 0) | (isHeld ? requestHeldFlag : requestGoneFlag);
   }
 
   /** Says that the key at this place of the list has signed an entry. */

@@ -6,6 +6,7 @@
  */
 import {
   causeCommitment,
+  causeFacts,
   equalBytes,
   isMapRoot,
   isSignedBy,
@@ -20,11 +21,11 @@ import {
 } from '@tallystick/core';
 import { requestKeyOf } from '@tallystick/ledger';
 import { checkTransition, isRecordType } from '@tallystick/license';
-import { countIn } from '../cause-check.ts';
 import { checkCommitments, checkSubject, isErased, openContent } from '../content-check.ts';
 import { checkNarrowRow } from '../narrow-row.ts';
 import { isPerpetualLicense } from '../perpetual-license.ts';
 import { emptyCounts } from '../report.ts';
+import { type RequestState, requestState } from '../signed-request-check.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { BlockFacts, FullSetup } from './facts.ts';
 import type { PackedCause, PackedContent, PackedRow, PackedRows } from './packed-rows.ts';
@@ -50,6 +51,7 @@ interface KnownCause {
   commitment: Uint8Array;
   /** True where its document counts the same records. */
   counts: boolean;
+  request: RequestState;
 }
 
 interface Block {
@@ -117,6 +119,8 @@ export class BlockScan {
     if (!erased && checkCommitments(row.index, record, content, uncounted) !== null) return false;
     const hasCompanion = content.companion !== null;
     block.builder.record(at, leaf, record, cause, { isErased: erased, hasCompanion });
+    if (cause.index === row.index && cause.request !== 'none')
+      block.builder.request(at, cause.request === 'held');
     return this.#full === null || this.#takeFully(block, at, row, parsed, content, this.#full);
   }
 
@@ -172,11 +176,14 @@ export class BlockScan {
     }
     if (at === index) block.begun += 1;
     const isInside = index >= at && index < at + cause.records;
-    return isInside && cause.counts && equalBytes(cause.commitment, record.cause) ? cause : null;
+    const isSound = isInside && cause.counts && cause.request !== 'altered';
+    return isSound && equalBytes(cause.commitment, record.cause) ? cause : null;
   }
 }
 
-function knownCause({ index, records, salt, document }: PackedCause): KnownCause {
-  const counts = countIn(document) === records;
-  return { index, records, counts, commitment: causeCommitment(salt, document) };
+function knownCause({ index, records, salt, document, signed }: PackedCause): KnownCause {
+  const facts = causeFacts(document);
+  const request = requestState(facts, signed);
+  const commitment = causeCommitment(salt, document);
+  return { index, records, counts: facts.n === records, request, commitment };
 }

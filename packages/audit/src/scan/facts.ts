@@ -59,6 +59,9 @@ export const isErasedFlag = 2;
 export const hasCompanionFlag = 4;
 /** A license of which the trust root may demand more signatures than of others. */
 export const isPerpetualFlag = 8;
+/** Of the first record of a command whose request was signed. */
+export const requestHeldFlag = 16;
+export const requestGoneFlag = 32;
 
 /** A step from one revision to the next, to be judged by the license model. */
 export interface Step {

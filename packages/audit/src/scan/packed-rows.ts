@@ -4,6 +4,7 @@
  * All blobs of a row come as one: handing a blob over from SQLite costs more than hashing what is in it.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Opening } from '@tallystick/core';
 
 /** The blobs of an entry are views of one array, and null where the store has none. */
 export interface PackedRow {
@@ -29,6 +30,7 @@ export interface PackedCause {
   records: number;
   salt: Uint8Array;
   document: Uint8Array;
+  signed: Opening | null;
 }
 
 const contentColumns = `c.id, c.cause, length(c.salt), length(c.document), length(c.companion_salt),
@@ -45,6 +47,7 @@ const sql = {
   content: `SELECT ${contentColumns}, CAST(${contentBytes} AS BLOB) FROM contents c WHERE c.idx = ?`,
   causes: `SELECT idx, records, length(salt), CAST(salt || document AS BLOB) FROM causes
     WHERE idx >= ? AND idx < ? ORDER BY idx`,
+  requests: 'SELECT idx, salt, request FROM signed_requests WHERE idx >= ? AND idx < ?',
 };
 
 type Column = null | number | string | Uint8Array;
@@ -54,6 +57,8 @@ export class PackedRows implements Disposable {
   readonly #rows: StatementSync;
   readonly #content: StatementSync;
   readonly #causes: StatementSync;
+  /** null in a store of before there were any. */
+  readonly #requests: StatementSync | null;
 
   /** Throws where there is no such file. */
   constructor(storeFile: string) {
@@ -66,6 +71,10 @@ export class PackedRows implements Disposable {
     this.#rows = prepare(sql.rows);
     this.#content = prepare(sql.content);
     this.#causes = prepare(sql.causes);
+    const hasRequests = this.#database
+      .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'signed_requests'")
+      .get();
+    this.#requests = hasRequests === undefined ? null : prepare(sql.requests);
   }
 
   /** Rows with `from` ≤ index < `to`, in order. */
@@ -80,6 +89,7 @@ export class PackedRows implements Disposable {
   }
 
   causes(from: number, to: number): PackedCause[] {
+    const signed = this.#signed(from, to);
     return (this.#causes.all(from, to) as unknown as Column[][]).map((columns) => {
       const [index, records, saltLength, bytes] = columns;
       const slices = new Slices(bytes as Uint8Array);
@@ -90,8 +100,14 @@ export class PackedRows implements Disposable {
         records: records as number,
         salt,
         document,
+        signed: signed.get(index as number) ?? null,
       };
     });
+  }
+
+  #signed(from: number, to: number): Map<number, Opening> {
+    const rows = (this.#requests?.all(from, to) ?? []) as unknown as [number, Uint8Array, Uint8Array][];
+    return new Map(rows.map(([index, salt, bytes]) => [index, { salt, bytes }]));
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,6 @@
 /** People and machines that change licenses, each command judged on the snapshot that it is decided on. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { base64, keyFingerprintText, utf8 } from '@tallystick/core';
+import { base64, keyFingerprintText, sha256, utf8 } from '@tallystick/core';
 import {
   bareResource,
   type Caller,
@@ -47,6 +47,8 @@ export interface RunOptions {
   forge?: Forge;
   /** The decision stands whole in the cause, also where an earlier one has it. */
   isWhole?: boolean;
+  /** Idempotency key. */
+  key?: string;
 }
 
 export type Forge = (cause: CauseInput & { gate: GateCause }) => CauseInput;
@@ -65,7 +67,14 @@ export class JudgedSystem {
   }
 
   static async start({ publishes = true }: { publishes?: boolean } = {}): Promise<JudgedSystem> {
-    const system = await TestSystem.start();
+    return JudgedSystem.on(await TestSystem.start(), { publishes });
+  }
+
+  /** On a fresh system of somebody else's. */
+  static async on(
+    system: TestSystem,
+    { publishes = true }: { publishes?: boolean } = {},
+  ): Promise<JudgedSystem> {
     await system.sellPro();
     const judged = new JudgedSystem(system);
     if (publishes) await system.run({ type: 'policy.publish', ...judged.content });
@@ -76,12 +85,13 @@ export class JudgedSystem {
     return this.#enroll('person', name, { kind: credential, lookup: `${credential} of ${name}`, key: null });
   }
 
-  async machine(name: string): Promise<Actor> {
+  async machine(name: string, role = 'issuer'): Promise<Actor> {
     const key = requestSigningKey(generateKeyPairSync('ed25519').privateKey);
     return this.#enroll('service', name, {
       kind: 'http_signature',
       lookup: keyFingerprintText(key.publicKey),
       key,
+      role,
     });
   }
 
@@ -89,7 +99,7 @@ export class JudgedSystem {
   async run(
     actor: Actor,
     command: Command,
-    { why = 'TICKET-1', forge = (cause) => cause, isWhole = false }: RunOptions = {},
+    { why = 'TICKET-1', forge = (cause) => cause, isWhole = false, key }: RunOptions = {},
   ): Promise<{ id: string; index: number }> {
     const { principal, credential } = actor;
     const system = actor.signsFor ?? base64(this.system.world.trust.genesis);
@@ -105,7 +115,7 @@ export class JudgedSystem {
       },
       judge: (view, changes, circumstances) =>
         forge(this.#judge({ actor, command, why, signed, isWhole }, view, changes, circumstances)),
-      request: null,
+      request: key === undefined ? null : { key, hash: sha256(utf8(JSON.stringify(command))) },
       dryRun: false,
     });
     if ('refused' in result) throw new Error(`${result.refused.code}: ${result.refused.message}`);
@@ -169,9 +179,15 @@ export class JudgedSystem {
   async #enroll(
     kind: 'person' | 'service',
     name: string,
-    shown: { kind: 'passkey' | 'api_key' | 'http_signature'; lookup: string; key: RequestSigningKey | null },
+    shown: {
+      kind: 'passkey' | 'api_key' | 'http_signature';
+      lookup: string;
+      key: RequestSigningKey | null;
+      role?: string;
+    },
   ): Promise<Actor> {
-    const made = await this.system.run({ type: 'principal.create', kind, name, roles: [{ role: 'issuer' }] });
+    const roles = [{ role: shown.role ?? 'issuer' }];
+    const made = await this.system.run({ type: 'principal.create', kind, name, roles });
     const principal = made.changes[0]!.change.subject.id;
     const { publicKey } = shown.key ?? {};
     const given = await this.system.run({

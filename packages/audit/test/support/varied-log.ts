@@ -12,7 +12,7 @@ import { TestSystem, type TestSystemOptions } from '@tallystick/testkit';
 import { type FsckOptions, type FsckParts, type FsckReport, fsck } from '../../src/index.ts';
 
 /** As testkit's systems index license keys. */
-const indexKey: IndexLicenseKey = (key) => createHmac('sha256', 'test').update(key).digest('base64');
+export const indexKey: IndexLicenseKey = (key) => createHmac('sha256', 'test').update(key).digest('base64');
 
 export interface VariedLog {
   folder: string;

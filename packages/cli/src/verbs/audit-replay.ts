@@ -73,6 +73,12 @@ function describe(
       ['decided again', `${counts.decided}, under ${counts.policies} policies`],
       ['without a decision', counts.undecided],
       ['documents removed', counts.removed === 0 ? null : counts.removed],
+      [
+        'signed requests erased',
+        counts.erasedRequests === 0
+          ? null
+          : `${counts.erasedRequests}, whose signatures nobody can check any more`,
+      ],
     ]),
   ];
 }

@@ -209,6 +209,7 @@ export class StepProgress implements Disposable {
 export function describeFsck(report: FsckReport, print: Printer): string[] {
   const { ok, problems, counts, size, published, level, skipped } = report;
   const erased = counts.erased === 0 ? '' : `, ${counts.erased} more erased`;
+  const erasedRequests = counts.erasedRequests === 0 ? '' : `, ${counts.erasedRequests} more erased`;
   const head = ok
     ? print.style('green', level === 'hashes' ? 'CLEAN  All hashes fit.' : 'CLEAN  Everything fits.')
     : print.style('red', 'PROBLEM  Something does not fit: nothing was changed.');
@@ -220,7 +221,7 @@ export function describeFsck(report: FsckReport, print: Printer): string[] {
       ['records', `${counts.records}, ${counts.signed} with their signatures`],
       ['map roots', counts.mapRoots],
       ['documents', `${counts.documents}, ${counts.companions} with companions${erased}`],
-      ['causes', counts.causes],
+      ['causes', `${counts.causes}, ${counts.requests} with signed requests${erasedRequests}`],
       ['checkpoints', counts.checkpoints],
       ['projections', level === 'hashes' ? null : `${counts.rows} rows`],
     ]),

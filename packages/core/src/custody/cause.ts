@@ -1,6 +1,6 @@
-/** What a cause document says: who asked for a command, why, and what it was allowed by. Versions 1 and 2. */
+/** What a cause document says: who asked for a command, why, and what it was allowed by. Versions 1 to 3. */
 import { decodeBase64 } from '../encoding/base64.ts';
-import { decodeUtf8 } from '../encoding/bytes.ts';
+import { decodeUtf8, equalBytes, utf8 } from '../encoding/bytes.ts';
 import {
   asArray,
   asCount,
@@ -12,9 +12,11 @@ import {
 } from '../encoding/json.ts';
 import { parseInstant } from '../encoding/time.ts';
 import { IntegrityError, malformed } from '../errors.ts';
+import { hashLength } from '../hash.ts';
+import { signedRequestCommitment } from '../record/subject.ts';
 
 export interface CauseStatement {
-  v: 1 | 2;
+  v: 1 | 2 | 3;
   /** The command's type, `license.issue`. */
   command: string;
   /** Number of records that the command made. */
@@ -22,11 +24,12 @@ export interface CauseStatement {
   who: CauseAuthor;
   /** Why, in the caller's words. */
   why: string | null;
+  /** `hash` is the SHA-256 of what was asked, in base64; of version 3 its salted commitment. */
   request: { key: string; hash: string } | null;
   decision: { same: number } | DecisionStatement | null;
   approvals: { approval: string; by: { principal: string; credential: string; at: string }[] } | null;
-  /** The request as it was signed (RFC 9421). */
-  signed: SignedEvidence | null;
+  /** The request as it was signed (RFC 9421); of version 3 the commitment to it in base64: see `signedRequestIn`. */
+  signed: SignedEvidence | string | null;
   /** Whom the authority lets in, where nobody else can let anybody in any more. */
   recovery: RecoveryStatement | null;
   at: string;
@@ -59,6 +62,12 @@ export interface SignedEvidence {
   body: string | null;
 }
 
+/** What opens a salted commitment. */
+export interface Opening {
+  salt: Uint8Array;
+  bytes: Uint8Array;
+}
+
 /** Who asked; of version 1 nothing but kind and id is known. */
 export interface CauseAuthor {
   kind: string;
@@ -82,7 +91,8 @@ export interface DecisionStatement {
 
 const version1 = ['v', 'command', 'n', 'who', 'why', 'request', 'at'] as const;
 const recovering = ['v', 'command', 'n', 'who', 'why', 'request', 'recovery', 'at'] as const;
-const version2 = [
+/** Of versions 2 and 3. */
+const judged = [
   'v',
   'command',
   'n',
@@ -103,10 +113,32 @@ const author = ['kind', 'id', 'credential', 'session', 'device', 'address'] as c
 export function readCauseStatement(bytes: Uint8Array): CauseStatement {
   const json = asObject(parsed(bytes), 'cause');
   if (json.v === 1) return readVersion1(json);
-  if (json.v === 2) return readVersion2(json);
+  if (json.v === 2 || json.v === 3) return readJudged(json, json.v);
   throw typeof json.v === 'number'
     ? new IntegrityError('TOO_NEW', `cause: version ${json.v}`)
     : malformed('cause: no version');
+}
+
+/** What is held against other rows than the cause's own; null for what it does not say. */
+export interface CauseFacts {
+  n: number | null;
+  /** Commitment to the request as it was signed, base64. */
+  signed: string | null;
+}
+
+/** Of the bytes of a cause document, whatever else they say: what is wrong with them is told by whoever reads all of it. */
+export function causeFacts(document: Uint8Array): CauseFacts {
+  try {
+    const json = JSON.parse(decodeUtf8(document)) as { v?: unknown; n?: unknown; signed?: unknown };
+    const isCommitted = json.v === 3 && typeof json.signed === 'string';
+    return {
+      n: typeof json.n === 'number' ? json.n : null,
+      signed: isCommitted ? String(json.signed) : null,
+    };
+  } catch {
+    // Where the commitment holds, these bytes were recorded, and they say nothing.
+    return { n: null, signed: null };
+  }
 }
 
 function parsed(bytes: Uint8Array): JsonValue {
@@ -160,11 +192,11 @@ export function readRecovery(value: JsonValue | undefined): RecoveryStatement {
   return { principal, name, email, invitation, until };
 }
 
-function readVersion2(value: JsonObject): CauseStatement {
-  const json = closedMembers(value, version2, 'cause');
+function readJudged(value: JsonObject, v: 2 | 3): CauseStatement {
+  const json = closedMembers(value, judged, 'cause');
   const who = closedMembers(json.who, author, 'cause.who');
   return {
-    v: 2,
+    v,
     ...readCommon(json),
     who: {
       kind: asString(who.kind, 'who.kind'),
@@ -176,7 +208,7 @@ function readVersion2(value: JsonObject): CauseStatement {
     },
     decision: readDecision(json.decision),
     approvals: readApprovals(json.approvals),
-    signed: readSigned(json.signed),
+    signed: v === 2 ? readSigned(json.signed) : readCommitment(json.signed),
     recovery: null,
   };
 }
@@ -232,7 +264,38 @@ function readApprovals(value: JsonValue): CauseStatement['approvals'] {
   };
 }
 
-function readSigned(value: JsonValue): CauseStatement['signed'] {
+function readCommitment(value: JsonValue): string | null {
+  if (value === null) return null;
+  const commitment = asString(value, 'signed');
+  decodeBase64(commitment, hashLength);
+  return commitment;
+}
+
+/**
+ * The request of a cause as it was signed: what the cause says itself, or what opens its commitment. null for a request that
+ * was not signed, and where the opening is not held any more. Throws ALTERED, MALFORMED or TOO_NEW.
+ */
+export function signedRequestIn(
+  signed: CauseStatement['signed'],
+  opening: Opening | null,
+): SignedEvidence | null {
+  if (typeof signed !== 'string') {
+    if (opening === null) return signed;
+    throw new IntegrityError('ALTERED', 'there is a signed request, and the cause commits to none');
+  }
+  if (opening === null) return null;
+  const { salt, bytes } = opening;
+  if (!equalBytes(signedRequestCommitment(salt, bytes), decodeBase64(signed, hashLength)))
+    throw new IntegrityError('ALTERED', 'the signed request is not the one that the cause commits to');
+  return readSigned(parsed(bytes));
+}
+
+/** The bytes that a cause of version 3 commits to. */
+export function encodeSignedRequest({ base, signature, keyid, alg, body }: SignedEvidence): Uint8Array {
+  return utf8(JSON.stringify({ base, signature, keyid, alg, body }));
+}
+
+function readSigned(value: JsonValue): SignedEvidence | null {
   if (value === null) return null;
   const json = closedMembers(value, ['base', 'signature', 'keyid', 'alg', 'body'], 'signed');
   return {

@@ -5,6 +5,7 @@ import type { CustodyReport } from './report.ts';
 export type GapCode =
   | 'document_gone'
   | 'cause_gone'
+  | 'signed_request_gone'
   | 'no_decision'
   | 'principal_gone'
   | 'built_in_policy'
@@ -28,6 +29,12 @@ export const gapMeanings: Readonly<Record<GapCode, GapMeaning>> = {
   cause_gone: {
     kind: 'missing',
     text: 'Who asked for this, and why, is not held any more: it was lost in a repair, or removed.',
+  },
+  signed_request_gone: {
+    kind: 'missing',
+    text:
+      'The request that was signed is not held any more: it was erased with its customer, or lost. That the key of the ' +
+      'credential signed it cannot be checked; what it was is committed to.',
   },
   no_decision: {
     kind: 'missing',
@@ -80,10 +87,16 @@ export function isGapCode(text: string): text is GapCode {
   return Object.hasOwn(gapMeanings, text);
 }
 
-/** All gaps of a report, in the order of the log. `causes` say what the causes of the report do, in its order. */
+/** All gaps of a report, in the order of the log. `statements` are what its causes say, in its order. */
 export function custodyGaps(
-  { license, range, entries, access }: Pick<CustodyReport, 'license' | 'range' | 'entries' | 'access'>,
-  causes: readonly (Pick<CauseStatement, 'who' | 'decision'> | null)[],
+  {
+    license,
+    range,
+    entries,
+    causes,
+    access,
+  }: Pick<CustodyReport, 'license' | 'range' | 'entries' | 'causes' | 'access'>,
+  statements: readonly (Pick<CauseStatement, 'who' | 'decision' | 'signed'> | null)[],
 ): CustodyGap[] {
   const gaps: CustodyGap[] = [];
   const subjects = new Set<string>();
@@ -94,7 +107,7 @@ export function custodyGaps(
     if (subject !== null) subjects.add(subject);
     if (subject?.startsWith('prn_') && document === null) unshown.add(subject);
     else if (subject !== null) unshown.delete(subject);
-    const statement = cause === null ? undefined : causes[cause];
+    const statement = cause === null ? undefined : statements[cause];
     if (subject === license) {
       const isShown = range !== null && rev >= range.from && rev <= range.to;
       rev += 1;
@@ -103,7 +116,9 @@ export function custodyGaps(
       if (cause === null) gaps.push({ code: 'cause_gone', index });
     } else if (!subject?.startsWith('apr_')) continue;
     else if (document === null) gaps.push({ code: 'document_gone', index });
-    if (statement == null) continue;
+    if (statement == null || cause === null) continue;
+    if (typeof statement.signed === 'string' && causes[cause]?.signed === undefined)
+      gaps.push({ code: 'signed_request_gone', index });
     if (statement.decision === null) gaps.push({ code: 'no_decision', index });
     else if (!subjects.has(policiesId)) gaps.push({ code: 'built_in_policy', index });
     if (unshown.has(statement.who.id)) gaps.push({ code: 'principal_gone', index });

@@ -5,7 +5,7 @@
  *     {"v":1,"ns","license","range":{"from","to"}|null,"trust":[{"envelope","proof"}…],"anchor":{"entry","proof"},
  *      "keys":[{"alg","key"}…],"subjects":[{"id","map"}…],
  *      "entries":[{"index","subject","entry","path","salt","document","cause"}…],
- *      "causes":[{"salt","document"}…],"access":{"identity","path","checkpoint",
+ *      "causes":[{"salt","document","signed":{"salt","request"}}…],"access":{"identity","path","checkpoint",
  *      "segments":[{"index","leaf","path","salt","bytes"}…],"complete","dropped"}|null,"gaps":[{"code","index"}…]}
  */
 import { type BundleAnchor, parseTrustStep, type TrustStep, trustStepJson } from '../bundle/bundle.ts';
@@ -14,6 +14,7 @@ import { utf8 } from '../encoding/bytes.ts';
 import {
   asArray,
   asCount,
+  asObject,
   asString,
   closedMembers,
   type JsonValue,
@@ -25,7 +26,7 @@ import { IntegrityError, malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
 import { isNamespaceName, isSubjectId } from '../record/subject.ts';
 import { type PublicKey, parsePublicKey, publicKeyJson } from '../trust/key.ts';
-import { readCauseStatement } from './cause.ts';
+import { type Opening, readCauseStatement } from './cause.ts';
 import { type CustodyGap, custodyGaps, isGapCode } from './gaps.ts';
 
 /** Bytes and counts, checked before anything is looked at. */
@@ -34,6 +35,7 @@ export const custodyLimits = {
   document: 262_144,
   entry: 65_535,
   cause: 262_144,
+  signedRequest: 4_194_304,
   trustSteps: 64,
   subjects: 4096,
   entries: 32_768,
@@ -86,6 +88,8 @@ export interface CustodyEntry {
 export interface CustodyCause {
   salt: Uint8Array;
   document: Uint8Array;
+  /** The request as it was signed; left out where the cause commits to none, or it is not shown or not held any more. */
+  signed?: Opening;
 }
 
 /** What of the access log speaks of the license, under a checkpoint of that log. */
@@ -133,7 +137,11 @@ export function encodeCustodyReport(report: CustodyReport): string {
       document: document && base64(document.bytes),
       cause,
     })),
-    causes: causes.map(({ salt, document }) => ({ salt: base64(salt), document: base64(document) })),
+    causes: causes.map(({ salt, document, signed }) => ({
+      salt: base64(salt),
+      document: base64(document),
+      ...(signed && { signed: { salt: base64(signed.salt), request: base64(signed.bytes) } }),
+    })),
     access: access && accessJson(access),
     gaps: gaps.map(({ code, index }) => ({ code, index })),
   });
@@ -250,10 +258,22 @@ function parseEntry(value: JsonValue): CustodyEntry {
 }
 
 function parseCause(value: JsonValue): CustodyCause {
-  const json = closedMembers(value, ['salt', 'document'], 'cause');
+  const isOpened = asObject(value, 'cause').signed !== undefined;
+  const json = isOpened
+    ? closedMembers(value, ['salt', 'document', 'signed'], 'cause')
+    : { ...closedMembers(value, ['salt', 'document'], 'cause'), signed: undefined };
   return {
     salt: decodeBase64(asString(json.salt, 'cause.salt'), hashLength),
     document: boundedBytes(json.document, 'cause.document', custodyLimits.cause),
+    ...(json.signed !== undefined && { signed: parseOpening(json.signed) }),
+  };
+}
+
+function parseOpening(value: JsonValue): Opening {
+  const json = closedMembers(value, ['salt', 'request'], 'cause.signed');
+  return {
+    salt: decodeBase64(asString(json.salt, 'signed.salt'), hashLength),
+    bytes: boundedBytes(json.request, 'signed.request', custodyLimits.signedRequest),
   };
 }
 

@@ -8,6 +8,8 @@ const subjectDomain = hashDomain('tallystick/subject/v1');
 const documentDomain = hashDomain('tallystick/document/v1');
 const companionDomain = hashDomain('tallystick/private/v1');
 const causeDomain = hashDomain('tallystick/cause/v1');
+const signedRequestDomain = hashDomain('tallystick/signed-request/v1');
+const askedDomain = hashDomain('tallystick/asked/v1');
 
 const namespaceRule = /^[a-z][a-z0-9-]{0,30}$/;
 const subjectIdRule = /^[a-z][a-z0-9]{0,15}(_[0-9a-hjkmnp-tv-z]{26})?$/;
@@ -74,6 +76,19 @@ export function companionCommitment(salt: Uint8Array, companion: Uint8Array): Ui
 /** The commitment in a record's `cause` member to who asked for it, why, and who allowed it. */
 export function causeCommitment(salt: Uint8Array, cause: Uint8Array): Uint8Array {
   return domainHash(causeDomain, salt, cause);
+}
+
+/** What a cause says of the request as it was signed, which can be erased. The salt is 32 fresh random bytes. */
+export function signedRequestCommitment(salt: Uint8Array, request: Uint8Array): Uint8Array {
+  return domainHash(signedRequestDomain, salt, request);
+}
+
+/**
+ * What a cause says of the SHA-256 of what was asked: few people could have asked for much else, so a hash alone would
+ * tell whoever guesses. The salt is of the first record that it made, so that both are erased together.
+ */
+export function askedCommitment(salt: Uint8Array, hash: Uint8Array): Uint8Array {
+  return domainHash(askedDomain, salt, hash);
 }
 
 /** True for the two kinds of document that are public, and so committed to with a zero salt. */

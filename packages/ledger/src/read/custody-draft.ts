@@ -7,7 +7,7 @@ import {
   custodyLimits,
   readCauseStatement,
 } from '@tallystick/core';
-import { type CheckedRevision, checkCause } from '../content.ts';
+import { type CheckedRevision, checkCause, signedRequestOf } from '../content.ts';
 import { LedgerError } from '../errors.ts';
 import type { SubjectChainParts } from './subject-chain.ts';
 
@@ -56,19 +56,23 @@ export class CustodyDraft {
     this.#grow(entry.length + path.length * 36 + (shown?.bytes.length ?? 0) + 256);
   }
 
-  /** Shows who asked for an entry that was added, and says what that is; null where it is not held any more. */
-  async addCause(revision: CheckedRevision): Promise<CauseStatement | null> {
+  /**
+   * Shows who asked for an entry that was added, and says what that is; null where it is not held any more. The request that
+   * was signed is shown unless the cause was added without it.
+   */
+  async addCause(revision: CheckedRevision, showsRequest = true): Promise<CauseStatement | null> {
     const { cause: index } = revision.content;
     const entry = this.#entries.get(revision.index);
     let found = this.#causes.get(index);
     if (found === undefined) {
       const stored = await this.#parts.store.cause(index);
       if (stored === undefined) return null;
-      checkCause(revision, stored);
-      const { salt, document } = stored;
-      found = { salt, document, statement: readCauseStatement(document) };
+      signedRequestOf(checkCause(revision, stored), stored);
+      const { salt, document, signed } = stored;
+      const shown = showsRequest && signed !== null ? { signed } : {};
+      found = { salt, document, ...shown, statement: readCauseStatement(document) };
       this.#causes.set(index, found);
-      this.#grow(document.length + 128);
+      this.#grow(document.length + (shown.signed?.bytes.length ?? 0) + 128);
     }
     if (entry !== undefined) entry.causeIndex = index;
     return found.statement;

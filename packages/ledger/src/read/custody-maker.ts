@@ -62,7 +62,7 @@ export class CustodyMaker {
       entries,
       causes,
       access: null,
-      gaps: custodyGaps({ license, range, entries, access: null }, statements),
+      gaps: custodyGaps({ license, range, entries, causes, access: null }, statements),
     });
   }
 }
@@ -150,7 +150,8 @@ class CustodyWriting {
     if (decision === null || !('same' in decision)) return;
     const revision = await readAt(this.#parts, decision.same);
     this.draft.add(null, revision, false);
-    await this.draft.addCause(revision);
+    // What was signed for another change is nobody else's business.
+    await this.draft.addCause(revision, false);
   }
 
   /** A subject with the documents that were in force when something happened, or the proof that there is none. */

@@ -10,11 +10,19 @@ import {
   equalBytes,
   isMapRoot,
   parseRecordEntry,
+  type SignedEvidence,
   subjectTypeOf,
   type TileName,
 } from '@tallystick/core';
 import type { Current } from '@tallystick/license';
-import { type CauseDocument, type CheckedRevision, checkCause, checkEntry, timeOfEntry } from '../content.ts';
+import {
+  type CauseDocument,
+  type CheckedRevision,
+  checkCause,
+  checkEntry,
+  signedRequestOf,
+  timeOfEntry,
+} from '../content.ts';
 import { IntegrityAlarm, LedgerError } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { codeName, type IndexLicenseKey, licenseKeyName, referenceName } from '../names.ts';
@@ -41,6 +49,8 @@ export interface LedgerReaderParts {
 export interface HistoryItem {
   revision: CheckedRevision;
   cause: CauseDocument;
+  /** The request as it was signed; null for none, and where it is not held any more. */
+  signed: SignedEvidence | null;
 }
 
 /** An entry of the log for people and tools; byte strings are base64. */
@@ -137,7 +147,9 @@ export class LedgerReader {
         throw new IntegrityAlarm(index, `the projections hide revision ${expected} of ${id}`);
       expected -= 1;
       const revision = await reader.revision(id, index);
-      items.push({ revision, cause: checkCause(revision, await store.cause(revision.content.cause)) });
+      const stored = await store.cause(revision.content.cause);
+      const cause = checkCause(revision, stored);
+      items.push({ revision, cause, signed: stored === undefined ? null : signedRequestOf(cause, stored) });
     }
     if (found.length < limit && expected >= 0) {
       throw new IntegrityAlarm(head?.index ?? 0, `the projections hide revision ${expected} of ${id}`);

@@ -111,7 +111,7 @@ export function openCause({ salt, document }: StoredCause, record: LogRecord): C
   if (!equalBytes(causeCommitment(salt, document), record.cause))
     throw new Error('the cause is not the one committed to');
   const cause: unknown = JSON.parse(decodeUtf8(document));
-  if (!isObject(cause) || (cause['v'] !== 1 && cause['v'] !== 2) || !isObject(cause['who']))
+  if (!isObject(cause) || ![1, 2, 3].includes(cause['v'] as number) || !isObject(cause['who']))
     throw new Error('the cause is of a form that is not known here');
   return cause as unknown as CauseDocument;
 }

@@ -2,7 +2,7 @@
  * Builds batches: decides commands on what is committed and in flight, and turns their changes into
  * records that wait for a signature.
  */
-import { base64, effectiveLock } from '@tallystick/core';
+import { effectiveLock } from '@tallystick/core';
 import {
   apply,
   type Change,
@@ -85,8 +85,11 @@ interface Prior {
   current: Current;
 }
 
-/** What waits goes together, and shares a flush of the disk, a promise and messages between threads; a long queue is halved. */
-const commandsPerBatch = { min: 64, max: 128 } as const;
+/**
+ * What waits goes together, and shares a flush of the disk, a promise and messages between threads; of more than the
+ * least only half does, so that the rest is decided while the signer works on it.
+ */
+const commandsPerBatch = { min: 32, max: 128 } as const;
 /**
  * Bytes of documents beyond which no further command joins a batch. One command has 8 MB at most (500 licenses of
  * 16 KiB), and the signer takes 16 MiB at once.
@@ -271,16 +274,16 @@ export class BatchBuilder {
     { changes, prior, at, cause: { who, why, gate } }: Decided,
   ): void {
     const { submission } = queued;
-    const asked = submission.request;
-    const request = asked && { key: asked.key, hash: base64(asked.hash) };
+    const { request } = submission;
     const first = batch.base + batch.records.length;
     const n = changes.length;
-    const cause = sealCause(
-      { command: submission.command.type, n, request, at, who, why, ...(gate && { gate }) },
-      this.#parts.random,
-    );
     // Everything that can fail happens before the first of these records is visible to later decisions.
     const sealed = changes.map((change) => this.#seal(change, prior.get(change.subject.id), first));
+    const cause = sealCause(
+      { command: submission.command.type, n, request, at, who, why, ...(gate && { gate }) },
+      sealed,
+      this.#parts.random,
+    );
     const added = sealed.map(({ change, current, content, commitment, before }, nth): PendingRecord => {
       const index = first + nth;
       const names = nameChanges(before?.current, current, this.#parts.views.indexKey);
@@ -304,6 +307,7 @@ export class BatchBuilder {
       records: n,
       salt: cause.salt,
       document: cause.document,
+      signed: cause.signed,
     });
     if (request !== null) batch.requests.push({ key: request.key, index: first });
     this.#parts.requests.isIn(submission, batch.number);
@@ -328,7 +332,7 @@ export class BatchBuilder {
       throw new Error(`${change.type} does not continue its subject`);
     const { document, content, commitment } = sealChange(change, first, this.#parts.random);
     const whole: Change = { ...change, document };
-    return { change: whole, current: apply(before?.current, whole), content, commitment, before };
+    return { change: whole, current: apply(before?.current, whole), document, content, commitment, before };
   }
 }
 

@@ -3,9 +3,9 @@
  *
  * Keys in flight and just committed are here; older ones are in the causes, found through the projections.
  */
-import { base64, equalBytes } from '@tallystick/core';
+import { equalBytes } from '@tallystick/core';
 import type { Change, Refusal } from '@tallystick/license';
-import { type CheckedRevision, checkCause } from '../content.ts';
+import { type CheckedRevision, checkCause, isOfRequest } from '../content.ts';
 import { LedgerError } from '../errors.ts';
 import type { Projections } from '../projections/projections.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
@@ -102,14 +102,17 @@ export class Requests {
     const known = lookedUp.has(request.key) ? lookedUp : this.lookUp([submission]);
     const index = known.get(request.key) ?? null;
     if (index === null) return null;
-    const cause = checkCause(await this.#revision(index), await store.cause(index));
+    const first = await this.#revision(index);
+    const cause = checkCause(first, await store.cause(index));
     // Carried out again, it would be done twice.
     if (cause.request?.key !== request.key)
       throw new LedgerError(
         'integrity',
         `the idempotency key of this request is filed under entry ${index}, which is of another: run tally rebuild`,
       );
-    if (cause.request.hash !== base64(request.hash)) throw keyReused();
+    const isSame = isOfRequest(cause, request.hash, first.content);
+    if (isSame === null) throw erasedSince();
+    if (!isSame) throw keyReused();
     const changes: AppliedChange[] = [];
     for (let at = index; at < index + cause.n; at++) changes.push(await this.#pastChange(at));
     return { changes, promise: null, repeated: true };
@@ -124,13 +127,16 @@ export class Requests {
   async #pastChange(index: number): Promise<AppliedChange> {
     const { record, current, leaf, content } = await this.#revision(index);
     const { id } = content;
-    if (current === null)
-      throw new LedgerError('idempotency_key_reused', 'what this request changed was erased since');
+    if (current === null) throw erasedSince();
     const { document, companion } = current;
     const { type, rev, at } = record.record;
     const change = { type, subject: { type: document.type, id }, rev, document, companion } as Change;
     return { change, current, at, index, leaf };
   }
+}
+
+function erasedSince(): LedgerError {
+  return new LedgerError('idempotency_key_reused', 'what this request changed was erased since');
 }
 
 function keyReused(): LedgerError {

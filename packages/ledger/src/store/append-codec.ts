@@ -26,11 +26,13 @@ export function encodeAppend({ size, entries, causes }: AppendBatch): Uint8Array
     writeContent(writer, content);
   }
   writer.number(causes.length);
-  for (const { index, records, salt, document } of causes) {
+  for (const { index, records, salt, document, signed } of causes) {
     writer.number(index);
     writer.number(records);
     writer.bytes(salt);
     writer.bytes(document);
+    writer.bytes(signed?.salt ?? null);
+    if (signed !== null) writer.bytes(signed.bytes);
   }
   return writer.finish();
 }
@@ -53,6 +55,7 @@ export function decodeAppend(bytes: Uint8Array): AppendBatch {
       records: reader.number(),
       salt: reader.bytes() ?? none,
       document: reader.bytes() ?? none,
+      signed: readOpening(reader),
     }),
   );
   return { size, entries, causes };
@@ -80,6 +83,11 @@ function readContent(reader: Reader): StoredContent | null {
     companion: reader.bytes(),
     cause: reader.number(),
   };
+}
+
+function readOpening(reader: Reader): StoredCause['signed'] {
+  const salt = reader.bytes();
+  return salt === null ? null : { salt, bytes: reader.bytes() ?? none };
 }
 
 class Writer {

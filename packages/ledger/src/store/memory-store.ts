@@ -61,6 +61,8 @@ export class MemoryStore implements Store {
       const content = this.#entries[index]?.content;
       if (content === null || content === undefined) continue;
       Object.assign(content, { salt: null, document: null, companionSalt: null, companion: null });
+      const cause = this.#causes.get(content.cause);
+      if (cause !== undefined) this.#causes.set(cause.index, { ...cause, signed: null });
     }
   }
 

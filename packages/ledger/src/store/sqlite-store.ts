@@ -30,8 +30,11 @@ const schema = `
     idx INTEGER PRIMARY KEY, records INTEGER NOT NULL, salt BLOB NOT NULL, document BLOB NOT NULL
   ) STRICT;
   CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL) STRICT;
-  PRAGMA user_version = 1;
 `;
+/** What format 2 has more than format 1. */
+const signedRequests =
+  'signed_requests (idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, request BLOB NOT NULL) STRICT';
+const addSignedRequests = `CREATE TABLE ${signedRequests}; PRAGMA user_version = 2;`;
 
 export interface SqliteStoreOptions {
   /** 'off' gives durability away and exists for benchmarks. */
@@ -45,7 +48,7 @@ type Row = Record<string, null | number | bigint | string | Uint8Array>;
 export class SqliteStore implements MendableStore {
   readonly #database: DatabaseSync;
   readonly #lock: DatabaseSync | null;
-  readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #statements: Statements;
   #size: number;
 
   private constructor(database: DatabaseSync, lock: DatabaseSync | null) {
@@ -60,7 +63,7 @@ export class SqliteStore implements MendableStore {
     if (existsSync(file)) throw new Error(`${file} exists already`);
     const lock = takeLock(file);
     const database = open(file, options);
-    database.exec(schema);
+    database.exec(schema + addSignedRequests);
     return new SqliteStore(database, lock);
   }
 
@@ -71,10 +74,15 @@ export class SqliteStore implements MendableStore {
     const database = open(file, options);
     // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
     if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
+    const { user_version: format } = database.prepare('PRAGMA user_version').get() as {
       user_version: number;
     };
-    if (version !== 1) throw new Error(`${file} has format ${version}, which this version does not know`);
+    if (format !== 1 && format !== 2)
+      throw new Error(`${file} has format ${format}, which this version does not know`);
+    // Who only reads a store of the version before finds that there are none, and leaves it as it is.
+    const bring =
+      lock === null ? `CREATE TEMP TABLE ${signedRequests}` : `BEGIN IMMEDIATE; ${addSignedRequests} COMMIT`;
+    if (format === 1) database.exec(bring);
     return new SqliteStore(database, lock);
   }
 
@@ -86,7 +94,7 @@ export class SqliteStore implements MendableStore {
   async append(batch: AppendBatch): Promise<void> {
     if (batch.size !== this.#size)
       throw new StoreConflict(`log has ${this.#size} entries, not ${batch.size}`);
-    const { leaf, entry, content, cause } = this.#statements.insert;
+    const { leaf, entry, content, cause, request } = this.#statements.insert;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for (const stored of batch.entries) {
@@ -96,6 +104,7 @@ export class SqliteStore implements MendableStore {
       }
       for (const each of batch.causes) {
         cause.run(each.index, each.records, each.salt, each.document);
+        if (each.signed !== null) request.run(each.index, each.signed.salt, each.signed.bytes);
       }
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -142,7 +151,10 @@ export class SqliteStore implements MendableStore {
     if (indexes.length === 0) return;
     this.#database.exec('PRAGMA secure_delete=ON; BEGIN IMMEDIATE');
     try {
-      for (const index of indexes) this.#statements.shred.run(index);
+      for (const index of indexes) {
+        this.#statements.shred.request.run(index);
+        this.#statements.shred.content.run(index);
+      }
       this.#database.exec('COMMIT');
       emptyWriteAheadLog(this.#database);
     } catch (error) {
@@ -154,7 +166,7 @@ export class SqliteStore implements MendableStore {
   }
 
   async restore(entries: AsyncIterable<RestoredEntry>): Promise<void> {
-    const { leaf, entry, content, contentIfNone, cause } = this.#statements.replace;
+    const { leaf, entry, content, contentIfNone, cause, request } = this.#statements.replace;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for await (const stored of entries) {
@@ -163,8 +175,9 @@ export class SqliteStore implements MendableStore {
         const put = stored.content?.document === null ? contentIfNone : content;
         if (stored.content !== null) put.run(stored.index, ...contentValues(stored.content));
         if (stored.cause !== undefined) {
-          const { index, records, salt, document } = stored.cause;
+          const { index, records, salt, document, signed } = stored.cause;
           cause.run(index, records, salt, document);
+          if (signed !== null) request.run(index, signed.salt, signed.bytes);
         }
       }
       this.#database.exec('COMMIT');
@@ -221,20 +234,14 @@ function takeLock(file: string): DatabaseSync {
 }
 
 interface Statements {
-  insert: { leaf: StatementSync; entry: StatementSync; content: StatementSync; cause: StatementSync };
-  replace: {
-    leaf: StatementSync;
-    entry: StatementSync;
-    content: StatementSync;
-    contentIfNone: StatementSync;
-    cause: StatementSync;
-  };
+  insert: Record<'leaf' | 'entry' | 'content' | 'cause' | 'request', StatementSync>;
+  replace: Record<'leaf' | 'entry' | 'content' | 'contentIfNone' | 'cause' | 'request', StatementSync>;
   size: StatementSync;
   leaves: StatementSync;
   entries: StatementSync;
   entryBytes: StatementSync;
   causes: StatementSync;
-  shred: StatementSync;
+  shred: Record<'content' | 'request', StatementSync>;
   saveCheckpoint: StatementSync;
   checkpoint: StatementSync;
 }
@@ -246,6 +253,7 @@ function prepareAll(database: DatabaseSync): Statements {
       entry: database.prepare('INSERT INTO entries VALUES (?, ?)'),
       content: database.prepare('INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)'),
       cause: database.prepare('INSERT INTO causes VALUES (?, ?, ?, ?)'),
+      request: database.prepare('INSERT INTO signed_requests VALUES (?, ?, ?)'),
     },
     replace: {
       leaf: database.prepare('INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)'),
@@ -257,6 +265,7 @@ function prepareAll(database: DatabaseSync): Statements {
            ON CONFLICT (idx) DO UPDATE SET id = excluded.id WHERE id LIKE '${unknownSubjectPrefix}%'`,
       ),
       cause: database.prepare('INSERT OR REPLACE INTO causes VALUES (?, ?, ?, ?)'),
+      request: database.prepare('INSERT OR REPLACE INTO signed_requests VALUES (?, ?, ?)'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(
@@ -271,10 +280,19 @@ function prepareAll(database: DatabaseSync): Statements {
     entryBytes: database.prepare(
       'SELECT e.entry FROM leaves l LEFT JOIN entries e ON e.idx = l.idx WHERE l.idx >= ? ORDER BY l.idx LIMIT ?',
     ),
-    causes: database.prepare('SELECT * FROM causes WHERE idx >= ? AND idx < ? ORDER BY idx'),
-    shred: database.prepare(
-      'UPDATE contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL WHERE idx = ?',
+    causes: database.prepare(
+      `SELECT c.idx, c.records, c.salt, c.document, s.salt AS request_salt, s.request
+         FROM causes c LEFT JOIN signed_requests s ON s.idx = c.idx
+        WHERE c.idx >= ? AND c.idx < ? ORDER BY c.idx`,
     ),
+    shred: {
+      content: database.prepare(
+        'UPDATE contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL WHERE idx = ?',
+      ),
+      request: database.prepare(
+        'DELETE FROM signed_requests WHERE idx = (SELECT cause FROM contents WHERE idx = ?)',
+      ),
+    },
     saveCheckpoint: database.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)'),
     checkpoint: database.prepare(
       'SELECT size, note, at FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1',
@@ -315,5 +333,9 @@ function storedCause(row: Row): StoredCause {
     records: row.records as number,
     salt: row.salt as Uint8Array,
     document: row.document as Uint8Array,
+    signed:
+      row.request_salt === null
+        ? null
+        : { salt: row.request_salt as Uint8Array, bytes: row.request as Uint8Array },
   };
 }

@@ -6,6 +6,8 @@
  * refuse a second one, or fence the first: what was fenced throws StoreFenced at every write and at `size`. Proven by the conformance suite that all drivers share.
  */
 
+import type { Opening } from '@tallystick/core';
+
 /** One entry of the log with what belongs to it. Byte strings are exact. */
 export interface StoredEntry {
   index: number;
@@ -39,6 +41,8 @@ export interface StoredCause {
   records: number;
   salt: Uint8Array;
   document: Uint8Array;
+  /** What opens the commitment to the request as it was signed; null where there is none, and once it was shredded. */
+  signed: Opening | null;
 }
 
 export interface StoredCheckpoint {
@@ -109,7 +113,10 @@ export interface Store {
   cause(index: number): Promise<StoredCause | undefined>;
   /** Causes with `from` ≤ index < `to`, in order. */
   causes(from: number, to: number): Promise<StoredCause[]>;
-  /** Removes documents, companions and salts at these indexes for good; commitments and entries stay. */
+  /**
+   * Removes documents, companions and salts at these indexes for good, and the signed request of each command that has a record
+   * there; commitments, entries and causes stay.
+   */
   shred(indexes: readonly number[]): Promise<void>;
   /** Keeps a published checkpoint; one of the same size replaces it (fresher cosignatures). */
   saveCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
@@ -127,7 +134,7 @@ export interface RestoredEntry extends StoredEntry {
 export interface MendableStore extends Store {
   /**
    * Puts entries where there is another one under their index, or none, all or nothing; content that is there stays where
-   * none comes, but for a name that stands in for one that nobody knew. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
+   * none comes, but for a name that stands in for one that nobody knew, and so do signed requests. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
    * where `entries` does, unless it throws StoreUnavailable that says the outcome is unknown.
    */
   restore(entries: AsyncIterable<RestoredEntry>): Promise<void>;

@@ -38,6 +38,8 @@ export function causeAt(index: number, records = 1): StoredCause {
     records,
     salt: utf8(`cause salt ${index}`),
     document: utf8(`cause ${index}`),
+    // Of every other batch.
+    signed: index % 2 === 0 ? { salt: utf8(`request salt ${index}`), bytes: utf8(`request ${index}`) } : null,
   };
 }
 

@@ -61,6 +61,16 @@ const halfWay: readonly [string, (batch: AppendBatch) => AppendBatch][] = [
     (batch) => ({ ...batch, entries: [...batch.entries.slice(0, -1), broken(batch.entries.at(-1))] }),
   ],
   ['its first cause', (batch) => ({ ...batch, causes: batch.causes.map(broken) })],
+  [
+    'what was signed for a cause',
+    (batch) => ({
+      ...batch,
+      causes: [
+        ...batch.causes,
+        { ...causeAt(batch.size + 1), signed: broken(causeAt(0).signed ?? {}) as never },
+      ],
+    }),
+  ],
   ['a second cause', (batch) => ({ ...batch, causes: [...batch.causes, broken(causeAt(batch.size + 1))] })],
 ];
 
@@ -141,7 +151,7 @@ function describeReads(current: () => Store, fill: Fill): void {
 }
 
 function describeShredding(current: () => Store, fill: Fill): void {
-  it('shreds content and nothing else, twice as well as once', async () => {
+  it('shreds content, what was signed for it, and nothing else, twice as well as once', async () => {
     const store = current();
     await fill(2);
     await store.append({ size: 6, entries: [plainEntryAt(6)], causes: [] });
@@ -159,7 +169,11 @@ function describeShredding(current: () => Store, fill: Fill): void {
       [1, 4].includes(entry.index) ? { ...entry, content: shredded(entry.index) } : entry,
     );
     expect(await store.entries(0, 100)).toEqual(expected);
-    expect(await store.causes(0, 100)).toEqual([causeAt(0, 3), causeAt(3, 3)]);
+    expect(await store.causes(0, 100)).toEqual([{ ...causeAt(0, 3), signed: null }, causeAt(3, 3)]);
+    await store.append({ size: 7, entries: [entryAt(7), entryAt(8)], causes: [causeAt(7), causeAt(8)] });
+    await store.shred([7]);
+    expect(await store.causes(7, 100)).toEqual([causeAt(7), causeAt(8)]);
+    expect(causeAt(8).signed).not.toBeNull();
   });
 }
 

@@ -40,8 +40,11 @@ export function mergeCustomer(view: View, command: CustomerMerge, env: Environme
 }
 
 /**
- * The customer is erased first, then each license that says something personal is amended, revoked ones
- * included, and then the requests for approval that speak of it lose what their commands say. The license key, order, price and reseller stay: they are the vendor's books.
+ * The customer is erased first, then its licenses are amended, revoked ones included, and then the requests for approval that
+ * speak of it lose what their commands say. The license key, order, price and reseller stay: they are the vendor's books.
+ *
+ * Licenses that say nothing personal now may have said it before, or in what was signed for them: an erasure reaches what is
+ * before a record of it. Where there is no room for all, those that say something come first.
  */
 export function eraseCustomer(view: View, command: CustomerErase, env: Environment): Change[] {
   const current = targetCustomer(view, command);
@@ -59,9 +62,8 @@ export function eraseCustomer(view: View, command: CustomerErase, env: Environme
     state: 'erased',
     metadata: {},
   });
-  const personal = licensesNamed(view, view.licensesOfCustomer(current.document.id)).filter(
-    saysSomethingPersonal,
-  );
+  const licenses = licensesNamed(view, view.licensesOfCustomer(current.document.id));
+  const personal = licenses.filter(saysSomethingPersonal);
   const requests = requestsAbout(view, current.document);
   if (personal.length + requests.length + 1 > RECORDS_MAX) {
     const message = `${personal.length} licenses of the customer carry personal text, and ${requests.length} requests for approval speak of it, too many for one command.`;
@@ -69,7 +71,9 @@ export function eraseCustomer(view: View, command: CustomerErase, env: Environme
       details: { licenses: personal.length, requests: requests.length, recordsMax: RECORDS_MAX },
     });
   }
-  const amended = personal.map((license) =>
+  const room = RECORDS_MAX - 1 - personal.length - requests.length;
+  const silent = licenses.filter((license) => !saysSomethingPersonal(license)).slice(0, room);
+  const amended = [...personal, ...silent].map((license) =>
     nextLicense('license.amended', license, env, { licensee: null }, withoutPersonalText(license.companion)),
   );
   const emptied = requests.map((request) =>

@@ -7,7 +7,13 @@ import {
   type StoredContent,
   type StoredEntry,
 } from '@tallystick/ledger';
-import { type Content, causeProblem, contentProblem, type PlainPart } from '@tallystick/witness';
+import {
+  type Content,
+  causeProblem,
+  contentProblem,
+  type PlainPart,
+  requestProblem,
+} from '@tallystick/witness';
 
 /** An entry in the store is not the one that was logged: nothing says what belongs to it. */
 class EntryAltered extends Error {
@@ -84,7 +90,11 @@ function takeRecord(
   const wrong = cause && causeProblem(cause, record);
   if (wrong !== null) alarms.push(`entry ${index}: ${wrong}`);
   parts.push({ index, cause: wrong === null ? cause : null });
-  return length + (cause?.document.length ?? 0);
+  const request = wrong === null ? (cause?.signed ?? null) : null;
+  const strange = request && cause && requestProblem(request, cause);
+  if (strange !== null) alarms.push(`entry ${index}: ${strange}`);
+  else if (request !== null) parts.push({ index, request });
+  return length + (cause?.document.length ?? 0) + (request?.bytes.length ?? 0);
 }
 
 /** null where it was erased, or lost. */

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { notes } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
-import { type Caller, Directory } from '@tallystick/gate';
+import { type Caller, Directory, type SignedRequest } from '@tallystick/gate';
 import type { Ledger, Store } from '@tallystick/ledger';
 import type { Command, RoleInput } from '@tallystick/license';
 import { closeWorld, createWorld, openLedger, type TestWorld } from '@tallystick/testkit';
@@ -22,6 +22,8 @@ export interface Said {
   credential?: string;
   session?: string | null;
   stepUp?: boolean;
+  /** What the request was signed with, taken as proven. */
+  signed?: SignedRequest;
 }
 
 export class Office {
@@ -130,7 +132,7 @@ export class Office {
     return this.#ids.get(name)?.principal ?? name;
   }
 
-  #caller(name: string, { credential, session = null, stepUp = true }: Said): Caller {
+  #caller(name: string, { credential, session = null, stepUp = true, signed }: Said): Caller {
     const known = this.#ids.get(name);
     const at = formatInstant(this.world.now());
     return {
@@ -144,7 +146,7 @@ export class Office {
       address: '127.0.0.1',
       networks: [],
       device: null,
-      signed: null,
+      signed: signed ?? null,
       purpose: null,
     };
   }

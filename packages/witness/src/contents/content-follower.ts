@@ -13,7 +13,7 @@ import { fetchBytes, type HttpSource } from '../replayer/http-source.ts';
 import { Unavailable } from '../replayer/violation.ts';
 import type { ContentPublicKey } from './content-key.ts';
 import type { ContentStore, LackingPart } from './content-store.ts';
-import { erasedIn, type KnownLog } from './erasures.ts';
+import { commandsOf, erasedIn, type KnownLog } from './erasures.ts';
 import { BatchRefused, judgeBatch, type Opening } from './judge-batch.ts';
 import { parseBatches, type SealedBatch } from './sealed-batch.ts';
 
@@ -92,7 +92,7 @@ export class ContentFollower {
     if (from >= size) return true;
     const to = Math.min(size, from + walkedAtOnce);
     const erased = erasedIn(log, from, to, size);
-    store.erase(erased, to);
+    store.erase(erased, commandsOf(log, erased), to);
     if (erased.length > 0) tell({ event: 'content-erased', entries: erased.length, upTo: to });
     return to === size;
   }
@@ -160,7 +160,7 @@ export class ContentFollower {
     const { store, tell } = this.#parts;
     for (const { index, isCause, why } of store.untold(store.walked)) {
       if (why === 'altered') continue;
-      const message = `the log's server has not got ${isCause ? 'the cause' : 'the document'}, and no erasure says why`;
+      const message = `the log's server has not got ${isCause ? 'the cause or what was signed for it' : 'the document'}, and no erasure says why`;
       tell({ event: 'content-lacking', index, message });
     }
   }

@@ -12,7 +12,10 @@ import { ConfigError, messageOf } from '../errors.ts';
 import { Unavailable } from '../replayer/violation.ts';
 import { partKinds, type SealedBatch, type SealedPart } from './sealed-batch.ts';
 
-/** A part of index `i` stands at `2 i`, a cause one behind it. */
+/**
+ * A part of index `i` stands at `2 i`, a cause one behind it. What was signed for a cause has a table of its own, in
+ * which nothing is left of what was erased but its index: there was a version without. A cause lacks where that does.
+ */
 const schema = `
   CREATE TABLE IF NOT EXISTS about (
     one INTEGER PRIMARY KEY CHECK (one = 1), genesis BLOB NOT NULL, key TEXT NOT NULL, walked INTEGER NOT NULL,
@@ -26,6 +29,9 @@ const schema = `
     place INTEGER PRIMARY KEY, why TEXT NOT NULL, size INTEGER NOT NULL, told INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS erased (idx INTEGER PRIMARY KEY) STRICT;
+  CREATE TABLE IF NOT EXISTS requests (
+    idx INTEGER PRIMARY KEY, batch INTEGER REFERENCES batches (id), sealed BLOB
+  ) STRICT;
 `;
 
 /** Why a part that should be here is not: the log's server had not got it, or handed out another one. */
@@ -104,23 +110,34 @@ export class ContentStore implements Disposable {
         .run(size, enc);
       database.prepare('DELETE FROM lacking WHERE place >= ? AND place < ?').run(2 * from, 2 * to);
       const isErased = database.prepare('SELECT 1 FROM erased WHERE idx = ?');
+      const isRequestErased = database.prepare('SELECT 1 FROM requests WHERE idx = ? AND sealed IS NULL');
       const add = database.prepare('INSERT OR REPLACE INTO parts VALUES (?, ?, ?)');
+      const addRequest = database.prepare('INSERT OR REPLACE INTO requests VALUES (?, ?, ?)');
       const lack = database.prepare('INSERT OR REPLACE INTO lacking VALUES (?, ?, ?, 0)');
       for (const { index, kind, sealed } of parts) {
         // What was erased since it was asked for does not come back.
         if (kind === partKinds.content && isErased.get(index) !== undefined) continue;
+        if (kind === partKinds.request) {
+          if (isRequestErased.get(index) === undefined) addRequest.run(index, batch, sealed);
+          continue;
+        }
         add.run(placeOf(index, kind === partKinds.cause), batch, sealed);
       }
       for (const { index, isCause, why } of lacking) {
         if (!isCause && isErased.get(index) !== undefined) continue;
+        const isHeld = isCause && parts.some((part) => part.index === index && part.kind === partKinds.cause);
+        if (isHeld && isRequestErased.get(index) !== undefined) continue;
         lack.run(placeOf(index, isCause), why, size);
       }
       database.prepare('UPDATE about SET fetched = ? WHERE fetched = ?').run(to, from);
     });
   }
 
-  /** Removes the contents at these indexes, for good, and notes that everything up to `walked` was looked through. */
-  erase(indexes: readonly number[], walked: number): void {
+  /**
+   * Removes the contents at these indexes, and what was signed for the commands that begin at `commands`, for good, and notes that
+   * everything up to `walked` was looked through.
+   */
+  erase(indexes: readonly number[], commands: readonly number[], walked: number): void {
     let removed = 0;
     this.#transact(() => {
       const note = this.#database.prepare('INSERT OR IGNORE INTO erased VALUES (?)');
@@ -130,6 +147,13 @@ export class ContentStore implements Disposable {
         note.run(index);
         removed += Number(remove.run(placeOf(index, false)).changes);
         settle.run(placeOf(index, false));
+      }
+      const empty = this.#database.prepare('INSERT OR REPLACE INTO requests VALUES (?, NULL, NULL)');
+      const isHeld = this.#database.prepare('SELECT 1 FROM parts WHERE place = ?');
+      for (const index of commands) {
+        removed += Number(empty.run(index).changes);
+        // The cause itself may lack as well, which no erasure accounts for.
+        if (isHeld.get(placeOf(index, true)) !== undefined) settle.run(placeOf(index, true));
       }
       this.#database.prepare('UPDATE about SET walked = ?').run(walked);
     });
@@ -150,15 +174,17 @@ export class ContentStore implements Disposable {
   parts(from: number, to: number): HeldPart[] {
     const rows = this.#database
       .prepare(
-        `SELECT place, batch, sealed, enc, size FROM parts JOIN batches ON id = batch
-          WHERE place >= ? AND place < ? ORDER BY place`,
+        `SELECT at, batch, sealed, enc, size FROM (
+           SELECT 3 * (place / 2) + place % 2 AS at, batch, sealed FROM parts WHERE place >= ? AND place < ?
+           UNION ALL SELECT 3 * idx + 2, batch, sealed FROM requests WHERE idx >= ? AND idx < ?
+         ) JOIN batches ON id = batch ORDER BY at`,
       )
-      .all(2 * from, 2 * to);
+      .all(2 * from, 2 * to, from, to);
     return rows.map((row) => {
-      const place = Number(row['place']);
+      const at = Number(row['at']);
       return {
-        index: Math.floor(place / 2),
-        kind: place % 2 === 1 ? partKinds.cause : partKinds.content,
+        index: Math.floor(at / 3),
+        kind: kindsInOrder[at % 3] ?? partKinds.content,
         sealed: row['sealed'] as Uint8Array,
         batch: Number(row['batch']),
         enc: row['enc'] as Uint8Array,
@@ -223,6 +249,8 @@ export class ContentStore implements Disposable {
     }
   }
 }
+
+const kindsInOrder = [partKinds.content, partKinds.cause, partKinds.request] as const;
 
 function placeOf(index: number, isCause: boolean): number {
   return 2 * index + (isCause ? 1 : 0);

@@ -36,20 +36,33 @@ export function erasedIn(log: KnownLog, from: number, to: number, size: number):
   return erased;
 }
 
+/** Where the commands begin that made these records: there stand their causes, and what was signed for them. */
+export function commandsOf(log: KnownLog, indexes: readonly number[]): number[] {
+  const firsts = indexes.map((index) => firstOfCommand(log, index, recordAt(log, index)));
+  return [...new Set(firsts)];
+}
+
 /** The records of a command stand together, under one cause that no other command has. */
 function commandAround(
   log: KnownLog,
   index: number,
-  { cause }: LogRecord,
+  record: LogRecord,
   size: number,
 ): [index: number, record: LogRecord][] {
-  const isOfIt = (at: number): boolean =>
-    at >= 0 && at < size && log.typeAt(at) !== null && equalBytes(recordAt(log, at).cause, cause);
-  let first = index;
-  while (isOfIt(first - 1)) first -= 1;
   const records: [number, LogRecord][] = [];
-  for (let at = first; isOfIt(at); at++) records.push([at, recordAt(log, at)]);
+  const first = firstOfCommand(log, index, record);
+  for (let at = first; at < size && isCausedBy(log, at, record); at++) records.push([at, recordAt(log, at)]);
   return records;
+}
+
+function firstOfCommand(log: KnownLog, index: number, record: LogRecord): number {
+  let first = index;
+  while (isCausedBy(log, first - 1, record)) first -= 1;
+  return first;
+}
+
+function isCausedBy(log: KnownLog, at: number, { cause }: LogRecord): boolean {
+  return at >= 0 && log.typeAt(at) !== null && equalBytes(recordAt(log, at).cause, cause);
 }
 
 function recordAt(log: KnownLog, index: number): LogRecord {

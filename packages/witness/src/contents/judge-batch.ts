@@ -1,11 +1,19 @@
 /** A batch against the log: that it has everything that it says, and, with the key, that each part is what was committed to. */
 import type { KeyObject } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { equalBytes, IntegrityError, type LogRecord, parseRecordEntry } from '@tallystick/core';
+import { causeFacts, equalBytes, IntegrityError, type LogRecord, parseRecordEntry } from '@tallystick/core';
 import type { ContentKey } from './content-key.ts';
 import type { Lack } from './content-store.ts';
 import type { KnownLog } from './erasures.ts';
-import { causeProblem, contentProblem, decodeCause, decodeContent } from './parts.ts';
+import {
+  causeProblem,
+  contentProblem,
+  decodeCause,
+  decodeContent,
+  decodeRequest,
+  requestProblem,
+  type StoredCauseBytes,
+} from './parts.ts';
 import { batchKeyOf, openPart, Unsealable } from './seal.ts';
 import { partKinds, type SealedBatch, type SealedPart } from './sealed-batch.ts';
 
@@ -17,6 +25,7 @@ export class BatchRefused extends Error {
 export interface JudgedBatch {
   /** The batch, with the parts that are good. */
   batch: SealedBatch;
+  /** A cause lacks as well where what was signed for it does. */
   lacking: { index: number; isCause: boolean; why: Lack }[];
   /** Parts that are not what the log commits to, as one sentence without its period each. */
   altered: { index: number; message: string }[];
@@ -38,24 +47,59 @@ export async function judgeBatch(batch: SealedBatch, log: KnownLog, opening: Ope
   checkComplete(batch, records);
   const judged: JudgedBatch = { batch: { header, parts: [] }, lacking: [], altered: [] };
   const key = opening.key && keyOf(header.enc, opening.key, opening.genesis);
+  const requests = new RequestJudge(judged, records);
   for (const [nth, part] of parts.entries()) {
     if (nth % partsAtOnce === partsAtOnce - 1) await turn();
     const { index, kind } = part;
-    const isCause = kind === partKinds.cause || kind === partKinds.causeGone;
+    const isCause = kind !== partKinds.content && kind !== partKinds.gone;
     if (kind === partKinds.gone || kind === partKinds.causeGone) {
       judged.lacking.push({ index, isCause, why: 'gone' });
       continue;
     }
     const record = records.get(index)?.record;
     const message =
-      key === null || record === undefined ? null : problemOf(part, key, record, opening.genesis);
+      key === null || record === undefined ? null : problemOf(part, { key, record, opening, requests });
     if (message === null) judged.batch.parts.push(part);
     else {
       judged.lacking.push({ index, isCause, why: 'altered' });
       judged.altered.push({ index, message });
     }
   }
+  requests.end();
   return judged;
+}
+
+/** Holds what was signed against the cause before it, and notes where a cause commits to what does not come. */
+class RequestJudge {
+  readonly #judged: JudgedBatch;
+  readonly #records: ReadonlyMap<number, Expected>;
+  #open: { index: number; cause: StoredCauseBytes } | null = null;
+
+  constructor(judged: JudgedBatch, records: ReadonlyMap<number, Expected>) {
+    this.#judged = judged;
+    this.#records = records;
+  }
+
+  cause(index: number, cause: StoredCauseBytes): void {
+    this.end();
+    // What a command that erases says in the words of who asked is never kept.
+    const isErasing = this.#records.get(index)?.record.type === 'customer.erased';
+    if (!isErasing && causeFacts(cause.document).signed !== null) this.#open = { index, cause };
+  }
+
+  problem(index: number, bytes: Uint8Array): string | null {
+    const open = this.#open;
+    this.#open = null;
+    if (open?.index !== index) return 'there is a signed request, and no cause that commits to one';
+    return requestProblem(decodeRequest(bytes), open.cause);
+  }
+
+  /** The cause before has no request behind it. */
+  end(): void {
+    if (this.#open !== null)
+      this.#judged.lacking.push({ index: this.#open.index, isCause: true, why: 'gone' });
+    this.#open = null;
+  }
 }
 
 interface Expected {
@@ -87,9 +131,13 @@ function checkComplete({ parts }: SealedBatch, records: ReadonlyMap<number, Expe
   const expected = [...records].flatMap(([index, { isFirst }]) =>
     isFirst ? [`${index}`, `${index} cause`] : [`${index}`],
   );
-  const found = parts.map(({ index, kind }) =>
-    kind === partKinds.cause || kind === partKinds.causeGone ? `${index} cause` : `${index}`,
-  );
+  const stray = parts.find(({ index, kind }) => kind === partKinds.request && !records.get(index)?.isFirst);
+  if (stray !== undefined) throw new BatchRefused(`the batch has a signed request for record ${stray.index}`);
+  const found = parts
+    .filter(({ kind }) => kind !== partKinds.request)
+    .map(({ index, kind }) =>
+      kind === partKinds.cause || kind === partKinds.causeGone ? `${index} cause` : `${index}`,
+    );
   const at = expected.findIndex((place, nth) => found[nth] !== place);
   if (at >= 0) throw new BatchRefused(`the batch lacks what belongs to record ${expected[at]}`);
   const more = found[expected.length];
@@ -106,9 +154,12 @@ function keyOf(enc: Uint8Array, key: ContentKey, genesis: Uint8Array): KeyObject
 
 function problemOf(
   { kind, index, sealed }: SealedPart,
-  key: KeyObject,
-  record: LogRecord,
-  genesis: Uint8Array,
+  {
+    key,
+    record,
+    opening,
+    requests,
+  }: { key: KeyObject; record: LogRecord; opening: Opening; requests: RequestJudge },
 ): string | null {
   let plain: Uint8Array;
   try {
@@ -117,9 +168,12 @@ function problemOf(
     return refused(error);
   }
   try {
-    return kind === partKinds.cause
-      ? causeProblem(decodeCause(plain), record)
-      : contentProblem(decodeContent(plain), record, genesis);
+    if (kind === partKinds.content) return contentProblem(decodeContent(plain), record, opening.genesis);
+    if (kind === partKinds.request) return requests.problem(index, plain);
+    const cause = decodeCause(plain);
+    const message = causeProblem(cause, record);
+    if (message === null) requests.cause(index, cause);
+    return message;
   } catch (error) {
     if (error instanceof RangeError || error instanceof IntegrityError)
       return `it cannot be read: ${error.message}`;

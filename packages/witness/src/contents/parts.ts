@@ -5,10 +5,13 @@
  *
  *     content: id || salt || document || salt of the companion || companion
  *     cause:   salt || document
+ *     request: salt || request as it was signed, of a cause that commits to it
  */
 import {
   asObject,
+  base64,
   causeCommitment,
+  causeFacts,
   companionCommitment,
   concatBytes,
   decodeBase64,
@@ -16,7 +19,9 @@ import {
   documentCommitment,
   equalBytes,
   type LogRecord,
+  type Opening,
   parseJson,
+  signedRequestCommitment,
   subjectKey,
   utf8,
 } from '@tallystick/core';
@@ -45,6 +50,10 @@ export function encodeCause({ salt, document }: StoredCauseBytes): Uint8Array {
   return fields([salt, document]);
 }
 
+export function encodeRequest({ salt, bytes }: Opening): Uint8Array {
+  return fields([salt, bytes]);
+}
+
 /** Throws RangeError or IntegrityError. */
 export function decodeContent(bytes: Uint8Array): Content {
   const [id, salt, document, companionSalt, companion] = fieldsIn(bytes, 5);
@@ -63,6 +72,13 @@ export function decodeCause(bytes: Uint8Array): StoredCauseBytes {
   const [salt, document] = fieldsIn(bytes, 2);
   if (salt == null || document == null) throw new RangeError('a cause without a document');
   return { salt, document };
+}
+
+/** Throws RangeError. */
+export function decodeRequest(bytes: Uint8Array): Opening {
+  const [salt, request] = fieldsIn(bytes, 2);
+  if (salt == null || request == null) throw new RangeError('a signed request without its bytes');
+  return { salt, bytes: request };
 }
 
 /** What is wrong with a content that is said to be a record's, as one sentence without its period; null for nothing. */
@@ -88,6 +104,13 @@ export function causeProblem({ salt, document }: StoredCauseBytes, record: LogRe
   return equalBytes(causeCommitment(salt, document), record.cause)
     ? null
     : 'the cause or its salt is not what the record commits to';
+}
+
+/** The same of a signed request, which a cause that is right commits to. */
+export function requestProblem({ salt, bytes }: Opening, cause: StoredCauseBytes): string | null {
+  return base64(signedRequestCommitment(salt, bytes)) === causeFacts(cause.document).signed
+    ? null
+    : 'the signed request or its salt is not what the cause commits to';
 }
 
 const noCompanion = Buffer.from('"private":null}');

@@ -6,13 +6,25 @@
  *
  * The header says from which index up to which the batch has everything, how large the log was, and whom it is sealed to.
  */
-import { asCount, asString, base64, closedMembers, decodeBase64, parseJson, utf8 } from '@tallystick/core';
+import {
+  asCount,
+  asString,
+  base64,
+  closedMembers,
+  decodeBase64,
+  type Opening,
+  parseJson,
+  utf8,
+} from '@tallystick/core';
 import type { ContentPublicKey } from './content-key.ts';
-import { type Content, encodeCause, encodeContent, type StoredCauseBytes } from './parts.ts';
+import { type Content, encodeCause, encodeContent, encodeRequest, type StoredCauseBytes } from './parts.ts';
 import { newBatchKey, sealPart } from './seal.ts';
 
-/** `gone` and `causeGone` have no bytes: the log's server has not got what they stand for. */
-export const partKinds = { content: 1, cause: 2, gone: 3, causeGone: 4 } as const;
+/**
+ * `gone` and `causeGone` have no bytes: the log's server has not got what they stand for. A request that it has not got is left
+ * out, as is the one of a cause that commits to none: that a cause commits to one is not for everybody to know.
+ */
+export const partKinds = { content: 1, cause: 2, gone: 3, causeGone: 4, request: 5 } as const;
 export type PartKind = (typeof partKinds)[keyof typeof partKinds];
 
 export interface SealedPart {
@@ -42,7 +54,8 @@ export interface SealedBatch {
 /** What a log's server has of one record, or of the cause of a command at its first record. */
 export type PlainPart =
   | { index: number; content: Content | null }
-  | { index: number; cause: StoredCauseBytes | null };
+  | { index: number; cause: StoredCauseBytes | null }
+  | { index: number; request: Opening };
 
 const headerLengthMax = 1024;
 const partHeadLength = 13;
@@ -68,6 +81,7 @@ function encoded(part: PlainPart): [PartKind, Uint8Array | null] {
   if ('content' in part) {
     return part.content === null ? [partKinds.gone, null] : [partKinds.content, encodeContent(part.content)];
   }
+  if ('request' in part) return [partKinds.request, encodeRequest(part.request)];
   return part.cause === null ? [partKinds.causeGone, null] : [partKinds.cause, encodeCause(part.cause)];
 }
 
@@ -120,8 +134,8 @@ function* partsIn(
     const length = view.getUint32(at + 9);
     const start = at + partHeadLength;
     at = start + length;
-    // In order, and nothing twice: a cause stands behind the content of its first record.
-    const place = 2 * index + (kind === partKinds.cause || kind === partKinds.causeGone ? 1 : 0);
+    // In order, and nothing twice: a cause stands behind the content of its first record, and its request behind it.
+    const place = 3 * index + (isPartKind(kind) ? ranks[kind] : 0);
     if (!isPartKind(kind) || index < header.from || index >= header.to || place <= last || at > end)
       throw new RangeError('the parts of a batch are not what its header says');
     last = place;
@@ -130,8 +144,10 @@ function* partsIn(
 }
 
 function isPartKind(kind: number): kind is PartKind {
-  return kind >= partKinds.content && kind <= partKinds.causeGone;
+  return kind >= partKinds.content && kind <= partKinds.request;
 }
+
+const ranks: Readonly<Record<PartKind, number>> = { 1: 0, 3: 0, 2: 1, 4: 1, 5: 2 };
 
 function parseHeader(bytes: Uint8Array): { header: BatchHeader; length: number } {
   const members = ['v', 'from', 'to', 'size', 'key', 'enc', 'length'] as const;

@@ -6,6 +6,8 @@ import {
   companionCommitment,
   documentCommitment,
   type LogRecord,
+  type Opening,
+  signedRequestCommitment,
   utf8,
   zeroSalt,
 } from '@tallystick/core';
@@ -29,6 +31,8 @@ export interface Change {
 export class DocumentedLog extends TestLog {
   readonly contents: Map<number, Content | null> = new Map();
   readonly causes: Map<number, StoredCauseBytes | null> = new Map();
+  /** By the log index of the command. */
+  readonly requests: Map<number, Opening> = new Map();
 
   override bootstrap(): this {
     this.pushTrust();
@@ -51,8 +55,19 @@ export class DocumentedLog extends TestLog {
 
   /** A command: its records stand together under one cause. Returns the index of the first. */
   command(...changes: Change[]): number {
+    return this.#command(changes, null);
+  }
+
+  /** A command that was signed for, in these words. */
+  signed(request: string, ...changes: Change[]): number {
+    const opening = { salt: new Uint8Array(randomBytes(32)), bytes: utf8(request) };
+    this.requests.set(this.size, opening);
+    return this.#command(changes, base64(signedRequestCommitment(opening.salt, opening.bytes)));
+  }
+
+  #command(changes: readonly Change[], signed: string | null): number {
     const first = this.size;
-    const cause = this.#nextCause(changes[0]?.type ?? '');
+    const cause = this.#nextCause(changes[0]?.type ?? '', signed);
     for (const change of changes) this.#pushChange(change, cause);
     return first;
   }
@@ -70,6 +85,8 @@ export class DocumentedLog extends TestLog {
       if (content !== undefined) parts.push({ index, content });
       const cause = this.causes.get(index);
       if (cause !== undefined) parts.push({ index, cause });
+      const request = this.requests.get(index);
+      if (request !== undefined) parts.push({ index, request });
     }
     return parts;
   }
@@ -85,7 +102,10 @@ export class DocumentedLog extends TestLog {
 
   /** What an erasure leaves of the revisions before it, at the primary. */
   shred(...indexes: number[]): void {
-    for (const index of indexes) this.contents.set(index, null);
+    for (const index of indexes) {
+      this.contents.set(index, null);
+      this.requests.delete(index);
+    }
   }
 
   #pushChange({ id, type, text }: Change, cause: Uint8Array): void {
@@ -102,9 +122,10 @@ export class DocumentedLog extends TestLog {
     this.contents.set(index, { id, salt, document, companionSalt, companion });
   }
 
-  #nextCause(command: string): Uint8Array {
+  #nextCause(command: string, signed: string | null = null): Uint8Array {
     const salt = new Uint8Array(randomBytes(32));
-    const document = utf8(JSON.stringify({ v: 1, command, why: 'a test' }));
+    const said = signed === null ? { v: 1 } : { v: 3, signed };
+    const document = utf8(JSON.stringify({ ...said, command, why: 'a test' }));
     this.causes.set(this.size, { salt, document });
     return causeCommitment(salt, document);
   }

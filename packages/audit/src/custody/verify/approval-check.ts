@@ -6,7 +6,7 @@ import type { DecisionCheck, Rules } from './decision-check.ts';
 import type { Findings } from './findings.ts';
 import type { PlacedEntry } from './placed-entries.ts';
 import type { ProvenApproval, ProvenDecision } from './proven.ts';
-import { documentOf, type ReportWorld } from './report-world.ts';
+import { documentOf, isErasure, type ReportWorld } from './report-world.ts';
 
 interface Step {
   entry: PlacedEntry;
@@ -162,10 +162,6 @@ export class ApprovalCheck {
   #refuse(entry: PlacedEntry, message: string): void {
     this.#findings.add('APPROVAL_INVALID', entry.index, message);
   }
-}
-
-function isErasure({ entry: { record } }: PlacedEntry): boolean {
-  return record.type === 'approval.erased';
 }
 
 /** The record of a request that was carried out: the one that erased it, where it asked for that itself. */

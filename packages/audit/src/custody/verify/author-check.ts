@@ -1,5 +1,5 @@
 /** Who asked, in a report: that the log knew the principal and its credential, and let both in at that moment. */
-import { type CauseStatement, keyFingerprintText } from '@tallystick/core';
+import { type CauseStatement, keyFingerprintText, type SignedEvidence } from '@tallystick/core';
 import { publicKeyOf } from '@tallystick/gate';
 import { readEvidence, type SignedStatement } from '@tallystick/gate/http-signature';
 import { type CredentialDocument, compareInstants, type PrincipalDocument } from '@tallystick/license';
@@ -33,12 +33,14 @@ export class AuthorCheck {
     }
     const principal = await this.#principal(entry, statement, decision);
     const credential = await this.#credential(entry, statement);
-    const request = signed === null ? null : await this.#readSigned(entry, signed, credential);
+    const held = entry.signed;
+    const request = held && (await this.#readSigned(entry, held, credential));
     return {
       name: principal?.name ?? null,
       credentialKind: credential?.kind ?? null,
       credentialName: credential?.name ?? null,
       signed: request && { method: request.method, authority: request.authority, path: request.path },
+      signedGone: signed !== null && held === null ? { by: this.#world.erasureOf(entry) } : null,
     };
   }
 
@@ -78,7 +80,7 @@ export class AuthorCheck {
   /** What the request says that was signed by the key of the credential. */
   async #readSigned(
     entry: PlacedEntry,
-    signed: NonNullable<CauseStatement['signed']>,
+    signed: SignedEvidence,
     credential: CredentialDocument | null,
   ): Promise<SignedStatement | null> {
     const key = credential?.kind === 'http_signature' ? publicKeyOf(credential.material) : undefined;

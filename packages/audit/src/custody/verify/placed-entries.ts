@@ -16,6 +16,8 @@ import {
   parseRecordEntry,
   type RecordEntry,
   type SeenAnchor,
+  type SignedEvidence,
+  signedRequestIn,
   subjectKey,
   subjectTypeOf,
   verifyInclusion,
@@ -32,6 +34,8 @@ export interface PlacedEntry {
   /** null where it is not shown. */
   document: { bytes: Uint8Array; json: JsonObject } | null;
   cause: CauseStatement | null;
+  /** The request of the cause as it was signed; null for none, and where it is not shown. */
+  signed: SignedEvidence | null;
   /** Which of the report's causes that is. */
   causeAt: number | null;
   proofLength: number;
@@ -53,7 +57,17 @@ export async function placeEntries(context: PlacingContext, findings: Findings):
     if (found === undefined) continue;
     const document = await findings.check(entry.index, () => openDocument(entry, found.entry));
     const cause = checkCause(entry, found.entry, context, findings);
-    placed.push({ ...found, document: document ?? null, cause, causeAt: entry.cause });
+    const opening = context.report.causes[entry.cause ?? -1]?.signed ?? null;
+    const signed =
+      cause &&
+      (await findings.check(entry.index, () => signedRequestIn(cause.signed, opening), 'CAUSE_ALTERED'));
+    placed.push({
+      ...found,
+      document: document ?? null,
+      cause,
+      signed: signed ?? null,
+      causeAt: entry.cause,
+    });
   }
   return placed;
 }
@@ -61,7 +75,7 @@ export async function placeEntries(context: PlacingContext, findings: Findings):
 function place(
   entry: CustodyEntry,
   { report, anchor, genesis }: PlacingContext,
-): Omit<PlacedEntry, 'cause' | 'causeAt' | 'document'> {
+): Omit<PlacedEntry, 'cause' | 'causeAt' | 'document' | 'signed'> {
   const { index, subject, path } = entry;
   const leaf = leafHash(entry.entry);
   verifyInclusion(leaf, index, anchor.size, path, anchor.root);

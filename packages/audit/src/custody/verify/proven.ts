@@ -56,6 +56,11 @@ export interface ProvenAuthor {
   credentialName: string | null;
   /** What the credential's key signed; null for a request that was not signed. */
   signed: { method: string; authority: string; path: string } | null;
+  /**
+   * For a request that was signed and is not held any more, the change that erased it, null where the report shows none; null for
+   * every other request.
+   */
+  signedGone: { by: { index: number; at: string } | null } | null;
 }
 
 /** A decision that was made again with the same result. */

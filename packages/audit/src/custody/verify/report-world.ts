@@ -32,6 +32,25 @@ export class ReportWorld {
   inForce(id: string, index: number): PlacedEntry | undefined {
     return this.#chains.get(id)?.findLast((entry) => entry.index < index);
   }
+
+  /** The change that erased a customer and, with it, what was signed for an entry; null where the report shows none. */
+  erasureOf({ index, subject }: PlacedEntry): { index: number; at: string } | null {
+    const chain = this.#chains.get(subject ?? '') ?? [];
+    const found = chain.find((entry) => entry.index >= index && this.#isErasing(entry));
+    return found === undefined ? null : { index: found.index, at: found.entry.record.at };
+  }
+
+  #isErasing(entry: PlacedEntry): boolean {
+    if (isErasure(entry) || entry.cause?.command === 'customer.erase') return true;
+    // What others have approved erases the request for that as well.
+    const request = this.#chains.get(entry.cause?.approvals?.approval ?? '') ?? [];
+    return request.some((step) => step.causeAt === entry.causeAt && isErasure(step));
+  }
+}
+
+/** Whether an entry took its command from a request for approval. */
+export function isErasure({ entry: { record } }: PlacedEntry): boolean {
+  return record.type === 'approval.erased';
 }
 
 /**

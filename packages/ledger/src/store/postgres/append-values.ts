@@ -1,4 +1,5 @@
-import type { AppendBatch, StoredContent, StoredEntry } from '../store.ts';
+import type { Opening } from '@tallystick/core';
+import type { AppendBatch, StoredCause, StoredContent, StoredEntry } from '../store.ts';
 import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
 
 /**
@@ -6,13 +7,21 @@ import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
  * none.
  */
 export function appendValues({ entries, causes }: Pick<AppendBatch, 'entries' | 'causes'>): Buffer[] {
+  const opened = causes.filter(isOpened);
   return [
     ...entryValues(entries),
     int8Array(causes.map(({ index }) => index)),
     int8Array(causes.map(({ records }) => records)),
     byteaArray(causes.map(({ salt }) => salt)),
     byteaArray(causes.map(({ document }) => document)),
+    int8Array(opened.map(({ index }) => index)),
+    byteaArray(opened.map(({ signed }) => signed.salt)),
+    byteaArray(opened.map(({ signed }) => signed.bytes)),
   ];
+}
+
+function isOpened(cause: StoredCause): cause is StoredCause & { signed: Opening } {
+  return cause.signed !== null;
 }
 
 function entryValues(entries: readonly StoredEntry[]): Buffer[] {

@@ -9,7 +9,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { StoreFenced, StoreLocked, StoreUnavailable } from '../store.ts';
 import { type Target, textOf, writeFailure } from './connection.ts';
 import { type DurabilitySettings, demandDurability } from './durability.ts';
-import { type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';
+import { formatBefore, type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';
 import { Session } from './session.ts';
 
 /** A session behind a barrier. */
@@ -91,7 +91,8 @@ export class Fence {
     const [found] = await session.query(statements.lockFence);
     if (found === undefined) throw new StoreUnavailable('the fence of the store is gone: restore it', false);
     const { format, epoch: last, holder: holds } = found as { format: string; epoch: number; holder: string };
-    if (Number(format) !== schemaFormat) throw new StoreUnavailable(unknownFormat(format), false);
+    if (Number(format) === formatBefore) await session.query(statements.bring);
+    else if (Number(format) !== schemaFormat) throw new StoreUnavailable(unknownFormat(format), false);
     // A barrier whose own outcome stayed unknown may have raised the epoch of this holder.
     if (this.#epoch !== null && holds !== holder) throw fenced(holds, last);
     // Two servers that both find a third one gone: the second of them finds the first.

@@ -10,7 +10,7 @@ import {
 } from '../store.ts';
 import { clientConfig, type Rows, readFailure, type Target } from './connection.ts';
 import type { DurabilitySettings } from './durability.ts';
-import { type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';
+import { formatBefore, type PostgresStatements, schemaFormat, unknownFormat } from './schema.ts';
 
 const connectionsMax = 4;
 
@@ -28,11 +28,22 @@ interface EntryRow extends Record<string, unknown> {
   cause: number;
 }
 
+interface CauseRow {
+  idx: number;
+  records: number;
+  salt: Uint8Array;
+  document: Uint8Array;
+  request_salt: Uint8Array | null;
+  request: Uint8Array | null;
+}
+
 export class PostgresReader implements MendableStore {
   readonly #pool: Pool;
   readonly #statements: PostgresStatements;
   /** The end of what may be shown: what is not acknowledged may be gone tomorrow. */
   readonly #end: () => number;
+  /** The server that writes may bring it to this format at any moment. */
+  #isOfFormatBefore = false;
 
   constructor(
     target: Target,
@@ -51,7 +62,9 @@ export class PostgresReader implements MendableStore {
   async check(): Promise<void> {
     const [fence] = await this.#rows('fence', []);
     const { format } = fence as { format: string };
-    if (Number(format) !== schemaFormat) throw new StoreUnavailable(unknownFormat(format), false);
+    this.#isOfFormatBefore = Number(format) === formatBefore;
+    if (Number(format) !== schemaFormat && !this.#isOfFormatBefore)
+      throw new StoreUnavailable(unknownFormat(format), false);
   }
 
   async size(): Promise<number> {
@@ -83,8 +96,16 @@ export class PostgresReader implements MendableStore {
   }
 
   async causes(from: number, to: number): Promise<StoredCause[]> {
-    const rows = await this.#rows('causes', [from, Math.min(to, this.#end())]);
-    return rows.map(({ idx, ...cause }) => ({ index: idx, ...cause }) as unknown as StoredCause);
+    if (this.#isOfFormatBefore) await this.check();
+    const name = this.#isOfFormatBefore ? 'causesBefore' : 'causes';
+    const rows = await this.#rows(name, [from, Math.min(to, this.#end())]);
+    return (rows as unknown as CauseRow[]).map(({ idx, records, salt, document, request_salt, request }) => ({
+      index: idx,
+      records,
+      salt,
+      document,
+      signed: request_salt && request && { salt: request_salt, bytes: request },
+    }));
   }
 
   async checkpoint(size: number = Number.MAX_SAFE_INTEGER): Promise<StoredCheckpoint | undefined> {

@@ -6,8 +6,9 @@
  */
 import { unknownSubjectPrefix } from '../../unknown-subject.ts';
 
-/** Of the tables; another one is refused. */
-export const schemaFormat = 1;
+/** Of the tables. Whoever opens a store of format 1 for writing brings it to this one; another one is refused. */
+export const schemaFormat = 2;
+export const formatBefore = 1;
 
 export function unknownFormat(format: string): string {
   return `the store has format ${format}, which this version does not know: use the version that wrote it, or a newer one`;
@@ -15,6 +16,8 @@ export function unknownFormat(format: string): string {
 
 export interface PostgresStatements {
   create: string;
+  /** Brings a store of the format before to this one, in a transaction that holds the fence. */
+  bring: string;
   drop: string;
   exists: string;
   append: string;
@@ -41,6 +44,8 @@ export interface PostgresStatements {
   entries: string;
   entryBytes: string;
   causes: string;
+  /** The same in a store of the format before. */
+  causesBefore: string;
   checkpoint: string;
   signed: string;
   /** Who has the lease: see `Lease`. */
@@ -55,6 +60,7 @@ export function statementsOf(schema: string): PostgresStatements {
   const s = `"${schema}"`;
   return {
     create: createStatements(s, schema),
+    bring: `${signedRequests(s)}; UPDATE ${s}.fence SET format = ${schemaFormat}`,
     exists: `SELECT to_regclass('${s}.fence') IS NOT NULL AS there`,
     drop: `DROP SCHEMA ${s} CASCADE`,
     ...writes(s),
@@ -63,6 +69,10 @@ export function statementsOf(schema: string): PostgresStatements {
     ...reads(s),
     ...leases(s),
   };
+}
+
+function signedRequests(s: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${s}.signed_requests (idx bigint PRIMARY KEY, salt bytea NOT NULL, request bytea NOT NULL)`;
 }
 
 function createStatements(s: string, schema: string): string {
@@ -82,6 +92,7 @@ function createStatements(s: string, schema: string): string {
     CREATE TABLE ${s}.causes (
       idx bigint PRIMARY KEY, records bigint NOT NULL, salt bytea NOT NULL, document bytea NOT NULL
     );
+    ${signedRequests(s)};
     CREATE TABLE ${s}.checkpoints (size bigint PRIMARY KEY, note text NOT NULL, at text NOT NULL);
     CREATE TABLE ${s}.signed (one boolean PRIMARY KEY DEFAULT true CHECK (one), size bigint NOT NULL, note text NOT NULL);
     CREATE TABLE ${s}.lease (
@@ -117,6 +128,9 @@ function writes(
       ), k AS (
         INSERT INTO ${s}.causes
         SELECT g.* FROM held, unnest($18::bigint[], $19::bigint[], $20::bytea[], $21::bytea[]) AS g
+      ), r AS (
+        INSERT INTO ${s}.signed_requests
+        SELECT g.* FROM held, unnest($22::bigint[], $23::bytea[], $24::bytea[]) AS g
       )
       SELECT held FROM held`,
     saveCheckpoint: `
@@ -135,9 +149,12 @@ function writes(
       WITH held AS (${held}), gone AS (
         UPDATE ${s}.contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL
           FROM held WHERE idx = ANY ($3::bigint[])
+      ), unsaid AS (
+        DELETE FROM ${s}.signed_requests USING held
+         WHERE idx IN (SELECT cause FROM ${s}.contents WHERE idx = ANY ($3::bigint[]))
       )
       SELECT held FROM held`,
-    vacuum: `VACUUM ${s}.contents`,
+    vacuum: `VACUUM ${s}.contents, ${s}.signed_requests`,
   };
 }
 
@@ -170,6 +187,9 @@ function repairs(s: string): Pick<PostgresStatements, 'holdFence' | 'restore' | 
         INSERT INTO ${s}.causes
         SELECT g.* FROM unnest($13::bigint[], $14::bigint[], $15::bytea[], $16::bytea[]) AS g
         ON CONFLICT (idx) DO UPDATE SET records = excluded.records, salt = excluded.salt, document = excluded.document
+      ), r AS (
+        INSERT INTO ${s}.signed_requests SELECT g.* FROM unnest($17::bigint[], $18::bytea[], $19::bytea[]) AS g
+        ON CONFLICT (idx) DO UPDATE SET salt = excluded.salt, request = excluded.request
       )
       SELECT l.idx FROM l JOIN e ON e.idx = l.idx`,
     recount: `UPDATE ${s}.fence SET size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves) RETURNING size`,
@@ -205,7 +225,7 @@ function reads(
   s: string,
 ): Pick<
   PostgresStatements,
-  'size' | 'leaves' | 'entries' | 'entryBytes' | 'causes' | 'checkpoint' | 'signed'
+  'size' | 'leaves' | 'entries' | 'entryBytes' | 'causes' | 'causesBefore' | 'checkpoint' | 'signed'
 > {
   const range = 'l.idx >= $1 AND l.idx < $2 ORDER BY l.idx LIMIT $3';
   return {
@@ -216,7 +236,13 @@ function reads(
         FROM ${s}.leaves l LEFT JOIN ${s}.entries e ON e.idx = l.idx LEFT JOIN ${s}.contents c ON c.idx = l.idx
        WHERE ${range}`,
     entryBytes: `SELECT e.entry FROM ${s}.leaves l LEFT JOIN ${s}.entries e ON e.idx = l.idx WHERE ${range}`,
-    causes: `SELECT idx, records, salt, document FROM ${s}.causes WHERE idx >= $1 AND idx < $2 ORDER BY idx`,
+    causes: `
+      SELECT c.idx, c.records, c.salt, c.document, r.salt AS request_salt, r.request
+        FROM ${s}.causes c LEFT JOIN ${s}.signed_requests r ON r.idx = c.idx
+       WHERE c.idx >= $1 AND c.idx < $2 ORDER BY c.idx`,
+    causesBefore: `
+      SELECT idx, records, salt, document, NULL AS request_salt, NULL AS request FROM ${s}.causes
+       WHERE idx >= $1 AND idx < $2 ORDER BY idx`,
     signed: `SELECT size, note FROM ${s}.signed`,
     checkpoint: `SELECT size, note, at FROM ${s}.checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT 1`,
   };

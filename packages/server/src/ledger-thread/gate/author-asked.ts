@@ -1,6 +1,6 @@
 /** Who asked for a command that waits, and how: as the log has it, for judging the command again without them. */
 import type { Asked, Caller, DecisionInput } from '@tallystick/gate';
-import type { CauseDocument, LedgerReader } from '@tallystick/ledger';
+import type { GateCauseDocument, LedgerReader } from '@tallystick/ledger';
 import type { ApprovalDocument, Command } from '@tallystick/license';
 import { ServiceProblem } from '../service-problem.ts';
 
@@ -16,11 +16,14 @@ export async function authorAsked(
 ): Promise<Asked> {
   const [first] = await read.history(id, 1, 1);
   const cause = first?.cause;
-  if (cause?.v !== 2)
+  if (first === undefined || cause === undefined || cause.v === 1)
     throw new ServiceProblem('state_forbids', `The request ${id} does not say who asked for it. Ask anew.`);
   const input = await inputOf(read, cause);
   const { context, principal } = input;
-  const { who, signed } = cause;
+  const { who } = cause;
+  const { signed } = first;
+  if (cause.signed !== null && signed === null)
+    throw new ServiceProblem('integrity', `the request that was signed for ${id} is gone: run tally fsck`);
   const caller: Caller = {
     principal: author.principal,
     kind: principal.kind,
@@ -38,8 +41,6 @@ export async function authorAsked(
   return { caller, action: (command as unknown as Command).type, zone: context.zone };
 }
 
-type GateCauseDocument = Extract<CauseDocument, { v: 2 }>;
-
 /** What a decision was made on, which an earlier cause may have. */
 async function inputOf(
   read: Pick<LedgerReader, 'causeOf'>,
@@ -47,7 +48,7 @@ async function inputOf(
 ): Promise<DecisionInput> {
   if ('input' in decision) return decision.input as DecisionInput;
   const { cause } = await read.causeOf(decision.same);
-  if (cause.v !== 2 || !('input' in cause.decision))
+  if (cause.v === 1 || !('input' in cause.decision))
     throw new ServiceProblem('integrity', 'a decision is not where another one says that it is');
   return cause.decision.input as DecisionInput;
 }
