@@ -19,7 +19,7 @@ import {
   preAuthEncoding,
   type RecordEntry,
 } from '@tallystick/core';
-import { requestKeyOf } from '@tallystick/ledger';
+import { requestKeyOf } from '@tallystick/ledger/derive';
 import { checkTransition, isRecordType } from '@tallystick/license';
 import { checkCommitments, checkSubject, isErased, openContent } from '../content-check.ts';
 import { checkNarrowRow } from '../narrow-row.ts';
