@@ -21,21 +21,29 @@ const browserArguments = [
 
 const executablePath = findChromium();
 
-/** Functions of what they are given: their tests can share a process, and need not each load all that they stand on. */
-const purePackages = 'packages/{core,license,contract}/test/**/*.test.ts';
+/**
+ * Files that want a process of their own: they mock Node's modules, open a token, trust the certificate of a test's issuer,
+ * or run for long. All others share processes, and need not each load all that they stand on.
+ */
+const apart = [
+  'test/**/*.test.ts',
+  'packages/*/test/**/*.slow.test.ts',
+  'packages/signer/test/**/*.test.ts',
+  'packages/gate/test/login-*.test.ts',
+];
 const browserTests = '**/*.browser.test.ts';
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Most tests wait for processes and disks: a worker less than cores, the default, leaves those idle.
+    // Most tests wait for processes of their own and for time to pass: a worker less than cores, the default, leaves those idle.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
       {
         test: {
           name: 'node',
           environment: 'node',
-          include: ['{packages/*,bench}/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', browserTests, purePackages],
+          include: apart,
+          exclude: ['**/node_modules/**'],
           setupFiles: ['scripts/lib/slow-tests.ts'],
           testTimeout: timeoutMs,
           hookTimeout: timeoutMs,
@@ -43,10 +51,10 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
-          name: 'pure',
+          name: 'shared',
           environment: 'node',
-          include: [purePackages],
-          exclude: [browserTests],
+          include: ['{packages/*,bench}/test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', browserTests, ...apart],
           isolate: false,
           testTimeout: timeoutMs,
           hookTimeout: timeoutMs,

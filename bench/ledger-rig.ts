@@ -5,7 +5,7 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
+import { formatTrustRootFile, formatVerifierKey, parseTrustRoot } from '@tallystick/core';
 import {
   Ledger,
   ledgerTimes,
@@ -114,6 +114,13 @@ export class LedgerRig implements AsyncDisposable {
 
   get ledger(): Ledger {
     return this.#opened.ledger;
+  }
+
+  /** The key that signs its checkpoints, as text. */
+  get vkey(): string {
+    const [vkey] = parseTrustRoot(this.#identity.trustRoot).log.vkeys;
+    if (vkey === undefined) throw new Error('a log without a key');
+    return formatVerifierKey(vkey);
   }
 
   /** Issues licenses, `inFlight` at a time; resolves when all are durable. */

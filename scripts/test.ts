@@ -2,16 +2,16 @@
  * Runs the tests in Node and in a browser, and closes with a line of totals. Further arguments go to
  * Vitest: `npm test -- packages/core -t merkle`. With CI=true a skipped test counts as failed.
  */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { providePeers } from '../test/interop/support/peers.ts';
 import { run } from './lib/run.ts';
+import { withRunFolder } from './lib/run-folder.ts';
 import { type Summary, summaryLine } from './lib/summary.ts';
 import { provideSystemPackages } from './lib/system-packages.ts';
 
 const vitest = 'node_modules/vitest/vitest.mjs';
-const allProjects = ['node', 'pure', 'browser'];
+const allProjects = ['node', 'shared', 'browser'];
 const endAfterReportMsMax = 20_000;
 const reportName = 'report.json';
 const mustRunAll = process.env['CI'] === 'true';
@@ -29,8 +29,8 @@ type Report = {
 };
 
 /** Where it is Node, that is two projects: what tests share in one of them, they do not in the other. */
-function withPure(given: readonly string[]): readonly string[] {
-  return namedProjects(given).includes('node') ? [...given, '--project=pure'] : given;
+function withShared(given: readonly string[]): readonly string[] {
+  return namedProjects(given).includes('node') ? [...given, '--project=shared'] : given;
 }
 
 /** Returns the projects that the arguments choose, or all of them. */
@@ -52,7 +52,8 @@ const foreign = /^\.?(?:org\.chromium|com\.google|playwright)/i;
 /** Counts a project's tests by reading their files, since they cannot run. */
 function countTests(project: string, given: readonly string[]): Promise<number> {
   const filters = given.filter((each) => !each.startsWith('-'));
-  return withRunFolder(async (_, path) => {
+  return withRunFolder(async (folder) => {
+    const path = join(folder, reportName);
     const listing = ['list', `--json=${path}`, '--project', project, ...filters];
     const { code } = await run(process.execPath, [vitest, ...listing], { quiet: true });
     const listed: unknown = code === 0 ? readJson(path) : undefined;
@@ -65,7 +66,8 @@ function countTests(project: string, given: readonly string[]): Promise<number> 
  * folder of the run: it goes with it, however the run ends, and what a test forgot there is seen.
  */
 function runVitest(given: readonly string[]): Promise<Summary> {
-  return withRunFolder(async (folder, path) => {
+  return withRunFolder(async (folder) => {
+    const path = join(folder, reportName);
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
     const overdue = new AbortController();
     const watch = setInterval(() => stopWhenOverdue(path, overdue), 1000);
@@ -103,22 +105,6 @@ function withoutLitter(summary: Summary, folder: string): Summary {
   return { ...summary, failed: summary.failed + 1 };
 }
 
-async function withRunFolder<T>(use: (folder: string, reportPath: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'tallystick-test-'));
-  // As the system's own: some tests become another user.
-  chmodSync(folder, 0o1777);
-  try {
-    return await use(folder, join(folder, reportName));
-  } finally {
-    try {
-      rmSync(folder, { recursive: true, force: true });
-    } catch (error) {
-      // Something is mounted in there, which was counted as left behind.
-      console.log(`${folder} cannot be removed: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-}
-
 function summarize(path: string): Summary {
   const report = readJson(path) as Report | undefined;
   if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
@@ -145,7 +131,7 @@ function readJson(path: string): unknown {
 
 // Most tests start processes of ours, which read and compile the same modules: that is half of what a start costs.
 process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules/.cache/compile');
-const given = withPure(process.argv.slice(2));
+const given = withShared(process.argv.slice(2));
 const wanted = chosenProjects(given);
 const missing = await provideSystemPackages(wanted);
 // What the last tests of a whole run need takes most of a minute to build. Where that fails, they say so.

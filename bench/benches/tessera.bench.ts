@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '@tallystick/server';
 import type { Bench, BenchContext } from '../bench.ts';
 import { Ours } from '../ours.ts';
+import { startServer } from '../processes.ts';
 import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios } from '../report.ts';
 import { CUSTOMERS, measureOurs } from './issue.bench.ts';
 
@@ -17,8 +18,8 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/tallystick-bench'
 const leafLength = 750;
 /** Each waits for its entry to be in the log, which takes a while: with as few as ours has it would do next to nothing. */
 const writers = 512;
-/** Of a round: its generator takes a second to get going. */
-const entriesPerRound = 20_000;
+/** Of a round: its generator takes a second to get going, and looks once a second whether it is done. */
+const entriesPerRound = 50_000;
 
 interface Programs {
   /** Tessera's POSIX log over HTTP. */
@@ -60,22 +61,26 @@ function logKey(): { signer: string; verifier: string } {
   };
 }
 
-/** A log of Tessera's, empty. */
-class TesseraLog {
-  readonly #server: ChildProcess;
-  readonly #hammer: string;
-  readonly #verifier: string;
-  readonly #url: string;
+/** A log that Tessera's load generator can be sent at. */
+interface AppendableLog {
+  url: string;
+  vkey: string;
+}
 
-  private constructor(server: ChildProcess, hammer: string, verifier: string, url: string) {
+/** A log of Tessera's, empty. */
+class TesseraLog implements AppendableLog {
+  readonly url: string;
+  readonly vkey: string;
+  readonly #server: ChildProcess;
+
+  private constructor(server: ChildProcess, log: AppendableLog) {
     this.#server = server;
-    this.#hammer = hammer;
-    this.#verifier = verifier;
-    this.#url = url;
+    this.url = log.url;
+    this.vkey = log.vkey;
   }
 
   static async start(directory: string): Promise<TesseraLog> {
-    const { server, hammer } = programs();
+    const { server } = programs();
     const { signer, verifier } = logKey();
     const storage = join(directory, 'tessera');
     mkdirSync(storage, { recursive: true });
@@ -89,30 +94,7 @@ class TesseraLog {
       if (await fetch(`${url}checkpoint`).catch(() => null)) break;
       await after(20);
     }
-    return new TesseraLog(child, hammer, verifier, url);
-  }
-
-  /** Appends a second by its own load generator. */
-  async measure(entries: number): Promise<number> {
-    const started = performance.now();
-    const options = [
-      `--log_public_key=${this.#verifier}`,
-      `--log_url=${this.#url}`,
-      `--num_writers=${writers}`,
-      '--max_write_ops=1000000',
-      `--leaf_write_goal=${entries}`,
-      `--leaf_min_size=${leafLength}`,
-      '--dup_chance=0',
-      '--max_read_ops=0',
-      '--num_readers_random=0',
-      '--num_readers_full=0',
-      '--max_runtime=5m',
-      '--show_ui=false',
-    ];
-    const hammer = spawn(this.#hammer, options, { stdio: 'ignore' });
-    const code = await new Promise((resolve) => hammer.once('exit', resolve));
-    if (code !== 0) throw new Error(`Tessera's hammer ended with code ${String(code)}`);
-    return entries / ((performance.now() - started) / 1000);
+    return new TesseraLog(child, { url, vkey: verifier });
   }
 
   async stop(): Promise<void> {
@@ -120,6 +102,29 @@ class TesseraLog {
     this.#server.kill('SIGTERM');
     await ended;
   }
+}
+
+/** Appends a second, by Tessera's load generator. */
+async function hammer({ url, vkey }: AppendableLog, entries: number): Promise<number> {
+  const started = performance.now();
+  const options = [
+    `--log_public_key=${vkey}`,
+    `--log_url=${url}`,
+    `--num_writers=${writers}`,
+    '--max_write_ops=1000000',
+    `--leaf_write_goal=${entries}`,
+    `--leaf_min_size=${leafLength}`,
+    '--dup_chance=0',
+    '--max_read_ops=0',
+    '--num_readers_random=0',
+    '--num_readers_full=0',
+    '--max_runtime=5m',
+    '--show_ui=false',
+  ];
+  const child = spawn(programs().hammer, options, { stdio: 'ignore' });
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  if (code !== 0) throw new Error(`Tessera's hammer ended with code ${String(code)}`);
+  return entries / ((performance.now() - started) / 1000);
 }
 
 async function run(context: BenchContext): Promise<string[]> {
@@ -130,25 +135,35 @@ async function run(context: BenchContext): Promise<string[]> {
     synchronous: 'full',
   });
   const tessera = await TesseraLog.start(directory);
+  await using raw = await startServer(new URL('../raw-log.ts', import.meta.url), [join(directory, 'raw')]);
+  const ledger = { url: String(raw.ready['url']), vkey: String(raw.ready['vkey']) };
   const { seconds } = context;
   try {
-    await tessera.measure(4000);
+    for (const log of [tessera, ledger]) await hammer(log, 4000);
     const results = await interleave(context.rounds, {
-      tessera: () => tessera.measure(entriesPerRound),
+      tessera: () => hammer(tessera, entriesPerRound),
+      ledger: () => hammer(ledger, entriesPerRound),
       ours: async () => (await measureOurs(context, ours, true)).ratePerSecond,
     });
-    const ratios = pairRatios(results.ours, results.tessera);
+    const row = (name: string, rates: readonly number[]): string[] => [
+      name,
+      formatNumber(median(rates)),
+      rates === results.tessera ? '1' : formatRatios(pairRatios(rates, results.tessera)),
+    ];
     return [
       `Appending over HTTP: Tessera ${version} with its POSIX driver, without looking for duplicates, driven by its own load ` +
-        `generator with ${writers} writers and entries of ${leafLength} bytes; and ours, driven as in the table of issuing, ` +
-        'where an append is a license that is decided, signed, committed with its document and promised. Both on the ' +
-        `same cores as their generators, cosigners paused, ${context.rounds} interleaved rounds, ` +
+        `generator with ${writers} writers and entries of ${leafLength} bytes; our ledger behind a bare HTTP server, driven by ` +
+        'the same; and our whole server, driven as in the table of issuing. Of ours an append is a license that is decided, ' +
+        'signed, committed with its document and promised; the whole server authenticates, judges and keeps the access log ' +
+        'as well. All on the same cores as their generators, the cosigners of the whole server paused, those of the ledger ' +
+        `in its process, ${context.rounds} interleaved rounds, ` +
         `of ${formatNumber(entriesPerRound)} entries and of ${seconds} s; medians.`,
       markdownTable(
         ['log', 'appends/s', 'ratio (range)'],
         [
-          ["Tessera's POSIX driver", formatNumber(median(results.tessera)), '1'],
-          ['ours', formatNumber(median(results.ours)), formatRatios(ratios)],
+          row("Tessera's POSIX driver", results.tessera),
+          row('our ledger alone', results.ledger),
+          row('our whole server', results.ours),
         ],
       ),
     ];

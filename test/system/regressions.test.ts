@@ -29,20 +29,22 @@ async function issue(system: RealSystem, query = '?wait=published'): Promise<Sol
   return { id: document.id, key: licenseKey, index: changes[0]?.index ?? 0 };
 }
 
+/** Of whoever does not need one that was made for it: dear to start. */
+let system: RealSystem;
+
+beforeAll(async () => {
+  system = await RealSystem.start();
+  await system.ready();
+  await system.sellPro();
+  await system.published();
+});
+
+afterAll(async () => {
+  await system[Symbol.asyncDispose]();
+});
+
 describe('events', () => {
-  let system: RealSystem;
-
-  beforeAll(async () => {
-    system = await RealSystem.start();
-    await system.ready();
-    await system.sellPro();
-    await system.published();
-    await sleep(500);
-  });
-
-  afterAll(async () => {
-    await system[Symbol.asyncDispose]();
-  });
+  beforeAll(() => sleep(500));
 
   it('tell of an entry when it is published, before the checkpoint that covers it', async () => {
     const reader = await EventReader.open(system);
@@ -73,14 +75,116 @@ describe('events', () => {
 
 describe('the status of the log', () => {
   it('is never older than what was acknowledged before it was asked for', async () => {
-    await using system = await RealSystem.start();
-    await system.ready();
-    await system.sellPro();
     for (let nth = 0; nth < 5; nth++) {
       const { index } = await issue(system, '');
       const { size } = await system.must<{ size: number }>('GET', '/v1/log');
       expect(size).toBeGreaterThan(index);
     }
+  });
+});
+
+describe('requests that the framework answers before any route', () => {
+  function headers(): Record<string, string> {
+    return { authorization: `Bearer ${system.client.token}`, 'content-type': 'application/json' };
+  }
+
+  function expectProblem({ status, text, headers: sent }: RawAnswer, ...codes: string[]): void {
+    const { code } = JSON.parse(text === '' ? '{}' : text) as { code?: string };
+    expect({ status, text, code, type: sent['content-type'] }).toMatchObject({
+      code: expect.toSatisfy((value: string) => isProblemCode(value) && codes.includes(value)),
+      type: expect.stringMatching(/^application\/problem\+json/),
+    });
+  }
+
+  it.each(['/v1/licenses/%zz', '/v1/licenses/%', '/v1/licenses/%c3%28', '/log/tile/%ff'])(
+    '%s is a problem',
+    async (path) => {
+      expectProblem(
+        await rawRequest(system.supervisor.urls.admin, { path, headers: headers() }),
+        'malformed_request',
+        'not_found',
+      );
+    },
+  );
+
+  it('an id of 300 characters is no wrong method', async () => {
+    const path = `/v1/licenses/${'x'.repeat(300)}`;
+    expectProblem(
+      await rawRequest(system.supervisor.urls.admin, { path, headers: headers() }),
+      'malformed_request',
+      'subject_unknown',
+      'not_found',
+    );
+  });
+
+  it('a customer whose reference is 200 characters of any script is found by it', async () => {
+    const reference = '\u6f22'.repeat(200);
+    await system.must('POST', '/v1/customers', { reference, name: 'x' });
+    await system.must('GET', `/v1/customers/${encodeURIComponent(reference)}`);
+  });
+
+  it('a created subject is answered with 201, and 202 where it is not published in time', async () => {
+    const sale = { plan: 'pro-yearly', licensee: 'Contoso' };
+    const answers = ['', '?dryRun=true', '?wait=published&waitMs=0'].map((query) =>
+      system.admin('POST', `/v1/licenses${query}`, sale),
+    );
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([201, 200, 202]);
+  });
+
+  it('a history comes newest first, as the contract says', async () => {
+    const { id } = await issue(system);
+    await system.must('POST', `/v1/licenses/${id}/suspend`, { reason: 'payment' });
+    const { items } = await system.must<{ items: { rev: number }[] }>('GET', `/v1/licenses/${id}/history`);
+    expect(items.map(({ rev }) => rev)).toEqual([1, 0]);
+  });
+
+  it('bytes that are no UTF-8 are refused, not replaced', async () => {
+    const body = Buffer.concat([
+      Buffer.from('{"plan":"pro-yearly","licensee":"a'),
+      Buffer.from([0xff, 0xc3]),
+      Buffer.from('b"}'),
+    ]);
+    const path = '/v1/licenses?dryRun=true';
+    expectProblem(
+      await rawRequest(system.supervisor.urls.admin, { method: 'POST', path, body, headers: headers() }),
+      'malformed_request',
+    );
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['one long header', { 'x-long': 'x'.repeat(20_000) }],
+    [
+      'many headers',
+      Object.fromEntries(Array.from({ length: 1500 }, (_, nth) => [`x-${nth}`, 'x'.repeat(8)])),
+    ],
+  ])('%s is a problem', async (_, flood) => {
+    const answer = await rawRequest(system.supervisor.urls.admin, {
+      path: '/v1/log',
+      headers: { ...headers(), ...flood },
+    });
+    expectProblem(answer, 'malformed_request', 'body_too_large');
+  });
+
+  it.each<[string, string]>([
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['a length that is no number', 'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n'],
+    [
+      'two lengths',
+      'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab',
+    ],
+    [
+      'a length and chunks',
+      'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    ['an unknown method', 'FROB /v1/log HTTP/1.1\r\nhost: x\r\n\r\n'],
+    [
+      'a broken chunk',
+      'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+    ],
+  ])('%s is a problem', async (_, bytes) => {
+    const answer = await rawBytes(system.supervisor.urls.admin, bytes, 1000);
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
   });
 });
 
@@ -130,26 +234,23 @@ class LossySignerProxy {
 
 describe('a signer', () => {
   it('that dies after it moved its mark and before it answered stops nothing for good', async () => {
-    await using system = await RealSystem.create();
-    const { socket } = system.layout.signer;
-    const proxy = new LossySignerProxy(`${system.directory}/proxy.sock`, socket);
+    await using own = await RealSystem.create();
+    const { socket } = own.layout.signer;
+    const proxy = new LossySignerProxy(`${own.directory}/proxy.sock`, socket);
     // Where the server shows the signer which user it is.
     symlinkSync(`${socket}.peers`, `${proxy.path}.peers`);
-    await system.up({ server: { signerSocket: proxy.path } });
-    await system.ready();
-    await system.sellPro();
-    await system.published();
+    await own.up({ server: { signerSocket: proxy.path } });
+    await own.ready();
+    await own.sellPro();
+    await own.published();
     proxy.loseAnswerTo('"op":"checkpoint"');
-    const { index } = await issue(system, '');
+    const { index } = await issue(own, '');
     await eventually('the loss', () => proxy.hasLost);
-    await eventually('the entry to be published', async () => (await system.publishedSize()) > index, 8000);
+    await eventually('the entry to be published', async () => (await own.publishedSize()) > index, 8000);
     proxy.close();
   });
 
   it('that hangs is answered for by the server within a bounded time', async () => {
-    await using system = await RealSystem.start();
-    await system.ready();
-    await system.sellPro();
     system.kill('signer', 'SIGSTOP');
     try {
       const asked = system.admin('POST', '/v1/licenses', { plan: 'pro-yearly', licensee: 'Contoso' });
@@ -163,7 +264,6 @@ describe('a signer', () => {
 
 describe('a system that is told to stop', () => {
   it('stops at once, without any of its processes having to be killed', async () => {
-    await using system = await RealSystem.start();
     await system.ready();
     const begun = Date.now();
     await system.down();
@@ -173,14 +273,14 @@ describe('a system that is told to stop', () => {
 
 describe('a supervisor that is killed', () => {
   it('leaves no process behind, so that the system can be started again', async () => {
-    await using system = await RealSystem.create();
-    const script = `${system.directory}/supervise.ts`;
+    await using own = await RealSystem.create();
+    const script = `${own.directory}/supervise.ts`;
     const supervisor = fileURLToPath(import.meta.resolve('@tallystick/server'));
     writeFileSync(
       script,
       `import { Supervisor } from ${JSON.stringify(supervisor)};
        const pids = {};
-       await Supervisor.start({ directory: ${JSON.stringify(system.layout.root)} },
+       await Supervisor.start({ directory: ${JSON.stringify(own.layout.root)} },
          { onLine() {}, onRestart() {}, onStart(name, pid) { pids[name] = pid; } });
        console.log(JSON.stringify(pids));`,
     );
@@ -199,21 +299,19 @@ describe('a supervisor that is killed', () => {
     } finally {
       for (const name of left()) process.kill(pids[name] ?? 0, 'SIGKILL');
     }
-    await system.up();
-    await system.ready();
+    await own.up();
+    await own.ready();
   });
 });
 
 /** Systems whose files are altered while they are down; each test alters its own part. */
 describe('files that were altered while the server was down', () => {
-  let system: RealSystem;
   let active: Sold;
   let revoked: Sold & { revokedAt: number };
 
   beforeAll(async () => {
-    system = await RealSystem.start();
+    await system.up();
     await system.ready();
-    await system.sellPro();
     active = await issue(system);
     const sold = await issue(system);
     const { changes } = await system.must<{ changes: { index: number }[] }>(
@@ -234,10 +332,6 @@ describe('files that were altered while the server was down', () => {
     await system.down();
     for (const step of undo.reverse()) step();
     undo = [];
-  });
-
-  afterAll(async () => {
-    await system[Symbol.asyncDispose]();
   });
 
   /** Sets a column of a row, and remembers how to undo it. */
@@ -357,32 +451,32 @@ describe('files that were altered while the server was down', () => {
 
 describe('a log that is behind and whose projections were thrown away', () => {
   it('finds what it holds, and the projections are whole when the log is, too', async () => {
-    await using system = await RealSystem.start();
-    await system.ready();
-    await system.sellPro();
-    const sold = await issue(system);
-    const second = await issue(system);
-    await system.published();
-    await system.down();
-    const { store, projections } = system.layout.ledger;
+    await using own = await RealSystem.start();
+    await own.ready();
+    await own.sellPro();
+    const sold = await issue(own);
+    const second = await issue(own);
+    await own.published();
+    await own.down();
+    const { store, projections } = own.layout.ledger;
     const whole = new DatabaseSync(store);
     whole.exec(`VACUUM INTO '${store}.whole'`);
     whole.exec(`DELETE FROM leaves WHERE idx >= ${second.index}`);
     whole.close();
     for (const end of ['', '-wal', '-shm']) rmSync(`${projections}${end}`, { force: true });
-    await system.up();
-    const behind = await system.public('POST', '/v1/bundles', { licenseKey: sold.key });
-    await system.admin('GET', '/v1/licenses');
-    await system.down();
+    await own.up();
+    const behind = await own.public('POST', '/v1/bundles', { licenseKey: sold.key });
+    await own.admin('GET', '/v1/licenses');
+    await own.down();
     for (const end of ['-wal', '-shm']) rmSync(`${store}${end}`, { force: true });
     rmSync(store);
     const back = new DatabaseSync(`${store}.whole`);
     back.exec(`VACUUM INTO '${store}'`);
     back.close();
-    await system.up();
-    await system.ready();
-    expect((await system.public('POST', '/v1/bundles', { licenseKey: sold.key })).status).toBe(200);
-    expect((await system.must<{ items: object[] }>('GET', '/v1/licenses')).items.length).toBe(2);
+    await own.up();
+    await own.ready();
+    expect((await own.public('POST', '/v1/bundles', { licenseKey: sold.key })).status).toBe(200);
+    expect((await own.must<{ items: object[] }>('GET', '/v1/licenses')).items.length).toBe(2);
     // That a license key is unknown is an answer, and while the log is behind it would be a wrong one.
     expect((behind.json as { code?: string }).code).not.toBe('license_key_unknown');
   });
@@ -390,132 +484,15 @@ describe('a log that is behind and whose projections were thrown away', () => {
 
 describe('the rate limit of the public listener', () => {
   it('does not lock out the replayer, without which nothing is published', async () => {
-    await using system = await RealSystem.start({
+    await using own = await RealSystem.start({
       server: { limits: { public: { strangersPerMinute: 20 } } },
     });
-    await system.ready();
-    await system.sellPro();
+    await own.ready();
+    await own.sellPro();
     for (let nth = 0; nth < 30; nth++) {
       const sale = { plan: 'pro-yearly', licensee: 'Contoso' };
-      const answer = await system.admin('POST', '/v1/licenses?wait=published&waitMs=3000', sale);
+      const answer = await own.admin('POST', '/v1/licenses?wait=published&waitMs=3000', sale);
       expect({ nth, answer: answer.json }).toMatchObject({ nth, answer: { published: true } });
     }
   }, 120_000);
-});
-
-describe('requests that the framework answers before any route', () => {
-  let system: RealSystem;
-
-  beforeAll(async () => {
-    system = await RealSystem.start();
-    await system.ready();
-    await system.sellPro();
-  });
-
-  afterAll(async () => {
-    await system[Symbol.asyncDispose]();
-  });
-
-  function headers(): Record<string, string> {
-    return { authorization: `Bearer ${system.client.token}`, 'content-type': 'application/json' };
-  }
-
-  function expectProblem({ status, text, headers: sent }: RawAnswer, ...codes: string[]): void {
-    const { code } = JSON.parse(text === '' ? '{}' : text) as { code?: string };
-    expect({ status, text, code, type: sent['content-type'] }).toMatchObject({
-      code: expect.toSatisfy((value: string) => isProblemCode(value) && codes.includes(value)),
-      type: expect.stringMatching(/^application\/problem\+json/),
-    });
-  }
-
-  it.each(['/v1/licenses/%zz', '/v1/licenses/%', '/v1/licenses/%c3%28', '/log/tile/%ff'])(
-    '%s is a problem',
-    async (path) => {
-      expectProblem(
-        await rawRequest(system.supervisor.urls.admin, { path, headers: headers() }),
-        'malformed_request',
-        'not_found',
-      );
-    },
-  );
-
-  it('an id of 300 characters is no wrong method', async () => {
-    const path = `/v1/licenses/${'x'.repeat(300)}`;
-    expectProblem(
-      await rawRequest(system.supervisor.urls.admin, { path, headers: headers() }),
-      'malformed_request',
-      'subject_unknown',
-      'not_found',
-    );
-  });
-
-  it('a customer whose reference is 200 characters of any script is found by it', async () => {
-    const reference = '\u6f22'.repeat(200);
-    await system.must('POST', '/v1/customers', { reference, name: 'x' });
-    await system.must('GET', `/v1/customers/${encodeURIComponent(reference)}`);
-  });
-
-  it('a created subject is answered with 201, and 202 where it is not published in time', async () => {
-    const sale = { plan: 'pro-yearly', licensee: 'Contoso' };
-    const answers = ['', '?dryRun=true', '?wait=published&waitMs=0'].map((query) =>
-      system.admin('POST', `/v1/licenses${query}`, sale),
-    );
-    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([201, 200, 202]);
-  });
-
-  it('a history comes newest first, as the contract says', async () => {
-    const { id } = await issue(system);
-    await system.must('POST', `/v1/licenses/${id}/suspend`, { reason: 'payment' });
-    const { items } = await system.must<{ items: { rev: number }[] }>('GET', `/v1/licenses/${id}/history`);
-    expect(items.map(({ rev }) => rev)).toEqual([1, 0]);
-  });
-
-  it('bytes that are no UTF-8 are refused, not replaced', async () => {
-    const body = Buffer.concat([
-      Buffer.from('{"plan":"pro-yearly","licensee":"a'),
-      Buffer.from([0xff, 0xc3]),
-      Buffer.from('b"}'),
-    ]);
-    const path = '/v1/licenses?dryRun=true';
-    expectProblem(
-      await rawRequest(system.supervisor.urls.admin, { method: 'POST', path, body, headers: headers() }),
-      'malformed_request',
-    );
-  });
-
-  it.each<[string, Record<string, string>]>([
-    ['one long header', { 'x-long': 'x'.repeat(20_000) }],
-    [
-      'many headers',
-      Object.fromEntries(Array.from({ length: 1500 }, (_, nth) => [`x-${nth}`, 'x'.repeat(8)])),
-    ],
-  ])('%s is a problem', async (_, flood) => {
-    const answer = await rawRequest(system.supervisor.urls.admin, {
-      path: '/v1/log',
-      headers: { ...headers(), ...flood },
-    });
-    expectProblem(answer, 'malformed_request', 'body_too_large');
-  });
-
-  it.each<[string, string]>([
-    ['no HTTP', 'hello\r\n\r\n'],
-    ['a length that is no number', 'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n'],
-    [
-      'two lengths',
-      'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab',
-    ],
-    [
-      'a length and chunks',
-      'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
-    ],
-    ['an unknown method', 'FROB /v1/log HTTP/1.1\r\nhost: x\r\n\r\n'],
-    [
-      'a broken chunk',
-      'POST /v1/licenses HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
-    ],
-  ])('%s is a problem', async (_, bytes) => {
-    const answer = await rawBytes(system.supervisor.urls.admin, bytes, 1000);
-    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
-    expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
-  });
 });

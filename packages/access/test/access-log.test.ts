@@ -1,10 +1,12 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { AccessLog, type AccessLogOptions, type AccessSink } from '../src/access-log.ts';
 import { findRecords } from '../src/find-records.ts';
 import type { SegmentStore } from '../src/segment-store.ts';
 import { record } from './support/records.ts';
-import { newLog, openToWrite } from './support/scratch.ts';
+import { newLog, openToWrite, removeLogs } from './support/scratch.ts';
+
+afterAll(removeLogs);
 
 /** A real file, with a disk in front of it that may fail, before or after it did its work. */
 class Disk implements AccessSink {
@@ -62,8 +64,7 @@ describe('the access log', () => {
     expect(log.status).toMatchObject({ waiting: 1, oldestAt: expect.any(Number) });
     await log.record(record({ requestId: 'b' }), now);
     expect(disk.store.size).toBe(1);
-    await after(100);
-    expect([disk.store.size, disk.ids()]).toEqual([2, ['a', 'b']]);
+    await vi.waitFor(() => expect([disk.store.size, disk.ids()]).toEqual([2, ['a', 'b']]), 5000);
   });
 
   it('closes a segment when it is full', async () => {
@@ -89,8 +90,7 @@ describe('the access log', () => {
       );
       expect(log.status.trouble).toMatch(/disk|sync/);
       disk.fails = null;
-      await after(100);
-      expect(log.status).toMatchObject({ trouble: null, waiting: 0 });
+      await vi.waitFor(() => expect(log.status).toMatchObject({ trouble: null, waiting: 0 }), 5000);
       expect(disk.ids()).toEqual(['a', 'b']);
       expect(told).toEqual([expect.any(String), null]);
     },
@@ -104,7 +104,7 @@ describe('the access log', () => {
     await expect(log.record(record({ requestId: 'denied' }), now)).rejects.toThrow(/cannot be written/);
     expect(log.status).toMatchObject({ waiting: 5, lost: 4 });
     disk.fails = null;
-    await after(100);
+    await vi.waitFor(() => expect(log.status).toMatchObject({ trouble: null, waiting: 0 }), 5000);
     await log.record(record({ requestId: 'r9' }), now);
     expect(disk.ids()).toEqual(['r0', 'r1', 'r2', 'r3', 'r4', '', 'r9']);
     const all = { from: '2000-01-01T00:00:00.000Z', to: '2100-01-01T00:00:00.000Z' };

@@ -4,13 +4,15 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { equalBytes, formatCheckpoint, formatNote, LogTree, leafHash } from '@tallystick/core';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { findRecords } from '../src/find-records.ts';
 import { encodeAccessRecord } from '../src/record.ts';
 import { openSegment, parseLeaf } from '../src/segment.ts';
 import { SegmentReader } from '../src/segment-reader.ts';
 import { record } from './support/records.ts';
-import { newLog, openToWrite } from './support/scratch.ts';
+import { newLog, openToWrite, removeLogs } from './support/scratch.ts';
+
+afterAll(removeLogs);
 
 const span = { from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' };
 

@@ -11,7 +11,8 @@ import {
   parseJson,
   subjectKey,
 } from '@tallystick/core';
-import { isUnknownSubject, type StoredContent } from '@tallystick/ledger';
+import type { StoredContent } from '@tallystick/ledger';
+import { isUnknownSubject } from '@tallystick/ledger/derive';
 import {
   isRecordType,
   type LicenseCompanion,

@@ -3,21 +3,14 @@
  * are: whoever has them looks.
  */
 import {
-  isPerpetual,
   type KeyAlgorithm,
   keyIdOf,
   type PublicKey,
   type RecordEntry,
   requiredAlgorithms,
 } from '@tallystick/core';
-import type { TallyDocument } from '@tallystick/license';
 import { type ReplayState, type SignatureSink, Unavailable } from '@tallystick/witness';
 import { type FsckProblem, problemAt } from './report.ts';
-
-/** `at` is the time of the record. */
-export function isPerpetualLicense(document: TallyDocument, at: string): boolean {
-  return document.type === 'license' && isPerpetual(document, at);
-}
 
 const usage = 'license';
 

@@ -25,7 +25,7 @@ import { judgeLeaf } from './leaf-check.ts';
 import { ModelCheck } from './model-check.ts';
 import { ModelSteps } from './model-steps.ts';
 import { checkNarrowRow } from './narrow-row.ts';
-import { isPerpetualLicense } from './perpetual-check.ts';
+import { isPerpetualLicense } from './perpetual-license.ts';
 import { isPlainEntry } from './plain-entry.ts';
 import type { ProjectionSums } from './projection-sums.ts';
 import { publicDocumentOf, type ReplayCheck } from './replay-check.ts';

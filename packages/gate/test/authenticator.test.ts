@@ -1,10 +1,12 @@
 import { createHmac, createSecretKey } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HttpMessage } from '../src/http-signature/index.ts';
 import { type Authentication, devicePostureText, type RequestParts } from '../src/index.ts';
 import { certificate } from './support/certificates.ts';
-import { newWorld, requestOf, type World } from './support/people.ts';
+import { newWorld, removeWorlds, requestOf, type World } from './support/people.ts';
 import { body, newSigningKey, nowMs, signed } from './support/request.ts';
+
+afterAll(removeWorlds);
 
 const key = newSigningKey();
 const spiffeId = 'spiffe://vendor.example/billing';

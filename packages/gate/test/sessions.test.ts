@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type Authentication,
   agentClass,
@@ -11,7 +11,9 @@ import {
   secretTokenKind,
   sessionCookies,
 } from '../src/index.ts';
-import { limits, newWorld, requestOf, secrets, type World } from './support/people.ts';
+import { limits, newWorld, removeWorlds, requestOf, secrets, type World } from './support/people.ts';
+
+afterAll(removeWorlds);
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 const chrome =

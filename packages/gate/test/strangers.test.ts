@@ -1,9 +1,11 @@
 /** What is made of a request before, or without, knowing whose it is. */
 import fc from 'fast-check';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HttpMessage } from '../src/http-signature/index.ts';
-import { newWorld, requestOf, type World } from './support/people.ts';
+import { newWorld, removeWorlds, requestOf, type World } from './support/people.ts';
 import { body, newSigningKey, signed } from './support/request.ts';
+
+afterAll(removeWorlds);
 
 const key = newSigningKey();
 let world: World;

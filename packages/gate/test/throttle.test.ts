@@ -1,10 +1,12 @@
 /** What strangers can make a server keep about logins that failed, and what they cannot make it forget. */
 import { randomBytes } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { DeviceCodes } from '../src/login/issuer/device-codes.ts';
 import { Throttle } from '../src/login/throttle.ts';
-import { newWorld, requestOf } from './support/people.ts';
+import { newWorld, removeWorlds, requestOf } from './support/people.ts';
 import { body, newSigningKey, signed } from './support/request.ts';
+
+afterAll(removeWorlds);
 
 const limit = { tries: 3, windowMs: 60_000 };
 const limits = { pair: limit, account: limit, address: limit };

@@ -19,6 +19,12 @@ export interface Head extends SubjectHead {
   leaf: Uint8Array;
 }
 
+/** K of a subject, and the text by which maps in memory know it. */
+interface KnownKey {
+  key: Uint8Array;
+  text: string;
+}
+
 const rowsPerRead = 20_000;
 const keysMax = 20_000;
 /** Beyond this many changes, map roots of the past are no longer kept in memory. */
@@ -31,8 +37,8 @@ export class LogState {
   readonly map: SubjectMap;
   #mapSize = 0;
   readonly #recent = new Map<string, HeadChange>();
-  /** K of ids that were asked for lately: each decision asks for its plan, its product and its caller. */
-  readonly #keys = new RecentMap<string, Uint8Array>(keysMax);
+  /** Of ids that were asked for lately: each decision asks for its plan, its product and its caller. */
+  readonly #keys = new RecentMap<string, KnownKey>(keysMax);
 
   /** @param pastFrom log size from which map roots of the past can be proven */
   constructor(genesis: Uint8Array, ns: string, pastFrom = 0) {
@@ -99,11 +105,16 @@ export class LogState {
 
   /** K of a subject of this namespace. */
   keyOf(id: string): Uint8Array {
+    return this.#known(id).key;
+  }
+
+  #known(id: string): KnownKey {
     const known = this.#keys.get(id);
     if (known !== undefined) return known;
     const key = subjectKey(this.genesis, this.ns, id);
-    this.#keys.set(id, key);
-    return key;
+    const made = { key, text: bytesKey(key) };
+    this.#keys.set(id, made);
+    return made;
   }
 
   append(entry: Pick<StoredEntry, 'index' | 'leaf' | 'subject' | 'rev'>): void {
@@ -117,6 +128,12 @@ export class LogState {
   /** Where the newest committed entry of a subject stands. */
   newest(key: Uint8Array): SubjectHead | undefined {
     return this.#recent.get(bytesKey(key)) ?? this.map.head(key);
+  }
+
+  /** As `newest`, of the subject with this id. */
+  newestOf(id: string): SubjectHead | undefined {
+    const { key, text } = this.#known(id);
+    return this.#recent.get(text) ?? this.map.head(key);
   }
 
   /** True where each entry is the next revision of its subject. */

@@ -39,9 +39,15 @@ beforeEach(async () => {
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await isSo()); tries++) {
-    if (tries > 500) throw new Error('it did not come about');
+    if (tries > 2000) throw new Error('it did not come about');
     await after(5);
   }
+}
+
+/** So much time goes by that only a beat sent after it, and answered, keeps the lease; each waits for the one before. */
+async function beaten(): Promise<void> {
+  time.monotonic += times.leaseMs;
+  await until(() => lease.isHeld);
 }
 
 /** Another server has it, whatever this one believes. */
@@ -75,11 +81,11 @@ describe('a server that has the lease', () => {
     ended.push(watch);
     const look = async (): Promise<boolean> => (await watch.look()).isFree;
     expect(await look()).toBe(false);
-    await after(50);
-    time.monotonic += times.leaseMs;
+    await beaten();
     expect(await look()).toBe(false);
     lease.offer();
-    await after(50);
+    // What was on its way when it was offered has arrived by then.
+    await beaten();
     await look();
     time.monotonic += times.leaseMs;
     expect(await look()).toBe(true);

@@ -4,7 +4,7 @@
  */
 import { setTimeout as after } from 'node:timers/promises';
 import { CuttableProxy } from '@tallystick/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type PostgresTrouble, type StoredEntry, StoreFenced, StoreUnavailable } from '../src/index.ts';
 import { PostgresStore } from '../src/store/postgres/index.ts';
 import { Cluster, entriesTo } from './support/postgres-cluster.ts';
@@ -144,7 +144,11 @@ describe('a store on a cluster', () => {
     expect(await cluster.shown()).toBe(0);
     await cluster.primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (n2)'");
     await cluster.primary.reload();
-    await after(50);
+    const shown = () => cluster.primary.sql('SHOW synchronous_standby_names');
+    await vi.waitFor(
+      async () => expect(await shown()).toEqual([{ synchronous_standby_names: 'ANY 1 (n2)' }]),
+      5000,
+    );
     await expectWhole(0);
     await cluster.primary.sql('ALTER SYSTEM RESET synchronous_standby_names');
     await cluster.primary.reload();

@@ -2,7 +2,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { LedgerError, type LedgerParts, MemoryStore, Projections } from '@tallystick/ledger';
 import { openLedger } from '@tallystick/testkit';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
 import { CrashingSystem } from './support/crashing-system.ts';
 
@@ -105,9 +105,9 @@ describe('a crash', () => {
     await start();
     system.store.fail('saveCheckpoint', 'did nothing', { times: 1000 });
     await issue();
-    await after(50);
+    const saved = (await system.inner.checkpoint())!.size;
+    await vi.waitFor(() => expect(system.world.signer.describe().mark.size).toBeGreaterThan(saved), 5000);
     const signed = system.world.signer.describe().mark.size;
-    expect(signed).toBeGreaterThan((await system.inner.checkpoint())!.size);
     await system.crash();
     await system.ready();
     expect(system.ledger.published!.size).toBeGreaterThanOrEqual(signed);
@@ -215,7 +215,7 @@ describe('a cosigner that has seen more than this log', () => {
     cosigners.cosign = (...given) =>
       isAhead ? Promise.reject(new LedgerError('log_behind', 'has seen 900 entries')) : cosign(...given);
     await issue().catch(() => {});
-    await after(50);
+    await vi.waitFor(() => expect(system.ledger.mutations).toMatchObject({ problem: 'log_behind' }), 5000);
     await expect(issue()).rejects.toMatchObject({ problem: 'log_behind' });
     isAhead = false;
     await after(50);

@@ -143,7 +143,7 @@ describe('a command that others have to approve', () => {
     const approved = await waiting();
     const { approval } = approved;
     // What stops between approving and carrying out leaves it approved.
-    await approveOnly('Ina', approval);
+    await office.approveOnly('Ina', approval);
     await office.later(86_400_000);
     expect((await office.refusal('Ina', { type: 'approval.approve', approval: pending.approval })).code).toBe(
       'state_forbids',
@@ -169,25 +169,10 @@ describe('a command that others have to approve', () => {
   });
 });
 
-/** Approves, as a server does that dies before it carries the command out. */
-async function approveOnly(name: string, approval: string): Promise<void> {
-  const command = { type: 'approval.approve', approval } as const;
-  const judgment = office.judgment(name, command.type);
-  const result = await office.ledger.submit({
-    command,
-    cause: { who: { kind: 'nobody', id: 'nobody' }, why: null },
-    gate: judgment.environment('T-1'),
-    judge: judgment.judge(command, { why: 'T-1' }),
-    request: null,
-    dryRun: false,
-  });
-  expect(result).not.toHaveProperty('refused');
-}
-
 describe('what was approved', () => {
   it('is carried out after a restart, where the server died in between', async () => {
     const { approval, key } = await waiting();
-    await approveOnly('Ina', approval);
+    await office.approveOnly('Ina', approval);
     await office.restart();
     expect((await document(approval)).state).toBe('approved');
     expect((await office.refusal('Ivo', longSale, { key })).code).toBe('approval_required');

@@ -226,14 +226,19 @@ export class Signer {
     if (origin !== this.#mark.checkpoint.origin)
       throw new SignerRefusal('other_log', 'checkpoint of another log');
     await verifyLogSignatures(checkpoint, verifierKeysOf(this.#logKeys, origin));
-    // Read after the wait, and moved in one step with it.
+    // Read after the wait.
     const mark = this.#mark.checkpoint;
     if (size < mark.size) return;
     demandSameHistory(mark, checkpoint, proof);
     if (size === mark.size) return;
-    this.#mark.advance({ origin, size, root }, this.#journal.position);
+    // Before the journal says so: nothing of before may be signed behind that line.
     this.#witnesses.moved();
+    // Before the mark: one that stands there is not shown this again, and the line would be missing for good.
     await this.#journal.followed({ origin, size, root });
+    const now = this.#mark.checkpoint;
+    if (size <= now.size) return;
+    if (now.size !== mark.size) demandSameHistory(now, checkpoint, proof);
+    this.#mark.advance({ origin, size, root }, this.#journal.position);
   }
 
   /**

@@ -1,9 +1,11 @@
 /** Two signers with the keys of one log: the second goes on where the first ended, and nowhere else. */
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, formatCheckpoint, formatNote, type NoteSignature, utf8 } from '@tallystick/core';
 import { LocalCosigners } from '@tallystick/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '../src/journal/journal.ts';
+import { parseLine } from '../src/journal/lines.ts';
 import { readLines } from '../src/journal/read-lines.ts';
 import { SigningKey } from '../src/keystore/signing-key.ts';
 import { Mark } from '../src/mark.ts';
@@ -59,6 +61,16 @@ function noteOf(checkpoint: Checkpoint, signatures: NoteSignature[]): string {
 async function cosigned(note: string, checkpoint: Checkpoint): Promise<Uint8Array> {
   const lines = await cosigners.cosign(note, checkpoint.size, (from) => log.proof(from, checkpoint.size));
   return utf8(`${note}${noteOf(checkpoint, lines).split('\n\n')[1]}`);
+}
+
+/** What its lines are about, in their order. */
+function linesOf(file: string): string[] {
+  const fd = openSync(file, 'r');
+  try {
+    return [...readLines(fd, 0, fstatSync(fd).size)].map(({ bytes }) => parseLine(bytes).event.op);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 describe('a signer that goes on from what another one signed', () => {
@@ -200,14 +212,32 @@ describe('a signer that goes on from what another one signed', () => {
       await second.signer.follow(utf8(note), log.proof(size - 1, size));
     }
     await second.journal[Symbol.asyncDispose]();
-    const { openSync, fstatSync } = await import('node:fs');
-    const fd = openSync(second.journalFile, 'r');
-    const ops = [...readLines(fd, 0, fstatSync(fd).size)].map(({ bytes }) => {
-      return (JSON.parse(Buffer.from(bytes).toString()) as { op: string }).op;
-    });
+    const ops = linesOf(second.journalFile);
     expect(ops.filter((op) => op === 'followed')).toHaveLength(1);
     const again = Journal.open(second.journalFile, second.mark, () => time);
     await again[Symbol.asyncDispose]();
     expect(second.mark.checkpoint.size).toBe(10);
+  });
+
+  it('does not stand further than its journal says, when it ends in between', async () => {
+    const [first, second] = [begin(), begin()];
+    const note = utf8(await sign(first.signer, log.checkpoint(12), 0));
+    await second.journal[Symbol.asyncDispose]();
+    await expect(second.signer.follow(note, log.proof(0, 12))).rejects.toThrow('could not be made durable');
+    expect(second.mark.checkpoint.size).toBe(0);
+  });
+
+  it('signs no records of before once its journal says so', async () => {
+    const [first, second] = [begin(), begin()];
+    const note = utf8(await sign(first.signer, log.checkpoint(12), 0));
+    const following = second.signer.follow(note, log.proof(0, 12));
+    const batch = { records: [licenseToSign()], index: 0, publishBy: at };
+    const next = (): Promise<string> => new Promise((resolve) => setImmediate(resolve, 'asks on'));
+    do await second.signer.signBatch(batch).catch(() => null);
+    while ((await Promise.race([following.then(() => 'is there'), next()])) === 'asks on');
+    await second.journal[Symbol.asyncDispose]();
+    const ops = linesOf(second.journalFile);
+    expect(ops).toContain('batch');
+    expect(ops.lastIndexOf('batch')).toBeLessThan(ops.indexOf('followed'));
   });
 });

@@ -28,11 +28,12 @@ const pollMs = 20;
 const nobody = { uid: 65_534, gid: 65_534 };
 const user = process.getuid?.() === 0 ? nobody : {};
 
-/** Small, and as durable as in earnest. */
+/** Small, as durable as in earnest, and all of it in its folder: one that is killed leaves nothing behind elsewhere. */
 const settings = `
   listen_addresses = '127.0.0.1,127.0.0.2'
   unix_socket_directories = ''
   shared_buffers = 16MB
+  dynamic_shared_memory_type = mmap
   autovacuum_naptime = 10min
   wal_keep_size = 512MB
   hot_standby = on

@@ -12,7 +12,7 @@ import {
   verifyInclusion,
   verifyMapProof,
 } from '@tallystick/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createReplayer, initState, keyFromSeed, parseConfig, startServer } from '../src/index.ts';
 import { entryToken } from './support/log-server.ts';
 import { alter, kept, licenses, logOf, pathOf, readFrom, tilePath, whole } from './support/mirror-setup.ts';
@@ -159,32 +159,37 @@ describe('what a mirror serves', () => {
 describe('the published checkpoint', () => {
   const path = (): string => pathOf('published');
 
-  /** Has the log hand out a note, and looks at what the mirror shows after it was asked for. */
-  async function shown(note: string): Promise<string | null> {
+  function current(): string | null {
+    const answer = read(path(), '');
+    return answer?.status === 200 ? String(answer.body) : null;
+  }
+
+  /** Has the log hand out a note, and expects that the mirror shows this one then, and goes on to. */
+  async function expectShown(note: string, expected: string | null): Promise<void> {
     setup.server.published = note;
     // A restart asks at once.
     await setup.restart();
+    await vi.waitFor(() => expect(current()).toBe(expected), 5000);
     await after(60);
-    const answer = read(path(), '');
-    return answer?.status === 200 ? String(answer.body) : null;
+    expect(current()).toBe(expected);
   }
 
   it('is kept where a quorum signed it, and nothing else that the log hands out', async () => {
     const first = log.published();
     const forged = log.published(14).replace('\n14\n', '\n13\n');
     for (const note of [first.replace(/^— replayer.*\n/m, ''), forged, 'no note']) {
-      expect(await shown(note)).toBeNull();
+      await expectShown(note, null);
     }
-    expect(await shown(first)).toBe(first);
+    await expectShown(first, first);
     log.pushLicense(licenseId(licenses + 9));
     log.pushMapRoot();
     const second = log.published();
     // Not before it is cosigned here.
-    expect(await shown(second)).toBe(first);
+    await expectShown(second, first);
     await setup.add();
-    expect(await shown(second)).toBe(second);
+    await expectShown(second, second);
     // An older one displaces nothing.
-    expect(await shown(first)).toBe(second);
+    await expectShown(first, second);
   });
 });
 

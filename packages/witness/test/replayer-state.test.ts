@@ -123,7 +123,7 @@ describe('a replayer whose log server fails half-way', () => {
 
   it('gives up on an answer that does not come, and on one that does not end', async () => {
     const log = logOf(5);
-    await using setup = await ReplaySetup.start(log);
+    await using setup = await ReplaySetup.start(log, { fetchTimeoutMs: 500 });
     setup.server.tamper = () => new Promise<never>(() => {});
     await expect(setup.add()).rejects.toMatchObject({ status: 503 });
     setup.server.tamper = (path, bytes) => (path.includes('/trust/') ? new Uint8Array(2 ** 21) : bytes);

@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8 } from '@tallystick/core';
-import { afterAll } from 'vitest';
 import { SegmentStore } from '../../src/segment-store.ts';
 
 const directories: string[] = [];
-afterAll(() => {
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-});
+
+/** Of all logs: for the end of each file that makes some. */
+export function removeLogs(): void {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+}
 
 function scratchFile(): string {
   const directory = mkdtempSync(join(tmpdir(), 'tally-access-'));

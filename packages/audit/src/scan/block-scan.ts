@@ -19,11 +19,11 @@ import {
   preAuthEncoding,
   type RecordEntry,
 } from '@tallystick/core';
-import { requestKeyOf } from '@tallystick/ledger';
+import { requestKeyOf } from '@tallystick/ledger/derive';
 import { checkTransition, isRecordType } from '@tallystick/license';
 import { checkCommitments, checkSubject, isErased, openContent } from '../content-check.ts';
 import { checkNarrowRow } from '../narrow-row.ts';
-import { isPerpetualLicense } from '../perpetual-check.ts';
+import { isPerpetualLicense } from '../perpetual-license.ts';
 import { emptyCounts } from '../report.ts';
 import { type RequestState, requestState } from '../signed-request-check.ts';
 import { BlockBuilder } from './block-builder.ts';

@@ -2,7 +2,7 @@
  * What one revision puts into the projections, as rows to be summed. At the end of the log the sum over all revisions,
  * less that over all that a later one replaced, is the sum over the rows that the projections must hold.
  */
-import { licenseKeyName, nameChanges, rowFor } from '@tallystick/ledger';
+import { licenseKeyName, nameChanges, rowFor } from '@tallystick/ledger/derive';
 import type { Current, LicenseCompanion, TallyDocument } from '@tallystick/license';
 import type { RowSum } from './row-sum.ts';
 

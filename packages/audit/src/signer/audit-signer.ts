@@ -176,7 +176,7 @@ class Run {
         this.#counts.pending += missing.length;
         continue;
       }
-      const followed = scan.overtakenAt(batch);
+      const followed = scan.overtakenAt(batch, this.scans.length > 1);
       const nth = (followed && overtaken.get(followed)) ?? 0;
       if (followed !== null && nth < batchesInFlightMax) {
         overtaken.set(followed, nth + 1);

@@ -93,18 +93,26 @@ export class JournalScan {
   }
 
   /**
-   * The line by which another signer had taken the log over while a batch was under way: it was seen to have signed beyond
-   * it, before this one signed anything else. Null where there is none.
+   * The line by which another signer had taken the log over while a batch was under way: another one was seen to have
+   * signed beyond it, or, in a log that is shared, a server started on a log that goes beyond it, before this one signed a
+   * checkpoint over its place. Null where there is none.
    */
-  overtakenAt({ line, index }: SignedBatch): number | null {
-    const next = this.followed.find((each) => each.line > line && each.size > index);
-    if (next === undefined || this.#signedBetween(line, next.line)) return null;
-    return next.line;
+  overtakenAt({ line, index }: SignedBatch, isShared: boolean): number | null {
+    // Whoever took over may have died before it signed what it had committed: then a start alone tells.
+    const seen = isShared ? [...this.followed, ...this.resumed] : this.followed;
+    const [next] = seen
+      .filter((each) => each.line > line && each.size > index)
+      .map((each) => each.line)
+      .sort((a, b) => a - b);
+    if (next === undefined || this.#isCoveredBetween(index, line, next)) return null;
+    return next;
   }
 
-  /** Batches that were signed at once are overtaken together. */
-  #signedBetween(line: number, to: number): boolean {
-    return this.checkpoints.some((checkpoint) => checkpoint.line > line && checkpoint.line < to);
+  /** A checkpoint that ends below was under way together with it, and says nothing of it. */
+  #isCoveredBetween(index: number, line: number, to: number): boolean {
+    return this.checkpoints.some(
+      (checkpoint) => checkpoint.event.size > index && checkpoint.line > line && checkpoint.line < to,
+    );
   }
 
   run(): void {

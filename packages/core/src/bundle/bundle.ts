@@ -18,6 +18,7 @@ import { malformed } from '../errors.ts';
 import { hashLength } from '../hash.ts';
 import { isSubjectId } from '../record/subject.ts';
 import { type PublicKey, parsePublicKey, publicKeyJson } from '../trust/key.ts';
+import { scanBundle } from './scan-bundle.ts';
 
 /** Bytes and counts, checked before anything is looked at. */
 export const bundleLimits = {
@@ -90,11 +91,16 @@ const bundleMultiline = new Set(['entry', 'proof']);
 /** Parses a bundle within its limits; throws MALFORMED or TOO_NEW. Proves nothing. */
 export function parseBundle(bytes: Uint8Array): Bundle {
   if (bytes.length > bundleLimits.bytes) throw malformed(`bundle larger than ${bundleLimits.bytes} bytes`);
-  const json = closedMembers(
-    parseJson(bytes, bundleMultiline),
-    ['v', 'trust', 'anchor', 'keys', 'subjects'],
-    'bundle',
-  );
+  try {
+    return readBundle(scanBundle(bytes));
+  } catch {
+    // What is not like nearly every bundle is read strictly, which says what is wrong with it.
+    return readBundle(parseJson(bytes, bundleMultiline));
+  }
+}
+
+function readBundle(value: JsonValue): Bundle {
+  const json = closedMembers(value, ['v', 'trust', 'anchor', 'keys', 'subjects'], 'bundle');
   requireVersion1(json.v, 'bundle');
   const anchor = closedMembers(json.anchor, ['entry', 'proof'], 'anchor');
   const keys = asArray(json.keys, 'keys', bundleLimits.keys);

@@ -41,7 +41,7 @@ const hexDigits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).pad
 
 export function hex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += hexDigits[byte] as string;
+  for (let at = 0; at < bytes.length; at++) text += hexDigits[bytes[at] as number] as string;
   return text;
 }
 

@@ -20,8 +20,8 @@ const plainText = /^[\x20-\x7e\u2014]*$/;
 const plainLines = /^[\n\x20-\x7e\u2014]*$/;
 const controls = /\p{Cc}/u;
 const controlsButLineFeed = /[^\P{Cc}\n]/u;
-/** What every number with an exponent begins with, and hardly anything else. */
-const exponents = /(?:^|[:,[\s-])\d[\d.]*[eE]/;
+/** What every number with an exponent ends with, and hardly anything else. */
+const exponents = /\d[eE][-+]?\d+(?:[\s,\]}]|$)/;
 const depthMax = 16;
 
 /** Documents have the same few names again and again; what strangers name theirs does not grow this without end. */

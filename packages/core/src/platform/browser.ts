@@ -21,15 +21,15 @@ export function encodeUtf8(text: string): Uint8Array {
 
 /** One character a byte, so that equal bytes give equal texts. */
 export function bytesAsText(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return text;
 }
 
 export function encodeBase64(bytes: Uint8Array): string {
-  let binary = '';
-  for (let at = 0; at < bytes.length; at += 8192) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
-  return btoa(binary);
+  return btoa(bytesAsText(bytes));
 }
 
 /** Decodes what it can; strictness is the caller's (re-encode and compare). */

@@ -77,13 +77,19 @@ interface KeyNames {
   id: string;
 }
 
+const fingerprintPrefix: Record<KeyAlgorithm, Uint8Array> = {
+  ed25519: utf8('ed25519\0'),
+  'ml-dsa-44': utf8('ml-dsa-44\0'),
+  'ecdsa-p256-sha256': utf8('ecdsa-p256-sha256\0'),
+};
+
 /** One verification asks for the names of a key a dozen times. */
 const keyNames = new WeakMap<PublicKey, KeyNames>();
 
 function namesOf(key: PublicKey): KeyNames {
   const known = keyNames.get(key);
   if (known !== undefined) return known;
-  const fingerprint = sha256(concatBytes(utf8(key.alg), new Uint8Array(1), key.key));
+  const fingerprint = sha256(concatBytes(fingerprintPrefix[key.alg], key.key));
   const names = { fingerprint, text: base64(fingerprint), id: hex(fingerprint.subarray(0, 8)) };
   keyNames.set(key, names);
   return names;

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyFingerprintText } from '@tallystick/core';
 import type { CredentialDocument, PrincipalDocument } from '@tallystick/license';
-import { afterAll } from 'vitest';
 import type { HttpMessage, RequestSigningKey } from '../../src/http-signature/index.ts';
 import {
   Authenticator,
@@ -90,9 +89,10 @@ export interface World {
 
 const folders: string[] = [];
 
-afterAll(() => {
+/** Of all worlds: for the end of each file that makes some. */
+export function removeWorlds(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+}
 
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tally-people-'));

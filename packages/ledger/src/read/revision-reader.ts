@@ -29,7 +29,7 @@ export class RevisionReader {
    * none, `unread` where the store has to be asked.
    */
   known(id: string): Current | undefined | typeof unread {
-    const index = this.#state.newest(this.#state.keyOf(id))?.index;
+    const index = this.#state.newestOf(id)?.index;
     return index === undefined ? undefined : (this.#cache.get(index) ?? unread);
   }
 

@@ -85,8 +85,11 @@ interface Prior {
   current: Current;
 }
 
-/** What waits goes together, and shares a flush of the disk, a promise and messages between threads; a long queue is halved. */
-const commandsPerBatch = { min: 64, max: 128 } as const;
+/**
+ * What waits goes together, and shares a flush of the disk, a promise and messages between threads; of more than the
+ * least only half does, so that the rest is decided while the signer works on it.
+ */
+const commandsPerBatch = { min: 32, max: 128 } as const;
 /**
  * Bytes of documents beyond which no further command joins a batch. One command has 8 MB at most (500 licenses of
  * 16 KiB), and the signer takes 16 MiB at once.

@@ -166,8 +166,8 @@ function nextChange(
   ].filter((delay) => delay > 0);
   for (const delay of delays.toSorted((a, b) => a - b)) {
     if (clock.wall + delay > LAST_INSTANT_MS) return null;
-    if (JSON.stringify(observe(proven, request, afterElapsed(clock, delay))) !== current)
-      return clock.wall + delay;
+    const later = observe(proven, request, afterElapsed(clock, delay));
+    if (later.length !== findings.length || JSON.stringify(later) !== current) return clock.wall + delay;
   }
   return null;
 }

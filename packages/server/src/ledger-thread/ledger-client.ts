@@ -14,6 +14,7 @@ import type {
   ToLedger,
   WorkerData,
 } from './messages.ts';
+import { Outbox } from './outbox.ts';
 import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 
@@ -49,7 +50,7 @@ export class LedgerClient {
   readonly #worker: Worker;
   readonly #listener: LedgerListener;
   readonly #waiting = new Map<number, Waiting>();
-  #calls: Call[] = [];
+  readonly #calls = new Outbox<Call>((calls) => this.#send({ calls }));
   #nextId = 1;
   #isStopping = false;
   #stopped: () => void = () => {};
@@ -96,8 +97,7 @@ export class LedgerClient {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#waiting.set(id, { resolve, reject });
-      if (this.#calls.length === 0) setImmediate(() => this.#flush());
-      this.#calls.push({ id, method, input: JSON.stringify(input), asked });
+      this.#calls.add({ id, method, input: JSON.stringify(input), asked });
     });
   }
 
@@ -119,12 +119,6 @@ export class LedgerClient {
     });
     this.#send({ stop: true });
     await stopped;
-  }
-
-  #flush(): void {
-    const calls = this.#calls;
-    this.#calls = [];
-    this.#send({ calls });
   }
 
   #send(message: ToLedger): void {

@@ -18,6 +18,7 @@ import type {
 } from './messages.ts';
 import { statusOfMutation } from './mutations.ts';
 import { openHost } from './open-host.ts';
+import { Outbox } from './outbox.ts';
 import type { LedgerService } from './service.ts';
 import { ServiceProblem } from './service-problem.ts';
 import { StoreTrouble, troubleOf } from './watched-store.ts';
@@ -27,18 +28,7 @@ if (port === null) throw new Error('the ledger runs as a worker');
 
 const post = (message: FromLedger): void => port.postMessage(message);
 
-/** Replies of one turn of the event loop leave together: a message costs more than what is in it. */
-let replies: Reply[] = [];
-
-function reply(message: Reply): void {
-  if (replies.length === 0) {
-    setImmediate(() => {
-      post({ replies });
-      replies = [];
-    });
-  }
-  replies.push(message);
-}
+const outbox = new Outbox<Reply>((replies) => post({ replies }));
 
 function problemOf(error: unknown): ProblemMessage {
   if (error instanceof ServiceProblem) {
@@ -104,17 +94,27 @@ async function answer(service: LedgerService, call: Call, gatekeeper: Gatekeeper
       const { command } = asked as { command: { type: string } };
       const result = await service[method](asked as never, judgment);
       const verdict = checked(judgment, method).takeVerdict();
-      reply({ id, status: statusOfMutation(command.type, result), body: JSON.stringify(result), verdict });
+      outbox.add({
+        id,
+        status: statusOfMutation(command.type, result),
+        body: JSON.stringify(result),
+        verdict,
+      });
       return;
     }
     const ask = service[method] as (input: unknown, judgment: Judgment) => Promise<unknown>;
     const result = await ask.call(service, asked, judgment);
     const verdict = checked(judgment, method).takeVerdict();
-    reply({ id, status: 200, body: typeof result === 'string' ? result : JSON.stringify(result), verdict });
+    outbox.add({
+      id,
+      status: 200,
+      body: typeof result === 'string' ? result : JSON.stringify(result),
+      verdict,
+    });
   } catch (error) {
     const problem = problemOf(error);
     if (problem.code === 'integrity' || problem.code === 'internal') host?.alarm(error);
-    reply({ id, problem, verdict: judgment.takeVerdict() });
+    outbox.add({ id, problem, verdict: judgment.takeVerdict() });
   }
 }
 

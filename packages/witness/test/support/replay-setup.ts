@@ -23,6 +23,8 @@ export interface ReplayOptions {
   /** Looks by itself at what the log has published. */
   follow?: boolean;
   contents?: ContentOptions | null;
+  /** How long an answer of the log is waited for. */
+  fetchTimeoutMs?: number;
 }
 
 export class ReplaySetup implements AsyncDisposable {
@@ -36,6 +38,7 @@ export class ReplaySetup implements AsyncDisposable {
   now: number = testNow;
   readonly #workers: number;
   readonly #follow: boolean;
+  readonly #fetchTimeoutMs: number;
   /** How documents are got, from the next start on. */
   contents: ContentOptions | null;
   #replayer: Cosigner;
@@ -43,12 +46,13 @@ export class ReplaySetup implements AsyncDisposable {
   private constructor(
     log: TestLog,
     server: LogServer,
-    { workers = 0, follow = false, contents = null }: ReplayOptions,
+    { workers = 0, follow = false, contents = null, fetchTimeoutMs = 20_000 }: ReplayOptions,
   ) {
     this.log = log;
     this.server = server;
     this.#workers = workers;
     this.#follow = follow;
+    this.#fetchTimeoutMs = fetchTimeoutMs;
     this.contents = contents;
     this.folder = mkdtempSync(join(tmpdir(), 'replayer-'));
     initState({ stateFile: this.stateFile, kind: 'replayer', name: replayerName, origins: [log.origin] });
@@ -112,7 +116,7 @@ export class ReplaySetup implements AsyncDisposable {
       ],
       now: () => this.now,
       workers: this.#workers,
-      fetchTimeoutMs: 2000,
+      fetchTimeoutMs: this.#fetchTimeoutMs,
       tokenHashes: [createHash('sha256').update(readerToken).digest()],
       report: (_origin, violation) => this.violations.push(violation),
       tell: (line) => this.lines.push(line),
