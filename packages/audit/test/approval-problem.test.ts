@@ -70,8 +70,10 @@ const [ada, bea, eve] = ['ada', 'bea', 'eve'].map((name) => `prn_01jd${name}0000
   string,
 ];
 /** As if the server had carried it out. */
-const execution = (by: object[] = [{ principal: bea, credential: given.credential, at }], now = at) =>
-  ({ ...cause(ada, 'approval.execute', { approval: request.id, by }), at: now }) as CauseDocument;
+const execution = (by: object[] = [{ principal: bea, credential: given.credential, at }], now = at) => ({
+  ...cause(ada, 'approval.execute', { approval: request.id, by }),
+  at: now,
+});
 const executed: ApprovalDocument = { ...request, state: 'executed' };
 
 test('what is as it has to be is no problem', () => {

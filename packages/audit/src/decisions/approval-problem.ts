@@ -10,9 +10,8 @@ import {
   type PolicyDocument,
   rolesAt,
   standingApprovals,
-  type TallyDocument,
 } from '@tallystick/license';
-import { asChange } from './change-problem.ts';
+import { asChange, requestIn } from './change-problem.ts';
 import type { CountOf } from './hourly-limits.ts';
 import type { LoggedChanges } from './logged-commands.ts';
 
@@ -45,18 +44,6 @@ export function approvalProblem(
     : unapprovedProblem(cause, changes, policy, directory, countOf);
 }
 
-/** The request that a command of the gate is about. */
-export function requestIn(
-  { command, ...cause }: Pick<CauseDocument, 'command'> & { approvals?: GateCauseDocument['approvals'] },
-  documents: readonly TallyDocument[],
-): ApprovalDocument | undefined {
-  if (!command.startsWith('approval.')) return undefined;
-  const id = cause.approvals?.approval;
-  return documents.find((each) => each.type === 'approval' && (id === undefined || each.id === id)) as
-    | ApprovalDocument
-    | undefined;
-}
-
 /** What a request is in when it was touched by a command. */
 const statesAfter: Partial<Record<string, readonly string[]>> = {
   'approval.request': ['pending'],
@@ -67,7 +54,7 @@ const statesAfter: Partial<Record<string, readonly string[]>> = {
 };
 
 function requestProblem(
-  { command, who, approvals, at }: GateCauseDocument,
+  { command, who, approvals, at: now }: GateCauseDocument,
   request: ApprovalDocument,
   { policy, directory, epoch }: { policy: PolicyDocument; directory: Directory; epoch: number | null },
 ): string | null {
@@ -76,7 +63,7 @@ function requestProblem(
   if (command === 'approval.reject' || command === 'approval.withdraw') return null;
   if (epoch !== null && request.epoch !== epoch)
     return 'the request is bound to another epoch of the namespace';
-  if (at >= request.notAfter) return `the request waited until ${request.notAfter}`;
+  if (now >= request.notAfter) return `the request waited until ${request.notAfter}`;
   if (request.policy !== policyContentHash(policy) || bindingOf(request.command, request) !== request.binding)
     return 'the request is bound to another command or policy';
   const wanted = approversFor(policy.approvals, request.command)?.approvers;
@@ -90,7 +77,7 @@ function requestProblem(
       principal: (id: string) => directory.principal(id),
       credential: (id: string) => directory.credential(id),
     };
-    const stand = standingApprovals(request, at, known);
+    const stand = standingApprovals(request, now, known);
     return hasEnoughApprovals({ ...request, approvals: stand })
       ? null
       : 'not as many approvals as have to stood by then';
