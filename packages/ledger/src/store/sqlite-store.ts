@@ -146,6 +146,10 @@ export class SqliteStore implements MendableStore {
     return (this.#statements.causes.all(from, to) as Row[]).map(storedCause);
   }
 
+  async strayRequests(): Promise<number[]> {
+    return (this.#statements.strayRequests.all() as { idx: number }[]).map(({ idx }) => idx);
+  }
+
   async shred(indexes: readonly number[]): Promise<void> {
     if (indexes.length === 0) return;
     this.#database.exec('BEGIN IMMEDIATE');
@@ -253,6 +257,7 @@ interface Statements {
   entries: StatementSync;
   entryBytes: StatementSync;
   causes: StatementSync;
+  strayRequests: StatementSync;
   shred: Record<'content' | 'request', StatementSync>;
   saveCheckpoint: StatementSync;
   checkpoint: StatementSync;
@@ -296,6 +301,9 @@ function prepareAll(database: DatabaseSync): Statements {
       `SELECT c.idx, c.records, c.salt, c.document, s.salt AS request_salt, s.request
          FROM causes c LEFT JOIN signed_requests s ON s.idx = c.idx
         WHERE c.idx >= ? AND c.idx < ? ORDER BY c.idx`,
+    ),
+    strayRequests: database.prepare(
+      'SELECT idx FROM signed_requests WHERE NOT EXISTS (SELECT 1 FROM causes c WHERE c.idx = signed_requests.idx) ORDER BY idx LIMIT 100',
     ),
     shred: {
       content: database.prepare(
