@@ -81,7 +81,7 @@ export class SqliteStore implements MendableStore {
       throw new Error(`${file} has format ${format}, which this version does not know`);
     // Who only reads a store of the version before finds that there are none, and leaves it as it is.
     if (format === 1 && lock === null) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
-    else if (format === 1) bring(database, file);
+    else if (format === 1 && lock !== null) bring({ database, lock, file });
     return new SqliteStore(database, lock);
   }
 
@@ -219,10 +219,12 @@ function open(file: string, options: SqliteStoreOptions): DatabaseSync {
 }
 
 /** Brings a store of format 1 to this one, without what that left between its rows of what was erased. */
-function bring(database: DatabaseSync, file: string): void {
+function bring({ database, lock, file }: Record<'database' | 'lock', DatabaseSync> & { file: string }): void {
   try {
     database.exec('VACUUM');
   } catch (error) {
+    database.close();
+    lock.close();
     const why = error instanceof Error ? error.message : String(error);
     const advice = 'give its disk and that of temporary files as much room as it takes, and try again';
     throw new Error(`${file} could not be written anew for this version (${why}): ${advice}`, {
