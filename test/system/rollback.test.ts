@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { LogTree } from '@tallystick/core';
 import { SignerClient, SignerRefused } from '@tallystick/signer/client';
@@ -13,7 +13,10 @@ interface Readiness {
   mutations: { ready: boolean; reasons: { code: string; detail: string }[] };
 }
 
-/** Copies of the ledger and of the signer's mark, by day. */
+/**
+ * Copies of the ledger and of the signer's mark, by day. The access log goes on, and with it the signer's mark of it: a mark
+ * of another day would be noticed as well, sooner or later than what is expected.
+ */
 class Backups {
   readonly #system: RealSystem;
 
@@ -23,21 +26,22 @@ class Backups {
 
   take(day: string): void {
     const { root } = this.#system.layout;
-    for (const part of ['ledger', 'signer'])
-      cpSync(`${root}/${part}`, `${root}.${day}/${part}`, { recursive: true, filter: isFile });
+    for (const part of ['ledger', 'signer']) copyFiles(`${root}/${part}`, `${root}.${day}/${part}`);
   }
 
   putBack(day: string, part: 'ledger' | 'signer'): void {
     const { root } = this.#system.layout;
-    rmSync(`${root}/${part}`, { recursive: true });
-    // A copy is open to everybody, and the signer's folder must not be.
-    mkdirSync(`${root}/${part}`, { mode: 0o700 });
-    cpSync(`${root}.${day}/${part}`, `${root}/${part}`, { recursive: true });
+    for (const name of filesOfTheLog(`${root}/${part}`)) rmSync(`${root}/${part}/${name}`);
+    copyFiles(`${root}.${day}/${part}`, `${root}/${part}`);
   }
 }
 
-function isFile(path: string): boolean {
-  return !path.endsWith('.sock');
+function filesOfTheLog(folder: string): string[] {
+  return readdirSync(folder).filter((name) => !name.startsWith('access-mark') && !name.includes('.sock'));
+}
+
+function copyFiles(from: string, to: string): void {
+  for (const name of filesOfTheLog(from)) cpSync(`${from}/${name}`, `${to}/${name}`);
 }
 
 let system: RealSystem;
