@@ -92,7 +92,8 @@ export function openFile(file: string, readOnly: boolean): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly });
-    if (!readOnly) database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+    // Always, not only to drop: where a table outgrows its first page, a copy of those rows would stay in it.
+    if (!readOnly) database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON');
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
       user_version: number;
     };

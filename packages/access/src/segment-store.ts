@@ -206,7 +206,6 @@ export class SegmentStore extends SegmentReader {
     // A clock that was set back leaves older segments behind newer ones.
     const isPast = last !== undefined && parseInstant(last.from) > parseInstant(before) + clockSetMaxMs;
     const isOver = last === undefined || leaves.length < max || isPast;
-    this.database.exec('PRAGMA secure_delete=ON');
     this.#transact(() => {
       const segment = this.database.prepare('DELETE FROM segments WHERE idx = ?');
       for (const { idx } of gone) segment.run(idx);

@@ -157,6 +157,9 @@ class Run {
       this.#problems.add(problem);
       if (this.#isDone) return;
     }
+    const stray = 'there is a signed request, and no command begins here';
+    for (const index of (await store.strayRequests?.()) ?? [])
+      this.#problems.add(problemAt(index, 'signed_requests', 'row', stray));
   }
 
   async checkPublished(newest: number | null): Promise<void> {

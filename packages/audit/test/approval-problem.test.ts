@@ -56,31 +56,63 @@ const request: ApprovalDocument = {
 
 const cause = (id: string, type: string, approvals: object | null = null): CauseDocument =>
   ({ v: 2, command: type, who: { kind: 'person', id }, approvals, at }) as unknown as CauseDocument;
-const problem = (told: CauseDocument, document: ApprovalDocument): string | null =>
+const problem = (told: CauseDocument, ...documents: ApprovalDocument[]): string | null =>
   approvalProblem(
     told,
-    { documents: [document], licenses: new Map(), brake: null, namespace: null },
+    { documents, licenses: new Map(), brake: null, namespace: null, epoch: 1 },
     directory,
     [],
     () => 1,
   );
+const [ada, bea, eve] = ['ada', 'bea', 'eve'].map((name) => `prn_01jd${name}0000000000000000000`) as [
+  string,
+  string,
+  string,
+];
+/** As if the server had carried it out. */
+const execution = (by: object[] = [{ principal: bea, credential: given.credential, at }], now = at) => ({
+  ...cause(ada, 'approval.execute', { approval: request.id, by }),
+  at: now,
+});
+const executed: ApprovalDocument = { ...request, state: 'executed' };
 
 test('what is as it has to be is no problem', () => {
-  expect(
-    problem(cause('prn_01jdada0000000000000000000', 'approval.request'), { ...request, approvals: [] }),
-  ).toBeNull();
+  expect(problem(cause(ada, 'approval.request'), { ...request, state: 'pending', approvals: [] })).toBeNull();
   expect(problem(cause('prn_01jdbea0000000000000000000', 'approval.approve'), request)).toBeNull();
-  const { principal, credential } = given;
-  const by = [{ principal, credential, at }];
-  expect(
-    problem(
-      cause('prn_01jdada0000000000000000000', 'approval.execute', {
-        approval: 'apr_01jdx000000000000000000000',
-        by,
-      }),
-      request,
-    ),
-  ).toBeNull();
+  expect(problem(execution(), executed)).toBeNull();
+  const other = { ...request, id: 'apr_01jdy000000000000000000000', command: { type: command.type } };
+  expect(problem(execution(), other, executed)).toBeNull();
+});
+
+const stale = bindingOf(command, { ...bound, epoch: 0 });
+const ofEve = { ...given, principal: eve };
+test.each<[string, CauseDocument, ApprovalDocument[], string]>([
+  ['fewer approvals than it takes', execution([]), [{ ...executed, approvals: [] }], 'not as many'],
+  [
+    'an approval of somebody who has the role no more',
+    execution([{ principal: eve, credential: given.credential, at }]),
+    [{ ...executed, approvals: [ofEve] }],
+    'not as many',
+  ],
+  [
+    'the approvals of another epoch',
+    execution(),
+    [{ ...executed, epoch: 0, binding: stale }],
+    'another epoch',
+  ],
+  ['a time that was over', execution(undefined, request.notAfter), [executed], 'waited until'],
+  ['a request that goes on waiting, to be carried out again', execution(), [request], 'is approved after'],
+  ['no request at all', execution(), [], 'says that it was carried out'],
+])('a command carried out on %s is named', (_what, told, documents, expected) => {
+  expect(problem(told, ...documents)).toContain(expected);
+});
+
+test.each([
+  ['a withdrawal', cause(ada, 'approval.withdraw'), 'is approved after approval.withdraw'],
+  ['a rejection', cause(eve, 'approval.reject'), 'is approved after approval.reject'],
+  ['something else', cause(ada, 'license.suspend'), 'that it is not about'],
+])('an approval given under the name of %s is named', (_what, told, expected) => {
+  expect(problem(told, request)).toContain(expected);
 });
 
 test.each<[string, CauseDocument, Partial<ApprovalDocument>, string]>([
@@ -99,28 +131,25 @@ test.each<[string, CauseDocument, Partial<ApprovalDocument>, string]>([
   [
     'fewer approvers than the rules ask for',
     cause('prn_01jdada0000000000000000000', 'approval.request'),
-    { approvers: [] },
+    { state: 'pending', approvers: [] },
     'the policy asks for other approvers',
   ],
   [
     'another command than was approved',
-    cause('prn_01jdada0000000000000000000', 'approval.execute'),
-    { command: { ...command, principal: 'prn_01jdada0000000000000000000' } },
+    execution(),
+    { state: 'executed', command: { ...command, principal: 'prn_01jdada0000000000000000000' } },
     'the request is bound to another command or policy',
   ],
   [
     'another policy than the one in force',
     cause('prn_01jdada0000000000000000000', 'approval.request'),
-    { policy: 'AAAA', binding: bindingOf(command, { policy: 'AAAA', epoch: 1 }) },
+    { state: 'pending', policy: 'AAAA', binding: bindingOf(command, { policy: 'AAAA', epoch: 1 }) },
     'the request is bound to another command or policy',
   ],
   [
     'approvals that nobody gave',
-    cause('prn_01jdada0000000000000000000', 'approval.execute', {
-      approval: 'apr_01jdx000000000000000000000',
-      by: [],
-    }),
-    {},
+    execution([]),
+    { state: 'executed' },
     'others approved it than its cause says',
   ],
 ])('%s is named', (_what, told, edit, expected) => {

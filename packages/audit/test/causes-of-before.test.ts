@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import {
@@ -90,4 +91,30 @@ it('has a report that proves what it proved', async () => {
   ]);
   expect(proven?.gaps.map(({ code }) => code)).toEqual(['reads_not_shown', 'unseen_reads']);
   expect(custodyLines(proven!, bytes).join('\n')).toContain('by the key of the credential');
+});
+
+it.each([
+  ['is filed as no record', 'license.issue', 'UPDATE leaves SET subject = NULL', 'filed as a trust root'],
+  ['is filed under no command', 'license.issue', 'UPDATE contents SET cause = cause - 1', 'under no command'],
+  [
+    'is filed under another command',
+    'license.suspend',
+    'UPDATE contents SET cause = cause - 1',
+    'under another command',
+  ],
+  ['lacks its row', 'license.issue', 'DELETE FROM contents', 'under no command'],
+])('has no record that decisions are not asked about because it %s', async (_what, command, sql, message) => {
+  const file = join(folder, 'hidden.db');
+  writeFileSync(file, recorded.store, 'base64');
+  await using store = SqliteStore.open(file);
+  const index = (await store.causes(0, 100)).find(({ document }) =>
+    Buffer.from(document).includes(`"${command}"`),
+  )!.index;
+  const database = new DatabaseSync(file);
+  database.exec(`${sql} WHERE idx = ${index}`);
+  database.close();
+  const { findings } = await replayDecisions(store, { from: null, to: null });
+  expect(findings).toContainEqual(
+    expect.objectContaining({ kind: 'unreadable', message: expect.stringContaining(message) as string }),
+  );
 });

@@ -157,6 +157,24 @@ describe('a signed request', () => {
     }
   });
 
+  it.each([
+    ['where no command begins', () => at.erased + 1],
+    ['behind the end of the log', () => log.mark.size + 1000],
+  ])('that was erased and is put back %s is found', async (_where, index) => {
+    using copy = new Copy(log);
+    copy.tamper((database) =>
+      database
+        .prepare('INSERT INTO signed_requests VALUES (?, ?, ?)')
+        .run(index(), erased.salt, erased.bytes),
+    );
+    for (const workers of [0, 2]) {
+      const { problems } = await check(copy.log, { workers, all: true });
+      expect(problems.map((each: FsckProblem) => [each.table, each.part, each.index])).toEqual([
+        ['signed_requests', 'row', index()],
+      ]);
+    }
+  });
+
   it('that was erased and is put back is found', async () => {
     using copy = new Copy(log);
     copy.tamper((database) =>

@@ -128,11 +128,24 @@ describe('a store on PostgreSQL', () => {
     await client.end();
     const cause = { ...causeAt(0, entriesPerBatch), signed: null };
     await using reader = await PostgresStore.read(options());
-    expect(await reader.causes(0, 9)).toEqual([cause]);
+    expect([await reader.causes(0, 9), await reader.strayRequests?.()]).toEqual([[cause], []]);
     await using writer = await PostgresStore.open(options());
     for (const size of [3, 6]) await writer.append(batchAt(size));
     const causes = [cause, ...batchAt(3).causes, ...batchAt(6).causes];
     expect([await writer.causes(0, 9), await reader.causes(0, 9)]).toEqual([causes, causes]);
+    await remove();
+  });
+
+  it('tells which signed requests stand beside no cause', async () => {
+    await using writer = await create();
+    await writer.append(batchAt(0));
+    await using reader = await PostgresStore.read(options());
+    expect(await reader.strayRequests?.()).toEqual([]);
+    const client = new Client({ connectionString: url().split('?')[0] ?? '' });
+    await client.connect();
+    await client.query(`INSERT INTO ${schema}.signed_requests VALUES (99, '', ''), (1, '', '')`);
+    await client.end();
+    expect(await reader.strayRequests?.()).toEqual([1, 99]);
     await remove();
   });
 

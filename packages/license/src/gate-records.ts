@@ -142,7 +142,11 @@ function checkApprovalStep(
   if (after.state === 'executed' && before.state !== 'approved')
     return forbidden('$.state', 'the request is not approved');
   const kept = before.approvals.every((approval, at) => sameApproval(approval, after.approvals[at]));
-  return kept ? null : forbidden('$.approvals', 'approvals are added, and never taken away');
+  if (!kept) return forbidden('$.approvals', 'approvals are added, and never taken away');
+  const added = type === 'approval.approved' ? 1 : 0;
+  return after.approvals.length === before.approvals.length + added
+    ? null
+    : forbidden('$.approvals', 'each approval is a record of its own');
 }
 
 function sameApproval(a: ApprovalDocument['approvals'][number], b: typeof a | undefined): boolean {

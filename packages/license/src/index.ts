@@ -3,7 +3,7 @@ export * from './change.ts';
 export * from './check-after.ts';
 export * from './check-transition.ts';
 export * from './commands.ts';
-export { approversFor, bindingOf } from './decide/approvals.ts';
+export { approversFor, bindingOf, standingApprovals } from './decide/approvals.ts';
 export { decide } from './decide/decide.ts';
 export type { Decision, Environment, GateEnvironment, View } from './decide/decision.ts';
 export { RECORDS_MAX } from './decide/endings-of-customers.ts';
@@ -12,7 +12,7 @@ export * from './documents.ts';
 export * from './errors.ts';
 export * from './gate-commands.ts';
 export * from './gate-documents.ts';
-export { hasEnoughApprovals } from './gate-records.ts';
+export { hasEnoughApprovals, isErasedCommand } from './gate-records.ts';
 export * from './identifiers.ts';
 export { COMMAND_TYPES, parseCommand } from './parse/command.ts';
 export {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { waiting } from './gate-situations.ts';
 import { soldWorld } from './world.ts';
 
 it('an erasure amends what is personal first, and of other licenses as many as go into one command', () => {
@@ -12,3 +13,17 @@ it('an erasure amends what is personal first, and of other licenses as many as g
   expect(erased?.[0]).toBe('customer.erased');
   expect(amended).toEqual([...named, ...silent.slice(0, 4)].map((id) => ['license.amended', id]));
 });
+
+it.each([
+  ['license.revoke', 'approval.pending'],
+  ['refund', 'approval.withdrawn'],
+])(
+  'an erasure of a customer called %s leaves a request to license.revoke for refund: %s',
+  (reference, left) => {
+    const world = soldWorld();
+    const { approval } = waiting(world);
+    world.make({ type: 'customer.create', reference, name: 'Mallory' });
+    world.do({ type: 'customer.erase', customer: reference });
+    expect(`approval.${world.subject('approval', approval)!.document.state}`).toBe(left);
+  },
+);

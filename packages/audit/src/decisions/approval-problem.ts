@@ -5,10 +5,13 @@ import {
   type ApprovalDocument,
   approversFor,
   bindingOf,
+  hasEnoughApprovals,
+  isErasedCommand,
   type PolicyDocument,
   rolesAt,
+  standingApprovals,
 } from '@tallystick/license';
-import { asChange } from './change-problem.ts';
+import { asChange, requestIn } from './change-problem.ts';
 import type { CountOf } from './hourly-limits.ts';
 import type { LoggedChanges } from './logged-commands.ts';
 
@@ -28,22 +31,39 @@ export function approvalProblem(
   const { policy } = directory;
   // The rules that came with the software of the time may have been others.
   if (policy === null || cause.v === 1) return null;
-  const request = changes.documents.find(({ type }) => type === 'approval') as ApprovalDocument | undefined;
-  if (request !== undefined && cause.command.startsWith('approval.'))
-    return requestProblem(cause, request, policy, directory);
+  const request = requestIn(cause, changes.documents);
+  const others = changes.documents.filter((each) => each.type === 'approval' && each !== request);
+  if (others.some((each) => each.type === 'approval' && !isErasedCommand(each.command)))
+    return `${cause.command} changed a request for approval that it is not about`;
+  if (request !== undefined)
+    return requestProblem(cause, request, { policy, directory, epoch: changes.epoch });
+  if (cause.command === 'approval.execute') return 'no request for approval says that it was carried out';
   if (cause.approvals !== null) return 'it names approvals, and no request for them was carried out';
   return mayActAlone.includes(cause.who.id)
     ? null
     : unapprovedProblem(cause, changes, policy, directory, countOf);
 }
 
+/** What a request is in when it was touched by a command. */
+const statesAfter: Partial<Record<string, readonly string[]>> = {
+  'approval.request': ['pending'],
+  'approval.approve': ['pending', 'approved'],
+  'approval.reject': ['rejected'],
+  'approval.withdraw': ['withdrawn'],
+  'approval.execute': ['executed'],
+};
+
 function requestProblem(
-  { command, who, approvals }: GateCauseDocument,
+  { command, who, approvals, at: now }: GateCauseDocument,
   request: ApprovalDocument,
-  policy: PolicyDocument,
-  directory: Directory,
+  { policy, directory, epoch }: { policy: PolicyDocument; directory: Directory; epoch: number | null },
 ): string | null {
+  if (statesAfter[command]?.includes(request.state) !== true)
+    return `the request is ${request.state} after ${command}`;
   if (command === 'approval.reject' || command === 'approval.withdraw') return null;
+  if (epoch !== null && request.epoch !== epoch)
+    return 'the request is bound to another epoch of the namespace';
+  if (now >= request.notAfter) return `the request waited until ${request.notAfter}`;
   if (request.policy !== policyContentHash(policy) || bindingOf(request.command, request) !== request.binding)
     return 'the request is bound to another command or policy';
   const wanted = approversFor(policy.approvals, request.command)?.approvers;
@@ -51,9 +71,16 @@ function requestProblem(
     return 'the policy asks for other approvers';
   if (command === 'approval.execute') {
     const given = request.approvals.map(({ principal, credential, at }) => ({ principal, credential, at }));
-    return JSON.stringify(given) === JSON.stringify(approvals?.by)
+    if (JSON.stringify(given) !== JSON.stringify(approvals?.by))
+      return 'others approved it than its cause says';
+    const known = {
+      principal: (id: string) => directory.principal(id),
+      credential: (id: string) => directory.credential(id),
+    };
+    const stand = standingApprovals(request, now, known);
+    return hasEnoughApprovals({ ...request, approvals: stand })
       ? null
-      : 'others approved it than its cause says';
+      : 'not as many approvals as have to stood by then';
   }
   const added = command === 'approval.approve' ? request.approvals.at(-1) : undefined;
   if (added === undefined) return null;

@@ -1,6 +1,6 @@
 /** Whether a decision was made about the change that the log has. */
 import { type DecisionInput, type Directory, type Effect, effectOf, resourceOf } from '@tallystick/gate';
-import type { CauseDocument } from '@tallystick/ledger';
+import type { CauseDocument, GateCauseDocument } from '@tallystick/ledger';
 import type { ApprovalDocument, Change, LicenseDocument, TallyDocument } from '@tallystick/license';
 import type { LoggedChanges } from './logged-commands.ts';
 
@@ -14,12 +14,23 @@ export function changeProblem(
   directory: Directory,
 ): string | null {
   const { documents } = changes;
-  const approval = documents.find(({ type }) => type === 'approval') as ApprovalDocument | undefined;
-  const wrong = actionProblem(input, cause, approval);
+  const wrong = actionProblem(input, cause, requestIn(cause, documents));
   if (wrong !== null) return wrong;
   // What waits for approval is decided on as if it were carried out, and is so again when it is.
   if (cause.command === 'approval.request' && input.action !== cause.command) return null;
   return contentProblem(input, changes, directory);
+}
+
+/** The request that a command of the gate is about. */
+export function requestIn(
+  { command, ...cause }: Pick<CauseDocument, 'command'> & { approvals?: GateCauseDocument['approvals'] },
+  documents: readonly TallyDocument[],
+): ApprovalDocument | undefined {
+  if (!command.startsWith('approval.')) return undefined;
+  const id = cause.approvals?.approval;
+  return documents.find((each) => each.type === 'approval' && (id === undefined || each.id === id)) as
+    | ApprovalDocument
+    | undefined;
 }
 
 /** As `changeProblem`, of amounts and owner alone. */

@@ -13,6 +13,7 @@ import {
   leafHash,
   parseJson,
   parseRecordEntry,
+  parseTrustRoot,
 } from '@tallystick/core';
 import { type DecisionInput, Directory } from '@tallystick/gate';
 import {
@@ -40,7 +41,7 @@ import type { OnProgress } from '../report.ts';
 const ENTRIES_PER_READ = 1000;
 
 /** Records of what decides about later commands. */
-const gateRecord = /^(?:policy|principal|credential)\./;
+const followed = /^(?:namespace|policy|principal|credential)\./;
 
 /** As the ledger reads it, of what a decision is made on. */
 export type LoggedDecision = Omit<Decided, 'input'> & { input: DecisionInput };
@@ -74,6 +75,8 @@ export interface LoggedChanges {
   brake: BrakeDocument | null;
   /** The namespace as it was before, where it changed. */
   namespace: NamespaceDocument | null;
+  /** The epoch of the namespace before; null where that is not known. */
+  epoch: number | null;
 }
 
 /** A version of the trust root, which has no cause. */
@@ -108,6 +111,7 @@ export class LoggedCommands {
   /** Where the newest of each is. */
   #brake: number | null = null;
   #namespace: number | null = null;
+  #epoch: number | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -121,7 +125,9 @@ export class LoggedCommands {
       const end = Math.min(at + ENTRIES_PER_READ, size);
       const causes = new Map((await this.#store.causes(at, end)).map((cause) => [cause.index, cause]));
       for (const entry of await this.#store.entries(at, end - at)) {
-        const isOfGroup = entry.subject !== null && entry.content?.cause === group?.entries[0]?.index;
+        const [first] = group?.entries ?? [];
+        const isRecord = entry.subject !== null && first?.subject != null;
+        const isOfGroup = isRecord && entry.content?.cause === first.index;
         if (group !== null && isOfGroup) group.entries.push(entry);
         else {
           yield* this.#take(group);
@@ -136,13 +142,24 @@ export class LoggedCommands {
   async *#take(group: Group | null): AsyncGenerator<Logged> {
     const [first] = group?.entries ?? [];
     if (group === null || first === undefined) return;
-    if (first.subject === null && !isMapRoot(first.entry))
-      yield { trustRoot: true, index: first.index, leaf: first.leaf, directory: this.#directory };
-    if (first.subject !== null && first.content?.cause === first.index) yield await this.#begun(group, first);
+    if (first.subject === null) yield* this.#trustRoot(first);
+    else if (first.content?.cause === first.index) yield await this.#begun(group, first);
+    else yield { index: first.index, message: 'the record is filed under no command that is here' };
     // Only now: a command is decided on what was before it.
     for (const entry of group.entries) {
       const problem = this.#follow(entry);
       if (problem !== null) yield problem;
+    }
+  }
+
+  /** What is no record, and no root of the map either. */
+  *#trustRoot({ index, entry }: StoredEntry): Generator<LoggedTrustRoot | UnreadableCommand> {
+    if (isMapRoot(entry)) return;
+    try {
+      parseTrustRoot(entry);
+      yield { trustRoot: true, index, leaf: leafHash(entry), directory: this.#directory };
+    } catch (error) {
+      yield { index, message: `it is filed as a trust root: ${messageOf(error)}` };
     }
   }
 
@@ -154,7 +171,10 @@ export class LoggedCommands {
       const document = openCause(cause, record);
       const decision = (await this.#decisions.of(index, document)) as LoggedDecision | null;
       const open = (): Promise<LoggedChanges | null> => this.#open(entries, cause);
-      const types = entries.map(({ entry }) => parseRecordEntry(entry).record.type);
+      const records = entries.map(({ entry }) => parseRecordEntry(entry).record);
+      const foreign = records.findIndex(({ cause: own }) => !equalBytes(own, record.cause));
+      if (foreign > 0) throw new Error(`the record at ${index + foreign} is filed under another command`);
+      const types = records.map(({ type }) => type);
       const { leaf } = first;
       const isHeld = signedRequestOf(document, cause) !== null;
       const isErased =
@@ -191,6 +211,7 @@ export class LoggedCommands {
       licenses,
       brake: brake?.type === 'brake' ? brake : null,
       namespace: namespace?.type === 'namespace' ? namespace : null,
+      epoch: this.#epoch,
     };
   }
 
@@ -212,8 +233,9 @@ export class LoggedCommands {
       if (record.type.startsWith('license.')) this.#licenses.set(bytesKey(subject), index);
       if (record.type.startsWith('brake.')) this.#brake = index;
       if (record.type.startsWith('namespace.')) this.#namespace = index;
-      const document = gateRecord.test(record.type) ? openDocument(content, record) : null;
-      if (document !== null) this.#directory.apply(document);
+      const document = followed.test(record.type) ? openDocument(content, record) : null;
+      if (document?.type === 'namespace') this.#epoch = document.epoch;
+      else if (document !== null) this.#directory.apply(document);
       return null;
     } catch (error) {
       return { index, message: messageOf(error) };

@@ -158,10 +158,10 @@ class Replay {
     this.#counts.commands += 1;
     if (request === 'erased') this.#counts.erasedRequests += 1;
     if (request === 'gone') this.find(index, 'unreadable', requestGone);
+    this.find(index, 'approval', unapproved);
     if (decision === null) {
       this.#counts.undecided += 1;
       this.find(index, 'undecided', hadGate ? problem : null);
-      this.find(index, 'approval', unapproved);
       return;
     }
     this.#counts.decided += 1;
@@ -194,11 +194,19 @@ class Replay {
   }
 
   /** What is wrong with a revision that was signed elsewhere; takes note of requests for them that were carried out. */
-  async #signedProblem({ index, leaf, cause, directory, open }: LoggedCommand): Promise<string | null> {
+  async #signedProblem({
+    index,
+    leaf,
+    cause,
+    types,
+    directory,
+    open,
+  }: LoggedCommand): Promise<string | null> {
     this.#broken(this.#signed.next(index, leaf), this.#span);
     try {
       if (cause.command === 'approval.execute') this.#signed.executed(index, (await open())?.documents ?? []);
-      if (!cause.command.startsWith('namespace.') || this.#signed.isApproved(index)) return null;
+      const isRevision = types.some((type) => type.startsWith('namespace.'));
+      if (!isRevision || this.#signed.isApproved(index)) return null;
       const changes = await open();
       const recovery = cause.v === 1 ? cause.recovery : undefined;
       return changes && this.#signed.revision(changes, recovery, directory, cause.at);

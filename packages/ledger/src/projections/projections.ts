@@ -130,6 +130,8 @@ export class Projections implements ProjectionWriter {
         user_version: number;
       };
       if (version === 0) this.#database.exec(schema);
+      // A process that was killed may have removed something, and not yet what the log of its writes has of it.
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     }
     this.#database.exec('PRAGMA cache_size=-65536');
     this.#statements = prepareAll(this.#database);

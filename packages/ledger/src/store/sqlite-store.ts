@@ -80,9 +80,8 @@ export class SqliteStore implements MendableStore {
     if (format !== 1 && format !== 2)
       throw new Error(`${file} has format ${format}, which this version does not know`);
     // Who only reads a store of the version before finds that there are none, and leaves it as it is.
-    const bring =
-      lock === null ? `CREATE TEMP TABLE ${signedRequests}` : `BEGIN IMMEDIATE; ${addSignedRequests} COMMIT`;
-    if (format === 1) database.exec(bring);
+    if (format === 1 && lock === null) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
+    else if (format === 1 && lock !== null) bring({ database, lock, file });
     return new SqliteStore(database, lock);
   }
 
@@ -147,9 +146,13 @@ export class SqliteStore implements MendableStore {
     return (this.#statements.causes.all(from, to) as Row[]).map(storedCause);
   }
 
+  async strayRequests(): Promise<number[]> {
+    return (this.#statements.strayRequests.all() as { idx: number }[]).map(({ idx }) => idx);
+  }
+
   async shred(indexes: readonly number[]): Promise<void> {
     if (indexes.length === 0) return;
-    this.#database.exec('PRAGMA secure_delete=ON; BEGIN IMMEDIATE');
+    this.#database.exec('BEGIN IMMEDIATE');
     try {
       for (const index of indexes) {
         this.#statements.shred.request.run(index);
@@ -160,8 +163,6 @@ export class SqliteStore implements MendableStore {
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
-    } finally {
-      this.#database.exec('PRAGMA secure_delete=OFF');
     }
   }
 
@@ -211,9 +212,26 @@ function open(file: string, options: SqliteStoreOptions): DatabaseSync {
   if (options.readOnly !== true) {
     // Rows are a kilobyte or two and only appended: in larger pages fewer of them go to the disk half empty.
     database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=4000');
-    database.exec(`PRAGMA synchronous=${options.synchronous ?? 'full'}`);
+    // Always, not only to remove: where a table outgrows its first page, a copy of those rows would stay in it.
+    database.exec(`PRAGMA synchronous=${options.synchronous ?? 'full'}; PRAGMA secure_delete=ON`);
   }
   return database;
+}
+
+/** Brings a store of format 1 to this one, without what that left between its rows of what was erased. */
+function bring({ database, lock, file }: Record<'database' | 'lock', DatabaseSync> & { file: string }): void {
+  try {
+    database.exec('VACUUM');
+  } catch (error) {
+    database.close();
+    lock.close();
+    const why = error instanceof Error ? error.message : String(error);
+    const advice = 'give its disk and that of temporary files as much room as it takes, and try again';
+    throw new Error(`${file} could not be written anew for this version (${why}): ${advice}`, {
+      cause: error,
+    });
+  }
+  database.exec(`BEGIN IMMEDIATE; ${addSignedRequests} COMMIT; PRAGMA wal_checkpoint(TRUNCATE)`);
 }
 
 /**
@@ -241,6 +259,7 @@ interface Statements {
   entries: StatementSync;
   entryBytes: StatementSync;
   causes: StatementSync;
+  strayRequests: StatementSync;
   shred: Record<'content' | 'request', StatementSync>;
   saveCheckpoint: StatementSync;
   checkpoint: StatementSync;
@@ -284,6 +303,9 @@ function prepareAll(database: DatabaseSync): Statements {
       `SELECT c.idx, c.records, c.salt, c.document, s.salt AS request_salt, s.request
          FROM causes c LEFT JOIN signed_requests s ON s.idx = c.idx
         WHERE c.idx >= ? AND c.idx < ? ORDER BY c.idx`,
+    ),
+    strayRequests: database.prepare(
+      'SELECT idx FROM signed_requests WHERE NOT EXISTS (SELECT 1 FROM causes c WHERE c.idx = signed_requests.idx) ORDER BY idx LIMIT 100',
     ),
     shred: {
       content: database.prepare(

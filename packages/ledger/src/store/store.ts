@@ -113,6 +113,8 @@ export interface Store {
   cause(index: number): Promise<StoredCause | undefined>;
   /** Causes with `from` ≤ index < `to`, in order. */
   causes(from: number, to: number): Promise<StoredCause[]>;
+  /** Log indexes of signed requests that no cause stands beside, the first 100; left out where there can be none. */
+  strayRequests?(): Promise<number[]>;
   /**
    * Removes documents, companions and salts at these indexes for good, and the signed request of each command that has a record
    * there; commitments, entries and causes stay.

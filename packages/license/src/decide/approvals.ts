@@ -1,6 +1,7 @@
 import { base64, domainHash, hashDomain, utf8 } from '@tallystick/core';
 import type { Change, Current } from '../change.ts';
 import type { Command } from '../commands.ts';
+import type { Instant } from '../documents.ts';
 import { ModelError } from '../errors.ts';
 import type {
   ApprovalApprove,
@@ -9,7 +10,13 @@ import type {
   ApprovalRequest,
   ApprovalWithdraw,
 } from '../gate-commands.ts';
-import type { ApprovalDocument, ApprovalRule, Approval as GivenApproval } from '../gate-documents.ts';
+import type {
+  ApprovalDocument,
+  ApprovalRule,
+  CredentialDocument,
+  Approval as GivenApproval,
+  PrincipalDocument,
+} from '../gate-documents.ts';
 import { hasEnoughApprovals } from '../gate-records.ts';
 import { parseSignedCommand } from '../parse/signed-commands.ts';
 import { actionsOf, isSignedCommand } from '../signed-commands.ts';
@@ -148,14 +155,28 @@ function roleThatCounts(view: View, request: ApprovalDocument, env: Environment)
   return refuse('not_an_approver', `This request waits for ${names}.`, { path: '$.approval' });
 }
 
-/** The request with those of its approvals alone that still count: not of whoever was disabled, lost the role or its credential. */
 function standing(view: View, request: ApprovalDocument, { now }: Environment): ApprovalDocument {
-  const approvals = request.approvals.filter(({ principal, credential, role }) => {
-    const approver = view.subject('principal', principal)?.document;
-    const isRevoked = view.subject('credential', credential)?.document.state === 'revoked';
-    return approver !== undefined && !isRevoked && rolesAt(approver, now).includes(role);
+  const known = {
+    principal: (id: string) => view.subject('principal', id)?.document,
+    credential: (id: string) => view.subject('credential', id)?.document,
+  };
+  return { ...request, approvals: standingApprovals(request, now, known) };
+}
+
+/** Those of its approvals that count at an instant: not of whoever was disabled, lost the role or its credential. */
+export function standingApprovals(
+  { approvals }: Pick<ApprovalDocument, 'approvals'>,
+  at: Instant,
+  known: {
+    principal: (id: string) => PrincipalDocument | undefined;
+    credential: (id: string) => CredentialDocument | undefined;
+  },
+): GivenApproval[] {
+  return approvals.filter(({ principal, credential, role }) => {
+    const approver = known.principal(principal);
+    const isRevoked = known.credential(credential)?.state === 'revoked';
+    return approver !== undefined && !isRevoked && rolesAt(approver, at).includes(role);
   });
-  return { ...request, approvals };
 }
 
 export function rejectRequest(view: View, command: ApprovalReject, env: Environment): Change[] {

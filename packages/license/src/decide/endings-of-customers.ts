@@ -2,6 +2,7 @@ import type { Change, Current } from '../change.ts';
 import type { CustomerErase, CustomerMerge } from '../commands.ts';
 import type { CustomerDocument, LicenseCompanion } from '../documents.ts';
 import { isErasedCommand } from '../gate-records.ts';
+import { isSignedCommand } from '../signed-commands.ts';
 import { erasedCommand } from './approvals.ts';
 import { type Environment, refuse, type View } from './decision.ts';
 import { findCustomer, nextChange, nextLicense, targetCustomer } from './subjects.ts';
@@ -92,7 +93,10 @@ function requestsAbout(view: View, { id, reference, name, email }: CustomerDocum
     const request = view.subject('approval', approval);
     if (request === undefined || isErasedCommand(request.document.command)) return [];
     const { customers, command } = request.document;
-    return customers?.includes(id) === true || says(command, words) ? [request] : [];
+    // What it is called says nothing of anybody: a customer of that name would withdraw all of them.
+    const { type: _, ...members } = command;
+    const isSaid = !isSignedCommand(command) && says(members, words);
+    return customers?.includes(id) === true || isSaid ? [request] : [];
   });
 }
 

@@ -263,7 +263,8 @@ function openExclusively(file: string): DatabaseSync {
     // Rows are half a kilobyte and only appended; what is removed is overwritten.
     database.exec('PRAGMA page_size = 16384; PRAGMA secure_delete = ON');
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    database.exec('BEGIN IMMEDIATE; COMMIT');
+    // A process that was killed may have removed something, and not yet what the log of its writes has of it.
+    database.exec('BEGIN IMMEDIATE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
     return database;
   } catch (error) {
     database?.close();

@@ -39,7 +39,7 @@ export class ChangeCheck {
       const input = decision.input as unknown as DecisionInput;
       const wrong = contentProblem(
         input,
-        { documents: [after], licenses, brake: null, namespace: null },
+        { documents: [after], licenses, brake: null, namespace: null, epoch: null },
         new Directory(),
       );
       if (wrong !== null) this.#findings.add('DECISION_ALTERED', entry.index, wrong);

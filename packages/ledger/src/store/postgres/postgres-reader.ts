@@ -108,6 +108,12 @@ export class PostgresReader implements MendableStore {
     }));
   }
 
+  async strayRequests(): Promise<number[]> {
+    if (this.#isOfFormatBefore) await this.check();
+    if (this.#isOfFormatBefore) return [];
+    return ((await this.#rows('strayRequests', [])) as { idx: number }[]).map(({ idx }) => idx);
+  }
+
   async checkpoint(size: number = Number.MAX_SAFE_INTEGER): Promise<StoredCheckpoint | undefined> {
     const [row] = await this.#rows('checkpoint', [size]);
     return row as unknown as StoredCheckpoint | undefined;

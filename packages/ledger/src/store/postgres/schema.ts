@@ -46,6 +46,7 @@ export interface PostgresStatements {
   causes: string;
   /** The same in a store of the format before. */
   causesBefore: string;
+  strayRequests: string;
   checkpoint: string;
   signed: string;
   /** Who has the lease: see `Lease`. */
@@ -225,7 +226,15 @@ function reads(
   s: string,
 ): Pick<
   PostgresStatements,
-  'size' | 'leaves' | 'entries' | 'entryBytes' | 'causes' | 'causesBefore' | 'checkpoint' | 'signed'
+  | 'size'
+  | 'leaves'
+  | 'entries'
+  | 'entryBytes'
+  | 'causes'
+  | 'causesBefore'
+  | 'strayRequests'
+  | 'checkpoint'
+  | 'signed'
 > {
   const range = 'l.idx >= $1 AND l.idx < $2 ORDER BY l.idx LIMIT $3';
   return {
@@ -243,6 +252,9 @@ function reads(
     causesBefore: `
       SELECT idx, records, salt, document, NULL AS request_salt, NULL AS request FROM ${s}.causes
        WHERE idx >= $1 AND idx < $2 ORDER BY idx`,
+    strayRequests: `
+      SELECT r.idx FROM ${s}.signed_requests r WHERE NOT EXISTS (SELECT 1 FROM ${s}.causes c WHERE c.idx = r.idx)
+       ORDER BY r.idx LIMIT 100`,
     signed: `SELECT size, note FROM ${s}.signed`,
     checkpoint: `SELECT size, note, at FROM ${s}.checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT 1`,
   };
