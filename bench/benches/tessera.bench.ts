@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, hash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -18,8 +19,8 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/tallystick-bench'
 const leafLength = 750;
 /** Each waits for its entry to be in the log, which takes a while: with as few as ours has it would do next to nothing. */
 const writers = 512;
-/** Of a round: its generator takes a second to get going, and looks once a second whether it is done. */
-const entriesPerRound = 50_000;
+/** From the first entries on until it counts. */
+const warmupMs = 1000;
 
 interface Programs {
   /** Tessera's POSIX log over HTTP. */
@@ -104,27 +105,58 @@ class TesseraLog implements AppendableLog {
   }
 }
 
-/** Appends a second, by Tessera's load generator. */
-async function hammer({ url, vkey }: AppendableLog, entries: number): Promise<number> {
-  const started = performance.now();
+/** A size of a log, and when it was published, in milliseconds. */
+interface Publication {
+  size: number;
+  at: number;
+}
+
+async function publishedSize({ url }: AppendableLog): Promise<number> {
+  const note = await (await fetch(`${url}checkpoint`)).text();
+  return Number(note.split('\n')[1]);
+}
+
+/**
+ * Appends a second while Tessera's load generator is at work: from one publication of the log to another, so that neither
+ * the generator's start counts nor how often a log publishes.
+ */
+async function hammer(log: AppendableLog, seconds: number): Promise<number> {
   const options = [
-    `--log_public_key=${vkey}`,
-    `--log_url=${url}`,
+    `--log_public_key=${log.vkey}`,
+    `--log_url=${log.url}`,
     `--num_writers=${writers}`,
     '--max_write_ops=1000000',
-    `--leaf_write_goal=${entries}`,
     `--leaf_min_size=${leafLength}`,
     '--dup_chance=0',
     '--max_read_ops=0',
     '--num_readers_random=0',
     '--num_readers_full=0',
-    '--max_runtime=5m',
     '--show_ui=false',
   ];
   const child = spawn(programs().hammer, options, { stdio: 'ignore' });
-  const code = await new Promise((resolve) => child.once('exit', resolve));
-  if (code !== 0) throw new Error(`Tessera's hammer ended with code ${String(code)}`);
-  return entries / ((performance.now() - started) / 1000);
+  const ended = once(child, 'exit');
+  const next = async (known: number): Promise<Publication> => {
+    while (child.exitCode === null) {
+      const size = await publishedSize(log);
+      if (size > known) return { size, at: performance.now() };
+      await after(20);
+    }
+    throw new Error(`Tessera's hammer ended with code ${child.exitCode}`);
+  };
+  const notBefore = async (from: Publication, ms: number): Promise<Publication> => {
+    let reached = from;
+    while (reached.at < from.at + ms) reached = await next(reached.size);
+    return reached;
+  };
+  try {
+    const begun = await next(await publishedSize(log));
+    const from = await notBefore(begun, warmupMs);
+    const to = await notBefore(from, seconds * 1000);
+    return (to.size - from.size) / ((to.at - from.at) / 1000);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
 }
 
 async function run(context: BenchContext): Promise<string[]> {
@@ -139,10 +171,9 @@ async function run(context: BenchContext): Promise<string[]> {
   const ledger = { url: String(raw.ready['url']), vkey: String(raw.ready['vkey']) };
   const { seconds } = context;
   try {
-    for (const log of [tessera, ledger]) await hammer(log, 4000);
     const results = await interleave(context.rounds, {
-      tessera: () => hammer(tessera, entriesPerRound),
-      ledger: () => hammer(ledger, entriesPerRound),
+      tessera: () => hammer(tessera, seconds),
+      ledger: () => hammer(ledger, seconds),
       ours: async () => (await measureOurs(context, ours, true)).ratePerSecond,
     });
     const row = (name: string, rates: readonly number[]): string[] => [
@@ -156,8 +187,8 @@ async function run(context: BenchContext): Promise<string[]> {
         'the same; and our whole server, driven as in the table of issuing. Of ours an append is a license that is decided, ' +
         'signed, committed with its document and promised; the whole server authenticates, judges and keeps the access log ' +
         'as well. All on the same cores as their generators, the cosigners of the whole server paused, those of the ledger ' +
-        `in its process, ${context.rounds} interleaved rounds, ` +
-        `of ${formatNumber(entriesPerRound)} entries and of ${seconds} s; medians.`,
+        `in its process, ${context.rounds} interleaved rounds of ${seconds} s, of the generator's from one published checkpoint ` +
+        'to another; medians.',
       markdownTable(
         ['log', 'appends/s', 'ratio (range)'],
         [
