@@ -14,6 +14,7 @@ import {
 import { JudgedSystem } from './support/judged-system.ts';
 import { sealedTile } from './support/sealed-tile.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { alterFile, rowsOf } from './support/tamper.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
 const licenses = 300;
@@ -92,22 +93,9 @@ async function repair(options: RepairOptions, given = parts()): Promise<RepairRe
 const sealed = (storeFile: string, tile: number): Promise<Uint8Array | null> =>
   sealedTile({ storeFile, genesis: log.trust.genesis }, tile, key, (truth) => lie(truth));
 
-function alter(...statements: string[]): void {
-  const database = new DatabaseSync(copy);
-  for (const sql of statements) database.exec(sql);
-  database.close();
-}
+const alter = (...statements: string[]): void => alterFile(copy, ...statements);
 
-function rows(file: string, table: (typeof tables)[number], where = 'true'): unknown[] {
-  const database = new DatabaseSync(file, { readOnly: true });
-  try {
-    return database.prepare(`SELECT * FROM ${table} WHERE ${where} ORDER BY 1`).all();
-  } finally {
-    database.close();
-  }
-}
-
-const all = (file: string): unknown[][] => tables.map((table) => rows(file, table));
+const all = (file: string): unknown[][] => tables.map((table) => rowsOf(file, table));
 
 const damage = [
   "UPDATE contents SET document = CAST(replace(document, 'Contoso', 'Contosa') AS BLOB) WHERE idx = 40",
@@ -132,8 +120,8 @@ describe('a repair with a content key', () => {
     const report = await repair({ dryRun: false });
     expect([report.lost.count, report.lostCauses, report.wrong.count]).toEqual([0, 0, 0]);
     expect(all(copy)).toEqual(all(log.storeFile));
-    expect(report.documents).toBe(rows(log.storeFile, 'contents', 'document IS NOT NULL').length);
-    expect(report.causes).toBe(rows(log.storeFile, 'causes').length);
+    expect(report.documents).toBe(rowsOf(log.storeFile, 'contents', 'document IS NOT NULL').length);
+    expect(report.causes).toBe(rowsOf(log.storeFile, 'causes').length);
   });
 
   it('puts right what was altered and lost, and keeps what it replaces', async () => {
@@ -175,7 +163,7 @@ describe('a repair with a content key', () => {
     const again = await repair({ dryRun: false });
     expect(again.repaired.first.map(({ index, table }) => `${table} ${index}`)).toEqual([`causes ${gone}`]);
     expect(all(copy)).toEqual(all(log.storeFile));
-    expect(rows(early, 'signed_requests', `idx = ${gone}`)).toHaveLength(1);
+    expect(rowsOf(early, 'signed_requests', `idx = ${gone}`)).toHaveLength(1);
   });
 
   it('takes nothing signed that the cause does not commit to', async () => {
@@ -186,7 +174,7 @@ describe('a repair with a content key', () => {
       );
     const report = await repair({ dryRun: false });
     expect([report.wrong.first[0]?.index, report.repaired.count, report.undo]).toEqual([signed[0], 0, null]);
-    expect(rows(copy, 'signed_requests')).toHaveLength(1);
+    expect(rowsOf(copy, 'signed_requests')).toHaveLength(1);
   });
 
   it.each([
@@ -208,7 +196,7 @@ describe('a repair with a content key', () => {
       );
     const report = await repair({ dryRun: false });
     expect([report.wrong.count, report.wrong.first[0]?.index, report.documents]).toEqual([count, 60, 1]);
-    expect(rows(copy, 'contents')).toEqual(rows(log.storeFile, 'contents', 'idx <> 60'));
+    expect(rowsOf(copy, 'contents')).toEqual(rowsOf(log.storeFile, 'contents', 'idx <> 60'));
   });
 
   it('changes nothing with another key, or where what the mirror holds does not open', async () => {

@@ -1,9 +1,9 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { SqliteStore, StoreLocked } from '@tallystick/ledger';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RepairOptions, type RepairParts, type RepairReport, repairStore } from '../src/index.ts';
 import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { alterFile, rowsOf } from './support/tamper.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
 const licenses = 800;
@@ -62,20 +62,7 @@ async function repair(given: CopyParts, options: RepairOptions): Promise<RepairR
   return await repairStore({ ...given, store }, options);
 }
 
-function alter(...statements: string[]): void {
-  const database = new DatabaseSync(copy);
-  for (const sql of statements) database.exec(sql);
-  database.close();
-}
-
-function rows(file: string, table: (typeof tables)[number], where = 'true'): unknown[] {
-  const database = new DatabaseSync(file, { readOnly: true });
-  try {
-    return database.prepare(`SELECT * FROM ${table} WHERE ${where} ORDER BY 1`).all();
-  } finally {
-    database.close();
-  }
-}
+const alter = (...statements: string[]): void => alterFile(copy, ...statements);
 
 describe('a repair', () => {
   it('asks for each tile once, whatever is wrong in it', async () => {
@@ -88,7 +75,7 @@ describe('a repair', () => {
     expect(report.repaired.count).toBe(251 + 2 + 1);
     expect(report.repaired.first).toHaveLength(100);
     expect(mirror.asked.filter((path) => path.startsWith('tile/entries/'))).toHaveLength(3);
-    for (const table of tables) expect(rows(copy, table)).toEqual(rows(log.storeFile, table));
+    for (const table of tables) expect(rowsOf(copy, table)).toEqual(rowsOf(log.storeFile, table));
   });
 
   it('gives back a tail over several tiles, with the ids that are known', async () => {
@@ -101,10 +88,10 @@ describe('a repair', () => {
     const report = await repair(parts(), { dryRun: false });
     expect([report.added, report.published, report.missing]).toEqual([{ from, to: size }, size, null]);
     for (const table of ['leaves', 'entries'] as const)
-      expect(rows(copy, table)).toEqual(rows(log.storeFile, table));
-    const records = rows(log.storeFile, 'contents', `idx >= ${from}`).length;
+      expect(rowsOf(copy, table)).toEqual(rowsOf(log.storeFile, table));
+    const records = rowsOf(log.storeFile, 'contents', `idx >= ${from}`).length;
     expect([report.lost.count, report.lost.first.length, report.lostCauses]).toEqual([records, 100, records]);
-    expect(rows(copy, 'contents', `idx >= ${from} AND document IS NOT NULL`)).toEqual([]);
+    expect(rowsOf(copy, 'contents', `idx >= ${from} AND document IS NOT NULL`)).toEqual([]);
     const again = await repair({ ...parts(), undoFile: `${log.folder}/again.db` }, { dryRun: false });
     expect([again.repaired.count, again.added, again.published, again.undo]).toEqual([0, null, null, null]);
   });
@@ -117,7 +104,7 @@ describe('a repair', () => {
       'DELETE FROM entries WHERE idx = 41',
       ...given.map((table) => `DELETE FROM ${table} WHERE idx >= ${size - 5}`),
     );
-    const before = given.map((table) => rows(copy, table));
+    const before = given.map((table) => rowsOf(copy, table));
     const { undo } = await repair(parts(), { dryRun: false });
     alter(
       `ATTACH '${undo}' AS undo`,
@@ -130,7 +117,7 @@ describe('a repair', () => {
       'INSERT OR REPLACE INTO leaves SELECT * FROM undo.leaves',
       'INSERT OR REPLACE INTO entries SELECT * FROM undo.entries',
     );
-    expect(given.map((table) => rows(copy, table))).toEqual(before);
+    expect(given.map((table) => rowsOf(copy, table))).toEqual(before);
   });
 
   it('takes what a quorum published from a mirror that no trust root names', async () => {
@@ -139,7 +126,7 @@ describe('a repair', () => {
     const { repaired, mirrored } = await repair(parts(), { dryRun: false });
     mirror.isStranger = false;
     expect([repaired.count, mirrored]).toEqual([1, size]);
-    expect(rows(copy, 'entries')).toEqual(rows(log.storeFile, 'entries'));
+    expect(rowsOf(copy, 'entries')).toEqual(rowsOf(log.storeFile, 'entries'));
   });
 
   it('is for a store that no server has open, but for a dry run', async () => {
@@ -150,7 +137,7 @@ describe('a repair', () => {
 
   it('changes nothing where it ends in the middle', async () => {
     alter('DELETE FROM entries WHERE idx = 10', 'DELETE FROM entries WHERE idx = 700');
-    const before = rows(copy, 'entries');
+    const before = rowsOf(copy, 'entries');
     const stopping = new AbortController();
     const stopped = { ...parts(), mirror: { ...parts().mirror, signal: stopping.signal } };
     const repairing = repair(stopped, {
@@ -160,7 +147,7 @@ describe('a repair', () => {
       },
     });
     await expect(repairing).rejects.toMatchObject({ problem: 'mirror_unreachable' });
-    expect(rows(copy, 'entries')).toEqual(before);
+    expect(rowsOf(copy, 'entries')).toEqual(before);
     expect(existsSync(parts().undoFile)).toBe(false);
   });
 });

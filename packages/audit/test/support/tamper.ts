@@ -1,5 +1,5 @@
 /** Ways to change a store's file behind everybody's back. */
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import {
   documentCommitment,
   encodeEnvelope,
@@ -20,6 +20,23 @@ export interface RecordRow {
 }
 
 type Row = Record<string, null | number | string | Uint8Array>;
+
+/** Runs statements on a store that nobody has open. */
+export function alterFile(file: string, ...statements: string[]): void {
+  const database = new DatabaseSync(file);
+  for (const sql of statements) database.exec(sql);
+  database.close();
+}
+
+/** What a table of a store's file holds, in order. */
+export function rowsOf(file: string, table: string, where = 'true'): unknown[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return database.prepare(`SELECT * FROM ${table} WHERE ${where} ORDER BY 1`).all();
+  } finally {
+    database.close();
+  }
+}
 
 /** The records of a store, in order. */
 export function recordRows(database: DatabaseSync): RecordRow[] {
