@@ -310,13 +310,10 @@ export class BatchBuilder {
       signed: cause.signed,
     });
     if (request !== null) batch.requests.push({ key: request.key, index: first });
-    this.#parts.requests.isIn(submission, batch.number);
     const applied = added.map((record) => record.applied);
     batch.answers.push({
       again: (isAlone) => {
         queued.isAlone = isAlone || queued.isAlone === true;
-        // It is in no batch any more: its key is not to be forgotten with the ones that were committed meanwhile.
-        this.#parts.requests.isIn(submission, Number.POSITIVE_INFINITY);
         return queued;
       },
       resolve: (promise) => queued.resolve({ changes: applied, promise, repeated: false }),

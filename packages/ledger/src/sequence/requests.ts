@@ -1,13 +1,14 @@
 /**
  * Idempotency: what became of a request key, from the moment it is asked under until for ever.
  *
- * Keys in flight and just committed are here; older ones are in the causes, found through the projections.
+ * Keys in flight are here with what becomes of them, and just committed ones with where they stand; older ones are in
+ * the causes, found through the projections.
  */
 import { equalBytes } from '@tallystick/core';
 import type { Change, Refusal } from '@tallystick/license';
 import { type CheckedRevision, checkCause, isOfRequest } from '../content.ts';
 import { LedgerError } from '../errors.ts';
-import type { Projections } from '../projections/projections.ts';
+import type { ProjectedRequest, Projections } from '../projections/projections.ts';
 import type { RevisionReader } from '../read/revision-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { AppliedChange, BatchPromise, Submission } from './batch.ts';
@@ -28,7 +29,11 @@ interface Tracked {
   submission: Submission;
   hash: Uint8Array;
   outcome: Promise<Outcome>;
-  /** The batch that holds it; infinite until it is in one. */
+}
+
+/** Where what was done under a key stands. */
+interface Committed {
+  index: number;
   batch: number;
 }
 
@@ -37,6 +42,8 @@ export type LookedUp = ReadonlyMap<string, number | null>;
 
 export class Requests {
   readonly #tracked = new Map<string, Tracked>();
+  /** In the order of their batches, until the projections know them. */
+  readonly #committed = new Map<string, Committed>();
   readonly #keys: RequestKeys;
   readonly #sources: { store: Store; reader: RevisionReader; projections: Projections };
 
@@ -58,19 +65,16 @@ export class Requests {
   track(submission: Submission, outcome: Promise<Outcome>): void {
     const { request, dryRun } = submission;
     if (request === null || dryRun) return;
-    this.#tracked.set(request.key, {
-      submission,
-      hash: request.hash,
-      outcome,
-      batch: Number.POSITIVE_INFINITY,
-    });
+    this.#tracked.set(request.key, { submission, hash: request.hash, outcome });
   }
 
-  isIn({ request }: Submission, batch: number): void {
-    const tracked = request === null ? undefined : this.#tracked.get(request.key);
-    if (tracked !== undefined) tracked.batch = batch;
-    // Before it is durable: what is taken back again is only looked up in vain.
-    if (request !== null) this.#keys.add(request.key);
+  /** What was done under these keys is durable, and read from the store when it is asked for again. */
+  commit(batch: number, requests: readonly ProjectedRequest[]): void {
+    for (const { key, index } of requests) {
+      this.#keys.add(key);
+      this.#committed.set(key, { index, batch });
+      this.#tracked.delete(key);
+    }
   }
 
   /** What was refused, failed or told from the store may be asked for again under the same key. */
@@ -82,15 +86,18 @@ export class Requests {
 
   /** Forgets what the projections know by now. */
   retire(upToBatch: number): void {
-    for (const [key, { batch }] of this.#tracked) if (batch <= upToBatch) this.#tracked.delete(key);
+    for (const [key, { batch }] of this.#committed) {
+      if (batch > upToBatch) break;
+      this.#committed.delete(key);
+    }
   }
 
   /** Looks up the keys of submissions in one go, for `recall`: what is found out of one that waits holds until its turn. */
   lookUp(submissions: readonly Submission[]): LookedUp {
     const keys = submissions.flatMap(({ request }) => request?.key ?? []);
-    const used = keys.filter((key) => this.#keys.mayHold(key));
+    const used = keys.filter((key) => this.#keys.mayHold(key) && !this.#committed.has(key));
     const found = used.length === 0 ? new Map() : this.#sources.projections.indexesOfRequests(used);
-    return new Map(keys.map((key) => [key, found.get(key) ?? null]));
+    return new Map(keys.map((key) => [key, this.#committed.get(key)?.index ?? found.get(key) ?? null]));
   }
 
   /** The outcome of a request that was carried out before; null where the key is new. */

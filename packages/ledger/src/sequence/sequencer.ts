@@ -348,6 +348,7 @@ export class Sequencer {
   #settle(batch: Batch): void {
     this.#committedBatch = batch.number;
     this.#overlay.commit(batch.number);
+    this.#requests.commit(batch.number, batch.requests);
     this.#remember(batch);
     this.#parts.onCommitted(committedOf(batch));
     const leaves = batch.stored.map(({ leaf }) => leaf);
