@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '@tallystick/server';
 import type { Bench, BenchContext } from '../bench.ts';
 import { Ours } from '../ours.ts';
-import { startServer } from '../processes.ts';
+import { type ServerProcess, startLaunch, startServer } from '../processes.ts';
 import { formatNumber, formatRatios, interleave, markdownTable, median, pairRatios } from '../report.ts';
 import { CUSTOMERS, measureOurs } from './issue.bench.ts';
 
@@ -27,6 +27,8 @@ interface Programs {
   server: string;
   /** Its load generator. */
   hammer: string;
+  /** Ours, which only answers. */
+  idle: string;
 }
 
 /** Built once, with Go and its proxy. */
@@ -34,9 +36,14 @@ function programs(): Programs {
   const go = ['go', '/usr/local/go/bin/go'].find((each) => spawnSync(each, ['version']).error === undefined);
   if (go === undefined) throw new Error('this needs Go: install golang-go');
   const folder = join(cache, version);
-  const found = { server: join(folder, 'posix'), hammer: join(folder, 'hammer') };
-  if (existsSync(found.server) && existsSync(found.hammer)) return found;
+  const found = {
+    server: join(folder, 'posix'),
+    hammer: join(folder, 'hammer'),
+    idle: join(folder, 'idle-log'),
+  };
+  if (Object.values(found).every((file) => existsSync(file))) return found;
   mkdirSync(folder, { recursive: true });
+  execFileSync(go, ['build', '-o', found.idle, fileURLToPath(new URL('../idle-log.go', import.meta.url))]);
   const tessera = 'github.com/transparency-dev/tessera';
   const packages = ['cmd/conformance/posix', 'internal/hammer'].map(
     (path) => `${tessera}/${path}@${version}`,
@@ -66,18 +73,40 @@ function logKey(): { signer: string; verifier: string } {
 interface AppendableLog {
   url: string;
   vkey: string;
+  /** Number of entries that it has, as far as it tells. */
+  size: () => Promise<number>;
+}
+
+function logAt(url: string, vkey: string): AppendableLog {
+  const size = async (): Promise<number> => {
+    const note = await (await fetch(`${url}checkpoint`)).text();
+    return Number(note.split('\n')[1]);
+  };
+  return { url, vkey, size };
+}
+
+/** A server that keeps nothing, with the key and the checkpoint of a log. */
+async function startIdle(
+  directory: string,
+  log: AppendableLog,
+): Promise<{ log: AppendableLog; process: ServerProcess }> {
+  const note = join(directory, 'idle-note');
+  writeFileSync(note, await (await fetch(`${log.url}checkpoint`)).text());
+  const { env } = process;
+  const idle = await startLaunch({ command: programs().idle, args: [note], env }, 'the idle server');
+  const url = String(idle.ready['url']);
+  const size = async (): Promise<number> => Number(await (await fetch(`${url}count`)).text());
+  return { log: { url, vkey: log.vkey, size }, process: idle };
 }
 
 /** A log of Tessera's, empty. */
-class TesseraLog implements AppendableLog {
-  readonly url: string;
-  readonly vkey: string;
+class TesseraLog {
+  readonly log: AppendableLog;
   readonly #server: ChildProcess;
 
   private constructor(server: ChildProcess, log: AppendableLog) {
     this.#server = server;
-    this.url = log.url;
-    this.vkey = log.vkey;
+    this.log = log;
   }
 
   static async start(directory: string): Promise<TesseraLog> {
@@ -95,7 +124,7 @@ class TesseraLog implements AppendableLog {
       if (await fetch(`${url}checkpoint`).catch(() => null)) break;
       await after(20);
     }
-    return new TesseraLog(child, { url, vkey: verifier });
+    return new TesseraLog(child, logAt(url, verifier));
   }
 
   async stop(): Promise<void> {
@@ -105,15 +134,10 @@ class TesseraLog implements AppendableLog {
   }
 }
 
-/** A size of a log, and when it was published, in milliseconds. */
+/** A size of a log, and when it told of it, in milliseconds. */
 interface Publication {
   size: number;
   at: number;
-}
-
-async function publishedSize({ url }: AppendableLog): Promise<number> {
-  const note = await (await fetch(`${url}checkpoint`)).text();
-  return Number(note.split('\n')[1]);
 }
 
 /**
@@ -137,7 +161,7 @@ async function hammer(log: AppendableLog, seconds: number): Promise<number> {
   const ended = once(child, 'exit');
   const next = async (known: number): Promise<Publication> => {
     while (child.exitCode === null) {
-      const size = await publishedSize(log);
+      const size = await log.size();
       if (size > known) return { size, at: performance.now() };
       await after(20);
     }
@@ -149,7 +173,7 @@ async function hammer(log: AppendableLog, seconds: number): Promise<number> {
     return reached;
   };
   try {
-    const begun = await next(await publishedSize(log));
+    const begun = await next(await log.size());
     const from = await notBefore(begun, warmupMs);
     const to = await notBefore(from, seconds * 1000);
     return (to.size - from.size) / ((to.at - from.at) / 1000);
@@ -168,11 +192,13 @@ async function run(context: BenchContext): Promise<string[]> {
   });
   const tessera = await TesseraLog.start(directory);
   await using raw = await startServer(new URL('../raw-log.ts', import.meta.url), [join(directory, 'raw')]);
-  const ledger = { url: String(raw.ready['url']), vkey: String(raw.ready['vkey']) };
+  const ledger = logAt(String(raw.ready['url']), String(raw.ready['vkey']));
+  const idle = await startIdle(directory, tessera.log);
   const { seconds } = context;
   try {
     const results = await interleave(context.rounds, {
-      tessera: () => hammer(tessera, seconds),
+      tessera: () => hammer(tessera.log, seconds),
+      idle: () => hammer(idle.log, seconds),
       ledger: () => hammer(ledger, seconds),
       ours: async () => (await measureOurs(context, ours, true)).ratePerSecond,
     });
@@ -184,7 +210,8 @@ async function run(context: BenchContext): Promise<string[]> {
     return [
       `Appending over HTTP: Tessera ${version} with its POSIX driver, without looking for duplicates, driven by its own load ` +
         `generator with ${writers} writers and entries of ${leafLength} bytes; our ledger behind a bare HTTP server, driven by ` +
-        'the same; and our whole server, driven as in the table of issuing. Of ours an append is a license that is decided, ' +
+        'the same; and our whole server, driven as in the table of issuing. A server in Go that answers at once and keeps ' +
+        'nothing shows what the generator leaves room for. Of ours an append is a license that is decided, ' +
         'signed, committed with its document and promised; the whole server authenticates, judges and keeps the access log ' +
         'as well. All on the same cores as their generators, the cosigners of the whole server paused, those of the ledger ' +
         `in its process, ${context.rounds} interleaved rounds of ${seconds} s, of the generator's from one published checkpoint ` +
@@ -193,12 +220,14 @@ async function run(context: BenchContext): Promise<string[]> {
         ['log', 'appends/s', 'ratio (range)'],
         [
           row("Tessera's POSIX driver", results.tessera),
+          row('a server that keeps nothing', results.idle),
           row('our ledger alone', results.ledger),
           row('our whole server', results.ours),
         ],
       ),
     ];
   } finally {
+    await idle.process.stop();
     await tessera.stop();
     await ours.stop();
   }
