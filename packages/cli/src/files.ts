@@ -1,6 +1,6 @@
 /** Files that commands read and write. */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Context } from './context.ts';
 import { messageOf, usageError } from './errors.ts';
@@ -15,12 +15,32 @@ export async function readInput(path: string, context: Context): Promise<Uint8Ar
   }
 }
 
-export async function readJsonFile(path: string, context: Context): Promise<unknown> {
+/** As `readInput`, for text: a byte order mark is left out. Throws a usage error also where it is not UTF-8. */
+export async function readText(path: string, context: Context): Promise<string> {
   const bytes = await readInput(path, context);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw usageError(`${path} is not UTF-8.`, 'Save it as UTF-8.');
+  }
+}
+
+export async function readJsonFile(path: string, context: Context): Promise<unknown> {
+  const text = await readText(path, context);
+  try {
+    return JSON.parse(text);
   } catch (error) {
     throw usageError(`${path} is not JSON: ${messageOf(error)}.`, 'Correct the file.');
+  }
+}
+
+/** Throws a usage error where `writeFileAtomic` would, as far as that shows before there is anything to write. */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+    if ((await stat(path).catch(() => null))?.isDirectory() === true) throw new Error('it is a folder');
+  } catch (error) {
+    throw usageError(`${path} cannot be written: ${messageOf(error)}.`, 'Choose another path.');
   }
 }
 
@@ -37,7 +57,8 @@ export async function writeFileAtomic(path: string, content: string): Promise<vo
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Where it cannot even be looked for, there is none.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw usageError(`${path} cannot be written: ${messageOf(error)}.`, 'Choose another path.');
   }
 }

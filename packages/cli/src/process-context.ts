@@ -45,14 +45,16 @@ function interruption(): AbortSignal {
 }
 
 function sinkOf(stream: WriteStream): Sink {
-  // A reader that has seen enough, such as head, closes the pipe; that is no failure.
+  let hasReader = true;
+  // A reader that has seen enough, such as head, closes the pipe. What the command does and how it ends stay as they
+  // are: a script that asks for both would otherwise take a bad license for a good one.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.ok);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    hasReader = false;
   });
   return {
     write: (text) => {
-      stream.write(text);
+      if (hasReader) stream.write(text);
     },
     isTTY: stream.isTTY === true,
     columns: stream.isTTY === true ? stream.columns : null,

@@ -275,6 +275,30 @@ describe('the client', () => {
     expect([code, err]).toEqual([4, expect.stringContaining('no Tallystick server')]);
   });
 
+  it('asks for nothing where the license file that it should write has no place', async () => {
+    const places = [harness.path('nowhere/license.tally'), harness.folder];
+    for (const out of places) {
+      const { code, err } = await harness.run(['issue', '--plan', 'pro', '--out', out]);
+      expect([code, err]).toEqual([3, expect.stringMatching(/cannot be written: .*\nChoose another path/)]);
+    }
+    expect(fake.seen).toEqual([]);
+  });
+
+  it('says what was made, and how to have its answer again, where the license file could not be written', async () => {
+    fake.bundle = { v: 1, trust: [], anchor: { entry: '', proof: '' }, keys: [], subjects: [] };
+    // Its name is as long as a name may be, so that the draft beside it is too long.
+    const out = harness.path('x'.repeat(255));
+    const { code, err } = await harness.run(['issue', '--plan', 'pro', '--out', out]);
+    const [id = ''] = fake.namespace.idsOf('license');
+    expect([code, err]).toEqual([
+      3,
+      expect.stringContaining(`The change itself is made, to ${id}: repeat it`),
+    ]);
+    const [, key = ''] = /--idempotency-key (\S+)/.exec(err) ?? [];
+    const again = await harness.run(['issue', '--plan', 'pro', '--idempotency-key', key, '--json']);
+    expect(again.json()).toMatchObject({ document: { id }, licenseKey: expect.stringMatching(/^TALLY-/) });
+  });
+
   it('sends no token to the public listener', async () => {
     const { code } = await harness.run(['bundle', '--key', 'TALLY-00000']);
     expect([code, fake.seen[0]?.authorization, fake.seen[0]?.body]).toEqual([

@@ -146,6 +146,8 @@ describe('tally import', () => {
   it.each([
     ['a byte order mark', `\ufeff${rows(2)}`],
     ['CRLF', rows(2).replaceAll('\n', '\r\n')],
+    ['a CRLF in its first line alone', rows(2).replace('\n', '\r\n')],
+    ['a CRLF in its last line alone', `${header}r1,basic,yes\nr2,basic,"no"\r\n`],
     ['no line end at the end', rows(2).trimEnd()],
     ['quotes around everything', rows(2).replaceAll(/[^,\n]+/g, '"$&"')],
     ['empty lines', rows(2).replaceAll('\n', '\n\n')],

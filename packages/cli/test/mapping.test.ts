@@ -29,6 +29,12 @@ const bad: readonly (readonly [string, string, number, RegExp])[] = [
   ['no key', good.replace('key: id\n', ''), 1, /has no key/],
   ['no license', 'version: 1\nname: a\nkey: id\n', 1, /has no license/],
   ['no plan', good.replace('  plan: basic', '  licensee: x'), 4, /license has no plan/],
+  [
+    'a value of a table twice, as a number and as text',
+    `${good}  licensee: { column: a, values: { 1: one, "1": uno } }\n`,
+    6,
+    /^1 stands twice in values of licensee$/,
+  ],
   ['a key twice', `${good}key: other\n`, 6, /unique/],
   ['an alias', `${good}  licensee: &a x\n  metadata: { b: *a }\n`, 7, /aliases are not supported/],
   ['a tag', `${good}  licensee: !!binary aGk=\n`, 6, /tag/],

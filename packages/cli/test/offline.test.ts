@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { base64, formatCheckpoint, formatNote, utf8 } from '@tallystick/core';
 import { TestSystem } from '@tallystick/testkit';
 import { createMonitorKey, encodeEvidence } from '@tallystick/witness';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContractFake } from './support/contract-fake.ts';
 import { Harness } from './support/harness.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 let system: TestSystem;
 let harness: Harness;
@@ -94,6 +99,22 @@ describe('tally inspect', () => {
     const { code, out } = await harness.run(['inspect', file, ...trusted()]);
     expect([code, out]).toEqual([0, expect.stringMatching(/^VALID/)]);
     expect((await harness.run(['inspect', file, ...trusted(), '--namespace', 'other'])).code).toBe(2);
+  });
+});
+
+describe('a reader that closes the pipe', () => {
+  it.each(['stdout', 'stderr'] as const)('of %s does not make a bad license a good one', async (pipe) => {
+    const args = [
+      'verify',
+      file,
+      ...trusted(),
+      '--product',
+      'other',
+      pipe === 'stderr' ? '--no-such-flag' : '--json',
+    ];
+    const child = spawn(process.execPath, [main, ...args]);
+    child[pipe].destroy();
+    expect(await once(child, 'exit')).toEqual([pipe === 'stderr' ? 3 : 2, null]);
   });
 });
 

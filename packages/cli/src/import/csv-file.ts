@@ -19,7 +19,7 @@ interface ParsedRecord {
 }
 
 /**
- * Rows after the first `skipRows`. A byte order mark, both kinds of line ends and empty lines are fine.
+ * Rows after the first `skipRows`. A byte order mark, any line ends, also mixed ones, and empty lines are fine.
  * Throws a usage error for a file that cannot be read, that is no CSV, or whose header does not have what
  * the mapping uses.
  */
@@ -34,6 +34,8 @@ export async function* readRows(
     delimiter: mapping.delimiter,
     info: true,
     max_record_size: RECORD_LENGTH_MAX,
+    // Told, because what it finds out by itself is the line end of the first line alone.
+    record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     skip_empty_lines: true,
   });

@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, usageError } from '../errors.ts';
 import { Catalog } from './catalog.ts';
+import { checkFiles } from './check-files.ts';
 import { readRows } from './csv-file.ts';
 import { mapInOrder } from './in-order.ts';
 import { type Counts, Journal } from './journal.ts';
@@ -54,6 +55,7 @@ export async function importFile(
   context: Context,
   say: (line: string) => void,
 ): Promise<ImportEnd> {
+  await checkFiles(options);
   const mapping = inMapping(options.mappingPath, () => parseMapping(options.mappingText));
   const scan = await scanFile(options.file, mapping, context.signal).catch((error: unknown) => {
     throw context.signal.aborted ? interrupted() : error;
@@ -101,33 +103,32 @@ interface Run {
 }
 
 /** Resolves to what ended the run early; throws only defects. */
-async function runRows({
-  options,
-  mapping,
-  context,
-  journal,
-  progress,
-  importer,
-}: Run): Promise<CliError | null> {
-  const rows = readRows(options.file, mapping, { skipRows: journal.rows });
-  const pace = { concurrency: options.concurrency, signal: context.signal };
+async function runRows(run: Run): Promise<CliError | null> {
   try {
-    await mapInOrder(
-      rows,
-      pace,
-      (row) => importer.handle(row),
-      async (result) => {
-        await journal.add(result, context.now());
-        progress.update(result.row, context.now());
-      },
-    );
-    return context.signal.aborted ? interrupted() : null;
+    try {
+      await workOn(run);
+    } finally {
+      await run.journal.close();
+    }
+    return run.context.signal.aborted ? interrupted() : null;
   } catch (error) {
     if (error instanceof CliError) return error;
     throw error;
-  } finally {
-    await journal.close();
   }
+}
+
+async function workOn({ options, mapping, context, journal, progress, importer }: Run): Promise<void> {
+  const rows = readRows(options.file, mapping, { skipRows: journal.rows });
+  const pace = { concurrency: options.concurrency, signal: context.signal };
+  await mapInOrder(
+    rows,
+    pace,
+    (row) => importer.handle(row),
+    async (result) => {
+      await journal.add(result, context.now());
+      progress.update(result.row, context.now());
+    },
+  );
 }
 
 function inMapping<T>(path: string, read: () => T): T {

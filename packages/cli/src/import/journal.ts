@@ -3,6 +3,7 @@
  * far it got. Results arrive in the order of the rows. The state is saved after the files that it speaks of, and
  * says how long they were, so that a run that is killed between the two resumes at the right place.
  */
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { messageOf, usageError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
@@ -39,6 +40,16 @@ export interface JournalOptions {
 
 const SAVE_MS = 1_000;
 
+/** Where it stands how far the import with this report is. */
+export function stateFileOf(report: string): string {
+  return `${report}.state`;
+}
+
+/** Where a dry run reports: the report of an import stays as it is, because that import may go on from it. */
+export function dryRunReport(report: string): string {
+  return existsSync(stateFileOf(report)) ? `${report}.dry-run` : report;
+}
+
 export class Journal {
   readonly counts: Counts;
   private rowsDone: number;
@@ -61,7 +72,7 @@ export class Journal {
 
   /** Throws a usage error for files that cannot be written, and when the run that should go on was another one. */
   static async open({ identity, report, licenses, resume, dryRun }: JournalOptions): Promise<Journal> {
-    const statePath = `${report}.state`;
+    const statePath = stateFileOf(report);
     const state = (resume ? await readState(statePath, identity) : null) ?? emptyState(identity);
     // Keys are secrets, and are shown once: the file that holds them is only ever added to.
     const licensesFile = licenses === null ? null : await LinesFile.append(licenses, 0o600);
@@ -86,9 +97,12 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.save();
-    await this.report.close();
-    await this.licenses?.close();
+    try {
+      await this.save();
+    } finally {
+      await this.licenses?.close();
+      await this.report.close();
+    }
   }
 
   private async save(): Promise<void> {
@@ -136,13 +150,17 @@ function parseState(text: string, path: string): State {
 
 /** A file of JSON lines that is written in pieces and knows its length. */
 class LinesFile {
+  private readonly path: string;
   private readonly file: FileHandle;
-  private pending: string[] = [];
+  private pending: string[];
   private length: number;
 
-  private constructor(file: FileHandle, length: number) {
+  private constructor(path: string, file: FileHandle, { length, isTorn }: Beginning) {
+    this.path = path;
     this.file = file;
     this.length = length;
+    // Whatever ended without a line end, what follows begins on a line of its own.
+    this.pending = isTorn ? ['\n'] : [];
   }
 
   /** Keeps the first bytes of the file, and drops the rest. */
@@ -152,25 +170,29 @@ class LinesFile {
       if (size < keepBytes)
         throw new Error('it is shorter than the earlier run left it; run without --resume');
       await file.truncate(keepBytes);
-      return keepBytes;
+      return { length: keepBytes, isTorn: false };
     });
   }
 
   /** Keeps all of the file. */
   static append(path: string, mode: number): Promise<LinesFile> {
-    return LinesFile.open(path, 'a', mode, async (file) => (await file.stat()).size);
+    return LinesFile.open(path, 'a+', mode, async (file) => {
+      const { size } = await file.stat();
+      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+      return { length: size, isTorn: size > 0 && buffer.toString('latin1') !== '\n' };
+    });
   }
 
   private static async open(
     path: string,
     flags: string,
     mode: number,
-    begin: (file: FileHandle) => Promise<number>,
+    begin: (file: FileHandle) => Promise<Beginning>,
   ): Promise<LinesFile> {
     try {
       const file = await open(path, flags, mode);
       await file.chmod(mode);
-      return new LinesFile(file, await begin(file));
+      return new LinesFile(path, file, await begin(file));
     } catch (error) {
       throw usageError(`${path} cannot be written: ${messageOf(error)}.`, 'Choose another path.');
     }
@@ -180,19 +202,47 @@ class LinesFile {
     this.pending.push(`${JSON.stringify(value)}\n`);
   }
 
-  /** Everything added so far is in the file; resolves to its length in bytes. */
+  /** Everything added so far is in the file; resolves to its length in bytes. Throws a usage error, and keeps it. */
   async flush(): Promise<number> {
     const bytes = Buffer.from(this.pending.join(''));
-    this.pending = [];
     if (bytes.length === 0) return this.length;
-    await this.file.write(bytes, 0, bytes.length, this.length);
-    await this.file.datasync();
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        const left = bytes.length - written;
+        const { bytesWritten } = await this.file.write(bytes, written, left, this.length + written);
+        written += bytesWritten;
+      }
+      await this.file.datasync();
+    } catch (error) {
+      await this.takeBack(written);
+      throw usageError(
+        `${this.path} cannot be written: ${messageOf(error)}.`,
+        'Make room there, or choose another path.',
+      );
+    }
+    this.pending = [];
     this.length += bytes.length;
     return this.length;
   }
 
   async close(): Promise<void> {
-    await this.flush();
-    await this.file.close();
+    try {
+      await this.flush();
+    } finally {
+      await this.file.close();
+    }
   }
+
+  /** Half a line would run into the next one. What others have added meanwhile is theirs. */
+  private async takeBack(written: number): Promise<void> {
+    const { size } = await this.file.stat();
+    if (size === this.length + written) await this.file.truncate(this.length);
+  }
+}
+
+interface Beginning {
+  length: number;
+  /** True where the file does not end with a line end. */
+  isTorn: boolean;
 }

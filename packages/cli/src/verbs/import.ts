@@ -4,9 +4,10 @@ import { patientRetries } from '../client/retry.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { readInput } from '../files.ts';
+import { readText } from '../files.ts';
 import { asNatural } from '../flags/values.ts';
 import { type ImportOptions, type ImportSummary, importFile } from '../import/import-file.ts';
+import { dryRunReport } from '../import/journal.ts';
 import { outcomes } from '../import/row-importer.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
@@ -58,12 +59,12 @@ async function importRows(session: Session, file: string, flags: ImportFlags): P
     throw usageError('A dry run cannot be resumed.', 'Leave out --resume or --dry-run.');
   }
   const { context, print } = session;
-  const mappingText = new TextDecoder().decode(await readInput(flags.mapping, context));
+  const mappingText = await readText(flags.mapping, context);
   const options: ImportOptions = {
     file,
     mappingPath: flags.mapping,
     mappingText,
-    report: flags.report,
+    report: flags.dryRun === true ? dryRunReport(flags.report) : flags.report,
     licenses: flags.dryRun === true ? null : (flags.licenses ?? null),
     concurrency: flags.concurrency,
     dryRun: flags.dryRun === true,

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Request } from '../client/client.ts';
 import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
-import { readJsonFile, writeFileAtomic } from '../files.ts';
+import { checkWritable, readJsonFile, writeFileAtomic } from '../files.ts';
 import { bodyFlags } from '../flags/bodies.ts';
 import { addFlags, anyGiven, bodyOfFlags, type FlagValues } from '../flags/flag.ts';
 import { asNatural } from '../flags/values.ts';
@@ -73,11 +73,29 @@ async function mutate(
   id: string | null,
   values: FlagValues,
 ): Promise<void> {
-  const flags = values as CommonFlags;
+  const { out, ...given } = values as CommonFlags;
+  const idempotencyKey = given.idempotencyKey ?? session.context.newKey();
   const body = await readBody(session, verb, values);
+  if (out !== undefined) await checkWritable(out);
+  const flags = { ...given, idempotencyKey, ...(out === undefined ? {} : { out }) };
   const result = await sendCommand(session, verb.command, { id, body, flags });
-  if (flags.out !== undefined) await saveBundle(session, flags.out, result);
+  if (out !== undefined) {
+    await saveBundle(session, out, result).catch((error: unknown) => {
+      throw error instanceof CliError ? afterTheChange(error, result, idempotencyKey) : error;
+    });
+  }
   session.print.answer(result, () => describeResult(result, session.print));
+}
+
+/** The answer is lost with the file that could not be written, a license key with it: the same request has it again. */
+function afterTheChange(
+  error: CliError,
+  { document }: MutationResult | LicenseResult,
+  idempotencyKey: string,
+): CliError {
+  return error
+    .ending(`The change itself is made, to ${document.id}: repeat it with the same key to see the answer.`)
+    .withIdempotencyKey(idempotencyKey);
 }
 
 /** Asks for a command; an error that leaves open whether it was carried out says how to repeat it. */

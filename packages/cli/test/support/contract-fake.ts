@@ -50,7 +50,7 @@ export class ContractFake {
   trouble: Trouble = () => null;
   /** What is said that requests for approval would do. */
   effect: object | null = null;
-  /** What bundle routes answer; they are not published where null. */
+  /** What bundle routes answer, and issuing beside its own; not published where null. */
   bundle: unknown = null;
   inWork = 0;
   inWorkMax = 0;
@@ -196,6 +196,7 @@ export class ContractFake {
       dryRun: seen.dryRun,
       notes: seen.dryRun ? [{ code: 'dry_run', detail: 'Nothing was changed.' }] : [],
       ...(name === 'license.issue' && !seen.dryRun ? { licenseKey: main?.companion?.key } : {}),
+      ...(name === 'license.issue' && this.bundle !== null ? { bundle: this.bundle } : {}),
     };
     const status = !seen.dryRun && Object.hasOwn(route.answers, 201) ? 201 : 200;
     if (seen.idempotencyKey !== null && !seen.dryRun)

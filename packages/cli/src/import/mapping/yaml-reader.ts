@@ -46,6 +46,8 @@ export class YamlNode {
       if (known !== null && !known.includes(name)) {
         throw new MappingError(line, `${name} is not known in ${what}; known are: ${known.join(', ')}`);
       }
+      // To YAML, 1 and "1" are two keys; here both are the text that they are written with.
+      if (members.has(name)) throw new MappingError(line, `${name} stands twice in ${what}`);
       members.set(name, new YamlNode(isNode(value) ? value : null, this.lines, line));
     }
     return members;
