@@ -4,8 +4,10 @@
  *
  * Kept in a SQLite file of their own without fsync, because losing them costs a replay and no truth.
  */
+
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { TallyDocument } from '@tallystick/license';
+import { namingDamaged } from '../store/damaged-file.ts';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
 
 /** One revision, as the projections take it in. */
@@ -121,20 +123,16 @@ export class Projections implements ProjectionWriter {
 
   /** @param file path, or `:memory:` */
   constructor(file: string, options: { readOnly?: boolean } = {}) {
-    this.#database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
-    if (options.readOnly !== true) {
-      this.#database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON');
-      // Names are keyed at random: what is written in one go touches many pages, and again in the next.
-      this.#database.exec('PRAGMA wal_autocheckpoint=16000');
-      const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as {
-        user_version: number;
-      };
-      if (version === 0) this.#database.exec(schema);
-      // A process that was killed may have removed something, and not yet what the log of its writes has of it.
-      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const isReadOnly = options.readOnly ?? false;
+    this.#database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: isReadOnly });
+    try {
+      if (!isReadOnly) configure(this.#database);
+      this.#database.exec('PRAGMA cache_size=-65536');
+      this.#statements = prepareAll(this.#database);
+    } catch (error) {
+      this.#database.close();
+      throw namingDamaged(file, error);
     }
-    this.#database.exec('PRAGMA cache_size=-65536');
-    this.#statements = prepareAll(this.#database);
   }
 
   /** Number of log entries taken in. */
@@ -358,4 +356,14 @@ function prepareAll(database: DatabaseSync): Record<StatementName, StatementSync
 
 function ids(rows: unknown[]): string[] {
   return (rows as { id: string }[]).map(({ id }) => id);
+}
+
+function configure(database: DatabaseSync): void {
+  database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON');
+  // Names are keyed at random: what is written in one go touches many pages, and again in the next.
+  database.exec('PRAGMA wal_autocheckpoint=16000');
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version === 0) database.exec(schema);
+  // A process that was killed may have removed something, and not yet what the log of its writes has of it.
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
 }

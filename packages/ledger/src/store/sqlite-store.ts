@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { unknownSubjectPrefix } from '../unknown-subject.ts';
 import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
+import { namingDamaged } from './damaged-file.ts';
 import {
   type AppendBatch,
   type MendableStore,
@@ -209,13 +210,24 @@ export class SqliteStore implements MendableStore {
 
 function open(file: string, options: SqliteStoreOptions): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
+  try {
+    configure(database, options);
+    return database;
+  } catch (error) {
+    database.close();
+    throw namingDamaged(file, error);
+  }
+}
+
+function configure(database: DatabaseSync, options: SqliteStoreOptions): void {
   if (options.readOnly !== true) {
     // Rows are a kilobyte or two and only appended: in larger pages fewer of them go to the disk half empty.
     database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=4000');
     // Always, not only to remove: where a table outgrows its first page, a copy of those rows would stay in it.
     database.exec(`PRAGMA synchronous=${options.synchronous ?? 'full'}; PRAGMA secure_delete=ON`);
   }
-  return database;
+  // Nothing has been read of a file that is only to be read.
+  database.prepare('PRAGMA user_version').get();
 }
 
 /** Brings a store of format 1 to this one, without what that left between its rows of what was erased. */

@@ -1,5 +1,5 @@
 /** Begins the access log of a system: its key, the mark of its signer, and a place with the witnesses that run inside. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { accessOrigin, accessUsage } from '@tallystick/access';
 import { formatVerifierKey, logVerifierKey, type PublicKey } from '@tallystick/core';
@@ -15,6 +15,7 @@ import { initState } from '@tallystick/witness';
 import { writeWhole } from '../write-whole.ts';
 import type { SystemDescription } from './create-system.ts';
 import type { Layout } from './layout.ts';
+import { readSystemFile } from './system-file.ts';
 
 /** Stands in `system.json`. */
 export interface AccessLogDescription {
@@ -75,7 +76,7 @@ export function beginAccessLogAgain(
   layout: Layout,
   { dryRun = false }: { dryRun?: boolean } = {},
 ): { before: string | null; after: string } {
-  const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+  const system = readSystemFile(layout);
   const before = system.access?.origin ?? null;
   const suffix = before === null ? null : nextSuffix(system.origin, before);
   const after = accessOrigin(system.origin, suffix);

@@ -1,9 +1,10 @@
 /** Where a system finds the cosigners of its trust root: in itself, where its description says, or where the trust root does. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readTrustRootFile } from '../trust-root-file.ts';
 import { writeWhole } from '../write-whole.ts';
 import type { SystemDescription } from './create-system.ts';
 import type { Layout } from './layout.ts';
+import { readSystemFile } from './system-file.ts';
 
 export interface CosignerAddress {
   /** That of its keys. */
@@ -15,7 +16,7 @@ export interface CosignerAddress {
 
 /** Of the newest trust root, each once. */
 export async function cosignerAddresses(layout: Layout): Promise<CosignerAddress[]> {
-  const system = readSystem(layout);
+  const system = readSystemFile(layout);
   const newest = (await readTrustRootFile(layout.trustRoot)).at(-1);
   const members = new Map((newest?.quorum.witnesses ?? []).map(({ vkey, url }) => [vkey.name, url]));
   return [...members].map(([name, url]): CosignerAddress => {
@@ -36,7 +37,7 @@ export async function setCosignerAddresses(
   addresses: Readonly<Record<string, string>>,
   { dryRun }: { dryRun: boolean },
 ): Promise<void> {
-  const system = readSystem(layout);
+  const system = readSystemFile(layout);
   const known = (await cosignerAddresses(layout)).map(({ name }) => name);
   for (const name of Object.keys(addresses)) {
     if (!known.includes(name)) throw new Error(unknownCosigner(name, known));
@@ -60,8 +61,4 @@ export async function setCosignerAddresses(
 
 export function unknownCosigner(name: string, known: readonly string[]): string {
   return `the trust root has no cosigner ${name}, but ${known.join(', ')}`;
-}
-
-function readSystem(layout: Layout): SystemDescription {
-  return JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
 }

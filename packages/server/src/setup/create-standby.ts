@@ -27,6 +27,7 @@ import { cosignerAddresses, unknownCosigner } from './cosigner-addresses.ts';
 import type { ClientDescription, SystemDescription, SystemPorts } from './create-system.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readStore, type StorePlace } from './store-place.ts';
+import { readSystemFile } from './system-file.ts';
 import { writeSecret } from './system-keys.ts';
 
 export interface CreateStandbyOptions {
@@ -71,7 +72,7 @@ export async function planStandby(
     throw new Error(`${final.root} is not empty: choose another folder`);
   if (address.there === address.here)
     throw new Error(`both servers would be at ${address.here}: give each an address of its own`);
-  const system = JSON.parse(readFileSync(here.system, 'utf8')) as SystemDescription;
+  const system = readSystemFile(here);
   const { store: place } = system;
   if (place === undefined || !isPostgresUrl(place.store)) {
     throw new Error(

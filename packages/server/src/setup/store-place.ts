@@ -1,6 +1,6 @@
 /** Where a log is kept, a file or PostgreSQL, and how it is opened there. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import {
@@ -16,6 +16,7 @@ import { readDatabasePasswordFile } from '@tallystick/signer/passphrase-file';
 import { writeWhole } from '../write-whole.ts';
 import type { SystemDescription } from './create-system.ts';
 import type { Layout } from './layout.ts';
+import { readSystemFile } from './system-file.ts';
 
 export interface StorePlace {
   /** Path of a file of SQLite, or the URL of a database. */
@@ -71,7 +72,7 @@ async function driver(): Promise<typeof PostgresStore> {
 
 /** From now on the system's log is there. On disk before it returns. */
 export function moveSystem(layout: Layout, place: StorePlace): void {
-  const { store: _, ...system } = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+  const { store: _, ...system } = readSystemFile(layout);
   const moved = place.store === layout.ledger.store ? system : { ...system, store: resolvedPlace(place) };
   writeWhole(layout.system, `${JSON.stringify(moved, null, 2)}\n`);
 }

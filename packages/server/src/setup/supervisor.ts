@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as after } from 'node:timers/promises';
@@ -25,6 +25,7 @@ import { freePort } from './free-port.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { Predecessor } from './predecessor.ts';
 import { storePlaceOf } from './store-place.ts';
+import { readClientDescription, readSystemFile } from './system-file.ts';
 
 export interface SupervisorEvents {
   /** One line that a process wrote to its standard error. */
@@ -123,7 +124,8 @@ export class Supervisor {
 
   async #startAll({ ports, server, serverProgram = mains.server }: SupervisorOptions): Promise<void> {
     const { layout } = this;
-    const found = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
+    const found = readSystemFile(layout);
+    const client = readClientDescription(layout);
     // No backup has it.
     mkdirSync(layout.run, { recursive: true, mode: 0o700 });
     this.#predecessor = Predecessor.follow(`${layout.run}/supervisor.pid`);
@@ -151,7 +153,7 @@ export class Supervisor {
       nodeLaunch(serverProgram, writeConfig(layout, 'server', config)),
     );
     this.#urls = line.listening as typeof this.urls;
-    this.#rememberAddresses();
+    this.#rememberAddresses(client ?? { namespace: system.ns });
   }
 
   /** Of a system that an earlier version made. */
@@ -170,7 +172,9 @@ export class Supervisor {
 
   /** Keys that come into the keystore or leave it do so in the signer a moment later. */
   #followKeystore(file: string): void {
-    watchFile(file, { interval: keystoreIntervalMs, persistent: false }, () => {
+    watchFile(file, { interval: keystoreIntervalMs, persistent: false }, ({ nlink }) => {
+      // Told also where there is no file, which a signer that starts says better than one that is stopped by this.
+      if (nlink === 0) return;
       const signer = this.#children.find(({ name }) => name === 'signer')?.process;
       signer?.kill('SIGHUP');
     });
@@ -247,8 +251,7 @@ export class Supervisor {
   }
 
   /** Ports may have been chosen at this start: the command line reads where to go. */
-  #rememberAddresses(): void {
-    const client = JSON.parse(readFileSync(this.layout.client, 'utf8')) as ClientDescription;
+  #rememberAddresses(client: Partial<ClientDescription>): void {
     const { admin, public: open } = this.urls;
     const { trustRoot: trustRootFile } = this.layout;
     const next = { ...client, adminUrl: admin, publicUrl: open, trustRootFile };
