@@ -5,7 +5,7 @@ import { Agent } from 'node:http';
 import { isProblemCode, problemMediaType, problems, problemTypePrefix } from '@tallystick/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { walkLog } from './support/log-walk.ts';
-import { type RawAnswer, type RawRequest, rawRequest } from './support/raw-http.ts';
+import { type RawAnswer, type RawRequest, rawBytes, rawRequest } from './support/raw-http.ts';
 import { RealSystem } from './support/real-system.ts';
 import { sleep } from './support/waiting.ts';
 
@@ -518,6 +518,41 @@ async function burst(): Promise<void> {
   agent.destroy();
   expect(failed.slice(0, 3)).toEqual([]);
 }
+
+describe('what no route ever sees is answered with a problem as well', () => {
+  const head =
+    'POST /v1/bundles HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n';
+  it.each<[string, string, RegExp]>([
+    ['headers of 20 KB', `${head}X: ${'x'.repeat(20_000)}\r\n\r\n`, /headers are longer than 16 KiB/],
+    ['a request line of 20 KB', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, /request line/],
+    ['a handshake of TLS', '\u0016\u0003\u0001\u0002\u0000', /no request of HTTP\/1\.1/],
+    ['two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`, /no request of HTTP\/1\.1/],
+    ['a length and chunks', `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n`, /no request/],
+    ['no Host', `${head.replace('Host: x\r\n', '')}Content-Length: 2\r\n\r\n{}`, /header Host is missing/],
+    ['an unknown Expect', `${head}Expect: wonders\r\nContent-Length: 2\r\n\r\n{}`, /licenseKey: is missing/],
+  ])('%s', async (_, bytes, detail) => {
+    const answer = await rawBytes(system.supervisor.urls.public, bytes, 500);
+    const status = answer.slice('HTTP/1.1 '.length, 'HTTP/1.1 400'.length);
+    const text = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+    const headers = { 'content-type': /content-type: (\S+)/i.exec(answer)?.[1] };
+    expectProblem({ status: Number(status), headers, text }, 'malformed_request', 'not_found');
+    expect((JSON.parse(text) as { detail: string }).detail).toMatch(detail);
+  });
+
+  it('a body that says it is compressed, also where it is not', async () => {
+    const coded = (coding: string) =>
+      post('/v1/licenses?dryRun=true', `{${sale}}`, { 'content-encoding': coding });
+    for (const coding of ['gzip', 'br', 'nonsense'])
+      expectProblem(await coded(coding), 'unsupported_media_type');
+    expect((await coded('Identity')).status).toBe(200);
+  });
+
+  it('a path that is too long', async () => {
+    const answer = await ask('admin', { path: `/v1/licenses/${'a'.repeat(8000)}`, headers: adminHeaders() });
+    expectProblem(answer, 'malformed_request');
+    expect((JSON.parse(answer.text) as { detail: string }).detail).toMatch(/the path is too long/);
+  });
+});
 
 describe('ten thousand requests at once', () => {
   it('are all answered in the terms of the contract, and leave nothing behind', async () => {

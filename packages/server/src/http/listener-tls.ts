@@ -11,6 +11,9 @@ const lookMs = 500;
 /** A peer that has not finished the handshake by then holds a connection and shows nothing. */
 const handshakeMsMax = 10_000;
 
+/** Node would answer a request without Host by itself, without a problem. */
+const parsing = { requireHostHeader: false } as const;
+
 export interface ServerTimes {
   requestTimeout: number;
   keepAliveTimeout: number;
@@ -22,10 +25,11 @@ export function createZoneServer(
   times: ServerTimes,
   handle: RequestListener,
 ): Server {
-  if (tls === undefined) return createHttpServer(times, handle);
+  if (tls === undefined) return answering(createHttpServer({ ...times, ...parsing }, handle), handle);
   const server = createHttpsServer(
     {
       ...times,
+      ...parsing,
       ...readContext(tls),
       handshakeTimeout: handshakeMsMax,
       requestCert: tls.clientCert !== 'none',
@@ -38,6 +42,12 @@ export function createZoneServer(
     if (!socket.authorized && socket.getPeerX509Certificate() !== undefined) socket.destroy();
     else endWithCertificate(socket, Date.now());
   });
+  return answering(server, handle);
+}
+
+/** Node would answer expectations that nobody knows by itself, without a problem; they may as well be ignored. */
+function answering<S extends Server>(server: S, handle: RequestListener): S {
+  server.on('checkExpectation', handle);
   return server;
 }
 

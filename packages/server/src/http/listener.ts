@@ -78,7 +78,8 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     frameworkErrors: (_error, request, reply) => {
-      fail(request, reply, new ServiceProblem('malformed_request'));
+      const detail = 'the path is too long, or not UTF-8 that is percent-encoded; correct it';
+      fail(request, reply, new ServiceProblem('malformed_request', detail));
     },
     clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
@@ -86,9 +87,10 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     routerOptions: { maxParamLength: 2400 },
   });
   decorateWithParts(app);
-  app.addHook('onRequest', (_request, reply, next) => {
+  app.addHook('onRequest', (request, reply, next) => {
     reply.headers(securityHeaders);
-    next();
+    const isNamed = request.headers.host !== undefined || request.raw.httpVersion === '1.0';
+    next(isNamed ? undefined : new ServiceProblem('malformed_request', 'the header Host is missing'));
   });
   await limitRequests(
     app,
@@ -99,6 +101,12 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     keepBody(request, body as Buffer);
+    const coding = request.headers['content-encoding'] ?? 'identity';
+    if (coding.toLowerCase() !== 'identity') {
+      const detail = 'a body is read as it stands; send it without Content-Encoding';
+      done(new ServiceProblem('unsupported_media_type', detail));
+      return;
+    }
     try {
       // Strictly: a reader that replaces what is not UTF-8 reads something that nobody wrote.
       done(null, body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)));
@@ -261,6 +269,11 @@ function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
   return new ServiceProblem('internal');
 }
 
+const brokenBy: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'request line and headers are longer than 16 KiB together; send fewer or shorter ones',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the request did not come to its end in time',
+};
+
 /** What is no HTTP request gets a problem, too; it has no route, and the connection ends with it. */
 function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
   // A handshake that failed has nobody on the other side who could read an answer.
@@ -269,12 +282,10 @@ function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const code = isTooLarge ? 'body_too_large' : 'malformed_request';
-  const body = JSON.stringify(problemOf(code, { requestId: randomUUID() }));
-  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const detail = brokenBy[error.code ?? ''] ?? 'what was sent is no request of HTTP/1.1';
+  const body = JSON.stringify(problemOf('malformed_request', { requestId: randomUUID(), detail }));
   socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
       `connection: close\r\n\r\n${body}`,
   );
 }
