@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSealedKeystore } from '@tallystick/signer';
@@ -62,11 +63,41 @@ describe('a new system', () => {
   });
 });
 
-async function make(algorithms: SystemAlgorithms | undefined, perpetual?: SystemAlgorithms) {
+describe('a system that cannot be made', () => {
+  it('leaves nothing of itself, keys least of all', async () => {
+    await expect(make(['ed25519'], undefined, '')).rejects.toThrow('name: must not be empty');
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('for want of room either, or where nothing may be written', async ({ skip }) => {
+    const place = join(directory, 'place');
+    mkdirSync(place);
+    for (const [options, why] of [
+      ['size=100k', /ENOSPC|full/],
+      ['ro', /EROFS/],
+    ] as const) {
+      const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', place]);
+      if (mounted.status !== 0) skip('this user may not mount a small file system');
+      try {
+        await expect(make(['ed25519'], undefined, 'Acme', join(place, 'data'))).rejects.toThrow(why);
+        expect(readdirSync(place)).toEqual([]);
+      } finally {
+        spawnSync('umount', ['-l', place]);
+      }
+    }
+  });
+});
+
+async function make(
+  algorithms: SystemAlgorithms | undefined,
+  perpetual?: SystemAlgorithms,
+  name = 'Acme',
+  folder = join(directory, 'data'),
+) {
   const layout = await createSystem({
-    directory: join(directory, 'data'),
+    directory: folder,
     ns: 'acme',
-    name: 'Acme',
+    name,
     mode: 'test',
     support: { name: null, email: null, url: null },
     origin: 'tally.example/log',

@@ -30,15 +30,10 @@ import {
   planQuorum,
   stepsForCosigners,
 } from '../witness/planned-quorum.ts';
+import { checkInitValues, type InitValues } from './init-values.ts';
 
-export interface InitFlags extends PortFlags, PolicyFlags, EdgeFlags {
-  namespace: string;
-  name: string;
-  origin: string;
+export interface InitFlags extends InitValues, PortFlags, PolicyFlags, EdgeFlags {
   live: boolean;
-  supportEmail?: string;
-  supportUrl?: string;
-  offlineMax: string;
   algorithms: SystemAlgorithms;
   perpetualAlgorithms: SystemAlgorithms;
   pkcs11Module?: string;
@@ -160,18 +155,7 @@ interface CheckedInit {
 
 /** Throws CliError. */
 async function checkInit(flags: InitFlags, context: Context): Promise<CheckedInit> {
-  if (!/^[a-z][a-z0-9-]{0,30}$/.test(flags.namespace)) {
-    throw usageError(
-      `"${flags.namespace}" is not a namespace.`,
-      'Use lower-case letters, digits and hyphens, at most 31.',
-    );
-  }
-  if (!/^[^\s+]{1,200}$/.test(flags.origin)) {
-    throw usageError(
-      `"${flags.origin}" is not an origin.`,
-      'Use a name like licenses.example.com/log, without spaces or plus.',
-    );
-  }
+  checkInitValues(flags, portsOf(flags));
   const edge = edgeOf(flags);
   const problem = edgeProblem({ ...noEdge, ...edge });
   if (problem !== null) throw usageError(`${problem}.`, 'Nothing was made; correct it and run init again.');

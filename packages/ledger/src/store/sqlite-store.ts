@@ -63,27 +63,29 @@ export class SqliteStore implements MendableStore {
   static create(file: string, options: SqliteStoreOptions = {}): SqliteStore {
     if (existsSync(file)) throw new Error(`${file} exists already`);
     const lock = takeLock(file);
-    const database = open(file, options);
-    database.exec(schema + addSignedRequests);
-    return new SqliteStore(database, lock);
+    return opening(file, options, lock, (database) => {
+      database.exec(schema + addSignedRequests);
+      return new SqliteStore(database, lock);
+    });
   }
 
   /** Opens a store; throws StoreLocked where another process has it open for writing. */
   static open(file: string, options: SqliteStoreOptions = {}): SqliteStore {
     if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
     const lock = options.readOnly === true ? null : takeLock(file);
-    const database = open(file, options);
-    // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
-    if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    const { user_version: format } = database.prepare('PRAGMA user_version').get() as {
-      user_version: number;
-    };
-    if (format !== 1 && format !== 2)
-      throw new Error(`${file} has format ${format}, which this version does not know`);
-    // Who only reads a store of the version before finds that there are none, and leaves it as it is.
-    if (format === 1 && lock === null) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
-    else if (format === 1 && lock !== null) bring({ database, lock, file });
-    return new SqliteStore(database, lock);
+    return opening(file, options, lock, (database) => {
+      // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
+      if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      const { user_version: format } = database.prepare('PRAGMA user_version').get() as {
+        user_version: number;
+      };
+      if (format !== 1 && format !== 2)
+        throw new Error(`${file} has format ${format}, which this version does not know`);
+      // Who only reads a store of the version before finds that there are none, and leaves it as it is.
+      if (format === 1 && lock === null) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
+      else if (format === 1) bring(database, file);
+      return new SqliteStore(database, lock);
+    });
   }
 
   async size(): Promise<number> {
@@ -208,6 +210,24 @@ export class SqliteStore implements MendableStore {
   }
 }
 
+/** What cannot be used is let go, the lock with it: whoever tries again in this process may. */
+function opening(
+  file: string,
+  options: SqliteStoreOptions,
+  lock: DatabaseSync | null,
+  use: (database: DatabaseSync) => SqliteStore,
+): SqliteStore {
+  let database: DatabaseSync | undefined;
+  try {
+    database = open(file, options);
+    return use(database);
+  } catch (error) {
+    database?.close();
+    lock?.close();
+    throw error;
+  }
+}
+
 function open(file: string, options: SqliteStoreOptions): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
   try {
@@ -231,12 +251,10 @@ function configure(database: DatabaseSync, options: SqliteStoreOptions): void {
 }
 
 /** Brings a store of format 1 to this one, without what that left between its rows of what was erased. */
-function bring({ database, lock, file }: Record<'database' | 'lock', DatabaseSync> & { file: string }): void {
+function bring(database: DatabaseSync, file: string): void {
   try {
     database.exec('VACUUM');
   } catch (error) {
-    database.close();
-    lock.close();
     const why = error instanceof Error ? error.message : String(error);
     const advice = 'give its disk and that of temporary files as much room as it takes, and try again';
     throw new Error(`${file} could not be written anew for this version (${why}): ${advice}`, {

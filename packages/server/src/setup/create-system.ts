@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { accessOrigin } from '@tallystick/access';
 import {
@@ -141,9 +142,12 @@ const trustYears = 5;
 export async function createSystem(options: CreateSystemOptions): Promise<Layout> {
   const final = freshLayout(options.directory);
   await using keys = await makeSystemKeys(options);
+  const partial = layoutOf(`${final.root}.partial`);
   try {
-    await buildSystem(keys, final, options);
+    await buildSystem(keys, partial, final, options);
   } catch (error) {
+    // It has keys in it. Where it cannot be removed either, and as below, what went wrong first is what counts.
+    await Promise.allSettled([rm(partial.root, { recursive: true, force: true })]);
     // Where the token went away, too, what went wrong first is what counts.
     await Promise.allSettled([keys.discard()]);
     throw error;
@@ -159,9 +163,16 @@ export function freshLayout(directory: string): Layout {
   return layout;
 }
 
-async function buildSystem(keys: SystemKeys, final: Layout, options: CreateSystemOptions): Promise<void> {
-  const layout = layoutOf(`${final.root}.partial`);
+async function buildSystem(
+  keys: SystemKeys,
+  layout: Layout,
+  final: Layout,
+  options: CreateSystemOptions,
+): Promise<void> {
   rmSync(layout.root, { recursive: true, force: true });
+  // By itself first: of several at once Node says no more than that they are not there.
+  mkdirSync(dirname(layout.root), { recursive: true });
+  mkdirSync(layout.root, { mode: 0o700 });
   for (const folder of [
     'keys',
     'secrets',
