@@ -3,26 +3,13 @@
  *
  * The map stands at the newest map.root entry; entries after it are in `#recent` until the next one.
  */
-import {
-  bytesKey,
-  type HeadChange,
-  LogTree,
-  type SubjectHead,
-  SubjectMap,
-  subjectKey,
-} from '@tallystick/core';
+import { bytesKey, LogTree, RecentHeads, type SubjectHead, SubjectMap, subjectKey } from '@tallystick/core';
 import { RecentMap } from './read/recent-map.ts';
 import type { Store, StoredEntry } from './store/store.ts';
 
 /** The newest entry of a subject. */
 export interface Head extends SubjectHead {
   leaf: Uint8Array;
-}
-
-/** K of a subject, and the text by which maps in memory know it. */
-interface KnownKey {
-  key: Uint8Array;
-  text: string;
 }
 
 const rowsPerRead = 20_000;
@@ -36,9 +23,9 @@ export class LogState {
   readonly ns: string;
   readonly map: SubjectMap;
   #mapSize = 0;
-  readonly #recent = new Map<string, HeadChange>();
-  /** Of ids that were asked for lately: each decision asks for its plan, its product and its caller. */
-  readonly #keys = new RecentMap<string, KnownKey>(keysMax);
+  #recent = new RecentHeads();
+  /** K of subjects that decisions asked for lately: each asks for its plan, its product and its caller. */
+  readonly #keys = new RecentMap<string, Uint8Array>(keysMax);
 
   /** @param pastFrom log size from which map roots of the past can be proven */
   constructor(genesis: Uint8Array, ns: string, pastFrom = 0) {
@@ -105,16 +92,7 @@ export class LogState {
 
   /** K of a subject of this namespace. */
   keyOf(id: string): Uint8Array {
-    return this.#known(id).key;
-  }
-
-  #known(id: string): KnownKey {
-    const known = this.#keys.get(id);
-    if (known !== undefined) return known;
-    const key = subjectKey(this.genesis, this.ns, id);
-    const made = { key, text: bytesKey(key) };
-    this.#keys.set(id, made);
-    return made;
+    return this.#keys.get(id) ?? subjectKey(this.genesis, this.ns, id);
   }
 
   append(entry: Pick<StoredEntry, 'index' | 'leaf' | 'subject' | 'rev'>): void {
@@ -122,18 +100,22 @@ export class LogState {
     if (index !== this.tree.size)
       throw new RangeError(`entry ${index} does not follow ${this.tree.size - 1}`);
     this.tree.append(leaf);
-    if (subject !== null) this.#recent.set(bytesKey(subject), { key: subject, leaf, index, rev });
+    if (subject !== null) this.#recent.set({ key: subject, leaf, index, rev });
   }
 
   /** Where the newest committed entry of a subject stands. */
   newest(key: Uint8Array): SubjectHead | undefined {
-    return this.#recent.get(bytesKey(key)) ?? this.map.head(key);
+    return this.#recent.head(key) ?? this.map.head(key);
   }
 
-  /** As `newest`, of the subject with this id. */
+  /** As `newest`, of the subject with this id, which is likely to be asked for again. */
   newestOf(id: string): SubjectHead | undefined {
-    const { key, text } = this.#known(id);
-    return this.#recent.get(text) ?? this.map.head(key);
+    let key = this.#keys.get(id);
+    if (key === undefined) {
+      key = subjectKey(this.genesis, this.ns, id);
+      this.#keys.set(id, key);
+    }
+    return this.newest(key);
   }
 
   /** True where each entry is the next revision of its subject. */
@@ -150,16 +132,16 @@ export class LogState {
 
   /** The newest committed entry of a subject. */
   head(key: Uint8Array): Head | undefined {
-    const recent = this.#recent.get(bytesKey(key));
-    if (recent !== undefined) return { index: recent.index, rev: recent.rev, leaf: recent.leaf };
+    const recent = this.#recent.change(key);
+    if (recent !== undefined) return recent;
     const head = this.map.head(key);
     return head === undefined ? undefined : { ...head, leaf: this.tree.leaf(head.index) };
   }
 
   /** Brings the map up to all entries and returns its root: what a map.root entry at this size says. */
   advanceMap(): Uint8Array {
-    for (const change of this.#recent.values()) this.map.set(change);
-    this.#recent.clear();
+    for (const change of this.#recent.changes()) this.map.set(change);
+    this.#recent = new RecentHeads();
     this.#mapSize = this.tree.size;
     if (this.#mapSize - this.map.oldestSize > pastChangesMax) {
       this.map.forgetBefore(this.#mapSize - pastChangesMax / 2);
