@@ -1,7 +1,8 @@
 /**
  * The log as this process knows it: tree, map, and the heads that the map does not hold yet.
  *
- * The map stands at the newest map.root entry; entries after it are in `#recent` until the next one.
+ * The map stands at the newest map.root entry, or on its way from there to the next; entries that it does not hold yet
+ * are in `#recent` and, on its way, in `#moving`.
  */
 import { bytesKey, LogTree, RecentHeads, type SubjectHead, SubjectMap, subjectKey } from '@tallystick/core';
 import { RecentMap } from './read/recent-map.ts';
@@ -14,6 +15,8 @@ export interface Head extends SubjectHead {
 
 const rowsPerRead = 20_000;
 const keysMax = 20_000;
+/** Changes that are hashed in one go, in a few milliseconds, where other work waits. */
+const changesPerPart = 512;
 /** Beyond this many changes, map roots of the past are no longer kept in memory. */
 const pastChangesMax = 200_000;
 
@@ -24,6 +27,9 @@ export class LogState {
   readonly map: SubjectMap;
   #mapSize = 0;
   #recent = new RecentHeads();
+  /** Comes into the map before `#recent`, and is in it in part. */
+  #moving: RecentHeads | null = null;
+  #mapVersion = 0;
   /** K of subjects that decisions asked for lately: each asks for its plan, its product and its caller. */
   readonly #keys = new RecentMap<string, Uint8Array>(keysMax);
 
@@ -85,9 +91,14 @@ export class LogState {
     return this.tree.size;
   }
 
-  /** Number of entries that the map covers. */
+  /** Number of entries that the map covers; of those at the end of them, some may be left out. */
   get mapSize(): number {
     return this.#mapSize;
+  }
+
+  /** Grows whenever the map changes. */
+  get mapVersion(): number {
+    return this.#mapVersion;
   }
 
   /** K of a subject of this namespace. */
@@ -105,7 +116,7 @@ export class LogState {
 
   /** Where the newest committed entry of a subject stands. */
   newest(key: Uint8Array): SubjectHead | undefined {
-    return this.#recent.head(key) ?? this.map.head(key);
+    return this.#recent.head(key) ?? this.#moving?.head(key) ?? this.map.head(key);
   }
 
   /** As `newest`, of the subject with this id, which is likely to be asked for again. */
@@ -132,17 +143,42 @@ export class LogState {
 
   /** The newest committed entry of a subject. */
   head(key: Uint8Array): Head | undefined {
-    const recent = this.#recent.change(key);
+    const recent = this.#recent.change(key) ?? this.#moving?.change(key);
     if (recent !== undefined) return recent;
     const head = this.map.head(key);
     return head === undefined ? undefined : { ...head, leaf: this.tree.leaf(head.index) };
   }
 
+  /**
+   * Brings the map up to the entries of now, in parts, so that other work goes on beside it; what is appended meanwhile is
+   * left for `advanceMap`. Not twice at a time.
+   */
+  async advanceMapInParts(): Promise<void> {
+    const moving = this.#recent;
+    this.#moving = moving;
+    this.#recent = new RecentHeads();
+    let moved = 0;
+    for (const change of moving.changes()) {
+      this.map.set(change);
+      this.#mapSize = Math.max(this.#mapSize, change.index + 1);
+      this.#mapVersion += 1;
+      moved += 1;
+      if (moved % changesPerPart > 0) continue;
+      this.map.root();
+      await new Promise(setImmediate);
+      if (this.#moving !== moving) return;
+    }
+    this.#moving = null;
+  }
+
   /** Brings the map up to all entries and returns its root: what a map.root entry at this size says. */
   advanceMap(): Uint8Array {
-    for (const change of this.#recent.changes()) this.map.set(change);
+    for (const heads of [this.#moving, this.#recent])
+      for (const change of heads?.changes() ?? []) this.map.set(change);
+    this.#moving = null;
     this.#recent = new RecentHeads();
     this.#mapSize = this.tree.size;
+    this.#mapVersion += 1;
     if (this.#mapSize - this.map.oldestSize > pastChangesMax) {
       this.map.forgetBefore(this.#mapSize - pastChangesMax / 2);
     }

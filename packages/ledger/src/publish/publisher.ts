@@ -246,10 +246,10 @@ export class Publisher {
   }
 
   /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
-  #anchor(): Promise<Checkpoint> {
+  async #anchor(): Promise<Checkpoint> {
     const { sequencer, state, store, trust } = this.#parts;
     // Most of the hashing is done while commands go on; what they add meanwhile is left for when they wait.
-    state.advanceMap();
+    await state.advanceMapInParts();
     return sequencer.whileQuiet(async () => {
       const last = await store.entry(state.size - 1);
       if (last === undefined || !isMapRoot(last.entry)) {

@@ -58,7 +58,7 @@ export class BundleMaker {
   #shared: Shared | null = null;
   /** By version. */
   readonly #stepProofs = new Map<number, string>();
-  #past: { size: number; mapSize: number; map: PastMap } | null = null;
+  #past: { size: number; version: number; map: PastMap } | null = null;
 
   constructor(parts: BundleParts) {
     this.#parts = parts;
@@ -159,12 +159,12 @@ export class BundleMaker {
    * without a wait in between: the map goes on.
    */
   mapUnder(size: number): MapUnder {
-    const { map, mapSize } = this.#parts.state;
+    const { map, mapSize, mapVersion: version } = this.#parts.state;
     if (mapSize === size - 1 || mapSize === size) {
       return { indexOf: (key) => map.head(key)?.index, prove: (key) => map.prove(key) };
     }
-    if (this.#past?.size !== size || this.#past.mapSize !== mapSize) {
-      this.#past = { size, mapSize, map: map.at(size) };
+    if (this.#past?.size !== size || this.#past.version !== version) {
+      this.#past = { size, version, map: map.at(size) };
     }
     return this.#past.map;
   }
