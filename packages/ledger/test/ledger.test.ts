@@ -40,13 +40,13 @@ describe('a change', () => {
   it('has a license file that verifies while many others come into the map', async () => {
     const id = await issue();
     await system.ledger.whenPublished(system.ledger.size, 5000);
-    let isDone = false;
+    const done = new AbortController();
     const others = Promise.all(Array.from({ length: 2500 }, issue)).then(async () => {
       await system.ledger.whenPublished(system.ledger.size, 5000);
-      isDone = true;
+      done.abort();
     });
     const sizes = new Set<number>();
-    while (!isDone) {
+    while (!done.signal.aborted) {
       const bundle = utf8(await system.ledger.bundle(id));
       const { anchor } = await verifyBundle(bundle, { pin: [system.world.trust], namespace: 'acme' });
       sizes.add(anchor.size);
