@@ -17,8 +17,6 @@ const rowsPerRead = 20_000;
 const keysMax = 20_000;
 /** Changes that are hashed in one go, in a few milliseconds, where other work waits. */
 const changesPerPart = 512;
-/** Beyond this many changes, map roots of the past are no longer kept in memory. */
-const pastChangesMax = 200_000;
 
 export class LogState {
   readonly tree: LogTree = new LogTree();
@@ -29,7 +27,7 @@ export class LogState {
   #recent = new RecentHeads();
   /** Comes into the map before `#recent`, and is in it in part. */
   #moving: RecentHeads | null = null;
-  #mapVersion = 0;
+  #mapMoves: Promise<void> | null = null;
   /** K of subjects that decisions asked for lately: each asks for its plan, its product and its caller. */
   readonly #keys = new RecentMap<string, Uint8Array>(keysMax);
 
@@ -91,14 +89,14 @@ export class LogState {
     return this.tree.size;
   }
 
-  /** Number of entries that the map covers; of those at the end of them, some may be left out. */
+  /** Number of entries that the map covers; while it moves, some after them as well. */
   get mapSize(): number {
     return this.#mapSize;
   }
 
-  /** Grows whenever the map changes. */
-  get mapVersion(): number {
-    return this.#mapVersion;
+  /** Settles when the map has come to where it is brought in parts; null while it stands. */
+  get mapMoves(): Promise<void> | null {
+    return this.#mapMoves;
   }
 
   /** K of a subject of this namespace. */
@@ -154,21 +152,33 @@ export class LogState {
    * left for `advanceMap`. Not twice at a time.
    */
   async advanceMapInParts(): Promise<void> {
+    const moves = this.#moveMap(this.size);
+    this.#mapMoves = this.#moving === null ? null : moves;
+    await moves;
+  }
+
+  async #moveMap(to: number): Promise<void> {
     const moving = this.#recent;
     this.#moving = moving;
     this.#recent = new RecentHeads();
     let moved = 0;
     for (const change of moving.changes()) {
       this.map.set(change);
-      this.#mapSize = Math.max(this.#mapSize, change.index + 1);
-      this.#mapVersion += 1;
       moved += 1;
       if (moved % changesPerPart > 0) continue;
       this.map.root();
       await new Promise(setImmediate);
+      // All of it was needed at once.
       if (this.#moving !== moving) return;
     }
     this.#moving = null;
+    this.#mapMoves = null;
+    this.#mapSize = to;
+  }
+
+  /** Maps under fewer entries are not asked for any more. */
+  forgetMapsBefore(size: number): void {
+    this.map.forgetBefore(size);
   }
 
   /** Brings the map up to all entries and returns its root: what a map.root entry at this size says. */
@@ -178,10 +188,7 @@ export class LogState {
     this.#moving = null;
     this.#recent = new RecentHeads();
     this.#mapSize = this.tree.size;
-    this.#mapVersion += 1;
-    if (this.#mapSize - this.map.oldestSize > pastChangesMax) {
-      this.map.forgetBefore(this.#mapSize - pastChangesMax / 2);
-    }
+    this.#mapMoves = null;
     return this.map.root();
   }
 }

@@ -82,15 +82,41 @@ describe('LogState.advanceMapInParts', () => {
     model.anchor();
   });
 
-  it('never stands at the size of what was published before it began', async () => {
+  it('says while it moves, and stands at what it was brought to', async () => {
     const model = new Model();
     model.change('s0');
     const { size } = model.anchor();
-    const version = model.state.mapVersion;
+    await model.state.advanceMapInParts();
+    expect(model.state.mapMoves).toBeNull();
     for (let at = 1; at < 600; at++) model.change(`s${at}`);
+    const to = model.state.size;
     const advanced = model.state.advanceMapInParts();
-    expect(model.state.mapSize).toBeGreaterThan(size);
-    expect(model.state.mapVersion).toBeGreaterThan(version);
+    expect(model.state.mapSize).toBe(size);
+    model.change('s0');
+    await model.state.mapMoves;
+    expect(model.state.mapMoves).toBeNull();
+    expect(model.state.mapSize).toBe(to);
     await advanced;
+  });
+});
+
+describe('a log that could not publish for long', () => {
+  it('still tells the map root that it published, and forgets it once it is told to', () => {
+    const { state } = new Model();
+    const keys = Array.from({ length: 500 }, (_, at) => state.keyOf(`s${at}`));
+    const leaf = sha256(utf8('leaf'));
+    const append = (upTo: number): void => {
+      for (let index = state.size; index < upTo; index++) {
+        const nth = index % keys.length;
+        state.append({ index, leaf, subject: keys[nth] ?? leaf, rev: Math.floor(index / keys.length) });
+      }
+    };
+    append(1000);
+    const published = state.advanceMap();
+    append(210_000);
+    state.advanceMap();
+    expect(equalBytes(state.map.at(1000).root(), published)).toBe(true);
+    state.forgetMapsBefore(1001);
+    expect(() => state.map.at(1000)).toThrow(RangeError);
   });
 });
