@@ -89,6 +89,16 @@ export class LogState {
     return this.tree.size;
   }
 
+  /** Number of subjects. Looks through those that the map does not hold yet. */
+  get subjects(): number {
+    let count = this.map.size;
+    const moving = this.#moving;
+    for (const { key } of moving?.changes() ?? []) if (this.map.head(key) === undefined) count += 1;
+    for (const { key } of this.#recent.changes())
+      if (this.map.head(key) === undefined && moving?.head(key) === undefined) count += 1;
+    return count;
+  }
+
   /** Number of entries that the map covers; while it moves, some after them as well. */
   get mapSize(): number {
     return this.#mapSize;
