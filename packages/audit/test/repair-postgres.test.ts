@@ -318,6 +318,20 @@ describe('what a repair replaces', () => {
     mirror.contents = async () => null;
   });
 
+  it('has what was signed and is there although the log erased it', async () => {
+    const [erased] = await server.sql<{ cause: string }>(
+      'SELECT cause FROM acme.contents WHERE document IS NULL ORDER BY idx LIMIT 1',
+    );
+    const putBack = `INSERT INTO acme.signed_requests VALUES (${erased?.cause}, '\\x01', 'Erika')`;
+    await server.sql(`${putBack}; ${flip('leaves', 'subject')}`);
+    const before = await everything();
+    const { undo, repaired } = await repair();
+    expect(repaired.first.map(({ table }) => table)).toEqual(['leaves', 'signed_requests']);
+    expect(await everything()).toEqual(whole);
+    await takeBack(undo);
+    expect(await everything()).toEqual(before);
+  });
+
   async function takeBack(undo: string | null): Promise<void> {
     const database = new DatabaseSync(String(undo), { readOnly: true });
     const lines = database.prepare(undoSql).all() as { line: string }[];

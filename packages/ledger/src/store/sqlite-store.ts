@@ -167,7 +167,7 @@ export class SqliteStore implements MendableStore {
   }
 
   async restore(entries: AsyncIterable<RestoredEntry>): Promise<void> {
-    const { leaf, entry, content, contentIfNone, cause, request } = this.#statements.replace;
+    const { leaf, entry, content, contentIfNone, cause, request, noRequest } = this.#statements.replace;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for await (const stored of entries) {
@@ -180,6 +180,7 @@ export class SqliteStore implements MendableStore {
           cause.run(index, records, salt, document);
           if (signed !== null) request.run(index, signed.salt, signed.bytes);
         }
+        if (stored.removesRequest === true) noRequest.run(stored.index);
       }
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -253,7 +254,10 @@ function takeLock(file: string): DatabaseSync {
 
 interface Statements {
   insert: Record<'leaf' | 'entry' | 'content' | 'cause' | 'request', StatementSync>;
-  replace: Record<'leaf' | 'entry' | 'content' | 'contentIfNone' | 'cause' | 'request', StatementSync>;
+  replace: Record<
+    'leaf' | 'entry' | 'content' | 'contentIfNone' | 'cause' | 'request' | 'noRequest',
+    StatementSync
+  >;
   size: StatementSync;
   leaves: StatementSync;
   entries: StatementSync;
@@ -285,6 +289,7 @@ function prepareAll(database: DatabaseSync): Statements {
       ),
       cause: database.prepare('INSERT OR REPLACE INTO causes VALUES (?, ?, ?, ?)'),
       request: database.prepare('INSERT OR REPLACE INTO signed_requests VALUES (?, ?, ?)'),
+      noRequest: database.prepare('DELETE FROM signed_requests WHERE idx = ?'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(

@@ -130,13 +130,15 @@ export interface Store {
 /** An entry that comes back, and at the first record of its command the cause, where that comes back as well. */
 export interface RestoredEntry extends StoredEntry {
   cause?: StoredCause;
+  /** Whatever is there as signed for this command goes. */
+  removesRequest?: true;
 }
 
 /** A store that can be put right. */
 export interface MendableStore extends Store {
   /**
    * Puts entries where there is another one under their index, or none, all or nothing; content that is there stays where
-   * none comes, but for a name that stands in for one that nobody knew, and so do signed requests. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
+   * none comes, but for a name that stands in for one that nobody knew, and so do signed requests where none comes. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
    * where `entries` does, unless it throws StoreUnavailable that says the outcome is unknown.
    */
   restore(entries: AsyncIterable<RestoredEntry>): Promise<void>;
