@@ -228,6 +228,22 @@ describe('a store on a cluster', () => {
     await expectWhole(3);
   });
 
+  it('is closed within seconds where its backends stand still', async () => {
+    store = await cluster.create();
+    await store.append(batchAt(0));
+    const pids = await cluster.primary.sql<{ pid: number }>(
+      "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tallystick-%'",
+    );
+    for (const { pid } of pids) process.kill(pid, 'SIGSTOP');
+    const closed = store[Symbol.asyncDispose]().then(() => 'closed');
+    const first = await Promise.race([closed, after(5000, 'hangs')]);
+    for (const { pid } of pids) process.kill(pid, 'SIGCONT');
+    expect([first, pids.length >= 2]).toEqual(['closed', true]);
+    await closed;
+    store = await PostgresStore.open(cluster.options(cluster.primary, { takeOver: true }));
+    await expectWhole(3);
+  });
+
   it('cut off before its append arrived is not overtaken by it later', async () => {
     await using proxy = await CuttableProxy.start(cluster.primary.port);
     store = await cluster.create(proxy.port);
