@@ -32,7 +32,10 @@ export class Guard {
     this.#session = session;
   }
 
-  /** Stands in line for the lock, where it is not held or waited for: the next one after whoever has it. */
+  /**
+   * Stands in line for the lock, where it is not held or waited for: the next one after whoever has it. Whatever cut off the
+   * session that writes may have cut off this one.
+   */
   keep(): void {
     if (this.#isWaiting || this.#isClosed || this.#session?.isSpent === false) return;
     this.#isWaiting = true;
