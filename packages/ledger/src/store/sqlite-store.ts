@@ -11,6 +11,7 @@ import {
   type MendableStore,
   type RestoredEntry,
   StoreConflict,
+  StoreDamaged,
   type StoredCause,
   type StoredCheckpoint,
   type StoredContent,
@@ -67,22 +68,22 @@ export class SqliteStore implements MendableStore {
     return new SqliteStore(database, lock);
   }
 
-  /** Opens a store; throws StoreLocked where another process has it open for writing. */
+  /** Opens a store; throws StoreLocked where another process has it open for writing, and StoreDamaged where it is empty. */
   static open(file: string, options: SqliteStoreOptions = {}): SqliteStore {
     if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
     const lock = options.readOnly === true ? null : takeLock(file);
-    const database = open(file, options);
-    // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
-    if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    const { user_version: format } = database.prepare('PRAGMA user_version').get() as {
-      user_version: number;
-    };
-    if (format !== 1 && format !== 2)
-      throw new Error(`${file} has format ${format}, which this version does not know`);
-    // Who only reads a store of the version before finds that there are none, and leaves it as it is.
-    if (format === 1 && lock === null) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
-    else if (format === 1 && lock !== null) bring({ database, lock, file });
-    return new SqliteStore(database, lock);
+    let database: DatabaseSync | null = null;
+    try {
+      database = open(file, options);
+      // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
+      if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      bringToThisFormat(database, file, lock === null);
+      return new SqliteStore(database, lock);
+    } catch (error) {
+      database?.close();
+      lock?.close();
+      throw error;
+    }
   }
 
   async size(): Promise<number> {
@@ -219,13 +220,21 @@ function open(file: string, options: SqliteStoreOptions): DatabaseSync {
   return database;
 }
 
+function bringToThisFormat(database: DatabaseSync, file: string, isReadOnly: boolean): void {
+  const { user_version: format } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (format === 0) throw new StoreDamaged(`${file} holds no store`);
+  if (format !== 1 && format !== 2)
+    throw new Error(`${file} has format ${format}, which this version does not know`);
+  // Who only reads a store of the version before finds that there are none, and leaves it as it is.
+  if (format === 1 && isReadOnly) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
+  else if (format === 1) bring(database, file);
+}
+
 /** Brings a store of format 1 to this one, without what that left between its rows of what was erased. */
-function bring({ database, lock, file }: Record<'database' | 'lock', DatabaseSync> & { file: string }): void {
+function bring(database: DatabaseSync, file: string): void {
   try {
     database.exec('VACUUM');
   } catch (error) {
-    database.close();
-    lock.close();
     const why = error instanceof Error ? error.message : String(error);
     const advice = 'give its disk and that of temporary files as much room as it takes, and try again';
     throw new Error(`${file} could not be written anew for this version (${why}): ${advice}`, {

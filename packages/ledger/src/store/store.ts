@@ -78,6 +78,11 @@ export class StoreLocked extends Error {
   override readonly name = 'StoreLocked';
 }
 
+/** The file of the store is none any more. */
+export class StoreDamaged extends Error {
+  override readonly name = 'StoreDamaged';
+}
+
 /** Another process has taken the store over: this one must never write again. */
 export class StoreFenced extends Error {
   override readonly name = 'StoreFenced';
