@@ -13,7 +13,7 @@ import {
 } from '../src/index.ts';
 import { JudgedSystem } from './support/judged-system.ts';
 import { sealedTile } from './support/sealed-tile.ts';
-import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { repairParts, type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { alterFile, rowsOf } from './support/tamper.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
@@ -75,16 +75,7 @@ beforeEach(() => {
   mirror.contents = (tile) => sealed(log.storeFile, tile);
 });
 
-function parts(): Omit<RepairParts, 'store'> {
-  const { signal } = new AbortController();
-  return {
-    chain: [log.trust],
-    mark: log.mark,
-    mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
-    contentKey: key,
-    undoFile: `${log.folder}/undo.db`,
-  };
-}
+const parts = (): Omit<RepairParts, 'store'> => repairParts(log, mirror, key);
 
 async function repair(options: RepairOptions, given = parts()): Promise<RepairReport> {
   const repairIt = (store: MendableStore): Promise<RepairReport> => repairStore({ ...given, store }, options);

@@ -16,7 +16,7 @@ import {
   repairStore,
 } from '../src/index.ts';
 import { sealedTile } from './support/sealed-tile.ts';
-import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { repairParts, type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { makeVariedLog, partsOf, removeLog, type VariedLog } from './support/varied-log.ts';
 
 const tables = [
@@ -91,11 +91,8 @@ async function repair(
   contentKey: ContentKey | null = null,
 ): Promise<RepairReport> {
   await using store = await open(given.dryRun);
-  const access = { url: mirror.url, token: 'any', timeoutMs: 5000, signal };
-  return await repairStore(
-    { store, chain: [log.trust], mark: log.mark, mirror: access, contentKey, undoFile },
-    given,
-  );
+  const parts = repairParts(log, mirror, contentKey);
+  return await repairStore({ ...parts, mirror: { ...parts.mirror, signal }, store }, given);
 }
 
 async function check(): Promise<FsckReport> {
@@ -228,15 +225,7 @@ describe('nothing is changed', () => {
     await server.sql(attack());
     const altered = await everything();
     await using taken = await open();
-    const access = { url: mirror.url, token: 'any', timeoutMs: 5000, signal: new AbortController().signal };
-    const parts = {
-      store: taken,
-      chain: [log.trust],
-      mark: log.mark,
-      mirror: access,
-      contentKey: null,
-      undoFile,
-    };
+    const parts = { ...repairParts(log, mirror), store: taken };
     await using _other = await PostgresStore.open({ ...options(), takeOver: true });
     await expect(repairStore(parts, { dryRun: false })).rejects.toThrow(StoreFenced);
     await expectUnchanged(altered);

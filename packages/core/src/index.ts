@@ -23,6 +23,7 @@ export * from './log/tile.ts';
 export * from './log/tlog-proof.ts';
 export * from './map/map-root.ts';
 export * from './map/proof.ts';
+export * from './map/recent-heads.ts';
 export * from './map/subject-map.ts';
 export * from './record/attestation.ts';
 export * from './record/dsse.ts';

@@ -1,16 +1,10 @@
 /**
  * The log as this process knows it: tree, map, and the heads that the map does not hold yet.
  *
- * The map stands at the newest map.root entry; entries after it are in `#recent` until the next one.
+ * The map stands at the newest map.root entry, or on its way from there to the next; entries that it does not hold yet
+ * are in `#recent` and, on its way, in `#moving`.
  */
-import {
-  bytesKey,
-  type HeadChange,
-  LogTree,
-  type SubjectHead,
-  SubjectMap,
-  subjectKey,
-} from '@tallystick/core';
+import { bytesKey, LogTree, RecentHeads, type SubjectHead, SubjectMap, subjectKey } from '@tallystick/core';
 import { RecentMap } from './read/recent-map.ts';
 import type { Store, StoredEntry } from './store/store.ts';
 
@@ -19,16 +13,10 @@ export interface Head extends SubjectHead {
   leaf: Uint8Array;
 }
 
-/** K of a subject, and the text by which maps in memory know it. */
-interface KnownKey {
-  key: Uint8Array;
-  text: string;
-}
-
 const rowsPerRead = 20_000;
 const keysMax = 20_000;
-/** Beyond this many changes, map roots of the past are no longer kept in memory. */
-const pastChangesMax = 200_000;
+/** Changes that are hashed in one go, in a few milliseconds, where other work waits. */
+const changesPerPart = 512;
 
 export class LogState {
   readonly tree: LogTree = new LogTree();
@@ -36,9 +24,12 @@ export class LogState {
   readonly ns: string;
   readonly map: SubjectMap;
   #mapSize = 0;
-  readonly #recent = new Map<string, HeadChange>();
-  /** Of ids that were asked for lately: each decision asks for its plan, its product and its caller. */
-  readonly #keys = new RecentMap<string, KnownKey>(keysMax);
+  #recent = new RecentHeads();
+  /** Comes into the map before `#recent`, and is in it in part. */
+  #moving: RecentHeads | null = null;
+  #mapMoves: Promise<void> | null = null;
+  /** K of subjects that decisions asked for lately: each asks for its plan, its product and its caller. */
+  readonly #keys = new RecentMap<string, Uint8Array>(keysMax);
 
   /** @param pastFrom log size from which map roots of the past can be proven */
   constructor(genesis: Uint8Array, ns: string, pastFrom = 0) {
@@ -98,23 +89,29 @@ export class LogState {
     return this.tree.size;
   }
 
-  /** Number of entries that the map covers. */
+  /** Number of subjects. Looks through those that the map does not hold yet. */
+  get subjects(): number {
+    let count = this.map.size;
+    const moving = this.#moving;
+    for (const { key } of moving?.changes() ?? []) if (this.map.head(key) === undefined) count += 1;
+    for (const { key } of this.#recent.changes())
+      if (this.map.head(key) === undefined && moving?.head(key) === undefined) count += 1;
+    return count;
+  }
+
+  /** Number of entries that the map covers; while it moves, some after them as well. */
   get mapSize(): number {
     return this.#mapSize;
   }
 
-  /** K of a subject of this namespace. */
-  keyOf(id: string): Uint8Array {
-    return this.#known(id).key;
+  /** Settles when the map has come to where it is brought in parts; null while it stands. */
+  get mapMoves(): Promise<void> | null {
+    return this.#mapMoves;
   }
 
-  #known(id: string): KnownKey {
-    const known = this.#keys.get(id);
-    if (known !== undefined) return known;
-    const key = subjectKey(this.genesis, this.ns, id);
-    const made = { key, text: bytesKey(key) };
-    this.#keys.set(id, made);
-    return made;
+  /** K of a subject of this namespace. */
+  keyOf(id: string): Uint8Array {
+    return this.#keys.get(id) ?? subjectKey(this.genesis, this.ns, id);
   }
 
   append(entry: Pick<StoredEntry, 'index' | 'leaf' | 'subject' | 'rev'>): void {
@@ -122,18 +119,22 @@ export class LogState {
     if (index !== this.tree.size)
       throw new RangeError(`entry ${index} does not follow ${this.tree.size - 1}`);
     this.tree.append(leaf);
-    if (subject !== null) this.#recent.set(bytesKey(subject), { key: subject, leaf, index, rev });
+    if (subject !== null) this.#recent.set({ key: subject, leaf, index, rev });
   }
 
   /** Where the newest committed entry of a subject stands. */
   newest(key: Uint8Array): SubjectHead | undefined {
-    return this.#recent.get(bytesKey(key)) ?? this.map.head(key);
+    return this.#recent.head(key) ?? this.#moving?.head(key) ?? this.map.head(key);
   }
 
-  /** As `newest`, of the subject with this id. */
+  /** As `newest`, of the subject with this id, which is likely to be asked for again. */
   newestOf(id: string): SubjectHead | undefined {
-    const { key, text } = this.#known(id);
-    return this.#recent.get(text) ?? this.map.head(key);
+    let key = this.#keys.get(id);
+    if (key === undefined) {
+      key = subjectKey(this.genesis, this.ns, id);
+      this.#keys.set(id, key);
+    }
+    return this.newest(key);
   }
 
   /** True where each entry is the next revision of its subject. */
@@ -150,20 +151,54 @@ export class LogState {
 
   /** The newest committed entry of a subject. */
   head(key: Uint8Array): Head | undefined {
-    const recent = this.#recent.get(bytesKey(key));
-    if (recent !== undefined) return { index: recent.index, rev: recent.rev, leaf: recent.leaf };
+    const recent = this.#recent.change(key) ?? this.#moving?.change(key);
+    if (recent !== undefined) return recent;
     const head = this.map.head(key);
     return head === undefined ? undefined : { ...head, leaf: this.tree.leaf(head.index) };
   }
 
+  /**
+   * Brings the map up to the entries of now, in parts, so that other work goes on beside it; what is appended meanwhile is
+   * left for `advanceMap`. Not twice at a time.
+   */
+  async advanceMapInParts(): Promise<void> {
+    const moves = this.#moveMap(this.size);
+    this.#mapMoves = this.#moving === null ? null : moves;
+    await moves;
+  }
+
+  async #moveMap(to: number): Promise<void> {
+    const moving = this.#recent;
+    this.#moving = moving;
+    this.#recent = new RecentHeads();
+    let moved = 0;
+    for (const change of moving.changes()) {
+      this.map.set(change);
+      moved += 1;
+      if (moved % changesPerPart > 0) continue;
+      this.map.root();
+      await new Promise(setImmediate);
+      // All of it was needed at once.
+      if (this.#moving !== moving) return;
+    }
+    this.#moving = null;
+    this.#mapMoves = null;
+    this.#mapSize = to;
+  }
+
+  /** Maps under fewer entries are not asked for any more. */
+  forgetMapsBefore(size: number): void {
+    this.map.forgetBefore(size);
+  }
+
   /** Brings the map up to all entries and returns its root: what a map.root entry at this size says. */
   advanceMap(): Uint8Array {
-    for (const change of this.#recent.values()) this.map.set(change);
-    this.#recent.clear();
+    for (const heads of [this.#moving, this.#recent])
+      for (const change of heads?.changes() ?? []) this.map.set(change);
+    this.#moving = null;
+    this.#recent = new RecentHeads();
     this.#mapSize = this.tree.size;
-    if (this.#mapSize - this.map.oldestSize > pastChangesMax) {
-      this.map.forgetBefore(this.#mapSize - pastChangesMax / 2);
-    }
+    this.#mapMoves = null;
     return this.map.root();
   }
 }

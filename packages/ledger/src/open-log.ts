@@ -51,9 +51,12 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
   const identity = { genesis: first.genesis, ns, pastFrom: Math.max(0, (saved?.size ?? 0) - 1) };
   const onProgress = (done: number): void => parts.onProgress?.({ step: 'log', done });
   const { followed, lost } = await stillThere(store, parts.state);
-  const state = followed ?? (await LogState.load(store, identity, onProgress));
-  await state.readOn(store);
+  // The map comes to where it is asked for first; what waits for a checkpoint behind that may be much.
+  const to = signedSize(parts, saved);
+  const state = followed ?? (await LogState.load(store, { ...identity, to }, onProgress));
+  await state.readOn(store, to);
   state.advanceMap();
+  await state.readOn(store);
   const trust = TrustHistory.find(chain, state);
   const reader = new RevisionReader(store, state);
   const feeder = new ProjectionFeeder({ store, state, projections, writer, indexKey });
@@ -93,6 +96,12 @@ export async function openLog(parts: LedgerParts): Promise<Opened> {
     waiting,
     closed,
   };
+}
+
+/** Size of the newest checkpoint that is known to be signed, wherever that is known. */
+function signedSize({ mark, signed }: LedgerParts, saved: { size: number } | undefined): number {
+  const shared = signed === undefined ? 0 : parseSignedCheckpoint(utf8(signed.note)).size;
+  return Math.max(mark.size, shared, saved?.size ?? 0);
 }
 
 /** Whether the store still holds what was followed and published: what is in memory must not stand in for what is gone. */

@@ -37,6 +37,25 @@ describe('a change', () => {
     expect(bundle.length).toBeLessThan(12_000);
   });
 
+  it('has a license file that verifies while many others come into the map', async () => {
+    const id = await issue();
+    await system.ledger.whenPublished(system.ledger.size, 5000);
+    const done = new AbortController();
+    const others = Promise.all(Array.from({ length: 2500 }, issue)).then(async () => {
+      await system.ledger.whenPublished(system.ledger.size, 5000);
+      done.abort();
+    });
+    const sizes = new Set<number>();
+    while (!done.signal.aborted) {
+      const bundle = utf8(await system.ledger.bundle(id));
+      const { anchor } = await verifyBundle(bundle, { pin: [system.world.trust], namespace: 'acme' });
+      sizes.add(anchor.size);
+      await new Promise(setImmediate);
+    }
+    await others;
+    expect(sizes.size).toBeGreaterThan(1);
+  });
+
   it('is current at once for reads, and in the history with its cause', async () => {
     const id = await issue();
     await system.run({ type: 'license.suspend', license: id, reason: 'payment' });

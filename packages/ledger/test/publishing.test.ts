@@ -1,5 +1,6 @@
 /** Publishing under faults: never a second history, and what is durable is published in the end. */
 import { setTimeout as after } from 'node:timers/promises';
+import { isMapRoot, utf8, verifyBundle } from '@tallystick/core';
 import { LedgerError, type LedgerParts, MemoryStore, Projections } from '@tallystick/ledger';
 import { openLedger } from '@tallystick/testkit';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -163,6 +164,31 @@ describe('what waits for its checkpoint', () => {
 });
 
 describe('without a quorum', () => {
+  it('the log gets one map root however often it tries, and has license files of what it published, also after a crash', async () => {
+    await start({ retryMs: 5 });
+    const id = await issue();
+    await system.published();
+    const { size } = system.ledger.published!;
+    replayer().isDown = true;
+    const demandFile = async (): Promise<void> => {
+      const bundle = utf8(await system.ledger.bundle(id));
+      const { anchor } = await verifyBundle(bundle, { pin: [system.world.trust], namespace: 'acme' });
+      expect(anchor.size).toBe(size);
+    };
+    for (let tries = 0; tries < 8; tries++) {
+      await issue();
+      await after(15);
+      await demandFile();
+    }
+    const behind = await system.inner.entries(size, 1000);
+    expect(behind.filter(({ entry }) => isMapRoot(entry))).toHaveLength(1);
+    await system.crash();
+    await demandFile();
+    replayer().isDown = false;
+    await system.published();
+    await checkLog(system.inner);
+  });
+
   it('changes are durable and not published, then no more are taken, and it goes on by itself', async () => {
     await start({ stallMs: 60 });
     replayer().isDown = true;

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSealedKeystore } from '@tallystick/signer';
+import { createTestSystem } from '@tallystick/testkit';
 import { loadKeys } from '@tallystick/witness';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  createSystem,
   readTrustRootFile,
   type SystemAlgorithms,
   type SystemDescription,
@@ -63,16 +63,7 @@ describe('a new system', () => {
 });
 
 async function make(algorithms: SystemAlgorithms | undefined, perpetual?: SystemAlgorithms) {
-  const layout = await createSystem({
-    directory: join(directory, 'data'),
-    ns: 'acme',
-    name: 'Acme',
-    mode: 'test',
-    support: { name: null, email: null, url: null },
-    origin: 'tally.example/log',
-    ports: { public: 0, admin: 0, ops: 0 },
-    offlineMax: 'P90D',
-    now: Date.now(),
+  const layout = await createTestSystem(join(directory, 'data'), {
     ...(algorithms && { algorithms }),
     ...(perpetual && { perpetual }),
   });

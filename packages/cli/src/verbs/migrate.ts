@@ -17,9 +17,10 @@ import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { asPostgresUrl } from '../flags/values.ts';
+import { openSystem } from '../local-system.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { openSystem, StepProgress } from './fsck.ts';
 
 interface MigrateFlags {
   from?: string;

@@ -17,10 +17,12 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { openSystem, readMark } from '../local-system.ts';
 import type { Printer } from '../output/printer.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { checkSystem, describeFsck, openSystem, readMark, StepProgress } from './fsck.ts';
+import { checkSystem, describeFsck } from './fsck.ts';
 import { rebuild, storeLocked } from './rebuild.ts';
 
 interface RepairFlags {

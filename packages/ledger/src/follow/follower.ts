@@ -241,6 +241,7 @@ export class Follower implements AsyncDisposable {
       throw this.#unsound;
     }
     takeLearned(this.#trust, learned);
+    this.#state.forgetMapsBefore(this.#published.size - 1);
     this.#isTrustSaved &&= learned.length === 0;
     this.#published = published;
     this.#areGoverningBehind = true;

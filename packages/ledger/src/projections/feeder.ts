@@ -98,7 +98,7 @@ export class ProjectionFeeder {
     this.#isCaughtUp = true;
   }
 
-  /** As `replay`, and puts back what is missing by then; says whether anything was. Of a log whose map is at its size. */
+  /** As `replay`, and puts back what is missing by then; says whether anything was. */
   async replayWhole(onProgress: (entries: number) => void = () => {}): Promise<{ wereHidden: boolean }> {
     await this.replay(onProgress);
     const { projections, writer } = this.#parts;

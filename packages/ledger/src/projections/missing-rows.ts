@@ -20,7 +20,7 @@ export async function missingRows({
   projections: Projections;
 }): Promise<StoredEntry[] | 'all'> {
   const { subjects, licenses, customers, catalog } = projections.counts();
-  if (subjects < state.map.size) return 'all';
+  if (subjects < state.subjects) return 'all';
   const listed = subjects - unlisted.filter((id) => state.head(state.keyOf(id)) !== undefined).length;
   if (licenses + customers + catalog >= listed) return [];
   const missing: StoredEntry[] = [];

@@ -126,6 +126,8 @@ export class Publisher {
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #isStopped = false;
+  /** The newest map root that this process has put at the end of the log, with the trust root that it names. */
+  #anchored: { size: number; trust: TrustRoot } | null = null;
   /** When a quorum cosigned last, in milliseconds. */
   #refreshedAt = 0;
   #waiting: Waiting[] = [];
@@ -218,9 +220,9 @@ export class Publisher {
     this.#schedule(Math.min(pause, Math.max(0, pause - (this.#parts.now() - started))));
   }
 
-  /** Publishes everything committed so far. */
+  /** Publishes everything committed so far, or first what waits for signer or cosigners. */
   async #extend(): Promise<void> {
-    const checkpoint = await this.#anchor();
+    const checkpoint = this.#waitingCheckpoint() ?? (await this.#anchor());
     // While signer and cosigners work: what is shown as published can be found, and what was erased is gone.
     const settled = this.#parts.settle();
     settled.catch(() => {});
@@ -245,11 +247,21 @@ export class Publisher {
     return this.#published !== null && sinceMs > this.#times.refreshMs;
   }
 
+  /**
+   * The checkpoint that could not be published. While it cannot, the map stays at it: license files are still made of what
+   * is published, however much comes behind. Not under another trust root, which may be what helps.
+   */
+  #waitingCheckpoint(): Checkpoint | null {
+    const anchored = this.#anchored;
+    if (anchored === null || anchored.trust !== this.#parts.trust.current) return null;
+    return anchored.size > (this.#published?.size ?? 0) ? this.#checkpoint(anchored.size) : null;
+  }
+
   /** Ends the log in a map.root entry; returns the checkpoint that it makes. */
-  #anchor(): Promise<Checkpoint> {
+  async #anchor(): Promise<Checkpoint> {
     const { sequencer, state, store, trust } = this.#parts;
     // Most of the hashing is done while commands go on; what they add meanwhile is left for when they wait.
-    state.advanceMap();
+    await state.advanceMapInParts();
     return sequencer.whileQuiet(async () => {
       const last = await store.entry(state.size - 1);
       if (last === undefined || !isMapRoot(last.entry)) {
@@ -261,6 +273,7 @@ export class Publisher {
         const entry = encodeMapRoot({ index, root, trust: trust.current.hash, at });
         await sequencer.appendQuietly([plainEntry(index, entry)]);
       }
+      this.#anchored = { size: state.size, trust: trust.current };
       return this.#checkpoint(state.size);
     });
   }
@@ -316,6 +329,8 @@ export class Publisher {
   }
 
   #settle(published: Published): void {
+    // Whoever makes a license file at this moment is still under the one before.
+    if (this.#published !== null) this.#parts.state.forgetMapsBefore(this.#published.size - 1);
     this.#published = published;
     this.#refreshedAt = this.#parts.now();
     const ready = this.#waiting.filter((waiting) => waiting.size <= published.size);

@@ -155,11 +155,13 @@ export class BundleMaker {
   }
 
   /**
-   * The map as it was under a published checkpoint, which is one step ahead while a new one waits for its quorum. To be used
-   * without a wait in between: the map goes on.
+   * The map as it was under a published checkpoint: the map itself is ahead while a new one waits for its quorum. To be used
+   * without a wait in between: the map goes on. Throws LedgerError (`not_published_yet`) where it is too far ahead.
    */
   mapUnder(size: number): MapUnder {
-    const { map, mapSize } = this.#parts.state;
+    const { map, mapSize, mapMoves } = this.#parts.state;
+    if (mapSize - size > changesBesideMax) throw new LedgerError('not_published_yet', tooManyWait);
+    if (mapMoves !== null) return map.at(size);
     if (mapSize === size - 1 || mapSize === size) {
       return { indexOf: (key) => map.head(key)?.index, prove: (key) => map.prove(key) };
     }
@@ -172,6 +174,8 @@ export class BundleMaker {
   async #subject(id: string, published: Published): Promise<{ subject: BundledSubject; keyids: string[] }> {
     const { state, reader } = this.#parts;
     const key = state.keyOf(id);
+    // What was worked out of the past while it moves would have to be worked out again after each step.
+    while (state.mapMoves !== null) await state.mapMoves;
     const map = this.mapUnder(published.size);
     const proof = map.prove(key);
     const index = map.indexOf(key);
@@ -197,6 +201,11 @@ export class BundleMaker {
     return { subject, keyids: record.envelope.signatures.map(({ keyid }) => keyid) };
   }
 }
+
+/** Entries behind a published checkpoint beside which license files are made: each proof looks through all of them. */
+const changesBesideMax = 100_000;
+const tooManyWait =
+  'more changes wait for their checkpoint than license files can be made beside: they are made again once it is published';
 
 /** The smallest published checkpoint that covers entry `index`, where one of at most `size` entries does. */
 async function firstCheckpointOver(

@@ -213,7 +213,9 @@ function open(file: string, options: SqliteStoreOptions): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
   if (options.readOnly !== true) {
     // Rows are a kilobyte or two and only appended: in larger pages fewer of them go to the disk half empty.
-    database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=4000');
+    database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL');
+    // The commit that fills the log of writes waits until it is copied: of 16 MB, a third as long as of 64.
+    database.exec('PRAGMA wal_autocheckpoint=1000');
     // Always, not only to remove: where a table outgrows its first page, a copy of those rows would stay in it.
     database.exec(`PRAGMA synchronous=${options.synchronous ?? 'full'}; PRAGMA secure_delete=ON`);
   }
