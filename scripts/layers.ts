@@ -13,7 +13,6 @@ const levels: Readonly<Record<string, number>> = {
   core: 0,
   license: 1,
   contract: 1,
-  vault: 2,
   ledger: 2,
   signer: 2,
   witness: 2,
@@ -22,9 +21,7 @@ const levels: Readonly<Record<string, number>> = {
   sdk: 2,
   audit: 3,
   server: 3,
-  watch: 3,
   cli: 4,
-  console: 4,
 };
 
 /** Below this level time and chance are passed in, and every import can be read off the page. */

@@ -39,8 +39,7 @@ const runPrefix = 'tallystick-test-';
 function dropLeftovers(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = new RegExp(`^${runPrefix}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`))
-      rmSync(join(parent, name), { recursive: true, force: true });
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) remove(join(parent, name));
   }
 }
 
@@ -54,11 +53,15 @@ export async function withRunFolder<T>(use: (folder: string) => Promise<T>): Pro
   try {
     return await use(folder);
   } finally {
-    try {
-      rmSync(folder, { recursive: true, force: true });
-    } catch (error) {
-      // Something is mounted in there, which was counted as left behind.
-      console.log(`${folder} cannot be removed: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    remove(folder);
+  }
+}
+
+/** What is mounted in a folder keeps it there, and is no reason for a run not to begin or end. */
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    console.log(`${folder} cannot be removed: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -185,7 +185,7 @@ describe('tally init --store', () => {
     expect(refused.map(({ code }) => code)).toEqual([3, 3, 3]);
     expect(refused[0]?.stderr).toContain('synchronous_standby_names is empty');
     expect(refused[1]?.stderr).toContain('chmod 600');
-    expect(refused[2]?.stderr).toContain('PostgreSQL does not answer');
+    expect(refused[2]?.stderr).toContain('PostgreSQL asks for a password, and there is none');
     process.env.PGPASSWORD = 'correct horse';
     expect(await PostgresStore.exists({ url: urlOf('second') })).toBe(false);
     delete process.env.PGPASSWORD;
@@ -281,6 +281,16 @@ describe('tally migrate', () => {
     expect([wrong.code, wrong.stderr]).toEqual([3, expect.stringContaining('sqlite://<path>')]);
     const none = await operator.tally('migrate', '--from', 'sqlite://none.db', '--to', other);
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('There is no store at none.db')]);
+    for (const [flag, path] of [
+      ['--to', system.directory],
+      ['--to', join(system.directory, 'none', 'x.db')],
+      ['--from', system.directory],
+    ] as const) {
+      const to = flag === '--from' ? ['--to', other] : [];
+      const place = await operator.tally('migrate', flag, `sqlite://${path}`, ...to);
+      expect([place.code, place.stderr]).toEqual([3, expect.stringMatching(/is a folder|no folder/)]);
+    }
+    expect(existsSync(`${system.directory}.lock`)).toBe(false);
   });
 
   /** Stops the system, which has more than so many entries. */

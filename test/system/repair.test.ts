@@ -205,6 +205,28 @@ describe('a store with entries that were altered and lost', () => {
     expect([again.code, again.report.repaired.count, again.report.undo]).toEqual([0, 0, null]);
   });
 
+  it.each([
+    ['damaged', (bytes: Buffer) => bytes.fill(0xff, 16_384, 16_500)],
+    ['cut off', (bytes: Buffer) => bytes.subarray(0, -20_000)],
+    ['emptied', () => Buffer.alloc(0)],
+  ] as const)('is said to be %s as a file, and comes back where that is moved away', async (_how, damage) => {
+    const file = system.layout.ledger.store;
+    writeFileSync(file, damage(readFileSync(file)));
+    for (const args of [
+      ['fsck'],
+      ['repair', '--from', mirror.url, '--token-file', system.layout.secrets.mirrorToken],
+    ]) {
+      const { code, stderr } = await operator.tally(...args);
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(/database_damaged.*move it away and run tally repair/s),
+      ]);
+    }
+    rmSync(file);
+    const { report } = await repair(mirror.url);
+    expect([report.sizeBefore, report.size]).toEqual([0, sizes.today]);
+  });
+
   it.each(lies)('changes nothing where the mirror has $what', async (lie) => {
     alterStore(
       `UPDATE entries SET entry = CAST(substr(entry, 1, 99) || x'21' || substr(entry, 101) AS BLOB) WHERE idx = ${sold.old.index}`,

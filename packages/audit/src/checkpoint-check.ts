@@ -3,6 +3,7 @@ import {
   equalBytes,
   IntegrityError,
   type LogTree,
+  messageOf,
   parseSignedCheckpoint,
   type SignedCheckpoint,
   type TrustRoot,
@@ -11,7 +12,6 @@ import {
   verifyQuorum,
 } from '@tallystick/core';
 import type { Store, StoredCheckpoint } from '@tallystick/ledger';
-import { messageOf } from './content-check.ts';
 import type { GoverningTrust } from './replay-check.ts';
 import {
   type FsckCounts,

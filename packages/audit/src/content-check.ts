@@ -8,6 +8,7 @@ import {
   hashLength,
   isPublicSubject,
   type LogRecord,
+  messageOf,
   parseJson,
   subjectKey,
 } from '@tallystick/core';
@@ -171,8 +172,4 @@ export function openContent(
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

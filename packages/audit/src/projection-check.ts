@@ -2,10 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseRecordEntry } from '@tallystick/core';
+import { messageOf, parseRecordEntry } from '@tallystick/core';
 import { type IndexLicenseKey, IntegrityAlarm, type Store } from '@tallystick/ledger';
 import { compareProjections, ProjectionSnapshot } from './compare-projections.ts';
-import { messageOf } from './content-check.ts';
 import { deriveProjections } from './derive-projections.ts';
 import { entriesFrom } from './entries-from.ts';
 import { PrefixStore } from './prefix-store.ts';

@@ -13,12 +13,13 @@ import {
   type LogRecord,
   LogTree,
   leafHash,
+  messageOf,
   parseRecordEntry,
   type RecordEntry,
 } from '@tallystick/core';
 import type { Store, StoredEntry } from '@tallystick/ledger';
 import { CauseCheck } from './cause-check.ts';
-import { checkCommitments, checkSubject, isErased, messageOf, openContent } from './content-check.ts';
+import { checkCommitments, checkSubject, isErased, openContent } from './content-check.ts';
 import { ErasureCheck } from './erasure-check.ts';
 import { KnownEntries } from './known-entries.ts';
 import { judgeLeaf } from './leaf-check.ts';

@@ -13,7 +13,7 @@ import {
 } from '../src/index.ts';
 import { JudgedSystem } from './support/judged-system.ts';
 import { sealedTile } from './support/sealed-tile.ts';
-import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { repairParts, type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { alterFile, rowsOf } from './support/tamper.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
@@ -27,6 +27,8 @@ let key: ContentKey;
 /** Log indexes of commands that somebody signed for, and of one whose customer was erased since. */
 let signed: [number, number];
 let gone: number;
+/** Log index of a command that nobody signed. */
+let unsigned: number;
 /** A copy of the store from before its customer was erased. */
 let early: string;
 /** A copy of the store that tests alter. */
@@ -46,7 +48,8 @@ beforeAll(async () => {
     const issuing = Array.from({ length: licenses }, () =>
       system.run({ type: 'license.issue', plan: 'pro-yearly', licensee: 'Contoso' }),
     );
-    await Promise.all(issuing);
+    const issued = await Promise.all(issuing);
+    unsigned = issued[0]?.changes[0]?.index ?? -1;
     await system.ledger.whenPublished(system.ledger.size, 60_000);
     early = `${storeFile}.early`;
     new DatabaseSync(storeFile, { readOnly: true }).exec(`VACUUM INTO '${early}'`);
@@ -72,16 +75,7 @@ beforeEach(() => {
   mirror.contents = (tile) => sealed(log.storeFile, tile);
 });
 
-function parts(): Omit<RepairParts, 'store'> {
-  const { signal } = new AbortController();
-  return {
-    chain: [log.trust],
-    mark: log.mark,
-    mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
-    contentKey: key,
-    undoFile: `${log.folder}/undo.db`,
-  };
-}
+const parts = (): Omit<RepairParts, 'store'> => repairParts(log, mirror, key);
 
 async function repair(options: RepairOptions, given = parts()): Promise<RepairReport> {
   const repairIt = (store: MendableStore): Promise<RepairReport> => repairStore({ ...given, store }, options);
@@ -94,6 +88,19 @@ const sealed = (storeFile: string, tile: number): Promise<Uint8Array | null> =>
   sealedTile({ storeFile, genesis: log.trust.genesis }, tile, key, (truth) => lie(truth));
 
 const alter = (...statements: string[]): void => alterFile(copy, ...statements);
+
+/** As docs/operating/running-a-mirror.md has it. */
+function takeBackContents({ undo }: RepairReport): void {
+  alter(
+    `ATTACH '${undo}' AS undo`,
+    'DELETE FROM signed_requests WHERE idx IN (SELECT idx FROM undo.lacking)',
+    'DELETE FROM causes WHERE idx IN (SELECT idx FROM undo.lacking)',
+    'DELETE FROM contents WHERE idx IN (SELECT idx FROM undo.lacking)',
+    'INSERT INTO signed_requests SELECT * FROM undo.signed_requests',
+    'INSERT INTO causes SELECT * FROM undo.causes',
+    'INSERT INTO contents SELECT * FROM undo.contents',
+  );
+}
 
 const all = (file: string): unknown[][] => tables.map((table) => rowsOf(file, table));
 
@@ -140,16 +147,7 @@ describe('a repair with a content key', () => {
       'causes 46',
     ]);
     expect(all(copy)).toEqual(all(log.storeFile));
-    // As docs/operating/running-a-mirror.md takes it back.
-    alter(
-      `ATTACH '${report.undo}' AS undo`,
-      'DELETE FROM signed_requests WHERE idx IN (SELECT idx FROM undo.lacking)',
-      'DELETE FROM causes WHERE idx IN (SELECT idx FROM undo.lacking)',
-      'DELETE FROM contents WHERE idx IN (SELECT idx FROM undo.lacking)',
-      'INSERT INTO signed_requests SELECT * FROM undo.signed_requests',
-      'INSERT INTO causes SELECT * FROM undo.causes',
-      'INSERT INTO contents SELECT * FROM undo.contents',
-    );
+    takeBackContents(report);
     expect(all(copy)).toEqual(before);
   });
 
@@ -164,6 +162,39 @@ describe('a repair with a content key', () => {
     expect(again.repaired.first.map(({ index, table }) => `${table} ${index}`)).toEqual([`causes ${gone}`]);
     expect(all(copy)).toEqual(all(log.storeFile));
     expect(rowsOf(early, 'signed_requests', `idx = ${gone}`)).toHaveLength(1);
+  });
+
+  it.each([
+    ['with a content key', () => parts()],
+    ['without one', () => ({ ...parts(), contentKey: null })],
+  ] as const)(
+    'removes what was signed where the log erased it, or nobody signed anything: %s',
+    async (_how, given) => {
+      const putBack = `INSERT INTO signed_requests SELECT * FROM early.signed_requests WHERE idx = ${gone}`;
+      const putThere = `INSERT INTO signed_requests SELECT ${unsigned}, salt, request FROM signed_requests WHERE idx = ${signed[0]}`;
+      alter(`ATTACH '${early}' AS early`, putBack, putThere);
+      const before = all(copy);
+      const wanted = [
+        [gone, 'signed_requests', 'what was signed was there again, and the log erased it'],
+        [unsigned, 'signed_requests', 'there was something signed, and the cause commits to nothing'],
+      ];
+      const found = ({ repaired }: RepairReport) =>
+        repaired.first.map(({ index, table, message }) => [index, table, message]);
+      expect(found(await repair({ dryRun: true }, given()))).toEqual(wanted);
+      expect(all(copy)).toEqual(before);
+      const report = await repair({ dryRun: false }, given());
+      expect([found(report), report.causes]).toEqual([wanted, 0]);
+      expect(all(copy)).toEqual(all(log.storeFile));
+      takeBackContents(report);
+      expect(all(copy)).toEqual(before);
+    },
+  );
+
+  it('leaves what was signed where only its cause comes back', async () => {
+    alter(`DELETE FROM causes WHERE idx = ${signed[0]}`);
+    lie = (truth) => truth.filter((part) => !('request' in part));
+    expect((await repair({ dryRun: false })).repaired.count).toBe(1);
+    expect(all(copy)).toEqual(all(log.storeFile));
   });
 
   it('takes nothing signed that the cause does not commit to', async () => {

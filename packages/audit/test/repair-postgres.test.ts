@@ -16,7 +16,7 @@ import {
   repairStore,
 } from '../src/index.ts';
 import { sealedTile } from './support/sealed-tile.ts';
-import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { repairParts, type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { makeVariedLog, partsOf, removeLog, type VariedLog } from './support/varied-log.ts';
 
 const tables = [
@@ -91,11 +91,8 @@ async function repair(
   contentKey: ContentKey | null = null,
 ): Promise<RepairReport> {
   await using store = await open(given.dryRun);
-  const access = { url: mirror.url, token: 'any', timeoutMs: 5000, signal };
-  return await repairStore(
-    { store, chain: [log.trust], mark: log.mark, mirror: access, contentKey, undoFile },
-    given,
-  );
+  const parts = repairParts(log, mirror, contentKey);
+  return await repairStore({ ...parts, mirror: { ...parts.mirror, signal }, store }, given);
 }
 
 async function check(): Promise<FsckReport> {
@@ -228,15 +225,7 @@ describe('nothing is changed', () => {
     await server.sql(attack());
     const altered = await everything();
     await using taken = await open();
-    const access = { url: mirror.url, token: 'any', timeoutMs: 5000, signal: new AbortController().signal };
-    const parts = {
-      store: taken,
-      chain: [log.trust],
-      mark: log.mark,
-      mirror: access,
-      contentKey: null,
-      undoFile,
-    };
+    const parts = { ...repairParts(log, mirror), store: taken };
     await using _other = await PostgresStore.open({ ...options(), takeOver: true });
     await expect(repairStore(parts, { dryRun: false })).rejects.toThrow(StoreFenced);
     await expectUnchanged(altered);
@@ -316,6 +305,20 @@ describe('what a repair replaces', () => {
     await takeBack(report.undo);
     expect((await everything()).slice(0, 5)).toEqual(before.slice(0, 5));
     mirror.contents = async () => null;
+  });
+
+  it('has what was signed and is there although the log erased it', async () => {
+    const [erased] = await server.sql<{ cause: string }>(
+      'SELECT cause FROM acme.contents WHERE document IS NULL ORDER BY idx LIMIT 1',
+    );
+    const putBack = `INSERT INTO acme.signed_requests VALUES (${erased?.cause}, '\\x01', 'Erika')`;
+    await server.sql(`${putBack}; ${flip('leaves', 'subject')}`);
+    const before = await everything();
+    const { undo, repaired } = await repair();
+    expect(repaired.first.map(({ table }) => table)).toEqual(['leaves', 'signed_requests']);
+    expect(await everything()).toEqual(whole);
+    await takeBack(undo);
+    expect(await everything()).toEqual(before);
   });
 
   async function takeBack(undo: string | null): Promise<void> {

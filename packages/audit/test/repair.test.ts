@@ -2,7 +2,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs';
 import { SqliteStore, StoreLocked } from '@tallystick/ledger';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RepairOptions, type RepairParts, type RepairReport, repairStore } from '../src/index.ts';
-import { type StoreMirror, serveStore } from './support/store-mirror.ts';
+import { repairParts, type StoreMirror, serveStore } from './support/store-mirror.ts';
 import { alterFile, rowsOf } from './support/tamper.ts';
 import { makeLog, type VariedLog } from './support/varied-log.ts';
 
@@ -45,16 +45,7 @@ beforeEach(() => {
 
 type CopyParts = Omit<RepairParts, 'store'>;
 
-function parts(): CopyParts {
-  const { signal } = new AbortController();
-  return {
-    chain: [log.trust],
-    mark: log.mark,
-    mirror: { url: mirror.url, token: 'any', timeoutMs: 5000, signal },
-    contentKey: null,
-    undoFile: `${log.folder}/undo.db`,
-  };
-}
+const parts = (): CopyParts => repairParts(log, mirror);
 
 /** Of the copy. */
 async function repair(given: CopyParts, options: RepairOptions): Promise<RepairReport> {

@@ -2,6 +2,8 @@
 import type { Problem } from '@tallystick/contract';
 import { type ExitCode, exitCodeOfProblem, exitCodes } from './exit-codes.ts';
 
+export { messageOf } from '@tallystick/core';
+
 export interface CliErrorOptions {
   exitCode: ExitCode;
   /** For programs; a problem code of the contract, or one of the few of our own. */
@@ -89,9 +91,4 @@ const atTheWriter =
 function sentence(text: string): string {
   const trimmed = text.trim();
   return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
-}
-
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
 import { StoreUnavailable } from '@tallystick/ledger/store';
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
+import { asDatabaseError } from './database-errors.ts';
 import { CliError, messageOf, usageError } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { Printer } from './output/printer.ts';
@@ -106,6 +107,8 @@ function asCliError(error: unknown): CliError {
       todo: 'Correct that, or wait until the database is back, and run it again.',
     });
   }
+  const known = asDatabaseError(error);
+  if (known !== null) return known;
   return new CliError({
     exitCode: exitCodes.refused,
     code: 'defect',

@@ -1,36 +1,20 @@
 /** What a system is told of networks, proxies and trust domains, and what it does not take. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSystem, type Layout } from '@tallystick/server';
+import type { Layout } from '@tallystick/server';
+import { createTestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Harness, type Ran } from './support/harness.ts';
 
-let directory: string;
 let layout: Layout;
 let harness: Harness;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'tally-networks-'));
-  layout = await createSystem({
-    directory: join(directory, 'data'),
-    ns: 'acme',
-    name: 'Acme',
-    mode: 'test',
-    support: { name: null, email: null, url: null },
-    origin: 'tally.example/log',
-    ports: { public: 0, admin: 0, ops: 0 },
-    offlineMax: 'P90D',
-    algorithms: ['ed25519'],
-    now: Date.now(),
-  });
   harness = new Harness(null);
+  layout = await createTestSystem(harness.path('data'), { algorithms: ['ed25519'] });
 });
 
-afterAll(() => {
-  harness[Symbol.dispose]();
-  rmSync(directory, { recursive: true });
-});
+afterAll(() => harness[Symbol.dispose]());
 
 const set = (...args: string[]): Promise<Ran> =>
   harness.run(['networks', 'set', ...args, '--data', layout.root, '--json']);
@@ -82,7 +66,7 @@ it.each([
 });
 
 it('is asked at init before anything is made', async () => {
-  const folder = join(directory, 'other');
+  const folder = harness.path('other');
   const init = (...args: string[]): Promise<Ran> => harness.run(['init', '--data', folder, ...args]);
   const refused = await init('--trusted-proxy', '::/0');
   expect([refused.code === 0, refused.err]).toEqual([false, expect.stringMatching(/is everybody/)]);

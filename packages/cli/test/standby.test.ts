@@ -1,16 +1,7 @@
 /** What refuses a second server before there is one, and where a system finds its cosigners. */
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createSystem, type Layout, type SystemDescription } from '@tallystick/server';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Layout, SystemDescription } from '@tallystick/server';
+import { createTestSystem } from '@tallystick/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, type Ran } from './support/harness.ts';
 
@@ -19,31 +10,15 @@ const here = 'https://one.example:8444';
 const database = 'postgres://tally@127.0.0.1:1/tally?durability=single-node';
 const names = ['tally.example/log/witness-1', 'tally.example/log/witness-2', 'tally.example/log/replayer-1'];
 
-let directory: string;
 let layout: Layout;
 let harness: Harness;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'tally-standby-'));
-  layout = await createSystem({
-    directory: join(directory, 'data'),
-    ns: 'acme',
-    name: 'Acme',
-    mode: 'test',
-    support: { name: null, email: null, url: null },
-    origin: 'tally.example/log',
-    ports: { public: 0, admin: 0, ops: 0 },
-    offlineMax: 'P90D',
-    algorithms: ['ed25519'],
-    now: Date.now(),
-  });
   harness = new Harness(null);
+  layout = await createTestSystem(harness.path('data'), { algorithms: ['ed25519'] });
 });
 
-afterAll(() => {
-  harness[Symbol.dispose]();
-  rmSync(directory, { recursive: true });
-});
+afterAll(() => harness[Symbol.dispose]());
 
 function read(): SystemDescription {
   return JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
@@ -54,7 +29,7 @@ function tally(...args: string[]): Promise<Ran> {
 }
 
 function create(...args: string[]): Promise<Ran> {
-  return tally('standby', 'create', join(directory, 'two'), '--address', there, '--here', here, ...args);
+  return tally('standby', 'create', harness.path('two'), '--address', there, '--here', here, ...args);
 }
 
 /** It is refused, says why, and the system is byte for byte what it was. */
@@ -65,7 +40,7 @@ async function expectRefused(ran: () => Promise<Ran>, why: RegExp): Promise<void
   const { error } = JSON.parse(out) as { error: { title: string; detail: string } };
   expect(`${error.title} ${error.detail}`).toMatch(why);
   expect(readFileSync(layout.system, 'utf8')).toBe(before);
-  expect(readdirSync(directory).filter((name) => name.startsWith('two'))).toEqual([]);
+  expect(readdirSync(harness.folder).filter((name) => name.startsWith('two'))).toEqual([]);
 }
 
 describe('a second server is refused', () => {
@@ -113,7 +88,15 @@ describe('a second server is refused', () => {
 
   it('in a folder with something in it', async () => {
     const before = readFileSync(layout.system, 'utf8');
-    const { code, out } = await tally('standby', 'create', directory, '--address', there, '--here', here);
+    const { code, out } = await tally(
+      'standby',
+      'create',
+      harness.folder,
+      '--address',
+      there,
+      '--here',
+      here,
+    );
     expect([code, out]).toEqual([3, expect.stringContaining('is not empty')]);
     expect(readFileSync(layout.system, 'utf8')).toBe(before);
   });
@@ -124,8 +107,8 @@ describe('a second server is refused', () => {
     const { code, out } = await create(...addresses);
     expect([code, out]).toEqual([4, expect.stringContaining('store_unavailable')]);
     expect(readFileSync(layout.system, 'utf8')).toBe(before);
-    expect(existsSync(join(directory, 'two'))).toBe(false);
-    expect(existsSync(join(directory, 'two.partial'))).toBe(false);
+    expect(existsSync(harness.path('two'))).toBe(false);
+    expect(existsSync(harness.path('two.partial'))).toBe(false);
   });
 });
 
@@ -142,7 +125,7 @@ describe('the address of a cosigner', () => {
 
   it('counts from the next start once they were moved, and the cosigner does not run inside any more', async () => {
     const [name = '', ...others] = names;
-    renameSync(layout.cosigner('witness-1').directory, join(directory, 'moved'));
+    renameSync(layout.cosigner('witness-1').directory, harness.path('moved'));
     const set = ['cosigners', 'set', `${name}=http://w.example:7380/`];
     const dry = await tally(...set, '--dry-run');
     expect([dry.code, read().cosigners.length]).toEqual([0, 3]);
@@ -167,13 +150,13 @@ describe('the address of a cosigner', () => {
     const before = readFileSync(layout.system, 'utf8');
     const planned = await create(...addresses, '--dry-run');
     expect(planned.json()).toMatchObject({
-      data: join(directory, 'two'),
+      data: harness.path('two'),
       address: there,
       here: { address: here },
       cosigners: { [name]: 'http://w.example:7380', [others[0] ?? '']: 'http://r.example' },
       dryRun: true,
     });
     expect(readFileSync(layout.system, 'utf8')).toBe(before);
-    expect(existsSync(join(directory, 'two'))).toBe(false);
+    expect(existsSync(harness.path('two'))).toBe(false);
   });
 });

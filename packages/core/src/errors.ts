@@ -49,3 +49,8 @@ export function failingAs<T>(code: IntegrityCode, what: string, check: () => T):
     throw error;
   }
 }
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

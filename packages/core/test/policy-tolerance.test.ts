@@ -68,6 +68,13 @@ describe('what a policy tolerates', () => {
     expect(countedTwice(policy, own)).toEqual([]);
   });
 
+  it('takes names of hosts for the same in upper and lower case', () => {
+    const found = toleranceOf(
+      parsePolicy(`${witness('a', 'w.example/a')}${witness('b', 'W.Example/b')}group g all a b\nquorum g\n`),
+    );
+    expect([found?.operators, found?.quorumMin]).toEqual([['w.example'], 1]);
+  });
+
   it('does not call a cosigner with two keys one that counts twice', () => {
     expect(countedTwice(parsePolicy(kOf(2, ['a', 'b', 'c'])))).toEqual([]);
   });

@@ -103,6 +103,16 @@ describe('a policy', () => {
   ])('is refused with %s', (_, text) => {
     expect(() => parsePolicy(text)).toThrow(malformed);
   });
+
+  it.each([
+    [`${three}group g 3 a b\nquorum g\n`, 'policy, line 4: the threshold of group g is not from 1 to 2'],
+    [`${three}witness d foo+12+abc\nquorum a\n`, 'policy, line 4: not strict base64'],
+    [`${three}\n# note\nquorum a b\n`, 'policy, line 6: a quorum line has one name'],
+    [`${three}quorum a\nquorum a\n`, 'policy, line 5: there is a quorum line before'],
+    [`${three}qourum a\n`, 'policy, line 4: qourum begins no line of a policy'],
+  ])('is refused with the line that is wrong: %#', (text, message) => {
+    expect(() => parsePolicy(text)).toThrow(message);
+  });
 });
 
 /** Rules over six cosigners, by the text that a person would write. */

@@ -42,11 +42,12 @@ export {
 export { RecentMap } from './read/recent-map.ts';
 export type { AppliedChange, Judge, Submission } from './sequence/batch.ts';
 export { MemoryStore } from './store/memory-store.ts';
+export type { SqliteStoreOptions } from './store/open-sqlite.ts';
 export type { PostgresLimits } from './store/postgres/connection.ts';
 export type { HeldLease, LeaseTimes, LeaseWatch } from './store/postgres/lease.ts';
 export type { PostgresOptions, PostgresTrouble, PostgresWriterOptions } from './store/postgres/options.ts';
 export type { PostgresStore } from './store/postgres/postgres-store.ts';
-export { SqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
+export { SqliteStore } from './store/sqlite-store.ts';
 export * from './store/store.ts';
 export { ThreadedStore } from './store/threaded-store.ts';
 export { TrustHistory } from './trust-history.ts';

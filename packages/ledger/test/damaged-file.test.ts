@@ -19,13 +19,13 @@ const garbage = 'no database, and long enough to be looked at as one. '.repeat(2
 describe('a file that is no database is called by its name', () => {
   it.each([false, true])('as a store, and as projections (read only: %s)', (readOnly) => {
     writeFileSync(file, garbage);
-    expect(() => SqliteStore.open(file, { readOnly })).toThrow(`${file} is damaged: file is not a database`);
-    expect(() => new Projections(file, { readOnly })).toThrow(`${file} is damaged: file is not a database`);
+    expect(() => SqliteStore.open(file, { readOnly })).toThrow(`${file}: file is not a database`);
+    expect(() => new Projections(file, { readOnly })).toThrow(`${file}: file is not a database`);
   });
 
   it('also where it was cut off', async () => {
     await SqliteStore.create(file)[Symbol.asyncDispose]();
     truncateSync(file, 16_384);
-    expect(() => SqliteStore.open(file)).toThrow(`${file} is damaged: database disk image is malformed`);
+    expect(() => SqliteStore.open(file)).toThrow(`${file}: database disk image is malformed`);
   });
 });

@@ -5,7 +5,13 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { CuttableProxy } from '@tallystick/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type PostgresTrouble, type StoredEntry, StoreFenced, StoreUnavailable } from '../src/index.ts';
+import {
+  type PostgresTrouble,
+  type StoredEntry,
+  StoreFenced,
+  StoreLocked,
+  StoreUnavailable,
+} from '../src/index.ts';
 import { PostgresStore } from '../src/store/postgres/index.ts';
 import { Cluster, entriesTo } from './support/postgres-cluster.ts';
 import { batchAt, entriesPerBatch } from './support/store-batches.ts';
@@ -226,6 +232,36 @@ describe('a store on a cluster', () => {
     expectUnknown(await appending);
     cluster.resumeStandbys();
     await expectWhole(3);
+  });
+
+  it('is closed within seconds where its backends stand still', async () => {
+    store = await cluster.create();
+    await store.append(batchAt(0));
+    const pids = await cluster.primary.sql<{ pid: number }>(
+      "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tallystick-%'",
+    );
+    for (const { pid } of pids) process.kill(pid, 'SIGSTOP');
+    const closed = store[Symbol.asyncDispose]().then(() => 'closed');
+    const first = await Promise.race([closed, after(5000, 'hangs')]);
+    for (const { pid } of pids) process.kill(pid, 'SIGCONT');
+    expect([first, pids.length >= 2]).toEqual(['closed', true]);
+    await closed;
+    store = await PostgresStore.open(cluster.options(cluster.primary, { takeOver: true }));
+    await expectWhole(3);
+  });
+
+  it('cut off as a whole keeps others from opening it as soon as it writes again', async () => {
+    await (await cluster.create())[Symbol.asyncDispose]();
+    const limits = { connectMs: 2000, statementMs: 2000, recoverMs: 2000, watchMs: 60_000 };
+    store = await PostgresStore.open(cluster.options(cluster.primary, { limits }));
+    const all = "FROM pg_stat_activity WHERE application_name LIKE 'tallystick-%'";
+    await cluster.primary.sql(`SELECT pg_terminate_backend(pid) ${all}`);
+    await ending(store.append(batchAt(0)));
+    await store.append(batchAt(await store.size()));
+    const locks = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    await vi.waitFor(async () => expect(await cluster.primary.sql(locks)).toHaveLength(1), 2000);
+    await expect(PostgresStore.open(cluster.options())).rejects.toThrow(StoreLocked);
+    await expectWhole(await store.size());
   });
 
   it('cut off before its append arrived is not overtaken by it later', async () => {

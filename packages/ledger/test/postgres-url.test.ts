@@ -15,7 +15,7 @@ describe('the URL of a store on PostgreSQL', () => {
     });
   });
 
-  it.each(['db.example', '10.0.0.7', '[2001:db8::1]'])(
+  it.each(['db.example', '10.0.0.7', '[2001:db8::1]', '127.db.example'])(
     'proves %s by its certificate, if nobody says otherwise',
     (host) => {
       expect(on(host).ssl).toMatchObject({ rejectUnauthorized: true, host: host.replace(/[[\]]/g, '') });
@@ -39,6 +39,8 @@ describe('the URL of a store on PostgreSQL', () => {
     ['postgres://a', 'names no database'],
     ['postgres:///b', 'names no host'],
     ['postgres://u:p@a/b', 'leave it out'],
+    ['postgres://a/%zz', '"%zz" is not percent-encoded'],
+    ['postgres://%zz@a/b', '"%zz" is not percent-encoded'],
     ['postgres://a/b?sslmode=prefer', 'none of verify-full, require, disable'],
     ['postgres://a/b?durability=async', 'none of quorum, single-node'],
     ['postgres://a/b?schema=A%22b', 'is no schema'],

@@ -72,7 +72,7 @@ export function isGateSubject(type: SubjectType): type is GateSubjectType {
 }
 
 /** True for the types that open a subject's chain at revision 0. */
-export function isFirstRecord(type: RecordType): boolean {
+export function isFirstRecord(type: string): boolean {
   return type.endsWith('.created') || type === 'license.issued';
 }
 

@@ -14,7 +14,8 @@ describe('a command is refused with', () => {
     const refusal = world.refused(command);
     expect(refusal.code).toBe(code);
     if (row.path !== undefined) expect(refusal.path).toBe(row.path);
-    expect(refusal.message).toMatch(/^.{10,400}\.$/);
+    // What is wrong, and what to do next.
+    expect(refusal.message).toMatch(/^.{10,400}\. [A-Z].{5,400}\.$/);
     expect(world.records.length).toBe(records);
   });
 });

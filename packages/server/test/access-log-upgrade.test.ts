@@ -10,10 +10,11 @@ import {
   openSealedKeystore,
   readPassphraseFile,
 } from '@tallystick/signer';
+import { createTestSystem } from '@tallystick/testkit';
 import { initState } from '@tallystick/witness';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { beginAccessLog, beginAccessLogAgain } from '../src/setup/access-log.ts';
-import { createSystem, type SystemDescription } from '../src/setup/create-system.ts';
+import type { SystemDescription } from '../src/setup/create-system.ts';
 import { type Layout, layoutOf } from '../src/setup/layout.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'tally-upgrade-'));
@@ -32,18 +33,7 @@ function accessKeys(): string[] {
 }
 
 beforeAll(async () => {
-  await createSystem({
-    directory: join(parent, 'made'),
-    ns: 'acme',
-    name: 'Acme',
-    mode: 'test',
-    support: { name: null, email: null, url: null },
-    origin: 'tally.example/log',
-    ports: { public: 0, admin: 0, ops: 0 },
-    offlineMax: 'P90D',
-    algorithms: ['ed25519'],
-    now: Date.now(),
-  });
+  await createTestSystem(join(parent, 'made'), { algorithms: ['ed25519'] });
 });
 
 /** As it was but for the key: no mark, no place with the witnesses, and no word of it. */

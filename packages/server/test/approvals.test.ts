@@ -2,34 +2,24 @@
 import { randomUUID } from 'node:crypto';
 import { replayDecisions } from '@tallystick/audit';
 import { defaultPolicyDocument } from '@tallystick/gate';
-import type { ApprovalDocument, Command, LicenseDocument, PolicyPublish } from '@tallystick/license';
+import type { Command, LicenseDocument, PolicyPublish } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Office } from './support/office.ts';
+import { longSale, Office } from './support/office.ts';
 
 let office: Office;
 
 beforeAll(async () => {
-  office = await Office.open();
-  await office.hire('Ada', 'administrator');
-  await office.hire('Bea', 'administrator');
-  await office.hire('Ivo', 'issuer');
-  await office.hire('Ina', 'issuer');
+  office = await Office.withApprovers();
   await office.hire('Vic', 'viewer');
 });
 afterAll(() => office[Symbol.asyncDispose]());
 
-/** A sale that the rules that come with the software want an issuer to approve. */
-const longSale = { type: 'license.issue', plan: 'pro', term: { length: 'P20Y' } } as const;
 const newKey = (): string => randomUUID();
 
 async function waiting(author = 'Ivo', command: Command = longSale, key = newKey()) {
   const { code, approval } = await office.refusal(author, command, { key });
   expect(code).toBe('approval_required');
   return { approval, key };
-}
-
-async function document(approval: string): Promise<ApprovalDocument> {
-  return (await office.ledger.read.current(approval))?.document as ApprovalDocument;
 }
 
 describe('a command that others have to approve', () => {
@@ -51,7 +41,7 @@ describe('a command that others have to approve', () => {
     expect(JSON.stringify(answer)).not.toContain(told.licenseKey);
     const { id } = told.document as LicenseDocument;
     const [made] = await office.ledger.read.history(id, 9, 1);
-    const { approvals } = await document(approval);
+    const { approvals } = await office.request(approval);
     const [stored] = await office.ledger.read.history(approval, 1, 1);
     expect(stored?.cause).toMatchObject({
       command: 'approval.request',
@@ -113,7 +103,7 @@ describe('a command that others have to approve', () => {
     expect((await office.refusal('Ina', approve, { stepUp: false })).code).toBe(
       'insufficient_user_authentication',
     );
-    expect((await document(approval)).approvals).toEqual([]);
+    expect((await office.request(approval)).approvals).toEqual([]);
   });
 
   it('is carried out exactly once, however many approve and execute it at the same time', async () => {
@@ -132,7 +122,7 @@ describe('a command that others have to approve', () => {
       ...Array.from({ length: 8 }, () => office.refusal('Ina', execute)),
       ...Array.from({ length: 4 }, () => office.refusal('Ivo', longSale, { key })),
     ]);
-    expect((await document(approval)).state).toBe('executed');
+    expect((await office.request(approval)).state).toBe('executed');
     expect(await office.count('license.issued')).toBe(before.issued + 1);
     expect(await office.count('approval.executed')).toBe(before.executed + 1);
     expect((await office.ask('Ina', execute)).notes.map(({ code }) => code)).toEqual(['replayed']);
@@ -174,7 +164,7 @@ describe('what was approved', () => {
     const { approval, key } = await waiting();
     await office.approveOnly('Ina', approval);
     await office.restart();
-    expect((await document(approval)).state).toBe('approved');
+    expect((await office.request(approval)).state).toBe('approved');
     expect((await office.refusal('Ivo', longSale, { key })).code).toBe('approval_required');
     await office.ask('Ivo', { type: 'approval.execute', approval });
     expect((await office.ask('Ivo', longSale, { key })).licenseKey).toBeTypeOf('string');
@@ -203,10 +193,10 @@ describe('what was approved', () => {
         detail: expect.stringMatching(/^Who asked for this may not do it any more/),
       },
     });
-    expect((await document(approval)).state).toBe('approved');
+    expect((await office.request(approval)).state).toBe('approved');
     await office.system(at(give));
     await office.ask('Ina', { type: 'approval.execute', approval });
-    expect((await document(approval)).state).toBe('executed');
+    expect((await office.request(approval)).state).toBe('executed');
   });
 
   it('is void under another policy, be it other rules for approvals alone', async () => {

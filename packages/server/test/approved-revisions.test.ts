@@ -32,7 +32,7 @@ describe('a revision that unlocks', () => {
     expect(namespace?.index).toBe((executed?.index ?? 0) + 1);
     expect(namespace?.leaf).toBe(base64(leafHash(signed.entry)));
     expect([desk.lock, desk.epoch]).toEqual(['open', 1]);
-    const document = await desk.request(approval);
+    const document = await office.request(approval);
     const [told] = await office.ledger.read.history(approval, 99, 1);
     expect(told?.cause).toMatchObject({
       command: 'approval.execute',
@@ -57,7 +57,7 @@ describe('a revision that unlocks', () => {
     const ofBea = await waiting(desk.revise('Bea', signed));
     expect(ofBea).not.toBe(approval);
     for (const id of [approval ?? '', ofBea])
-      await office.ask((await desk.request(id)).author.principal === office.id('Ada') ? 'Ada' : 'Bea', {
+      await office.ask((await office.request(id)).author.principal === office.id('Ada') ? 'Ada' : 'Bea', {
         type: 'approval.withdraw',
         approval: id,
       });
@@ -76,7 +76,7 @@ describe('a revision that unlocks', () => {
     expect((await problemOf(desk.approve('Bea', approval, { stepUp: false }))).code).toBe(
       'insufficient_user_authentication',
     );
-    expect([desk.lock, (await desk.request(approval)).approvals]).toEqual(['frozen', []]);
+    expect([desk.lock, (await office.request(approval)).approvals]).toEqual(['frozen', []]);
   });
 
   it('happens exactly once, however many approve, execute and hand it in at the same time', async () => {
@@ -91,7 +91,7 @@ describe('a revision that unlocks', () => {
       ...Array.from({ length: 6 }, () => quietly(office.ask('Ada', { type: 'approval.execute', approval }))),
       ...Array.from({ length: 3 }, () => quietly(desk.revise('Ada', signed))),
     ]);
-    expect((await desk.request(approval)).state).toBe('executed');
+    expect((await office.request(approval)).state).toBe('executed');
     expect(await office.count('namespace.updated')).toBe(before + 1);
     expect(desk.lock).toBe('open');
   });
@@ -103,11 +103,11 @@ describe('a revision that unlocks', () => {
     store.fail('append', 'did nothing');
     const execute = { type: 'approval.execute', approval } as const;
     await expect(office.ask('Bea', execute)).rejects.toMatchObject({ problem: 'not_committed' });
-    expect([desk.lock, (await desk.request(approval)).state]).toEqual(['frozen', 'approved']);
+    expect([desk.lock, (await office.request(approval)).state]).toEqual(['frozen', 'approved']);
     await office.restart();
     store.fail('append', 'did everything');
     await office.ask('Bea', execute);
-    expect([desk.lock, (await desk.request(approval)).state]).toEqual(['open', 'executed']);
+    expect([desk.lock, (await office.request(approval)).state]).toEqual(['open', 'executed']);
     expect(await desk.findings()).toEqual([]);
   });
 
@@ -121,7 +121,7 @@ describe('a revision that unlocks', () => {
       changes: [],
       problem: { code: 'namespace_refused', detail: expect.stringContaining('propose it anew') },
     });
-    expect([desk.lock, (await desk.request(approval)).state]).toEqual(['frozen', 'approved']);
+    expect([desk.lock, (await office.request(approval)).state]).toEqual(['frozen', 'approved']);
     const again = office.ask('Ada', { type: 'approval.execute', approval }, { dryRun: true });
     await expect(again).rejects.toMatchObject({ problem: 'namespace_refused' });
   });
@@ -203,7 +203,7 @@ describe('what was approved', () => {
     });
     await office.system({ type: 'principal.assign', principal, roles: [{ role: 'key-custodian' }] });
     await office.ask('Cid', { type: 'approval.execute', approval });
-    expect((await desk.request(approval)).state).toBe('executed');
+    expect((await office.request(approval)).state).toBe('executed');
   });
 
   it('counts no more once its time is over, and is asked for anew', async () => {
@@ -254,7 +254,7 @@ describe('a request for approval that is asked for by itself', () => {
       dryRun: false,
     });
     await expect(execute).rejects.toThrow('not in the log with the record');
-    expect([desk.lock, (await desk.request(approval)).state]).toEqual(['frozen', 'approved']);
+    expect([desk.lock, (await office.request(approval)).state]).toEqual(['frozen', 'approved']);
     await office.ask('Ada', { type: 'approval.execute', approval });
     expect(desk.lock).toBe('open');
   });

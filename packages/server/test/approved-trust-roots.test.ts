@@ -45,7 +45,7 @@ describe('a trust root', () => {
     expect(await waiting(desk.publish('Ada', [...chain, second]))).toBe(approval);
     expect(office.ledger.trust.current.version).toBe(1);
     // The versions that the log has are not stored once more.
-    expect((await desk.request(approval)).command['envelopes']).toHaveLength(1);
+    expect((await office.request(approval)).command['envelopes']).toHaveLength(1);
     const item = await desk.shown(approval);
     expect(item).toMatchObject({
       effect: {

@@ -9,21 +9,15 @@ import { AccessRegister } from '../src/ledger-thread/gate/access-register.ts';
 import { Gatekeeper } from '../src/ledger-thread/gate/gatekeeper.ts';
 import type { Judgment } from '../src/ledger-thread/gate/judgment.ts';
 import { LedgerService } from '../src/ledger-thread/service.ts';
-import { Office } from './support/office.ts';
+import { longSale, Office } from './support/office.ts';
 
 let office: Office;
 
 beforeAll(async () => {
-  office = await Office.open();
-  await office.hire('Ada', 'administrator');
-  await office.hire('Bea', 'administrator');
-  await office.hire('Ivo', 'issuer');
-  await office.hire('Ina', 'issuer');
+  office = await Office.withApprovers();
   await office.hire('Sue', 'support');
 });
 afterAll(() => office[Symbol.asyncDispose]());
-
-const longSale = { type: 'license.issue', plan: 'pro', term: { length: 'P20Y' } } as const;
 
 /** What somebody does who can write into the database: the row of a principal says that it is something else. */
 async function fileAs(type: string, id: string): Promise<void> {

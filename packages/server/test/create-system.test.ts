@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSealedKeystore } from '@tallystick/signer';
+import { createTestSystem } from '@tallystick/testkit';
 import { loadKeys } from '@tallystick/witness';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  createSystem,
   readTrustRootFile,
   type SystemAlgorithms,
   type SystemDescription,
@@ -94,16 +94,8 @@ async function make(
   name = 'Acme',
   folder = join(directory, 'data'),
 ) {
-  const layout = await createSystem({
-    directory: folder,
-    ns: 'acme',
+  const layout = await createTestSystem(folder, {
     name,
-    mode: 'test',
-    support: { name: null, email: null, url: null },
-    origin: 'tally.example/log',
-    ports: { public: 0, admin: 0, ops: 0 },
-    offlineMax: 'P90D',
-    now: Date.now(),
     ...(algorithms && { algorithms }),
     ...(perpetual && { perpetual }),
   });

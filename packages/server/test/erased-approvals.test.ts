@@ -1,23 +1,17 @@
 /** What the erasure of a customer does to commands that waited for approval and speak of it, on a real ledger. */
 import { fsck, replayDecisions } from '@tallystick/audit';
 import { defaultPolicyDocument, type SignedRequest } from '@tallystick/gate';
-import type { ApprovalDocument, Command } from '@tallystick/license';
+import type { Command } from '@tallystick/license';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { onlineKeys } from '../src/index.ts';
-import { Office } from './support/office.ts';
+import { longSale, Office } from './support/office.ts';
 
 let office: Office;
 
 beforeAll(async () => {
-  office = await Office.open();
-  await office.hire('Ada', 'administrator');
-  await office.hire('Bea', 'administrator');
-  await office.hire('Ivo', 'issuer');
-  await office.hire('Ina', 'issuer');
+  office = await Office.withApprovers();
 });
 afterAll(() => office[Symbol.asyncDispose]());
-
-const longSale = { type: 'license.issue', plan: 'pro', term: { length: 'P20Y' } } as const;
 
 /** As it would be signed, taken as proven. */
 function signedFor(command: Command): SignedRequest {
@@ -31,10 +25,6 @@ async function waiting(author: string, command: Command) {
   const { code, approval } = await office.refusal(author, command, said);
   expect(code).toBe('approval_required');
   return { approval, key: `${author}-${key}` };
-}
-
-async function document(approval: string): Promise<ApprovalDocument> {
-  return (await office.ledger.read.current(approval))?.document as ApprovalDocument;
 }
 
 describe('erasing a customer', () => {
@@ -60,13 +50,13 @@ describe('erasing a customer', () => {
     const rule = { actions, above: null, approvers: [{ role: 'issuer', count: 1 }], within: 'P1D' };
     await office.system({ type: 'policy.publish', ...content, approvals: [...content.approvals, rule] });
     const made = await approved({ type: 'customer.create', reference: 'jane', name: 'Jane Doe' });
-    const [customer = ''] = (await document(made)).customers ?? [];
+    const [customer = ''] = (await office.request(made)).customers ?? [];
     expect(customer).toMatch(/^cus_/);
     const sold = await approved({ ...longSale, customer: 'jane', licensee: 'Jane Doe' });
     const renamed = await approved({ type: 'customer.update', customer: 'jane', name: 'Jane Roe' });
     const { approval: open } = await waiting('Ivo', { ...longSale, customer, licensee: 'Mrs. Doe' });
     const { approval: other } = await waiting('Ivo', { ...longSale, licensee: 'Contoso' });
-    const kept = await document(other);
+    const kept = await office.request(other);
     expect(await textOf()).toContain('Jane Doe');
     expect(await textOf()).toContain('/for/{\\"type\\":\\"customer.create\\"');
     const executed = await office.ledger.read.history(made, Number.MAX_SAFE_INTEGER, 1);
@@ -78,7 +68,7 @@ describe('erasing a customer', () => {
     expect(await textOf()).not.toMatch(/[Jj]ane|Doe|Roe/);
     const states = [];
     for (const approval of [made, sold, renamed, open, erasing]) {
-      const { state, command, approvals, why } = await document(approval);
+      const { state, command, approvals, why } = await office.request(approval);
       states.push([state, command, approvals.length, why]);
     }
     expect(states).toEqual([
@@ -88,7 +78,7 @@ describe('erasing a customer', () => {
       ['withdrawn', { type: 'license.issue' }, 0, 'T-1'],
       ['executed', { type: 'customer.erase' }, 1, 'T-1'],
     ]);
-    expect(await document(other)).toEqual(kept);
+    expect(await office.request(other)).toEqual(kept);
     await expect(office.ask('Ina', { type: 'approval.approve', approval: open })).rejects.toMatchObject({
       code: 'state_forbids',
     });

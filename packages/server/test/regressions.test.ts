@@ -1,12 +1,7 @@
 /** Behavior that was once missing; each of these failed before it was mended. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { formatVerifierKey, parsePolicy } from '@tallystick/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { readServerConfig } from '../src/config.ts';
-import { hashToken } from '../src/http/tokens.ts';
 import { CosignerClient } from '../src/quorum/cosigner-client.ts';
 import { Quorum } from '../src/quorum/quorum.ts';
 import { FakeCosigner, PlainLog, type Script } from './support/fake-cosigner.ts';
@@ -100,36 +95,5 @@ describe('a cosigner that restarts', () => {
       isFirst = false;
     };
     await expect(client.cosign(log.note(9), 9, log.proofTo(9))).resolves.toHaveLength(1);
-  });
-});
-
-describe('a server configuration', () => {
-  const listener = { host: '127.0.0.1', port: 0 };
-  const good = {
-    ns: 'acme',
-    store: 'log.db',
-    projections: 'projections.db',
-    signerSocket: 'signer.sock',
-    trustRoot: 'trust-root.json',
-    licenseKeySecret: 'secret',
-    adminTokenHash: hashToken('a'),
-    mirrorTokenHash: hashToken('b'),
-    listeners: { public: listener, admin: listener, ops: listener },
-  };
-
-  it.each<[string, object]>([
-    ['a namespace that is none', { ns: 'Not A Namespace' }],
-    ['an empty namespace', { ns: '' }],
-    ['a token in place of its hash', { adminTokenHash: 'the-token-itself' }],
-    ['an empty token hash', { adminTokenHash: '' }],
-    ['one token for both', { mirrorTokenHash: hashToken('a') }],
-    ['an empty path', { store: '' }],
-    ['a cosigner at an address that is not HTTP', { cosigners: { w: 'ftp://witness.example' } }],
-  ])('with %s is refused before anything starts', (_what, changes) => {
-    const directory = mkdtempSync(join(tmpdir(), 'tally-config-'));
-    closing.push(() => rmSync(directory, { recursive: true, force: true }));
-    const file = join(directory, 'server.json');
-    writeFileSync(file, JSON.stringify({ ...good, ...changes }));
-    expect(() => readServerConfig(file)).toThrow();
   });
 });

@@ -22,6 +22,7 @@ import {
   endSigners,
   type RunningSigner,
   runSigner,
+  runUntilListening,
   SignerFiles,
   type StartChanges,
 } from './support/running-signer.ts';
@@ -58,15 +59,9 @@ const startWith =
     return [...given.slice(0, at - networkIsolation().length), node, ...flags];
   };
 
-async function runUntilListening(changes: StartChanges = {}): Promise<RunningSigner> {
-  const running = runSigner(files, changes);
-  await running.listening();
-  return running;
-}
-
 /** What somebody can do from within the signer's process. */
 async function tryFromWithin(wishes: Wishes, changes: StartChanges = {}): Promise<Attempts> {
-  const { child, output, ended } = await runUntilListening({ ...changes, main: holdCell });
+  const { child, output, ended } = await runUntilListening(files, { ...changes, main: holdCell });
   child.stdin?.write(`${JSON.stringify(wishes)}\n`);
   while (output.stdout.split('\n').length < 3) {
     const gone = ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
@@ -175,7 +170,7 @@ describe('a signer that is told of other keys, by SIGHUP', () => {
 
   it('opens the keystore that took the place of the one before, again and again', async () => {
     const { keystore, socket } = files.config;
-    const running = await runUntilListening();
+    const running = await runUntilListening(files);
     await using client = new SignerClient(socket);
     for (const count of [6, 7]) {
       addToSealedKeystore(keystore, readPassphraseFile(files.config.passphraseFile), keySpecs().slice(1, 2));
@@ -195,12 +190,12 @@ describe('a signer that is told of other keys, by SIGHUP', () => {
       keystore: together(keystore),
       mark: together('mark'),
     });
-    const running = await runUntilListening();
+    const running = await runUntilListening(files);
     expect(JSON.parse(await reload(running))).toMatchObject({ keys: 5 });
     files.configure({ socket: join(files.directory, 'run', 'signer.sock') });
     running.child.kill('SIGTERM');
     await running.ended;
-    expect(JSON.parse(await reload(await runUntilListening()))).toMatchObject({ keys: 5 });
+    expect(JSON.parse(await reload(await runUntilListening(files)))).toMatchObject({ keys: 5 });
   });
 
   it.each([
@@ -214,7 +209,7 @@ describe('a signer that is told of other keys, by SIGHUP', () => {
       /is a symbolic link where/,
     ],
   ])('keeps those that it has where the keystore %s', async (_what, spoil, message) => {
-    const running = await runUntilListening();
+    const running = await runUntilListening(files);
     spoil(files.config.keystore);
     const line = JSON.parse(await reload(running)) as object;
     expect(line).toMatchObject({
@@ -264,13 +259,13 @@ describe('the flags that a signer is started with', () => {
   });
 
   it('leave no core dump behind a crash', async () => {
-    const { child } = await runUntilListening();
+    const { child } = await runUntilListening(files);
     expect(readFileSync(`/proc/${child.pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
     expect(readFileSync(`/proc/${child.pid}/coredump_filter`, 'utf8').trim()).toBe('00000000');
   });
 
   it('leave SIGUSR1 without a debugger to open', async () => {
-    const { child, output } = await runUntilListening();
+    const { child, output } = await runUntilListening(files);
     child.kill('SIGUSR1');
     await after(500);
     await using client = new SignerClient(files.config.socket);
@@ -284,7 +279,7 @@ const strangers = process.getuid?.() === 0 ? [65_534] : [];
 
 describe('the socket', () => {
   it.each(strangers)('is out of reach of another user (%i)', async (uid) => {
-    await runUntilListening();
+    await runUntilListening(files);
     const { socket } = files.config;
     const asks = (who: number): number | null =>
       spawnSync('/bin/sh', ['-c', 'test -w "$1"', 'sh', socket], { uid: who, gid: who, cwd: '/' }).status;
@@ -299,7 +294,7 @@ describe('the socket', () => {
     const folder = join(files.directory, 'door');
     mkdirSync(folder, { mode: 0o750 });
     files.configure({ socket: join(folder, 'signer.sock'), socketFor: 'group', socketUsers: ['daemon'] });
-    await runUntilListening();
+    await runUntilListening(files);
     expect(statSync(files.config.socket).mode & 0o777).toBe(0o660);
     await using client = new SignerClient(files.config.socket);
     expect((await client.hello()).mark.size).toBe(0);
@@ -312,7 +307,7 @@ describe('a socket that is not as it was bound', () => {
     ['in a folder that others can enter', (socket: string) => chmodSync(join(socket, '..'), 0o755)],
     ['moved away', (socket: string) => renameSync(socket, `${socket}.moved`)],
   ])('is not answered on: %s', async (what, change) => {
-    const { output } = await runUntilListening();
+    const { output } = await runUntilListening(files);
     const { socket } = files.config;
     change(socket);
     await using client = new SignerClient(what === 'moved away' ? `${socket}.moved` : socket);
@@ -322,7 +317,7 @@ describe('a socket that is not as it was bound', () => {
   });
 
   it('is answered on again when that was put right', async () => {
-    await runUntilListening();
+    await runUntilListening(files);
     chmodSync(files.config.socket, 0o666);
     await using client = new SignerClient(files.config.socket);
     await expect(client.hello()).rejects.toThrow(/not reachable/);

@@ -4,13 +4,10 @@ import {
   emptyRoot,
   encodeEnvelope,
   encodePromise,
-  formatCheckpoint,
-  formatNote,
   LogTree,
   leafHash,
   makeVerifierKey,
   noteSignatureType,
-  parseSignedCheckpoint,
   payloadTypes,
   utf8,
   verifyLogSignatures,
@@ -27,6 +24,7 @@ import {
   licenseToSign,
   origin,
   postQuantumLogKey,
+  signedCheckpoint,
   signerOn,
   signerWith,
 } from './support/signing.ts';
@@ -42,8 +40,7 @@ describe('the log key', () => {
     for (const size of [0, 1, 2, 7, 8, 8, 31, 40]) {
       const checkpoint = log.checkpoint(size);
       const signatures = await signer.signCheckpoint(checkpoint, log.proof(signed, size));
-      const note = formatNote({ text: formatCheckpoint(checkpoint), signatures });
-      await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), [vkey]);
+      await verifyLogSignatures(signedCheckpoint(checkpoint, signatures), [vkey]);
       signed = size;
     }
     expect(signer.describe().mark.size).toBe(40);
@@ -57,8 +54,7 @@ describe('the log key', () => {
     ];
     const checkpoint = log.checkpoint(8);
     const signatures = await signer.signCheckpoint(checkpoint, []);
-    const noteOf = (lines: typeof signatures) =>
-      parseSignedCheckpoint(utf8(formatNote({ text: formatCheckpoint(checkpoint), signatures: lines })));
+    const noteOf = (lines: typeof signatures) => signedCheckpoint(checkpoint, lines);
     await verifyLogSignatures(noteOf(signatures), vkeys);
     expect(signatures).toHaveLength(2);
     for (const stripped of signatures) {

@@ -1,15 +1,11 @@
 import { once } from 'node:events';
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  formatCheckpoint,
-  formatNote,
   makeVerifierKey,
   type NoteSignature,
   noteSignatureType,
   type PublicKey,
-  parseSignedCheckpoint,
-  utf8,
   verifyLogSignatures,
 } from '@tallystick/core';
 import { AwsKmsServer, VaultServer } from '@tallystick/testkit';
@@ -18,18 +14,16 @@ import { awsCredentialFiles } from '../src/cell/aws-files.ts';
 import { SignerClient } from '../src/client.ts';
 import { type CloudPlace, writeCloudDescription } from '../src/keystore/cloud-description.ts';
 import { describeCloudKey } from '../src/keystore/cloud-keystore.ts';
-import { addToSealedKeystore, createSealedKeystore } from '../src/keystore/sealed-file.ts';
-import { SigningKey } from '../src/keystore/signing-key.ts';
-import { Mark } from '../src/mark.ts';
+import { addToSealedKeystore } from '../src/keystore/sealed-file.ts';
 import type { Attempts, Wishes } from './support/hold-cell.ts';
 import {
   endSigners,
   passphrase,
-  type RunningSigner,
   runSigner,
+  runUntilListening,
   SignerFiles,
 } from './support/running-signer.ts';
-import { at, GrowingLog, keySpecs, knowKeys, licenseToSign, origin } from './support/signing.ts';
+import { at, GrowingLog, keySpecs, licenseToSign, origin, signedCheckpoint } from './support/signing.ts';
 
 const log = new GrowingLog(40);
 const batch = { records: [licenseToSign()], index: 9, publishBy: at };
@@ -39,8 +33,7 @@ let logKey: PublicKey;
 
 async function checkLines(size: number, signatures: NoteSignature[]): Promise<void> {
   const vkey = makeVerifierKey(origin, noteSignatureType.ed25519, logKey.key);
-  const note = formatNote({ text: formatCheckpoint(log.checkpoint(size)), signatures });
-  await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), [vkey]);
+  await verifyLogSignatures(signedCheckpoint(log.checkpoint(size), signatures), [vkey]);
 }
 
 /** Puts the log key of a signer into a service, and names what its cell must let it read. */
@@ -48,24 +41,10 @@ async function configure(place: CloudPlace, id: string, credentialFiles: string[
   const wanted = { id, usages: ['log'], ns: null } as const;
   const described = await describeCloudKey(place, wanted, { vaultToken: () => 'hvs.tests' });
   logKey = described.keys[0]!.publicKey;
-  rmSync(files.config.keystore);
-  const specs = keySpecs().slice(1);
-  createSealedKeystore(files.config.keystore, passphrase, specs);
-  using mark = Mark.open(files.config.mark, origin);
-  knowKeys(
-    mark,
-    specs.map((spec) => new SigningKey(spec)),
-  );
+  files.keep(keySpecs().slice(1));
   const description = join(files.directory, 'keys', 'cloud.json');
   writeCloudDescription(description, described);
   files.configure({ cloud: { description, credentialFiles } });
-}
-
-async function runUntilListening(): Promise<RunningSigner> {
-  const running = runSigner(files);
-  await running.listening();
-  expect(running.output.stdout).toContain('listening');
-  return running;
 }
 
 beforeEach(() => {
@@ -98,7 +77,8 @@ describe('a signer whose log key is in Vault', () => {
   afterEach(() => server[Symbol.asyncDispose]());
 
   it('signs in its closed cell, through an outage, a new token and added keys', async () => {
-    const { child, output, ended } = await runUntilListening();
+    const { child, output, ended } = await runUntilListening(files);
+    expect(output.stdout).toContain('listening');
     expect(output.stderr).toContain('"notice":"network_open"');
     await using client = new SignerClient(files.config.socket);
     await client.signBatch(batch);
@@ -186,7 +166,8 @@ describe('a signer whose log key is in AWS KMS', () => {
     vi.stubEnv('AWS_PROFILE', 'tally');
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', profile);
     await configure(place, id, awsCredentialFiles(process.env));
-    await runUntilListening();
+    const { output } = await runUntilListening(files);
+    expect(output.stdout).toContain('listening');
     await using client = new SignerClient(files.config.socket);
     const batches = Array.from({ length: 16 }, () => client.signBatch(batch));
     await checkLines(5, await client.signCheckpoint(log.checkpoint(5), []));

@@ -12,6 +12,7 @@ import {
   passphrase,
   type RunningSigner,
   runSigner,
+  runUntilListening,
   SignerFiles,
 } from './support/running-signer.ts';
 import { at, GrowingLog, keySpecs, record } from './support/signing.ts';
@@ -33,15 +34,9 @@ function run(): RunningSigner {
   return runSigner(files);
 }
 
-async function runUntilListening(): Promise<RunningSigner> {
-  const running = run();
-  await running.listening();
-  return running;
-}
-
 describe('the signer process', () => {
   it('says that it listens in one JSON line, signs, and ends on SIGTERM with status 0', async () => {
-    const running = await runUntilListening();
+    const running = await runUntilListening(files);
     expect(running.output.stdout).toBe(`${JSON.stringify({ listening: config.socket })}\n`);
     const client = new SignerClient(config.socket);
     const batch = { index: 0, publishBy: at };
@@ -61,13 +56,13 @@ describe('the signer process', () => {
 
   it('that was killed leaves a socket behind, which the next one takes over with the mark where it was', async () => {
     const log = new GrowingLog(9);
-    const killed = await runUntilListening();
+    const killed = await runUntilListening(files);
     const client = new SignerClient(config.socket);
     await client.signCheckpoint(log.checkpoint(9), []);
     killed.child.kill('SIGKILL');
     await killed.ended;
     expect(existsSync(config.socket)).toBe(true);
-    await runUntilListening();
+    await runUntilListening(files);
     const { mark } = await client.hello();
     expect(mark.size).toBe(9);
     await expect(client.signCheckpoint(log.checkpoint(8), [])).rejects.toMatchObject({ reason: 'rollback' });
@@ -76,7 +71,7 @@ describe('the signer process', () => {
 
   it('without its journal begins another, and raises an alarm where the mark remembers one', async () => {
     rmSync(config.journal);
-    const running = await runUntilListening();
+    const running = await runUntilListening(files);
     await using client = new SignerClient(config.socket);
     const records = [{ record: record('plan.created'), content: null }];
     await client.signBatch({ index: 0, publishBy: at, records });
@@ -89,7 +84,7 @@ describe('the signer process', () => {
   });
 
   it('does not start twice on one mark', async () => {
-    await runUntilListening();
+    await runUntilListening(files);
     files.configure({ socket: join(directory, 'other.sock') });
     const { code, stderr } = await run().ended;
     expect(code).toBe(1);

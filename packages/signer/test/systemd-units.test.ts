@@ -60,6 +60,7 @@ describe('the units for systemd', () => {
     keystore: '/etc/tallystick-signer/online.sealed',
     passphraseFile: '/etc/tallystick-signer/online.passphrase',
     mark: '/var/lib/tallystick-signer/mark.db',
+    access: { origin: 'licenses.example/tally/access', mark: '/var/lib/tallystick-signer/access-mark.db' },
     journal: '/var/lib/tallystick-signer/journal',
     trustRoot: '/etc/tallystick-signer/trust-root.json',
     socketFor: 'group',
@@ -93,6 +94,12 @@ describe('the units for systemd', () => {
     if ('token' in wanted && !code.includes(library)) code.push(library);
     // The unit is for the Node that the project brings.
     expect(given).toEqual(cellFlags(config, wanted, code).filter((flag) => flag !== '--allow-net'));
+  });
+
+  it('are for the files that the page on the cell has the signer configured with', () => {
+    const page = readFileSync(join(repository, 'docs', 'operating', 'signer-cell.md'), 'utf8');
+    const [, written = ''] = /```json\n(.*?)```/s.exec(page) ?? [];
+    expect(JSON.parse(written)).toEqual({ ...files, origin: 'licenses.example/tally' });
   });
 
   it('do not try a PIN again that was refused', () => {

@@ -1,18 +1,14 @@
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import {
   base64,
-  formatCheckpoint,
-  formatNote,
   LogTree,
   leafHash,
   makeVerifierKey,
   type NoteSignature,
   noteSignatureType,
   type PublicKey,
-  parseSignedCheckpoint,
-  utf8,
   verifyAttestation,
   verifyLogSignatures,
   verifyPromise,
@@ -24,17 +20,17 @@ import type { DescribedKey } from '../src/keystore/described-key.ts';
 import type { SigningUsage } from '../src/keystore/keystore-key.ts';
 import type { TokenAlgorithm } from '../src/keystore/pkcs11-algorithms.ts';
 import { Pkcs11Keystore } from '../src/keystore/pkcs11-keystore.ts';
-import { addToSealedKeystore, createSealedKeystore } from '../src/keystore/sealed-file.ts';
+import { addToSealedKeystore } from '../src/keystore/sealed-file.ts';
 import { SigningKey } from '../src/keystore/signing-key.ts';
 import { writeTokenDescription } from '../src/keystore/token-description.ts';
-import { Mark } from '../src/mark.ts';
+import type { Mark } from '../src/mark.ts';
 import type { BatchToSign } from '../src/protocol/requests.ts';
 import { listen } from '../src/socket-server.ts';
 import {
   endSigners,
   passphrase,
-  type RunningSigner,
   runSigner,
+  runUntilListening,
   SignerFiles,
 } from './support/running-signer.ts';
 import { scratchDirectory } from './support/scratch.ts';
@@ -42,11 +38,11 @@ import {
   at,
   GrowingLog,
   keySpecs,
-  knowKeys,
   licenseToSign,
   origin,
   postQuantumLogKey,
   record,
+  signedCheckpoint,
   signerOf,
 } from './support/signing.ts';
 
@@ -105,8 +101,7 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
     const { ed25519, mlDsa44Cosignature } = noteSignatureType;
     const vkeys = [makeVerifierKey(origin, ed25519, logKey.publicKey.key)];
     if (sealed !== undefined) vkeys.push(makeVerifierKey(origin, mlDsa44Cosignature, sealed.key));
-    const note = formatNote({ text: formatCheckpoint(log.checkpoint(size)), signatures });
-    await verifyLogSignatures(parseSignedCheckpoint(utf8(note)), vkeys);
+    await verifyLogSignatures(signedCheckpoint(log.checkpoint(size), signatures), vkeys);
   }
 
   describe('over its socket', () => {
@@ -187,14 +182,7 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
         description: join(files.directory, 'keys', 'token.json'),
         pinFile: join(directory, 'token.pin'),
       };
-      rmSync(files.config.keystore);
-      const specs = keySpecs().slice(1);
-      createSealedKeystore(files.config.keystore, passphrase, specs);
-      using mark = Mark.open(files.config.mark, origin);
-      knowKeys(
-        mark,
-        specs.map((spec) => new SigningKey(spec)),
-      );
+      files.keep(keySpecs().slice(1));
       writeTokenDescription(token.description, keystore.describe([logKey]));
       writeFileSync(token.pinFile, hsm.pin, { mode: 0o600 });
       files.configure({ token });
@@ -202,14 +190,8 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
 
     afterEach(endSigners);
 
-    async function runUntilListening(): Promise<RunningSigner> {
-      const running = runSigner(files);
-      await running.listening();
-      return running;
-    }
-
     it('signs, and ends on SIGTERM with status 0', async () => {
-      const { child, ended } = await runUntilListening();
+      const { child, ended } = await runUntilListening(files);
       const client = new SignerClient(files.config.socket);
       await checkPromise(await client.signBatch(batch));
       await checkLines(5, await client.signCheckpoint(log.checkpoint(5), []));
@@ -221,7 +203,7 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
     it('signs checkpoints with an ML-DSA-44 key of its sealed file as well', async () => {
       const second = postQuantumLogKey();
       addToSealedKeystore(files.config.keystore, passphrase, [second]);
-      await runUntilListening();
+      await runUntilListening(files);
       await using client = new SignerClient(files.config.socket);
       const lines = await client.signCheckpoint(log.checkpoint(5), []);
       await checkLines(5, lines, new SigningKey(second).publicKey);
@@ -229,7 +211,7 @@ describe.skipIf(softHsmModule === null)('a signer whose log key is in a token', 
     });
 
     it('goes on in its closed cell when the token was away, and with keys that were added', async () => {
-      const { child, output } = await runUntilListening();
+      const { child, output } = await runUntilListening(files);
       await using client = new SignerClient(files.config.socket);
       await checkPromise(await client.signBatch(batch));
       hsm.takeAway();

@@ -1,4 +1,5 @@
 export { AwsKmsServer } from './aws-kms-server.ts';
+export { createTestSystem } from './create-test-system.ts';
 export { CuttableProxy } from './cuttable-proxy.ts';
 export { type FaultKind, FaultyStore, StoreFault, type StoreOperation } from './faulty-store.ts';
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';

@@ -1,3 +1,5 @@
+export { messageOf } from '@tallystick/core';
+
 /** A configuration, key or state that a cosigner must not start with. The message is for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -31,8 +33,4 @@ export class SizeConflict extends Refusal {
     super(409, `the last cosigned size is ${size}`);
     this.size = size;
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -40,7 +40,7 @@ export interface RunningCosigner extends AsyncDisposable {
 /**
  * Begins every configured log that the state does not know, at size 0, and makes the key file where there is none.
  * Running it again changes nothing. Returns the verifier keys and the origins that begin now. Throws ConfigError; also
- * where there is a key and no state, which is lost memory, unless `beginAgain` says that this is known.
+ * where there is a key and no state, or an empty one, which is lost memory, unless `beginAgain` says that this is known.
  */
 export function initCosignerState(
   config: CosignerConfig,
@@ -51,7 +51,8 @@ export function initCosignerState(
   if (hasKeys && !existsSync(stateFile) && !beginAgain) throw lostState(config);
   const keys = hasKeys ? loadNamedKeys(config) : createKeys(config.keyFile, config.name);
   const origins = config.logs.map((log) => log.origin);
-  return { vkeys: textsOf(keys), began: initState({ stateFile, kind, name, origins }) };
+  const mustExist = hasKeys && !beginAgain;
+  return { vkeys: textsOf(keys), began: initState({ stateFile, kind, name, origins, mustExist }) };
 }
 
 function lostState({ stateFile, keyFile }: CosignerConfig): ConfigError {

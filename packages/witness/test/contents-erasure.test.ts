@@ -1,7 +1,6 @@
 /** Erasures at a mirror of documents: with the checkpoint that covers them, and whatever comes late. */
 import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseBatches, partKinds } from '../src/index.ts';
 import { ContentMirror } from './support/content-mirror.ts';
 import { customerId, DocumentedLog } from './support/documented-log.ts';
 import { bearer, pathOf } from './support/mirror-setup.ts';
@@ -12,9 +11,7 @@ let log: DocumentedLog;
 let mirror: ContentMirror;
 
 beforeAll(async () => {
-  log = new DocumentedLog().bootstrap();
-  for (let n = 0; n < licenses; n++) log.issue(n);
-  log.pushMapRoot();
+  log = DocumentedLog.withLicenses(licenses);
   mirror = await ContentMirror.start(log);
 });
 
@@ -41,15 +38,11 @@ describe('an erasure', () => {
       });
       log.pushMapRoot();
       await mirror.follow();
-      const held = (index: number): boolean =>
-        parseBatches(
-          mirror.setup.replayer.read?.(pathOf(`contents/${Math.floor(index / 256)}`), bearer)
-            ?.body as Uint8Array,
-        )
-          .flatMap(({ parts }) => parts)
-          .some((part) => part.index === index && part.kind === partKinds.content);
+      const held = (index: number): boolean => mirror.sealed(index) !== null;
       expect([held(first), held(issued)]).toEqual([true, true]);
-      const sealed = sealedAt(mirror, issued);
+      const sealed = Buffer.from(mirror.sealed(issued) ?? [])
+        .toString('latin1')
+        .slice(20, 60);
       // The log's server does not answer any more: nothing of this depends on it.
       const served = mirror.setup.server.contents;
       mirror.setup.server.contents = async () => null;
@@ -79,15 +72,6 @@ describe('an erasure', () => {
     },
   );
 
-  function sealedAt({ setup }: ContentMirror, index: number): string {
-    const answer = setup.replayer.read?.(pathOf(`contents/${Math.floor(index / 256)}`), bearer);
-    const parts = parseBatches(answer?.body as Uint8Array).flatMap((batch) => batch.parts);
-    const part = parts.find((each) => each.index === index && each.kind === partKinds.content);
-    return Buffer.from(part?.sealed ?? [])
-      .toString('latin1')
-      .slice(20, 60);
-  }
-
   it('that comes while a document is on its way is not undone by it', async () => {
     const [other, text] = [customerId(2), 'Max Mustermann'];
     const first = log.command({ id: other, type: 'customer.created', text });
@@ -116,10 +100,7 @@ describe('an erasure', () => {
     log.shred(first);
     await mirror.follow();
     await after(20);
-    const parts = parseBatches(
-      mirror.setup.replayer.read?.(pathOf(`contents/${Math.floor(first / 256)}`), bearer)?.body as Uint8Array,
-    ).flatMap((batch) => batch.parts);
-    expect(parts.some((part) => part.index === first && part.kind === partKinds.content)).toBe(false);
+    expect(mirror.sealed(first)).toBeNull();
     expect(mirror.status.lacks).toBe(0);
   });
 });

@@ -15,9 +15,7 @@ import { contentToken, entryToken, LogServer } from './support/log-server.ts';
 let log: DocumentedLog;
 
 beforeAll(() => {
-  log = new DocumentedLog().bootstrap();
-  for (let n = 0; n < 700; n++) log.issue(n);
-  log.pushMapRoot();
+  log = DocumentedLog.withLicenses(700);
 });
 
 interface Health {

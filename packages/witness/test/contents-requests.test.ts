@@ -1,9 +1,8 @@
 /** What callers signed, at a mirror of documents: kept behind its cause, checked, and gone with an erasure. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type PlainPart, parseBatches, partKinds } from '../src/index.ts';
+import { type PlainPart, partKinds } from '../src/index.ts';
 import { ContentMirror } from './support/content-mirror.ts';
 import { customerId, DocumentedLog } from './support/documented-log.ts';
-import { bearer, pathOf } from './support/mirror-setup.ts';
 import { licenseId } from './support/test-log.ts';
 
 let log: DocumentedLog;
@@ -21,12 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => mirror[Symbol.asyncDispose]());
 
-/** Sealed bytes of what was signed for a command; null where the mirror hands out none. */
-function sealedRequest(index: number): Uint8Array | null {
-  const answer = mirror.setup.replayer.read?.(pathOf(`contents/${Math.floor(index / 256)}`), bearer);
-  const parts = parseBatches(answer?.body as Uint8Array).flatMap((batch) => batch.parts);
-  return parts.find((part) => part.index === index && part.kind === partKinds.request)?.sealed ?? null;
-}
+const sealedRequest = (index: number): Uint8Array | null => mirror.sealed(index, partKinds.request);
 
 describe('what was signed for a command', () => {
   it.each([true, false])(

@@ -23,9 +23,7 @@ let log: DocumentedLog;
 let mirror: ContentMirror;
 
 beforeAll(async () => {
-  log = new DocumentedLog().bootstrap();
-  for (let n = 0; n < licenses; n++) log.issue(n);
-  log.pushMapRoot();
+  log = DocumentedLog.withLicenses(licenses);
   mirror = await ContentMirror.start(log);
   await mirror.follow();
 });

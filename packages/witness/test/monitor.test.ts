@@ -265,6 +265,23 @@ describe('a log that was rolled back', () => {
   });
 });
 
+describe('a log that had something cosigned', () => {
+  it.each([
+    ['no checkpoint any more', () => null],
+    ['a checkpoint of nothing', () => log.checkpoint(0)],
+  ])('is behind where it shows %s, and that is over when it shows it again', async (_what, shows) => {
+    await monitor.round();
+    const { shown } = world;
+    world.shown = shows();
+    world.now += 60;
+    expect(kinds(await monitor.round())).toEqual([]);
+    world.now += 1;
+    expect(await monitor.round()).toMatchObject({ raised: [{ kind: 'behind', subject: 'log' }] });
+    world.shown = shown;
+    expect(await monitor.round()).toMatchObject({ raised: [], cleared: [{ kind: 'behind' }] });
+  });
+});
+
 describe('a log that breaks the rules', () => {
   it('is convicted of a wrong map root, by its own entries', async () => {
     await monitor.round();

@@ -1,6 +1,7 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { formatVerifierKey } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { initState } from '../src/index.ts';
 import {
   CosignerFolder,
   runCosigner,
@@ -122,6 +123,35 @@ describe('the witness process', () => {
     const refused = await runCosigner(folder, 'witness', 'init');
     expect([refused.code, existsSync(folder.file('state.db'))]).toEqual([1, false]);
     expect(refused.stderr).toMatch(/begins again cosigns a second history/);
+    const known = await runCosigner(folder, 'witness', 'init', '--begin-again');
+    expect(JSON.parse(known.stdout)).toMatchObject({ began: [log.origin] });
+  });
+
+  it('begins nothing, by init, by another log or by serving, where its state holds nothing any more', async () => {
+    await runCosigner(folder, 'witness', 'init');
+    const stateFile = folder.file('state.db');
+    for (const suffix of ['-wal', '-shm']) rmSync(stateFile + suffix, { force: true });
+    truncateSync(stateFile, 0);
+    const lost = /state\.db holds nothing.*give up this key/;
+    for (const verb of ['init', 'serve'])
+      expect(await runCosigner(folder, 'witness', verb)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(lost),
+      });
+    const added = {
+      kind: 'witness',
+      name: 'witness.example/w1',
+      origins: [log.origin],
+      mustExist: true,
+    } as const;
+    expect(() => initState({ stateFile, ...added })).toThrow(lost);
+    writeFileSync(stateFile, 'not what it was');
+    const damaged = await runCosigner(folder, 'witness', 'serve');
+    expect([damaged.code, damaged.stderr]).toEqual([
+      1,
+      expect.stringMatching(/is damaged.*give up this key/),
+    ]);
+    truncateSync(stateFile, 0);
     const known = await runCosigner(folder, 'witness', 'init', '--begin-again');
     expect(JSON.parse(known.stdout)).toMatchObject({ began: [log.origin] });
   });

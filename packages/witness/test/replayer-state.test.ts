@@ -172,9 +172,13 @@ describe('the state of a replayer', () => {
     ['a leaf hash', 'UPDATE segments SET rows = CAST(zeroblob(70) || substr(rows, 71) AS BLOB)'],
     [
       'the last subject but one',
-      `UPDATE segments SET rows = CAST(substr(rows, 1, 70 * 3 + 40) || x'ff' || substr(rows, 70 * 3 + 42) AS BLOB)`,
+      `UPDATE segments SET rows = CAST(substr(rows, 1, 70 * 3 + 40) || iif(substr(rows, 70 * 3 + 41, 1) = x'ff', x'00', x'ff') ||
+         substr(rows, 70 * 3 + 42) AS BLOB)`,
     ],
     ['a segment', 'DELETE FROM segments'],
+    ['the end of a segment', 'UPDATE segments SET rows = substr(rows, 1, length(rows) - 5)'],
+    ['the kinds', "UPDATE facts SET value = zeroblob(length(value)) WHERE name = 'kinds'"],
+    ['a document', "UPDATE facts SET value = zeroblob(length(value)) WHERE name LIKE 'namespace/%'"],
     ['the root', 'UPDATE logs SET root = zeroblob(32)'],
     ['the size', 'UPDATE logs SET size = size - 1'],
     ['the time', "UPDATE facts SET value = CAST('2020-01-01T00:00:00.000Z' AS BLOB) WHERE name = 'at'"],

@@ -6,7 +6,6 @@ import {
   type ClientDescription,
   type CloudLogKey,
   createStandby,
-  createSystem,
   type Layout,
   layoutOf,
   type StorePlace,
@@ -16,6 +15,7 @@ import {
   type SystemDescription,
   type TokenOptions,
 } from '@tallystick/server';
+import { createTestSystem } from '@tallystick/testkit';
 
 type Limits = { strangersPerMinute: number; credentialPerMinute: number };
 const unlimited: Limits = { strangersPerMinute: 1_000_000, credentialPerMinute: 10_000_000 };
@@ -25,8 +25,6 @@ export const noLimits: Record<'public' | 'admin' | 'ops', Limits> = {
   admin: unlimited,
   ops: unlimited,
 };
-
-const freePorts = { public: 0, admin: 0, ops: 0 };
 
 export interface RealSystemOptions {
   /** Where its folder is made; the folder for temporary files where it is left out. */
@@ -67,16 +65,8 @@ export class RealSystem {
 
   static async create(options: RealSystemOptions = {}): Promise<RealSystem> {
     const directory = mkdtempSync(join(options.parent ?? tmpdir(), 'tally-system-'));
-    const layout = await createSystem({
-      directory: join(directory, 'data'),
-      ns: 'acme',
-      name: 'Acme',
-      mode: 'test',
-      support: { name: null, email: null, url: null },
-      origin: 'tally.example/log',
-      ports: options.ports ?? freePorts,
-      offlineMax: 'P90D',
-      now: Date.now(),
+    const layout = await createTestSystem(join(directory, 'data'), {
+      ...(options.ports && { ports: options.ports }),
       ...(options.algorithms && { algorithms: options.algorithms }),
       ...(options.store && { store: options.store }),
       ...(options.token && { token: options.token }),
@@ -99,7 +89,7 @@ export class RealSystem {
       address: { here: 'http://one.example', there: 'http://two.example' },
       cosigners: {},
       logUrl,
-      ports: freePorts,
+      ports: { public: 0, admin: 0, ops: 0 },
       now: Date.now(),
     });
     return new RealSystem(directory, layout, this.#options);

@@ -11,6 +11,7 @@ import {
   isMapRoot,
   type LogRecord,
   leafHash,
+  messageOf,
   parseJson,
   parseRecordEntry,
   parseTrustRoot,
@@ -35,7 +36,7 @@ import {
   subjectTypeOf,
   type TallyDocument,
 } from '@tallystick/license';
-import { isErased as isContentErased, messageOf } from '../content-check.ts';
+import { isErased as isContentErased } from '../content-check.ts';
 import type { OnProgress } from '../report.ts';
 
 const ENTRIES_PER_READ = 1000;

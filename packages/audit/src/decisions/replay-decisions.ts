@@ -3,10 +3,10 @@
  * were in force, for a caller as the log knows it.
  */
 
+import { messageOf } from '@tallystick/core';
 import type { DecisionInput, Directory, PolicySource } from '@tallystick/gate';
 import type { CauseDocument, Store } from '@tallystick/ledger';
 import type { PolicyDocument } from '@tallystick/license';
-import { messageOf } from '../content-check.ts';
 import { type OnProgress, problemsMax } from '../report.ts';
 import { approvalProblem } from './approval-problem.ts';
 import { changeProblem, productOf } from './change-problem.ts';

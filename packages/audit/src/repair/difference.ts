@@ -22,7 +22,10 @@ export interface Difference {
   rows: StoredEntry[];
   /** All of those, in order of what is wrong with them. */
   found: Repaired[];
-  /** Records whose document, companion or cause is not there, or another one; none where that was not looked at. */
+  /**
+   * Records whose document, companion or cause is not there, or another one, where that was looked at; and commands beside which
+   * something signed is against the log.
+   */
   lacking: LackingRecord[];
   /** What the store's entries erase. */
   erased: ErasedSubjects;
@@ -33,16 +36,16 @@ export interface Difference {
 const entriesPerRead = 1000;
 
 /**
- * Compares the store's entries up to `to` with the leaves of `tree`, which has as many; with `genesis` their documents as
- * well, with what the entries commit to.
+ * Compares the store's entries up to `to` with the leaves of `tree`, which has as many; where `contents` are wanted their
+ * documents as well, with what the entries commit to.
  */
 export async function differenceOf(
   store: Store,
   tree: LogTree,
-  { to, genesis }: { to: number; genesis: Uint8Array | null },
+  { to, genesis, contents: isComplete }: { to: number; genesis: Uint8Array; contents: boolean },
   onProgress: (entries: number) => void,
 ): Promise<Difference> {
-  const contents = genesis === null ? null : new ContentDifference(genesis);
+  const contents = new ContentDifference(genesis, isComplete);
   const difference: Difference = {
     entries: [],
     rows: [],
@@ -54,18 +57,17 @@ export async function differenceOf(
   for (let from = 0; from < to; from += entriesPerRead) {
     const end = Math.min(to, from + entriesPerRead);
     const stored = new Map((await store.entries(from, end - from)).map((entry) => [entry.index, entry]));
-    const causes = contents === null ? [] : await store.causes(from, end);
-    const causeAt = new Map(causes.map((cause) => [cause.index, cause]));
+    const causeAt = new Map((await store.causes(from, end)).map((cause) => [cause.index, cause]));
     for (let index = from; index < end; index++) {
       const entry = stored.get(index);
       const isThere = compare(difference, tree, index, entry);
       const record = isThere && entry !== undefined ? recordIn(entry) : null;
       const first = difference.erased.take(index, record);
-      if (record !== null && entry !== undefined) contents?.take(entry, record, first, causeAt.get(index));
+      if (record !== null && entry !== undefined) contents.take(entry, record, first, causeAt.get(index));
     }
     onProgress(end);
   }
-  difference.lacking = contents?.lacking(difference.erased) ?? [];
+  difference.lacking = contents.lacking(difference.erased);
   return difference;
 }
 

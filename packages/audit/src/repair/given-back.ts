@@ -98,25 +98,37 @@ export class GivenBack {
     }
   }
 
-  /** What came back of a record that is in the store, and why; null for nothing. */
+  /** What is put right of a record that is in the store, and why; null for nothing. */
   async complete(
-    { index, first, lacksContent, lacksCause, lacksRequest, isRequestErased }: LackingRecord,
+    { index, first, lacksContent, lacksCause, lacksRequest, isRequestErased, hasExcess }: LackingRecord,
     entry: Uint8Array,
   ): Promise<{ entry: RestoredEntry; found: Repaired[] } | null> {
     const { record } = parseRecordEntry(entry);
     const content = lacksContent ? await this.#mirrored(index, record, first) : null;
     const given = lacksCause || lacksRequest ? await this.#causeOf(index, record, isRequestErased) : null;
-    const cause = lacksCause || given?.signed != null ? given : null;
-    if (content === null && cause === null) return null;
-    if (cause !== null) this.causes += 1;
+    const isBack = given !== null && (lacksCause || given.signed !== null);
+    if (isBack) this.causes += 1;
     const found: Repaired[] = [];
-    if (content !== null)
-      found.push({ index, table: 'contents', message: 'the document was missing, or another one' });
-    if (cause !== null && lacksCause)
-      found.push({ index, table: 'causes', message: 'the cause was missing, or another one' });
-    else if (cause !== null)
-      found.push({ index, table: 'signed_requests', message: 'what was signed was missing, or another one' });
-    return { entry: { ...rowOf(index, entry), content, ...(cause && { cause }) }, found };
+    const note = (table: Repaired['table'], message: string) => found.push({ index, table, message });
+    if (content !== null) note('contents', 'the document was missing, or another one');
+    if (isBack && lacksCause) note('causes', 'the cause was missing, or another one');
+    else if (isBack) note('signed_requests', 'what was signed was missing, or another one');
+    if (hasExcess && isRequestErased)
+      note('signed_requests', 'what was signed was there again, and the log erased it');
+    else if (hasExcess)
+      note('signed_requests', 'there was something signed, and the cause commits to nothing');
+    if (found.length === 0) return null;
+    const cause = isBack ? given : null;
+    const removesRequest = hasExcess || (cause !== null && mayHaveNone(cause, isRequestErased));
+    return {
+      entry: {
+        ...rowOf(index, entry),
+        content,
+        ...(cause && { cause }),
+        ...(removesRequest && { removesRequest }),
+      },
+      found,
+    };
   }
 
   async #contentOf(index: number, record: LogRecord, cause: number): Promise<StoredContent> {
@@ -179,4 +191,9 @@ export class GivenBack {
     const id = before === undefined ? undefined : (await store.entry(before.index))?.content?.id;
     return id !== undefined && equalBytes(subjectKey(genesis, ns, id), subject) ? id : null;
   }
+}
+
+/** Whether nothing signed may stand beside a cause. */
+function mayHaveNone({ document }: StoredCause, isErased: boolean): boolean {
+  return isErased || causeFacts(document).signed === null;
 }

@@ -80,7 +80,7 @@ class Repair {
     await this.#checkHistory(tree);
     const common = Math.min(sizeBefore, checkpoint.size);
     const { contentKey } = this.#parts;
-    const wanted = { to: common, genesis: contentKey === null ? null : this.#genesis };
+    const wanted = { to: common, genesis: this.#genesis, contents: contentKey !== null };
     const difference = await differenceOf(this.#store, tree, wanted, (done) =>
       this.#tell('entries', done, common),
     );
@@ -119,7 +119,10 @@ class Repair {
     };
   }
 
-  /** Documents and causes of records that are in the store, as far as the mirror has them; notes what they put right. */
+  /**
+   * Documents and causes of records that are in the store, as far as the mirror has them, without what was signed against the log;
+   * notes what they put right.
+   */
   async *#completed({ lacking, found }: Difference, back: GivenBack): AsyncGenerator<RestoredEntry> {
     for (const record of lacking) {
       const stored = await this.#store.entry(record.index);

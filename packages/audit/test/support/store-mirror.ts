@@ -3,7 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { encodeEntryBundle, LogTree, leafHash, parseTilePath, tileWidth } from '@tallystick/core';
 import { SqliteStore } from '@tallystick/ledger';
-import { logPathName } from '@tallystick/witness';
+import { type ContentKey, logPathName } from '@tallystick/witness';
+import type { RepairParts } from '../../src/index.ts';
+import type { VariedLog } from './varied-log.ts';
 
 export interface StoreMirror extends AsyncDisposable {
   url: string;
@@ -54,4 +56,15 @@ export async function serveStore(storeFile: string, origin: string): Promise<Sto
     },
   };
   return mirror;
+}
+
+/** What a repair of a store of `log` goes by. */
+export function repairParts(
+  { trust, mark, folder }: VariedLog,
+  { url }: StoreMirror,
+  contentKey: ContentKey | null = null,
+): Omit<RepairParts, 'store'> {
+  const { signal } = new AbortController();
+  const mirror = { url, token: 'any', timeoutMs: 5000, signal };
+  return { chain: [trust], mark, mirror, contentKey, undoFile: `${folder}/undo.db` };
 }

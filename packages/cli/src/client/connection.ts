@@ -176,7 +176,7 @@ function noServer(folder: string, flag: string): never {
 function parseUrl(text: string, name: string): URL {
   const url = URL.parse(text);
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    throw usageError(`${name} is not an http or https address.`, 'Give one such as http://127.0.0.1:4401.');
+    throw usageError(`${name} is not an http or https address.`, 'Give one such as http://127.0.0.1:7312.');
   }
   if (url.username !== '' || url.password !== '') {
     throw usageError(`${name} holds a user name or password.`, 'Leave it out; tokens come from a file.');

@@ -5,6 +5,7 @@ import { PostgresUrlError, parsePostgresUrl } from '@tallystick/ledger/postgres-
 import { isCalendarDuration, isInstant } from '@tallystick/license';
 import { type SystemAlgorithms, systemAlgorithms } from '@tallystick/server';
 import { InvalidArgumentError } from 'commander';
+import { messageOf } from '../errors.ts';
 
 export type Reader = (text: string) => unknown;
 
@@ -174,8 +175,8 @@ export function asList(value: string): string[] {
 export function asFirstLineOfFile(path: string): string {
   try {
     return readFileSync(path, 'utf8').split(/\r?\n/, 1)[0]?.trim() ?? '';
-  } catch {
-    throw new InvalidArgumentError('The file cannot be read.');
+  } catch (error) {
+    throw new InvalidArgumentError(`The file cannot be read: ${messageOf(error)}.`);
   }
 }
 

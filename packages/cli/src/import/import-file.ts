@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from '../client/client.ts';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, usageError } from '../errors.ts';
+import { Progress } from '../output/progress.ts';
 import { Catalog } from './catalog.ts';
 import { checkFiles } from './check-files.ts';
 import { readRows } from './csv-file.ts';
@@ -10,7 +11,6 @@ import { mapInOrder } from './in-order.ts';
 import { type Counts, Journal } from './journal.ts';
 import { type Mapping, MappingError } from './mapping/mapping.ts';
 import { parseMapping } from './mapping/parse-mapping.ts';
-import { Progress } from './progress.ts';
 import { RowImporter } from './row-importer.ts';
 import { scanFile } from './scan.ts';
 

@@ -11,10 +11,11 @@ import { readPolicyFile } from '../access/policy-file.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { asInstant } from '../flags/values.ts';
+import { openSystem } from '../local-system.ts';
 import type { Printer } from '../output/printer.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { openSystem, StepProgress } from './fsck.ts';
 
 interface ReplayFlags {
   from?: string;

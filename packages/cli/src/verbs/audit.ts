@@ -8,11 +8,12 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { openSystem } from '../local-system.ts';
 import type { Printer } from '../output/printer.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
 import { registerAuditReplay } from './audit-replay.ts';
-import { openSystem, StepProgress } from './fsck.ts';
 
 interface AuditFlags {
   all?: boolean;

@@ -4,9 +4,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { messageOf, usageError } from '../errors.ts';
 import { asNamedAddress } from '../flags/values.ts';
+import { openSystem } from '../local-system.ts';
 import type { Printer } from '../output/printer.ts';
 import { Session } from '../session.ts';
-import { openSystem } from './fsck.ts';
 
 export function registerCosigners(program: Command, context: Context): void {
   const cosigners = program

@@ -1,35 +1,18 @@
 /** `tally fsck`: checks a store against itself and against what was published and signed. */
-import { createHmac, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { type FsckProblem, type FsckReport, fsck, type OnProgress } from '@tallystick/audit';
-import {
-  asArray,
-  asObject,
-  type PublicKey,
-  parseJsonText,
-  parsePublicKey,
-  type TrustRoot,
-} from '@tallystick/core';
-import { deriveGateSecrets, lookupOfHash } from '@tallystick/gate';
-import type { IndexLicenseKey } from '@tallystick/ledger';
+import { type FsckProblem, type FsckReport, fsck } from '@tallystick/audit';
+import { asArray, asObject, type PublicKey, parseJsonText, parsePublicKey } from '@tallystick/core';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
-import {
-  type Layout,
-  layoutOf,
-  readStore,
-  readTrustRootFile,
-  type StorePlace,
-  type SystemDescription,
-  storePlaceOf,
-} from '@tallystick/server';
-import { Mark, MarkError, openWithDestroyed, readPassphraseFile } from '@tallystick/signer';
+import { type Layout, readStore } from '@tallystick/server';
+import { openWithDestroyed, readPassphraseFile } from '@tallystick/signer';
 import { Unavailable } from '@tallystick/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError, interrupted, messageOf, usageError } from '../errors.ts';
+import { messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { Progress } from '../import/progress.ts';
+import { openSystem, readMark } from '../local-system.ts';
 import type { Printer } from '../output/printer.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
 
@@ -93,58 +76,6 @@ export async function checkSystem(session: Session, flags: FsckFlags): Promise<F
   }
 }
 
-/** What the checks of a system on this machine start from. */
-export interface LocalSystem {
-  layout: Layout;
-  /** Where its log is. */
-  place: StorePlace;
-  ns: string;
-  origin: string;
-  genesis: Uint8Array;
-  /** Every version of the trust root, from 1 up, verified. */
-  chain: TrustRoot[];
-  indexKey: IndexLicenseKey;
-  /** What an invitation is found by, of its hash in base64. */
-  lookupOf: (hash: string) => string;
-}
-
-/** Reads the files that say what a system is; throws a usage error where there is none, or its store is not there. */
-/** @param mayLackStore for whoever makes one */
-export async function openSystem(folder: string, mayLackStore = false): Promise<LocalSystem> {
-  const layout = layoutOf(folder);
-  if (!existsSync(layout.system)) {
-    throw usageError(`There is no system in ${layout.root}.`, 'Name its folder with --data.');
-  }
-  try {
-    const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
-    const { ns, origin } = system;
-    const place = storePlaceOf(layout, system);
-    const isThere = isPostgresUrl(place.store) || existsSync(place.store);
-    if (!isThere && !mayLackStore) throw noStore(place);
-    const chain = await readTrustRootFile(layout.trustRoot);
-    const [first] = chain;
-    if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);
-    // As the server indexes license keys.
-    const secret = createSecretKey(
-      Buffer.from(readFileSync(layout.secrets.licenseKeySecret, 'utf8').trim(), 'base64'),
-    );
-    const indexKey: IndexLicenseKey = (key) => createHmac('sha256', secret).update(key).digest('base64url');
-    const { apiKeys } = deriveGateSecrets(secret, ns);
-    const lookupOf = (hash: string): string => lookupOfHash(apiKeys, hash);
-    return { layout, place, ns, origin, genesis: first.genesis, chain, indexKey, lookupOf };
-  } catch (error) {
-    if (error instanceof CliError) throw error;
-    throw usageError(
-      `The system in ${layout.root} cannot be read: ${messageOf(error)}.`,
-      'Run this as the user that runs it.',
-    );
-  }
-}
-
-function noStore({ store }: StorePlace): Error {
-  return usageError(`There is no store at ${store}.`, 'Restore it, or name another folder with --data.');
-}
-
 function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
   try {
     // What the server saw of the signer's keys, also of those that are lost; a system of before has no such file.
@@ -161,48 +92,6 @@ function readKeys(layout: Layout, file: string | undefined): PublicKey[] {
       `The public keys cannot be read: ${messageOf(error)}.`,
       'Name a file that holds them with --keys.',
     );
-  }
-}
-
-/** null while a signer holds it, or where there is none. */
-export function readMark(layout: Layout, origin: string): { size: number; root: Uint8Array } | null {
-  try {
-    using mark = Mark.open(layout.signer.mark, origin);
-    const { size, root } = mark.checkpoint;
-    return { size, root };
-  } catch (error) {
-    if (error instanceof MarkError) return null;
-    throw error;
-  }
-}
-
-/** One bar for each step of a longer work; ends it when the user interrupts. */
-export class StepProgress implements Disposable {
-  readonly #context: Context;
-  readonly #print: Printer;
-  #step = '';
-  #bar: Progress | null = null;
-
-  constructor(context: Context, print: Printer) {
-    this.#context = context;
-    this.#print = print;
-  }
-
-  readonly onProgress: OnProgress = ({ step, done, total }) => {
-    if (this.#context.signal.aborted) throw interrupted();
-    const now = this.#context.now();
-    if (step !== this.#step) {
-      this[Symbol.dispose]();
-      this.#step = step;
-      if (this.#context.stderr.isTTY) this.#print.say(`Reading ${step}`);
-      this.#bar = new Progress(this.#context.stderr, total, 0, now);
-    }
-    this.#bar?.update(done, now);
-  };
-
-  [Symbol.dispose](): void {
-    this.#bar?.end();
-    this.#bar = null;
   }
 }
 

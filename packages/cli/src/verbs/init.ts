@@ -307,9 +307,15 @@ function cloudOf(flags: InitFlags): CloudLogKey | null {
   const { logKey: description, vaultTokenFile, pkcs11Module } = flags;
   if (description === undefined) {
     if (vaultTokenFile === undefined) return null;
-    throw usageError('A token for Vault needs a key there.', 'Give --log-key with the description of one.');
+    throw usageError(
+      'Nothing is read from Vault without a log key there.',
+      'Give --log-key with its description, or leave out --vault-token-file.',
+    );
   }
   if (pkcs11Module !== undefined)
-    throw usageError('The log key is in a token or in a service.', 'Give --log-key or --pkcs11-module.');
+    throw usageError(
+      'One log key cannot be in a token and in a service.',
+      'Give --log-key or --pkcs11-module.',
+    );
   return { description, ...(vaultTokenFile !== undefined && { vaultTokenFile }) };
 }

@@ -1,4 +1,6 @@
 /** `tally migrate`: copies the log of a system to another store, and moves the system there. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { CopyRefused, type CopyReport, checkTarget, copyStore } from '@tallystick/audit';
 import { MemoryStore, type Store, StoreLocked } from '@tallystick/ledger';
 import { isPostgresUrl } from '@tallystick/ledger/postgres-url';
@@ -15,9 +17,10 @@ import type { Context } from '../context.ts';
 import { CliError, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { asPostgresUrl } from '../flags/values.ts';
+import { openSystem } from '../local-system.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { openSystem, StepProgress } from './fsck.ts';
 
 interface MigrateFlags {
   from?: string;
@@ -88,6 +91,7 @@ async function migrate(session: Session, flags: MigrateFlags): Promise<Migration
   const from = system?.place ?? placeOf(flags.from ?? '', flags.fromPasswordFile);
   const to = placeOf(flags.to, flags.toPasswordFile);
   if (from.store === to.store) throw usageError('Both are the same store.', 'Name another one with --to.');
+  for (const { store } of [from, to]) checkFile(store);
   if (!(await isStoreThere(from)))
     throw usageError(`There is no store at ${from.store}.`, 'Name another one with --from.');
   using progress = new StepProgress(context, print);
@@ -110,6 +114,14 @@ async function migrate(session: Session, flags: MigrateFlags): Promise<Migration
     switched: holds,
     dryRun,
   };
+}
+
+function checkFile(store: string): void {
+  if (isPostgresUrl(store)) return;
+  if (statSync(store, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw usageError(`${store} is a folder.`, 'Name a file in it.');
+  if (!existsSync(dirname(store)))
+    throw usageError(`There is no folder ${dirname(store)}.`, 'Make it, or name another file.');
 }
 
 /** Of a store that is written meanwhile, only what is published is certain to stay. */

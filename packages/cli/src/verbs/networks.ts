@@ -5,9 +5,9 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { messageOf, usageError } from '../errors.ts';
 import { addEdgeFlags, type EdgeFlags, edgeOf } from '../flags/edge.ts';
+import { openSystem } from '../local-system.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { openSystem } from './fsck.ts';
 
 export function registerNetworks(program: Command, context: Context): void {
   const networks = program

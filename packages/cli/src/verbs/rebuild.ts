@@ -6,8 +6,9 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { openSystem } from '../local-system.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { Session } from '../session.ts';
-import { openSystem, StepProgress } from './fsck.ts';
 
 export function registerRebuild(program: Command, context: Context): void {
   const command = program

@@ -17,10 +17,12 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { openSystem, readMark } from '../local-system.ts';
 import type { Printer } from '../output/printer.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { checkSystem, describeFsck, openSystem, readMark, StepProgress } from './fsck.ts';
+import { checkSystem, describeFsck } from './fsck.ts';
 import { rebuild, storeLocked } from './rebuild.ts';
 
 interface RepairFlags {
@@ -48,8 +50,8 @@ export function registerRepair(program: Command, context: Context): void {
       'Get entries back from a mirror of the log: those that were altered or lost, and those that a restored copy ' +
         'lacks at its end; all of them, where there is no store any more. Each is compared with a checkpoint that the ' +
         'log signed and a replayer cosigned; nothing else gets in. With --content-key documents come back as well, ' +
-        'from a mirror that holds them, each compared with what its entry commits to; what is lost is listed. The ' +
-        'server has to be stopped. A copy of what is replaced is kept. --token-file names a file with the token of one of its readers. The exit code is 2 ' +
+        'from a mirror that holds them, each compared with what its entry commits to; what is lost is listed. What was ' +
+        'signed and is there although the log erased it is removed. The server has to be stopped. A copy of what is replaced is kept. --token-file names a file with the token of one of its readers. The exit code is 2 ' +
         'when a check afterwards finds a problem.',
     )
     .requiredOption('--from <url>', 'address of the mirror')

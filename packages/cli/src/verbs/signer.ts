@@ -16,8 +16,9 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { type LocalSystem, openSystem } from '../local-system.ts';
+import { StepProgress } from '../output/step-progress.ts';
 import { Session } from '../session.ts';
-import { type LocalSystem, openSystem, StepProgress } from './fsck.ts';
 
 export function registerSigner(program: Command, context: Context): void {
   const signer = program.command('signer').summary('mend the memory of a stopped signer');

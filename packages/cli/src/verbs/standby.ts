@@ -4,9 +4,9 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { asAddress, asNamedAddress } from '../flags/values.ts';
+import { openSystem } from '../local-system.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
-import { openSystem } from './fsck.ts';
 import { addPortFlags, type PortFlags, portsOf } from './init.ts';
 
 interface StandbyFlags extends PortFlags {

@@ -37,10 +37,10 @@ export const operatorsMax = 16;
 
 /**
  * The operator of a cosigner, as its key name says: C2SP has key names be addresses without a scheme, and what stands
- * before the first slash is whose address it is.
+ * before the first slash is whose address it is, in which upper and lower case are the same.
  */
 export function operatorOfName(name: string): string {
-  return name.split('/', 1)[0] ?? name;
+  return (name.split('/', 1)[0] ?? name).toLowerCase();
 }
 
 /**

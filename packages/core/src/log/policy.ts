@@ -7,7 +7,7 @@
  */
 import { base64 } from '../encoding/base64.ts';
 import { parseDecimal } from '../encoding/bytes.ts';
-import { IntegrityError, malformed } from '../errors.ts';
+import { failingAs, IntegrityError, malformed } from '../errors.ts';
 import type { SignedCheckpoint } from './checkpoint.ts';
 import { checkCosignature } from './cosignature.ts';
 import { noteSignatureType, parseVerifierKey, type VerifierKey } from './note.ts';
@@ -36,7 +36,7 @@ export interface Policy {
 const linesMax = 256;
 const membersMax = 64;
 
-/** Parses a policy; throws MALFORMED. */
+/** Parses a policy; throws MALFORMED, with the number of the line that is wrong. */
 export function parsePolicy(text: string): Policy {
   if (/[^\P{Cc}\n\t]/u.test(text)) throw malformed('policy with control characters');
   const lines = text.split('\n');
@@ -45,15 +45,16 @@ export function parsePolicy(text: string): Policy {
   const keys = new Set<string>();
   const names = new Set<string>();
   const members = new Set<string>();
-  for (const line of lines) {
-    const words = line.split(/[ \t]+/).filter((word) => word !== '');
-    const [keyword, ...rest] = words;
-    if (keyword === undefined || keyword.startsWith('#')) continue;
-    if (keyword === 'log') policy.logs.push(parseLogLine(rest, keys));
-    else if (keyword === 'witness') policy.witnesses.push(parseWitnessLine(rest, keys, names));
-    else if (keyword === 'group') policy.groups.push(parseGroupLine(rest, names, members));
-    else if (keyword === 'quorum') policy.quorum = parseQuorumLine(rest, names, policy.quorum);
-    else throw malformed(`policy: unknown line ${keyword}`);
+  for (const [at, line] of lines.entries()) {
+    failingAs('MALFORMED', `policy, line ${at + 1}`, () => {
+      const [keyword, ...rest] = line.split(/[ \t]+/).filter((word) => word !== '');
+      if (keyword === undefined || keyword.startsWith('#')) return;
+      if (keyword === 'log') policy.logs.push(parseLogLine(rest, keys));
+      else if (keyword === 'witness') policy.witnesses.push(parseWitnessLine(rest, keys, names));
+      else if (keyword === 'group') policy.groups.push(parseGroupLine(rest, names, members));
+      else if (keyword === 'quorum') policy.quorum = parseQuorumLine(rest, names, policy.quorum);
+      else throw malformed(`${keyword} begins no line of a policy`);
+    });
   }
   if (policy.quorum === '') throw malformed('policy without a quorum');
   return policy;
@@ -122,50 +123,54 @@ export function isQuorum(policy: Policy, present: ReadonlySet<string>): boolean 
 /** A key wrapped twice would count twice: duplicates are by key bytes, whatever their names. */
 function addKey(vkey: VerifierKey, keys: Set<string>): void {
   const id = base64(vkey.key);
-  if (keys.has(id)) throw malformed('policy lists a key twice');
+  if (keys.has(id)) throw malformed('the policy lists this key twice');
   keys.add(id);
 }
 
 function addName(name: string | undefined, names: Set<string>): string {
   if (name === undefined || name === 'none' || names.has(name))
-    throw malformed('policy: name missing or taken');
+    throw malformed(name === undefined ? 'a line without a name' : `the name ${name} is taken`);
   names.add(name);
   return name;
 }
 
 function parseLogLine(words: string[], keys: Set<string>): VerifierKey {
-  if (words.length < 1 || words.length > 2) throw malformed('policy: log line');
+  if (words.length < 1 || words.length > 2) throw malformed('a log line has a key, and may have an address');
   const vkey = parseVerifierKey(words[0] as string);
-  if (vkey.type === noteSignatureType.ed25519Cosignature) throw malformed('policy: log with a witness key');
+  if (vkey.type === noteSignatureType.ed25519Cosignature) throw malformed('a log with a witness key');
   addKey(vkey, keys);
   return vkey;
 }
 
 function parseWitnessLine(words: string[], keys: Set<string>, names: Set<string>): PolicyWitness {
-  if (words.length < 2 || words.length > 3) throw malformed('policy: witness line');
+  if (words.length < 2 || words.length > 3)
+    throw malformed('a witness line has a name and a key, and may have an address');
   const name = addName(words[0], names);
   const vkey = parseVerifierKey(words[1] as string);
-  if (vkey.type === noteSignatureType.ed25519) throw malformed('policy: witness with a log key');
+  if (vkey.type === noteSignatureType.ed25519) throw malformed('a witness with a log key');
   addKey(vkey, keys);
   return { name, vkey, url: words[2] ?? null };
 }
 
 function parseGroupLine(words: string[], names: Set<string>, members: Set<string>): PolicyGroup {
   const [name, rule, ...listed] = words;
-  if (listed.length < 1 || listed.length > membersMax) throw malformed('policy: group without members');
+  if (listed.length < 1 || listed.length > membersMax)
+    throw malformed(`a group has 1 to ${membersMax} members`);
   for (const member of listed) {
-    if (!names.has(member)) throw malformed(`policy: group member ${member} is not defined before`);
-    if (members.has(member)) throw malformed(`policy: ${member} is a member twice`);
+    if (!names.has(member)) throw malformed(`no line before defines ${member}`);
+    if (members.has(member)) throw malformed(`${member} is a member of a group already`);
     members.add(member);
   }
   const threshold = rule === 'all' ? listed.length : rule === 'any' ? 1 : parseDecimal(rule ?? '');
-  if (threshold < 1 || threshold > listed.length) throw malformed('policy: group threshold out of range');
+  if (threshold < 1 || threshold > listed.length)
+    throw malformed(`the threshold of group ${name} is not from 1 to ${listed.length}`);
   return { name: addName(name, names), threshold, members: listed };
 }
 
 function parseQuorumLine(words: string[], names: Set<string>, earlier: string): string {
   const [name, ...rest] = words;
-  if (earlier !== '' || name === undefined || rest.length > 0) throw malformed('policy: quorum line');
-  if (name !== 'none' && !names.has(name)) throw malformed(`policy: quorum ${name} is not defined`);
+  if (earlier !== '') throw malformed('there is a quorum line before');
+  if (name === undefined || rest.length > 0) throw malformed('a quorum line has one name');
+  if (name !== 'none' && !names.has(name)) throw malformed(`no line before defines ${name}`);
   return name;
 }

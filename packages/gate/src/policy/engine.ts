@@ -13,7 +13,7 @@ import {
   type ValidationError,
   validate,
 } from '@cedar-policy/cedar-wasm/nodejs';
-import { utf8 } from '@tallystick/core';
+import { messageOf, utf8 } from '@tallystick/core';
 import type { Decision, Lack } from './decision.ts';
 import { defaultPolicyDocument } from './defaults/document.ts';
 import { defaultRoles, internalRoles } from './defaults/roles.ts';
@@ -319,8 +319,4 @@ function lineAt(text: string, offset: number): number {
       .subarray(0, offset)
       .filter((byte) => byte === 10).length + 1
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

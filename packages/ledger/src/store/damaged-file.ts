@@ -1,3 +1,5 @@
+import { StoreDamaged } from './store.ts';
+
 const corrupt = 11;
 const notADatabase = 26;
 
@@ -5,5 +7,5 @@ const notADatabase = 26;
 export function namingDamaged(file: string, error: unknown): unknown {
   const { errcode, message } = error as { errcode?: number; message?: string };
   if (errcode !== corrupt && errcode !== notADatabase) return error;
-  return new Error(`${file} is damaged: ${message}`, { cause: error });
+  return new StoreDamaged(`${file}: ${message}`, { cause: error });
 }

@@ -5,13 +5,14 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { unknownSubjectPrefix } from '../unknown-subject.ts';
-import { emptyWriteAheadLog, lockWaitMs } from '../write-ahead-log.ts';
-import { namingDamaged } from './damaged-file.ts';
+import { emptyWriteAheadLog } from '../write-ahead-log.ts';
+import { openSqlite, type SqliteStoreOptions } from './open-sqlite.ts';
 import {
   type AppendBatch,
   type MendableStore,
   type RestoredEntry,
   StoreConflict,
+  StoreDamaged,
   type StoredCause,
   type StoredCheckpoint,
   type StoredContent,
@@ -36,13 +37,6 @@ const schema = `
 const signedRequests =
   'signed_requests (idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, request BLOB NOT NULL) STRICT';
 const addSignedRequests = `CREATE TABLE ${signedRequests}; PRAGMA user_version = 2;`;
-
-export interface SqliteStoreOptions {
-  /** 'off' gives durability away and exists for benchmarks. */
-  synchronous?: 'full' | 'off';
-  /** Opens an existing file without writing to it: for checks beside a running server. */
-  readOnly?: boolean;
-}
 
 type Row = Record<string, null | number | bigint | string | Uint8Array>;
 
@@ -69,21 +63,14 @@ export class SqliteStore implements MendableStore {
     });
   }
 
-  /** Opens a store; throws StoreLocked where another process has it open for writing. */
+  /** Opens a store; throws StoreLocked where another process has it open for writing, and StoreDamaged where it is empty. */
   static open(file: string, options: SqliteStoreOptions = {}): SqliteStore {
     if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
     const lock = options.readOnly === true ? null : takeLock(file);
     return opening(file, options, lock, (database) => {
       // What a process wrote that died before the disk confirmed it may be in the cache alone: it is not built upon.
       if (lock !== null) database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-      const { user_version: format } = database.prepare('PRAGMA user_version').get() as {
-        user_version: number;
-      };
-      if (format !== 1 && format !== 2)
-        throw new Error(`${file} has format ${format}, which this version does not know`);
-      // Who only reads a store of the version before finds that there are none, and leaves it as it is.
-      if (format === 1 && lock === null) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
-      else if (format === 1) bring(database, file);
+      bringToThisFormat(database, file, lock === null);
       return new SqliteStore(database, lock);
     });
   }
@@ -170,7 +157,7 @@ export class SqliteStore implements MendableStore {
   }
 
   async restore(entries: AsyncIterable<RestoredEntry>): Promise<void> {
-    const { leaf, entry, content, contentIfNone, cause, request } = this.#statements.replace;
+    const { leaf, entry, content, contentIfNone, cause, request, noRequest } = this.#statements.replace;
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for await (const stored of entries) {
@@ -183,6 +170,7 @@ export class SqliteStore implements MendableStore {
           cause.run(index, records, salt, document);
           if (signed !== null) request.run(index, signed.salt, signed.bytes);
         }
+        if (stored.removesRequest === true) noRequest.run(stored.index);
       }
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -219,7 +207,7 @@ function opening(
 ): SqliteStore {
   let database: DatabaseSync | undefined;
   try {
-    database = open(file, options);
+    database = openSqlite(file, options);
     return use(database);
   } catch (error) {
     database?.close();
@@ -228,28 +216,14 @@ function opening(
   }
 }
 
-function open(file: string, options: SqliteStoreOptions): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: lockWaitMs, readOnly: options.readOnly ?? false });
-  try {
-    configure(database, options);
-    return database;
-  } catch (error) {
-    database.close();
-    throw namingDamaged(file, error);
-  }
-}
-
-function configure(database: DatabaseSync, options: SqliteStoreOptions): void {
-  if (options.readOnly !== true) {
-    // Rows are a kilobyte or two and only appended: in larger pages fewer of them go to the disk half empty.
-    database.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL');
-    // The commit that fills the log of writes waits until it is copied: of 16 MB, a third as long as of 64.
-    database.exec('PRAGMA wal_autocheckpoint=1000');
-    // Always, not only to remove: where a table outgrows its first page, a copy of those rows would stay in it.
-    database.exec(`PRAGMA synchronous=${options.synchronous ?? 'full'}; PRAGMA secure_delete=ON`);
-  }
-  // Nothing has been read of a file that is only to be read.
-  database.prepare('PRAGMA user_version').get();
+function bringToThisFormat(database: DatabaseSync, file: string, isReadOnly: boolean): void {
+  const { user_version: format } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (format === 0) throw new StoreDamaged(`${file} holds no store`);
+  if (format !== 1 && format !== 2)
+    throw new Error(`${file} has format ${format}, which this version does not know`);
+  // Who only reads a store of the version before finds that there are none, and leaves it as it is.
+  if (format === 1 && isReadOnly) database.exec(`CREATE TEMP TABLE ${signedRequests}`);
+  else if (format === 1) bring(database, file);
 }
 
 /** Brings a store of format 1 to this one, without what that left between its rows of what was erased. */
@@ -285,7 +259,10 @@ function takeLock(file: string): DatabaseSync {
 
 interface Statements {
   insert: Record<'leaf' | 'entry' | 'content' | 'cause' | 'request', StatementSync>;
-  replace: Record<'leaf' | 'entry' | 'content' | 'contentIfNone' | 'cause' | 'request', StatementSync>;
+  replace: Record<
+    'leaf' | 'entry' | 'content' | 'contentIfNone' | 'cause' | 'request' | 'noRequest',
+    StatementSync
+  >;
   size: StatementSync;
   leaves: StatementSync;
   entries: StatementSync;
@@ -317,6 +294,7 @@ function prepareAll(database: DatabaseSync): Statements {
       ),
       cause: database.prepare('INSERT OR REPLACE INTO causes VALUES (?, ?, ?, ?)'),
       request: database.prepare('INSERT OR REPLACE INTO signed_requests VALUES (?, ?, ?)'),
+      noRequest: database.prepare('DELETE FROM signed_requests WHERE idx = ?'),
     },
     size: database.prepare('SELECT coalesce(max(idx) + 1, 0) AS size FROM leaves'),
     leaves: database.prepare(

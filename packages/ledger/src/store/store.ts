@@ -78,6 +78,11 @@ export class StoreLocked extends Error {
   override readonly name = 'StoreLocked';
 }
 
+/** The file of the store, or the one of the projections, is none any more. */
+export class StoreDamaged extends Error {
+  override readonly name = 'StoreDamaged';
+}
+
 /** Another process has taken the store over: this one must never write again. */
 export class StoreFenced extends Error {
   override readonly name = 'StoreFenced';
@@ -130,13 +135,15 @@ export interface Store {
 /** An entry that comes back, and at the first record of its command the cause, where that comes back as well. */
 export interface RestoredEntry extends StoredEntry {
   cause?: StoredCause;
+  /** Whatever is there as signed for this command goes. */
+  removesRequest?: true;
 }
 
 /** A store that can be put right. */
 export interface MendableStore extends Store {
   /**
    * Puts entries where there is another one under their index, or none, all or nothing; content that is there stays where
-   * none comes, but for a name that stands in for one that nobody knew, and so do signed requests. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
+   * none comes, but for a name that stands in for one that nobody knew, and so do signed requests where none comes. The last of several under one index counts. This is for repairs: whoever calls it has compared every entry with the log. Nothing is changed where it throws, also
    * where `entries` does, unless it throws StoreUnavailable that says the outcome is unknown.
    */
   restore(entries: AsyncIterable<RestoredEntry>): Promise<void>;

@@ -2,7 +2,8 @@
 import { workerData } from 'node:worker_threads';
 import { serve } from '../thread/serve.ts';
 import { decodeAppend } from './append-codec.ts';
-import { SqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';
+import type { SqliteStoreOptions } from './open-sqlite.ts';
+import { SqliteStore } from './sqlite-store.ts';
 import type { StoredCheckpoint } from './store.ts';
 
 const { file, options } = workerData as { file: string; options: SqliteStoreOptions };

@@ -4,7 +4,8 @@
  */
 import { Thread, ThreadError } from '../thread/thread.ts';
 import { encodeAppend } from './append-codec.ts';
-import { SqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';
+import type { SqliteStoreOptions } from './open-sqlite.ts';
+import { SqliteStore } from './sqlite-store.ts';
 import {
   type AppendBatch,
   type Store,

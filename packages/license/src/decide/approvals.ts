@@ -91,7 +91,11 @@ export function requestApproval(decideInner: DecideInner) {
     const gate = gateOf(env);
     const command = request.command as unknown as Command;
     if (command.type.startsWith('approval.'))
-      refuse('input_invalid', 'A request for approval waits for no approval itself.', { path: '$.command' });
+      refuse(
+        'input_invalid',
+        'A request for approval waits for no approval itself. Send the command as it is.',
+        { path: '$.command' },
+      );
     const rule = approversFor(gate.approvals, command);
     if (rule === null)
       return refuse('approval_not_needed', `Nobody has to approve ${command.type}. Ask for it directly.`, {
@@ -151,8 +155,12 @@ function roleThatCounts(view: View, request: ApprovalDocument, env: Environment)
   );
   const found = wanted.find(({ role }) => roles.includes(role));
   if (found !== undefined) return found.role;
-  const names = wanted.map(({ role }) => role).join(', ') || 'nobody any more';
-  return refuse('not_an_approver', `This request waits for ${names}.`, { path: '$.approval' });
+  const names = wanted.map(({ role }) => role).join(', ');
+  const message =
+    names === ''
+      ? 'This request waits for nobody any more. Have it carried out, or withdraw it.'
+      : `This request waits for ${names}. Somebody with such a role has to look at it.`;
+  return refuse('not_an_approver', message, { path: '$.approval' });
 }
 
 function standing(view: View, request: ApprovalDocument, { now }: Environment): ApprovalDocument {
@@ -183,7 +191,7 @@ export function rejectRequest(view: View, command: ApprovalReject, env: Environm
   const { actor } = gateOf(env);
   const current = openRequest(view, command, env);
   if (current.document.author.principal === actor.principal)
-    refuse('own_request', 'Withdraw your own request.');
+    refuse('own_request', 'Nobody rejects what they asked for themselves. Withdraw the request.');
   roleThatCounts(view, { ...current.document, approvals: [] }, env);
   const { principal, credential, session } = actor;
   const rejected = { principal, credential, session, why: command.reason ?? null, at: env.now };
@@ -201,7 +209,9 @@ export function executeRequest(decideInner: DecideInner) {
     const current = openRequest(view, command, env);
     checkBinding(current.document, env);
     if (current.document.state !== 'approved' || !hasEnoughApprovals(standing(view, current.document, env)))
-      refuse('not_approved', 'Not as many have approved this request as have to.', { path: '$.approval' });
+      refuse('not_approved', 'Not as many have approved this request as have to. See in it who is missing.', {
+        path: '$.approval',
+      });
     const { id, customers = [], command: stored } = current.document;
     const inner = waitingChanges(decideInner, view, stored, env);
     const others = inner.filter(({ subject }) => subject.id !== id);
@@ -267,5 +277,8 @@ function checkBinding({ command, binding }: ApprovalDocument, env: Environment):
 
 function gateOf({ gate }: Environment): GateEnvironment {
   if (gate !== null) return gate;
-  return refuse('state_forbids', 'Only somebody who is known can ask for this.');
+  return refuse(
+    'state_forbids',
+    'Only somebody who is known can ask for this. Log in, or show a credential.',
+  );
 }

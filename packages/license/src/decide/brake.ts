@@ -39,12 +39,19 @@ export function tightenBrake(view: View, command: BrakeTighten, env: Environment
   return [{ type: 'brake.updated', subject, rev: document.rev, document, companion: null }];
 }
 
+/** What to do instead. */
+const loosening = 'Only a namespace revision with a higher epoch loosens.';
+
 function tighterLock(before: LockLevel, wanted: LockLevel | undefined): LockLevel {
   if (wanted === undefined) return before;
   if (LOCK_LEVELS.indexOf(wanted) < LOCK_LEVELS.indexOf(before)) {
-    refuse('may_only_tighten', `The brake is at ${before}, and it cannot be loosened to ${wanted}.`, {
-      path: '$.lock',
-    });
+    refuse(
+      'may_only_tighten',
+      `The brake is at ${before}, and it cannot be loosened to ${wanted}. ${loosening}`,
+      {
+        path: '$.lock',
+      },
+    );
   }
   return wanted;
 }
@@ -52,12 +59,18 @@ function tighterLock(before: LockLevel, wanted: LockLevel | undefined): LockLeve
 function higherEpoch(before: number, wanted: number | undefined, { epoch }: NamespaceDocument): number {
   if (wanted === undefined) return before;
   if (wanted < before) {
-    refuse('may_only_tighten', `The brake asks for epoch ${before} at least.`, { path: '$.minEpoch' });
-  }
-  if (wanted > epoch) {
-    refuse('input_invalid', `The namespace is at epoch ${epoch}: no license could be of a later one.`, {
+    refuse('may_only_tighten', `The brake asks for epoch ${before} at least. ${loosening}`, {
       path: '$.minEpoch',
     });
+  }
+  if (wanted > epoch) {
+    refuse(
+      'input_invalid',
+      `The namespace is at epoch ${epoch}, and no license can be of a later one. Name that one at most.`,
+      {
+        path: '$.minEpoch',
+      },
+    );
   }
   return wanted;
 }
@@ -73,13 +86,15 @@ function lowerCuts(
     const path = `$.until[${at}].key`;
     const { id, usages } = keyNamed(namespace, cut.key, path);
     if (usages.includes('brake')) {
-      refuse('input_invalid', 'The brake cannot end its own key: that takes a namespace revision.', { path });
+      refuse('input_invalid', 'The brake cannot end its own key. That takes a namespace revision.', { path });
     }
     const known = until.get(id);
     // Asked for without an index, it may have ended before: then it stays so.
     const index = cut.index ?? Math.min(now, known ?? now);
     if (known !== undefined && index > known) {
-      refuse('may_only_tighten', `The key ends at index ${known} already.`, { path: `$.until[${at}].index` });
+      refuse('may_only_tighten', `The key ends at index ${known} already. ${loosening}`, {
+        path: `$.until[${at}].index`,
+      });
     }
     until.set(id, index);
   }
@@ -99,7 +114,7 @@ function moreDestroyed(
     const key = keyNamed(namespace, name, path);
     if (destroyed.has(key.id)) continue;
     if (effectiveUntil(namespace, { epoch: namespace.epoch, until }, key) > now) {
-      refuse('state_forbids', `The key ${name} has not ended: end its range first.`, { path });
+      refuse('state_forbids', `The key ${name} has not ended. End its range first.`, { path });
     }
     destroyed.set(key.id, now);
   }
@@ -109,7 +124,9 @@ function moreDestroyed(
 function keyNamed(namespace: NamespaceDocument, name: string, path: string): NamespaceKey {
   const found = namespace.keys.find(({ id }) => id === name || shortId(id) === name);
   if (found === undefined) {
-    refuse('input_invalid', `The namespace lists no key ${name}.`, { path });
+    refuse('input_invalid', `The namespace lists no key ${name}. Name one by its id or fingerprint.`, {
+      path,
+    });
   }
   return found;
 }

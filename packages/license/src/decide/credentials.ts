@@ -62,7 +62,10 @@ function spentInvitation(view: View, { principal, kind }: CredentialCreate, { ga
   const shown = gate === null ? undefined : view.subject('credential', gate.actor.credential);
   if (shown?.document.kind !== 'invitation') return [];
   if (shown.document.principal !== principal || (kind !== 'passkey' && kind !== 'password'))
-    refuse('state_forbids', 'An invitation makes a passkey, or password and codes, of who was invited.');
+    refuse(
+      'state_forbids',
+      'An invitation makes a passkey, or password and codes, of who was invited. Log in for anything else.',
+    );
   return [nextChange('credential.revoked', active(shown, '$.credential'), { state: 'revoked' })];
 }
 
@@ -77,7 +80,7 @@ function keepWithinScope(view: View, { scope }: CredentialDocument, { gate }: En
     if (within === null || asked?.every((each) => within.includes(each)) === true) continue;
     refuse(
       'may_only_tighten',
-      `The credential that asks for this is narrowed itself: name ${name} of its scope.`,
+      `The credential that asks for this is narrowed itself. Name ${name} of its scope.`,
       {
         path: `$.scope.${name}`,
       },
@@ -94,9 +97,13 @@ function replacedBy(view: View, { principal, kind }: CredentialCreate, id: strin
   const current = expected(view.subject('credential', id), 'credential', id, undefined, '$.replaces');
   const before = current.document;
   if (before.principal !== principal || before.kind !== kind)
-    refuse('input_invalid', 'A credential takes the place of one of the same principal and kind.', {
-      path: '$.replaces',
-    });
+    refuse(
+      'input_invalid',
+      'A credential takes the place of one of the same principal and kind. Name such a one, or none.',
+      {
+        path: '$.replaces',
+      },
+    );
   return active(current, '$.replaces');
 }
 
@@ -118,9 +125,13 @@ export function expireCredential(view: View, command: CredentialExpire): Change[
   const current = active(targetCredential(view, command), '$.credential');
   const { notAfter } = current.document;
   if (notAfter !== null && compareInstants(command.notAfter, notAfter) > 0)
-    refuse('may_only_tighten', `The credential ends at ${notAfter} already, and that only comes nearer.`, {
-      path: '$.notAfter',
-    });
+    refuse(
+      'may_only_tighten',
+      `The credential ends at ${notAfter}, and that only comes nearer. Make another one to go on later.`,
+      {
+        path: '$.notAfter',
+      },
+    );
   return [nextChange('credential.expired', current, { notAfter: command.notAfter })];
 }
 
@@ -139,7 +150,11 @@ function targetCredential(
 
 function active(current: Current<'credential'>, path: string): Current<'credential'> {
   if (current.document.state === 'active') return current;
-  return refuse('state_forbids', `The credential ${current.document.id} is revoked, which is final.`, {
-    path,
-  });
+  return refuse(
+    'state_forbids',
+    `The credential ${current.document.id} is revoked, which is final. Make another one.`,
+    {
+      path,
+    },
+  );
 }

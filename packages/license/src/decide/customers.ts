@@ -34,9 +34,13 @@ export function updateCustomer(view: View, command: CustomerUpdate): Change[] {
   const current = targetCustomer(view, command);
   const { id, state } = current.document;
   if (state !== 'active') {
-    refuse('state_forbids', `The customer ${id} is ${state} and can no longer change.`, {
-      path: '$.customer',
-    });
+    refuse(
+      'state_forbids',
+      `The customer ${id} is ${state} and can no longer change. Name another customer.`,
+      {
+        path: '$.customer',
+      },
+    );
   }
   checkReference(view, command.reference, id);
   const parent = parentOf(view, command.parent, id);

@@ -130,9 +130,13 @@ function checkNoCycle(view: View, into: CustomerDocument, mergedId: string): voi
   let next: CustomerDocument | undefined = into;
   for (let steps = 0; next !== undefined && steps < MERGES_MAX; steps += 1) {
     if (next.id === mergedId) {
-      refuse('merge_cycle', 'A customer cannot be merged into itself or into one that was merged into it.', {
-        path: '$.into',
-      });
+      refuse(
+        'merge_cycle',
+        'A customer cannot be merged into itself or into one that was merged into it. Name another one.',
+        {
+          path: '$.into',
+        },
+      );
     }
     next = next.into === null ? undefined : view.subject('customer', next.into)?.document;
   }

@@ -94,7 +94,9 @@ function productToExtend(view: View, named: string): ProductDocument {
 
 function checkActive(plan: PlanDocument): void {
   if (plan.state === 'active') return;
-  refuse('state_forbids', `The plan ${plan.code} is retired, which is final.`, { path: '$.plan' });
+  refuse('state_forbids', `The plan ${plan.code} is retired, which is final. Create another plan.`, {
+    path: '$.plan',
+  });
 }
 
 function mergeTerms(before: PlanTerms, input: PlanTermsInput): PlanTerms {
@@ -131,7 +133,8 @@ function checkSeats(seats: PlanSeats): void {
     });
   }
   if (seats.bind.includes('components') !== (seats.need !== null)) {
-    const message = '$.seats.need: say how many components must match exactly when binding to components.';
+    const message =
+      'seats.need goes with binding to components, and with nothing else. Say how many have to match, or leave it out.';
     refuse('input_invalid', message, { path: '$.seats.need' });
   }
 }

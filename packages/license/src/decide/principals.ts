@@ -70,7 +70,9 @@ export function grantRole(view: View, command: PrincipalGrant, env: Environment)
   const { roles } = current.document;
   const kept = roles.filter(({ until: end }) => end === null || compareInstants(end, env.now) > 0);
   if (granted === undefined || kept.length >= ROLES_MAX)
-    refuse('limit_exceeded', `A principal has at most ${ROLES_MAX} roles.`, { path: '$.role' });
+    refuse('limit_exceeded', `A principal has at most ${ROLES_MAX} roles. Take one away first.`, {
+      path: '$.role',
+    });
   return [nextChange('principal.assigned', current, { roles: [...kept, granted] })];
 }
 

@@ -59,7 +59,9 @@ export function retireProduct(view: View, command: ProductRetire): Change[] {
 
 function checkActive(product: ProductDocument): void {
   if (product.state === 'active') return;
-  refuse('state_forbids', `The product ${product.code} is retired, which is final.`, { path: '$.product' });
+  refuse('state_forbids', `The product ${product.code} is retired, which is final. Create another product.`, {
+    path: '$.product',
+  });
 }
 
 /** Every active plan must still be sellable under a changed catalog. */

@@ -25,7 +25,7 @@ export function planToSell(
   if (plan === undefined)
     return refuse('plan_unknown', `There is no plan ${named}. Check the id or code.`, { path });
   if (plan.kind !== kind) {
-    const other = kind === 'base' ? 'an add-on: name a base plan here' : 'a base plan: name an add-on here';
+    const other = kind === 'base' ? 'an add-on. Name a base plan here' : 'a base plan. Name an add-on here';
     refuse('plan_kind', `The plan ${plan.code} is ${other}.`, { path });
   }
   if (plan.state !== 'active' && !heldPlanIds.includes(plan.id)) {

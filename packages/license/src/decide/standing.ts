@@ -39,9 +39,13 @@ export function revokeLicense(view: View, command: LicenseRevoke, env: Environme
   const current = targetLicense(view, command);
   const { id, status } = current.document;
   if (status.state === 'revoked') {
-    refuse('already_revoked', `The license ${id} is revoked since ${status.since}, which is final.`, {
-      path: '$.license',
-    });
+    refuse(
+      'already_revoked',
+      `The license ${id} is revoked since ${status.since}, which is final. Replace it to undo that.`,
+      {
+        path: '$.license',
+      },
+    );
   }
   const { reason, message = null } = command;
   const next = { state: 'revoked', reason, message, since: env.now, successor: null } as const;

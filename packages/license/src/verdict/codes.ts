@@ -7,24 +7,10 @@
  * bad news does not go stale. Within a class the order of the table decides.
  */
 
+import type { IntegrityCode } from '@tallystick/core';
+
 /** Integrity: found while proving a bundle, before anything is judged. Each one ends the verification. */
-export type FailureCode =
-  | 'MALFORMED'
-  | 'TOO_NEW'
-  | 'TRUST_INVALID'
-  | 'TRUST_OUTDATED'
-  | 'LOG_SIGNATURE_INVALID'
-  | 'QUORUM_UNMET'
-  | 'NOT_LOGGED'
-  | 'NOT_CURRENT'
-  | 'ALTERED'
-  | 'KEY_NOT_VALID'
-  | 'ROLLED_BACK'
-  | 'FORKED'
-  | 'SUPERSEDED'
-  | 'NAMESPACE_MISMATCH'
-  | 'PRODUCT_MISMATCH'
-  | 'NEVER_ISSUED';
+export type FailureCode = IntegrityCode | 'PRODUCT_MISMATCH' | 'NEVER_ISSUED';
 
 /** Judgment: found in a proven license. All of them are collected. */
 export type JudgmentCode =

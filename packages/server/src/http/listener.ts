@@ -13,7 +13,7 @@ import {
   routesOf,
   type Zone,
 } from '@tallystick/contract';
-import { decodeUtf8 } from '@tallystick/core';
+import { decodeUtf8, messageOf } from '@tallystick/core';
 import { type Asked, actions } from '@tallystick/gate';
 import fastify, {
   type ConnectionError,
@@ -303,8 +303,4 @@ function allowedMethods(zone: Zone): (url: string) => string[] {
     const path = url.split('?')[0] ?? '';
     return patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,7 +4,7 @@ import type { NamespaceRevisionBody, TrustPublished } from '@tallystick/contract
 import { base64, encodeEnvelope, type NamespaceDocument, type TrustRoot } from '@tallystick/core';
 import { defaultPolicyDocument } from '@tallystick/gate';
 import type { SignedRevision, Store } from '@tallystick/ledger';
-import type { ApprovalDocument, ApprovalRule } from '@tallystick/license';
+import type { ApprovalRule } from '@tallystick/license';
 import type { KeystoreKey } from '@tallystick/signer';
 import { only, signedRevision } from '@tallystick/testkit';
 import { expect } from 'vitest';
@@ -130,10 +130,6 @@ export class Custodians {
     await this.office.approveOnly(name, approval);
     // Nothing is left that writes by itself.
     await this.office.ledger.whenPublished(this.office.ledger.size, 10_000);
-  }
-
-  async request(approval: string): Promise<ApprovalDocument> {
-    return (await this.office.ledger.read.current(approval))?.document as ApprovalDocument;
   }
 
   /** The request as Bea is shown it. */

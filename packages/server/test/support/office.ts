@@ -5,7 +5,7 @@ import { notes } from '@tallystick/contract';
 import { formatInstant } from '@tallystick/core';
 import { type Caller, Directory, type SignedRequest } from '@tallystick/gate';
 import type { Ledger, Store } from '@tallystick/ledger';
-import type { Command, RoleInput } from '@tallystick/license';
+import type { ApprovalDocument, Command, RoleInput } from '@tallystick/license';
 import { closeWorld, createWorld, openLedger, type TestWorld } from '@tallystick/testkit';
 import { AccessRegister } from '../../src/ledger-thread/gate/access-register.ts';
 import { Gatekeeper, governingOf } from '../../src/ledger-thread/gate/gatekeeper.ts';
@@ -13,6 +13,9 @@ import type { Judgment } from '../../src/ledger-thread/gate/judgment.ts';
 import { restoreCounts } from '../../src/ledger-thread/gate/restore-counts.ts';
 import { type MutationAnswer, Mutations } from '../../src/ledger-thread/mutations.ts';
 import { SubjectReads } from '../../src/ledger-thread/subject-reads.ts';
+
+/** A sale that the rules that come with the software want an issuer to approve. */
+export const longSale = { type: 'license.issue', plan: 'pro', term: { length: 'P20Y' } } as const;
 
 export interface Said {
   key?: string;
@@ -58,6 +61,14 @@ export class Office {
       name: 'Pro',
       term: { length: 'P1Y' },
     });
+    return office;
+  }
+
+  /** With two of everybody who approves: Ada and Bea, who are administrators, and Ivo and Ina, who are issuers. */
+  static async withApprovers(): Promise<Office> {
+    const office = await Office.open();
+    for (const name of ['Ada', 'Bea']) await office.hire(name, 'administrator');
+    for (const name of ['Ivo', 'Ina']) await office.hire(name, 'issuer');
     return office;
   }
 
@@ -203,6 +214,11 @@ export class Office {
       if (code === undefined) throw error;
       return { code, approval: details?.approval ?? '', detail: detail ?? '' };
     }
+  }
+
+  /** The newest document of a request for approval. */
+  async request(approval: string): Promise<ApprovalDocument> {
+    return (await this.ledger.read.current(approval))?.document as ApprovalDocument;
   }
 
   /** How many records of a type the log has. */

@@ -1,6 +1,6 @@
 /** The two algorithms that services sign with, and how these write keys and signatures. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { checkPublicKey } from '@tallystick/core';
+import { checkPublicKey, messageOf } from '@tallystick/core';
 import { KeystoreError } from './keystore-error.ts';
 
 export type CloudAlgorithm = 'ed25519' | 'ecdsa-p256-sha256';
@@ -77,8 +77,4 @@ function readScalar([tag, length = 0, ...rest]: readonly number[]): [number[], n
 
 function unknownForm(): KeystoreError {
   return new KeystoreError('the service answered with a signature of an unknown form');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

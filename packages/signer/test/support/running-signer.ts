@@ -1,7 +1,7 @@
 /** The signer as a process of its own, started into its cell as it should be, or wrongly on purpose. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyRoot, formatTrustRootFile, parseTrustRoot } from '@tallystick/core';
 import type { CellFiles } from '../../src/cell/files.ts';
@@ -9,7 +9,7 @@ import { signerLaunch } from '../../src/cell/launch.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { makePassphrase } from '../../src/keystore/key-derivation.ts';
 import { createSealedKeystore } from '../../src/keystore/sealed-file.ts';
-import { SigningKey } from '../../src/keystore/signing-key.ts';
+import { type KeySpec, SigningKey } from '../../src/keystore/signing-key.ts';
 import { Mark } from '../../src/mark.ts';
 import { scratchDirectory } from './scratch.ts';
 import { at, keySpecs, knowKeys, origin } from './signing.ts';
@@ -38,17 +38,25 @@ export class SignerFiles {
     const trust = new TestTrust().root;
     writeFileSync(this.config.trustRoot, formatTrustRootFile([trust]), { mode: 0o644 });
     writeFileSync(this.config.passphraseFile, `${passphrase}\n`, { mode: 0o600 });
-    const specs = keySpecs();
-    createSealedKeystore(this.config.keystore, passphrase, specs);
     Mark.create(this.config.mark, origin);
+    {
+      using mark = Mark.open(this.config.mark, origin);
+      mark.takeTrust([parseTrustRoot(trust)]);
+      Journal.create(this.config.journal, { origin, size: 0, root: emptyRoot }, mark, () => Date.parse(at));
+    }
+    this.keep(keySpecs());
+    this.configure({});
+  }
+
+  /** Has these keys and no others in the keystore, and in the namespace that the mark knows. */
+  keep(specs: readonly KeySpec[]): void {
+    rmSync(this.config.keystore, { force: true });
+    createSealedKeystore(this.config.keystore, passphrase, specs);
     using mark = Mark.open(this.config.mark, origin);
-    mark.takeTrust([parseTrustRoot(trust)]);
     knowKeys(
       mark,
       specs.map((spec) => new SigningKey(spec)),
     );
-    Journal.create(this.config.journal, { origin, size: 0, root: emptyRoot }, mark, () => Date.parse(at));
-    this.configure({});
   }
 
   configure(changes: Partial<SignerFiles['config']>): void {
@@ -98,6 +106,13 @@ export function runSigner(
   const ended = once(child, 'close').then(([code]) => ({ ...output, code: code as number | null }));
   const listening = (): Promise<unknown> => Promise.race([once(child.stdout, 'data'), ended]);
   return { child, output, ended, listening };
+}
+
+/** As `runSigner`; resolves when it has printed something, or has ended instead. */
+export async function runUntilListening(files: SignerFiles, changes?: StartChanges): Promise<RunningSigner> {
+  const running = runSigner(files, changes);
+  await running.listening();
+  return running;
 }
 
 /** To be called after each test. */

@@ -3,11 +3,16 @@ import { join } from 'node:path';
 import {
   type Checkpoint,
   documentCommitment,
+  formatCheckpoint,
+  formatNote,
   keyUsages,
   type LogRecord,
   LogTree,
   leafHash,
+  type NoteSignature,
+  parseSignedCheckpoint,
   parseTrustRoot,
+  type SignedCheckpoint,
   utf8,
 } from '@tallystick/core';
 import { Governance } from '../../src/governance.ts';
@@ -74,6 +79,16 @@ export function signerOf<Key extends KeystoreKey>(
   const journal = Journal.open(journalFile, mark, now);
   const signer = signerOn(mark, keys, { clock: { now, monotonic: now }, journal });
   return { signer, mark, journal, keys, markFile, journalFile };
+}
+
+/** A checkpoint with the signatures that a signer answered with, as clients read it. */
+export function signedCheckpoint(
+  checkpoint: Checkpoint,
+  signatures: readonly NoteSignature[],
+): SignedCheckpoint {
+  return parseSignedCheckpoint(
+    utf8(formatNote({ text: formatCheckpoint(checkpoint), signatures: [...signatures] })),
+  );
 }
 
 /** Lets the signer of a mark know a namespace that lists those of the keys that are of `acme`. */

@@ -29,9 +29,24 @@ export interface Head extends SignedCheckpoint {
 
 const noteLengthMax = 256 * 1024;
 
-/** Where tlog-witness has the newest checkpoint that a cosigner cosigned. */
-export function monitoringPath(origin: string): string {
-  return `${hex(sha256(utf8(origin)))}/checkpoint`;
+export interface HeadSource {
+  source: string;
+  url: string;
+  path: string;
+  /** By the name in its keys; null for the log itself. */
+  cosigner: string | null;
+}
+
+/** Cosigners, where tlog-witness has the newest checkpoint that each cosigned, and the log. */
+export function headSources(
+  { witnesses, logUrl }: { witnesses: readonly { name: string; url: string }[]; logUrl: string },
+  origin: string,
+): HeadSource[] {
+  const path = `${hex(sha256(utf8(origin)))}/checkpoint`;
+  return [
+    ...witnesses.map(({ name, url }) => ({ source: name, url, path, cosigner: name })),
+    { source: 'log', url: logUrl, path: 'checkpoint', cosigner: null },
+  ];
 }
 
 /**

@@ -20,7 +20,7 @@ import { type Alarm, type AlarmKind, remedies } from './alarm.ts';
 import type { Contradiction } from './evidence.ts';
 import type { EvidenceFolder } from './evidence-files.ts';
 import { FollowedTrust } from './followed-trust.ts';
-import { checkHead, type Head, mergeNotes, mergeSignatures, monitoringPath, pullHead } from './heads.ts';
+import { checkHead, type Head, headSources, mergeNotes, mergeSignatures, pullHead } from './heads.ts';
 import { fetchLeaves, NotServed } from './leaf-tiles.ts';
 import { AlarmList, type MonitorState, type PendingHead, type Tip } from './monitor-state.ts';
 import { checkPromises } from './promise-check.ts';
@@ -133,6 +133,8 @@ class Round {
   readonly #fitting: Head[] = [];
   readonly #grownFrom: number;
   readonly #times: Map<string, number>;
+  /** The log, with a checkpoint or with none. */
+  #hasAnswered = false;
   tip: Tip | null;
 
   constructor(
@@ -153,10 +155,11 @@ class Round {
   async run(): Promise<LogRound> {
     const { rules } = this.#parts;
     const { origin } = this.#trust.log;
-    const heads = mergeNotes([...(await this.#waiting()), ...(await this.#pull())]);
+    const pulled = await this.#pull();
+    const heads = mergeNotes([...pulled, ...(await this.#waiting())]);
     // Smaller ones first: each is a step to the next.
     await this.#placeAll(heads.toSorted((a, b) => a.size - b.size));
-    await this.#checkBehind(heads);
+    await this.#checkBehind(heads.slice(0, pulled.length).find(({ source }) => source === 'log') ?? null);
     const asOf = this.#checkFreshness();
     await this.#checkPromises(heads);
     // Leaves and tip are durable before entries are judged, which may take long.
@@ -214,20 +217,12 @@ class Round {
 
   /** What cosigners hold, and what the log shows. */
   async #pull(): Promise<Head[]> {
-    const { witnesses, logUrl } = this.#parts.log;
-    const { origin } = this.#trust.log;
-    const sources = [
-      ...witnesses.map(({ name, url }) => ({
-        source: name,
-        url,
-        path: monitoringPath(origin),
-        cosigner: name,
-      })),
-      { source: 'log', url: logUrl, path: 'checkpoint', cosigner: null },
-    ];
+    const sources = headSources(this.#parts.log, this.#trust.log.origin);
     const pulled = sources.map(async ({ source, url, path, cosigner }) => {
       try {
-        return await pullHead(this.#http(url), path, { source, cosigner, trust: this.#trust });
+        const head = await pullHead(this.#http(url), path, { source, cosigner, trust: this.#trust });
+        if (cosigner === null) this.#hasAnswered = true;
+        return head;
       } catch (error) {
         if (error instanceof IntegrityError) this.#raise('bad-head', source, error.message);
         else if (error instanceof Unavailable) this.#raise('unreachable', source, error.message);
@@ -341,14 +336,16 @@ class Round {
     await this.#convict('fork', 'log', message, found);
   }
 
-  /** The log shows a smaller tree than one that it had cosigned. */
-  async #checkBehind(heads: readonly Head[]): Promise<void> {
-    const { behindSeconds } = this.#parts.log;
-    const shown = heads.find(({ source }) => source === 'log');
-    const tip = this.tip;
-    if (shown === undefined || tip === null || shown.size >= tip.size || !this.#fitting.includes(shown))
+  /** The log shows a smaller tree than one that it had cosigned, or none. */
+  async #checkBehind(shown: Head | null): Promise<void> {
+    const { tip } = this;
+    if (tip === null || this.#parts.now() - tip.seenAt <= this.#parts.log.behindSeconds) return;
+    if (shown === null) {
+      if (this.#hasAnswered)
+        this.#raise('behind', 'log', `the log shows no checkpoint, and had ${tip.size} entries cosigned`);
       return;
-    if (this.#parts.now() - tip.seenAt <= behindSeconds) return;
+    }
+    if (shown.size >= tip.size || !equalBytes(this.#tree.root(shown.size), shown.root)) return;
     const message = `the log shows ${shown.size} entries, and had ${tip.size} cosigned`;
     this.#raise('behind', 'log', message);
     if (this.#alarms.isProven(this.#trust.log.origin, 'rolled-back', 'log')) return;

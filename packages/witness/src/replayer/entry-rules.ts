@@ -17,9 +17,9 @@ import {
   type RecordEntry,
   subjectTypeOf,
 } from '@tallystick/core';
+import { isFirstRecord, isRecordType } from '@tallystick/license/records';
 import { applyPublicDocument } from './public-documents.ts';
 import { checkSigned } from './record-signatures.ts';
-import { isRecordType, opensChain } from './record-types.ts';
 import type { ReplayState } from './replay-state.ts';
 import type { RuleContext } from './rule-context.ts';
 import { applyTrustRoot, isTrustRootEntry } from './trust-root-entry.ts';
@@ -176,7 +176,7 @@ function checkChain(state: ReplayState, record: LogRecord, index: number): void 
   if (head !== undefined && (record.prev === null || !equalBytes(record.prev, state.tree.leaf(head.index)))) {
     throw new Violation('chain', index, `prev is not the subject's entry at index ${head.index}`);
   }
-  if (opensChain(record.type) !== (rev === 0)) {
+  if (isFirstRecord(record.type) !== (rev === 0)) {
     throw new Violation('record-type', index, `${record.type} at revision ${rev}`);
   }
 }

@@ -25,9 +25,11 @@ export async function fetchBytes(
   lengthMax: number,
 ): Promise<Uint8Array | null> {
   const url = `${source.baseUrl}/${path}`;
+  const timeout = AbortSignal.timeout(source.timeoutMs);
+  const signal = AbortSignal.any([source.signal, timeout]);
   try {
     // A redirect is not followed: it would carry the token to wherever it points.
-    const response = await ask(new URL(url), source);
+    const response = await ask(new URL(url), { ...source, signal });
     if (response.statusCode !== 200) {
       // Read to its end, which the time limit bounds, so that the connection can be used again.
       response.resume();
@@ -37,23 +39,29 @@ export async function fetchBytes(
     return await readBounded(response, lengthMax, url);
   } catch (error) {
     if (error instanceof Unavailable) throw error;
-    throw new Unavailable(`${url}: ${messageOf(error)}`, { cause: error });
+    const isLate = timeout.aborted && !source.signal.aborted;
+    const why = isLate ? `no whole answer within ${source.timeoutMs / 1000} seconds` : messageOf(error);
+    throw new Unavailable(`${url}: ${why}`, { cause: error });
   }
 }
 
-function ask(url: URL, source: HttpSource, isRetry = false): Promise<IncomingMessage> {
-  const { token, agent } = source;
+function ask(
+  url: URL,
+  source: Pick<HttpSource, 'token' | 'agent' | 'signal'>,
+  isRetry = false,
+): Promise<IncomingMessage> {
+  const { token, agent, signal } = source;
   const isSecure = url.protocol === 'https:';
   const options = {
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    signal: AbortSignal.any([source.signal, AbortSignal.timeout(source.timeoutMs)]),
+    signal,
     ...(isSecure && agent !== undefined && { agent }),
   };
   return new Promise((resolve, reject) => {
     const request = (isSecure ? httpsGet : httpGet)(url, options, resolve);
     request.on('error', (error) => {
       // A kept connection may have gone stale, which says nothing about the server.
-      if (request.reusedSocket && !isRetry && !options.signal.aborted) resolve(ask(url, source, true));
+      if (request.reusedSocket && !isRetry && !signal.aborted) resolve(ask(url, source, true));
       else reject(error);
     });
   });

@@ -5,6 +5,7 @@ import {
   decodeUtf8,
   encodeMapRoot,
   equalBytes,
+  IntegrityError,
   leafHash,
   parseBrake,
   parseJson,
@@ -52,6 +53,22 @@ export function loadReplay(
   head: CosignedHead,
   genesis: Uint8Array,
   mapsFrom: number = Number.POSITIVE_INFINITY,
+): ReplayState {
+  try {
+    return rebuilt(file, log, head, genesis, mapsFrom);
+  } catch (error) {
+    if (!(error instanceof IntegrityError || error instanceof RangeError)) throw error;
+    const advice = 'restore the newest one, or read "A cosigner lost its memory" in when-it-breaks.md';
+    throw new ConfigError(`the state is damaged (${error.message}): ${advice}`, { cause: error });
+  }
+}
+
+function rebuilt(
+  file: StateFile,
+  log: number,
+  head: CosignedHead,
+  genesis: Uint8Array,
+  mapsFrom: number,
 ): ReplayState {
   const state = new ReplayState(mapsFrom);
   if (head.size === 0) return state;

@@ -28,7 +28,7 @@ export interface InitStateOptions {
   name: string;
   /** Origins that begin here at size 0. */
   origins: readonly string[];
-  /** Adds origins only: a state that is missing is lost, and makes this a ConfigError. */
+  /** Adds origins only: a state that is missing or empty is lost, and makes this a ConfigError. */
   mustExist?: boolean;
 }
 
@@ -57,6 +57,7 @@ export function initState(options: InitStateOptions): string[] {
   const database = openExclusively(options.stateFile, pageSizes[options.kind]);
   try {
     database.exec('BEGIN IMMEDIATE');
+    if (options.mustExist === true) checkOwner(database, options);
     database.exec(schema);
     database
       .prepare('INSERT INTO cosigner VALUES (1, ?, ?) ON CONFLICT DO NOTHING')
@@ -86,7 +87,7 @@ export class StateFile implements Disposable {
     checkExists(stateFile);
     const database = openExclusively(stateFile);
     try {
-      checkOwner(database, owner);
+      checkOwner(database, { stateFile, ...owner });
     } catch (error) {
       database.close();
       throw error;
@@ -167,10 +168,14 @@ export class StateFile implements Disposable {
 function nothing(): void {}
 
 function checkExists(stateFile: string): void {
-  if (existsSync(stateFile)) return;
-  throw new ConfigError(
-    `the state file ${stateFile} is missing: restore the newest one, or, where there is none, give up this key and ` +
+  if (!existsSync(stateFile)) throw lost(stateFile, 'is missing');
+}
+
+function lost(stateFile: string, how: string, cause?: unknown): ConfigError {
+  return new ConfigError(
+    `the state file ${stateFile} ${how}: restore the newest one, or, where there is none, give up this key and ` +
       'make a cosigner of another name; a cosigner that never ran before is made with init',
+    { cause },
   );
 }
 
@@ -196,20 +201,26 @@ function openExclusively(stateFile: string, pageSize = 4096): DatabaseSync {
     return database;
   } catch (error) {
     database?.close();
-    const held = messageOf(error).includes('locked');
-    if (held) throw new StateHeld(`cannot open the state file ${stateFile}: another process holds it`);
-    throw new ConfigError(`cannot open the state file ${stateFile}: ${messageOf(error)}`, { cause: error });
+    const why = messageOf(error);
+    if (why.includes('locked'))
+      throw new StateHeld(`cannot open the state file ${stateFile}: another process holds it`);
+    if (/not a database|malformed/.test(why)) throw lost(stateFile, `is damaged (${why})`, error);
+    const advice = 'see whether its disk is full, failing or read-only';
+    throw new ConfigError(`cannot open the state file ${stateFile} (${why}): ${advice}`, { cause: error });
   }
 }
 
-function checkOwner(database: DatabaseSync, owner: { kind: CosignerKind; name: string }): void {
+function checkOwner(
+  database: DatabaseSync,
+  owner: Pick<InitStateOptions, 'stateFile' | 'kind' | 'name'>,
+): void {
   let row: { kind?: unknown; name?: unknown } | undefined;
   try {
     row = database.prepare('SELECT kind, name FROM cosigner').get();
   } catch (error) {
-    throw new ConfigError('the state file was never initialized', { cause: error });
+    throw lost(owner.stateFile, 'holds nothing', error);
   }
-  if (row === undefined) throw new ConfigError('the state file was never initialized');
+  if (row === undefined) throw lost(owner.stateFile, 'holds nothing');
   if (row.kind !== owner.kind || row.name !== owner.name) {
     throw new ConfigError(
       `the state belongs to the ${String(row.kind)} ${String(row.name)}, not to the ${owner.kind} ${owner.name}`,

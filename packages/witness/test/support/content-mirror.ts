@@ -8,6 +8,8 @@ import {
   type ContentPublicKey,
   createContentKey,
   type PlainPart,
+  parseBatches,
+  partKinds,
 } from '../../src/index.ts';
 import type { DocumentedLog } from './documented-log.ts';
 import { contentToken } from './log-server.ts';
@@ -111,6 +113,13 @@ export class ContentMirror implements AsyncDisposable {
     const path = pathOf(`bundle/acme/${id}${rest}`);
     const answer = this.setup.replayer.read?.(path, authorization) ?? null;
     return answer && { status: answer.status, body: String(answer.body) };
+  }
+
+  /** Sealed bytes of a part of an entry, as the mirror hands them out; null where it has none. */
+  sealed(index: number, kind: number = partKinds.content): Uint8Array | null {
+    const answer = this.setup.replayer.read?.(pathOf(`contents/${Math.floor(index / 256)}`), bearer);
+    const parts = parseBatches(answer?.body as Uint8Array).flatMap((batch) => batch.parts);
+    return parts.find((part) => part.index === index && part.kind === kind)?.sealed ?? null;
   }
 
   /** Everything in the files of the documents, as text. */

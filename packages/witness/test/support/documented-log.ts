@@ -34,6 +34,14 @@ export class DocumentedLog extends TestLog {
   /** By the log index of the command. */
   readonly requests: Map<number, Opening> = new Map();
 
+  /** A log that ends in a map root, with licenses from number 0 on. */
+  static withLicenses(count: number): DocumentedLog {
+    const log = new DocumentedLog().bootstrap();
+    for (let n = 0; n < count; n++) log.issue(n);
+    log.pushMapRoot();
+    return log;
+  }
+
   override bootstrap(): this {
     this.pushTrust();
     const { license, brake, plan } = this.keys;

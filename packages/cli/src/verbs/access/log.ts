@@ -12,10 +12,11 @@ import type { Context } from '../../context.ts';
 import { CliError, messageOf, usageError } from '../../errors.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { asInstant, asNatural } from '../../flags/values.ts';
+import { type LocalSystem, openSystem } from '../../local-system.ts';
 import { describeResult } from '../../output/results.ts';
+import { StepProgress } from '../../output/step-progress.ts';
 import { type Column, properties } from '../../output/table.ts';
 import { Session } from '../../session.ts';
-import { type LocalSystem, openSystem, StepProgress } from '../fsck.ts';
 
 export function registerAccessLog(access: Command, context: Context): void {
   const log = access.command('log').summary('the log that is kept of requests');

@@ -21,8 +21,8 @@ import { exitCodes } from '../../exit-codes.ts';
 import { readInput, writeFileAtomic } from '../../files.ts';
 import { asInstant } from '../../flags/values.ts';
 import { describeResult } from '../../output/results.ts';
+import { StepProgress } from '../../output/step-progress.ts';
 import { Session } from '../../session.ts';
-import { StepProgress } from '../fsck.ts';
 
 export function registerAccessPolicy(access: Command, context: Context): void {
   const policy = access

@@ -3,8 +3,8 @@ import type { AppendBatch, StoredCause, StoredContent, StoredEntry } from '../st
 import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
 
 /**
- * Entries and causes as the parameters of the statement `restore`, and of `append` from the sixth on. Throws TypeError for what are
- * none.
+ * Entries and causes as the first parameters of the statement `restore`, and as those of `append` from the sixth on. Throws
+ * TypeError for what are none.
  */
 export function appendValues({ entries, causes }: Pick<AppendBatch, 'entries' | 'causes'>): Buffer[] {
   const opened = causes.filter(isOpened);

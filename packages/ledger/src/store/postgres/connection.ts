@@ -89,6 +89,9 @@ export type Rows = QueryResult<Record<string, unknown>>['rows'];
  */
 const refusedBeforeCommit = /^(?:2[235]|42|5[345]|57014|40001|40P01)/;
 
+/** What pg says where it was given none. */
+const passwordMissing = /client password must be a string/;
+
 /** What went wrong with a write. Anything but a refusal leaves it open whether it is committed. */
 export function writeFailure(error: unknown): StoreUnavailable {
   if (error instanceof StoreUnavailable) return error;
@@ -101,6 +104,11 @@ export function writeFailure(error: unknown): StoreUnavailable {
 }
 
 export function readFailure(error: unknown): StoreUnavailable {
+  if (passwordMissing.test(textOf(error))) {
+    const message =
+      'PostgreSQL asks for a password, and there is none: name a file with it, or set PGPASSWORD or ~/.pgpass';
+    return new StoreUnavailable(message, false, { cause: error });
+  }
   return new StoreUnavailable(`PostgreSQL does not answer (${textOf(error)})`, false, { cause: error });
 }
 

@@ -6,7 +6,7 @@
 import { StoreLocked } from '../store.ts';
 import type { Target } from './connection.ts';
 import type { PostgresStatements } from './schema.ts';
-import { Session } from './session.ts';
+import { Session, withinASecond } from './session.ts';
 
 export class Guard {
   readonly #target: Target;
@@ -32,7 +32,10 @@ export class Guard {
     this.#session = session;
   }
 
-  /** Stands in line for the lock, where it is not held or waited for: the next one after whoever has it. */
+  /**
+   * Stands in line for the lock, where it is not held or waited for: the next one after whoever has it. Whatever cut off the
+   * session that writes may have cut off this one.
+   */
   keep(): void {
     if (this.#isWaiting || this.#isClosed || this.#session?.isSpent === false) return;
     this.#isWaiting = true;
@@ -50,10 +53,10 @@ export class Guard {
     this.#session?.destroy();
   }
 
-  /** As `close`; the lock is free when this resolves. */
+  /** As `close`; the lock is free when this resolves, unless PostgreSQL does not answer. */
   async release(): Promise<void> {
-    const isHeld = !this.#isWaiting && this.#session?.isSpent === false;
-    if (isHeld) await this.#session?.query(this.#statements.unlock).catch(() => {});
+    const session = this.#isWaiting ? null : this.#session;
+    if (session?.isSpent === false) await withinASecond(session.query(this.#statements.unlock));
     this.close();
   }
 

@@ -341,11 +341,11 @@ export class PostgresStore implements MendableStore {
   async #passBarrier(isPatient: boolean): Promise<void> {
     this.#held.session.destroy();
     try {
-      const { recoverMs } = this.#target.limits;
-      const fence = this.#fence;
+      const [fence, { recoverMs }] = [this.#fence, this.#target.limits];
       this.#held = await (isPatient ? fence.barrierWithin(recoverMs, this.#closing.signal) : fence.barrier());
       this.#isUnknown = false;
       this.#note(null);
+      this.#guard.keep();
     } catch (error) {
       if (error instanceof StoreFenced) throw this.#stop(error);
       throw this.#failed(error);

@@ -8,7 +8,7 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 
 /** What an acknowledged append survives: the loss of a node, or the crash of the only one. */
@@ -49,7 +49,7 @@ export function parsePostgresUrl(text: string): PostgresPlace {
   const given = membersOf(url);
   const host = given.host ?? url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (host === '') throw new PostgresUrlError('the URL names no host: postgres://user@host/database');
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const database = decoded(url.pathname.slice(1));
   if (database === '') throw new PostgresUrlError('the URL names no database: postgres://user@host/database');
   const schema = given.schema ?? 'tallystick';
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema))
@@ -58,7 +58,7 @@ export function parsePostgresUrl(text: string): PostgresPlace {
     host,
     port: url.port === '' ? defaultPort : Number(url.port),
     database,
-    user: url.username === '' ? undefined : decodeURIComponent(url.username),
+    user: url.username === '' ? undefined : decoded(url.username),
     schema,
     durability: oneOf('durability', given.durability, ['quorum', 'single-node']),
     ssl: sslOf(host, given),
@@ -69,6 +69,16 @@ function asUrl(text: string): URL {
   if (!isPostgresUrl(text) || !URL.canParse(text))
     throw new PostgresUrlError('this is not a URL like postgres://user@host:5432/database');
   return new URL(text);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw new PostgresUrlError(`"${text}" is not percent-encoded: write %25 for a percent sign`, {
+      cause: error,
+    });
+  }
 }
 
 type Given = Partial<Record<(typeof members)[number], string>>;
@@ -102,7 +112,8 @@ function oneOf<const T extends string>(
 function sslOf(host: string, given: Given): ConnectionOptions | false {
   const { sslmode, sslrootcert } = given;
   const isSocket = host.startsWith('/');
-  const isLocal = isSocket || host === 'localhost' || host === '::1' || host.startsWith('127.');
+  const isLocal =
+    isSocket || host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
   const mode = oneOf('sslmode', sslmode ?? (isLocal ? 'disable' : undefined), sslModes);
   const own = certificateOf(given);
   if (mode === 'disable') {

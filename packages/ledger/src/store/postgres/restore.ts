@@ -2,6 +2,7 @@
 import type { QueryConfig } from 'pg';
 import { type RestoredEntry, StoreUnavailable } from '../store.ts';
 import { appendValues } from './append-values.ts';
+import { int8Array } from './binary-arrays.ts';
 import { type Rows, textOf } from './connection.ts';
 import { commitWeaknessOf } from './durability.ts';
 import { type Held, settingsOf } from './fence.ts';
@@ -92,5 +93,7 @@ async function* inBatches(entries: AsyncIterable<RestoredEntry>): AsyncGenerator
 }
 
 function valuesOf(batch: readonly RestoredEntry[]): Buffer[] {
-  return appendValues({ entries: batch, causes: batch.flatMap(({ cause }) => cause ?? []) });
+  const causes = batch.flatMap(({ cause }) => cause ?? []);
+  const unsigned = batch.filter(({ removesRequest }) => removesRequest === true).map(({ index }) => index);
+  return [...appendValues({ entries: batch, causes }), int8Array(unsigned)];
 }

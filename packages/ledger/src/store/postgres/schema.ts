@@ -191,6 +191,8 @@ function repairs(s: string): Pick<PostgresStatements, 'holdFence' | 'restore' | 
       ), r AS (
         INSERT INTO ${s}.signed_requests SELECT g.* FROM unnest($17::bigint[], $18::bytea[], $19::bytea[]) AS g
         ON CONFLICT (idx) DO UPDATE SET salt = excluded.salt, request = excluded.request
+      ), n AS (
+        DELETE FROM ${s}.signed_requests WHERE idx = ANY ($20::bigint[])
       )
       SELECT l.idx FROM l JOIN e ON e.idx = l.idx`,
     recount: `UPDATE ${s}.fence SET size = (SELECT coalesce(max(idx) + 1, 0) FROM ${s}.leaves) RETURNING size`,

@@ -5,6 +5,7 @@
  * of the backend: it is committed here, and perhaps nowhere else. All that tells is a warning, which is listened for.
  */
 import { Socket } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 import { Client, type QueryConfig } from 'pg';
 import { StoreUnavailable } from '../store.ts';
 import { clientConfig, type Rows, readFailure, type Target } from './connection.ts';
@@ -87,8 +88,15 @@ export class Session {
     this.#socket.destroy();
   }
 
+  /** Ends the connection in order, or without that where the other side does not answer within a second. */
   async end(): Promise<void> {
     this.#isBroken = true;
-    await this.#client.end();
+    await withinASecond(this.#client.end());
+    this.#socket.destroy();
   }
+}
+
+/** Resolves when it is done, or is not within a second: what hangs must not keep whoever ends from ending. */
+export async function withinASecond(work: Promise<unknown>): Promise<void> {
+  await Promise.race([work.catch(() => {}), after(1000, undefined, { ref: false })]);
 }
