@@ -159,7 +159,11 @@ describe('a proposal', () => {
     ['no change', {}, /change nothing/],
     ['an unknown namespace', { more: 'authority:\n  other: { threshold: 1 }\n' }, /no namespace other/],
     ['a witness who is not there', { more: 'witnesses: { remove: [w9] }\n' }, /w9/],
-    ['more witnesses needed than there are', { more: 'witnesses: { threshold: 4 }\n' }, /threshold of group witnesses is not from 1 to 3/],
+    [
+      'more witnesses needed than there are',
+      { more: 'witnesses: { threshold: 4 }\n' },
+      /threshold of group witnesses is not from 1 to 3/,
+    ],
     ['no log key', { more: 'log: { remove: [nothing] }\n' }, /no log key/],
   ])('is refused with %s', async (_, change, reason) => {
     const chain = await firstChain(three, 2);
