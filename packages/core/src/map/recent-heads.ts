@@ -20,11 +20,6 @@ export class RecentHeads {
   #indexes = new Float64Array(slotsMin / 2);
   #revs = new Uint32Array(slotsMin / 2);
 
-  /** Number of subjects. */
-  get size(): number {
-    return this.#count;
-  }
-
   head(key: Uint8Array): SubjectHead | undefined {
     const nth = this.#at(this.#slotOf(key));
     return nth === undefined
