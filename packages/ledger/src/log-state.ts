@@ -15,6 +15,8 @@ export interface Head extends SubjectHead {
 
 const rowsPerRead = 20_000;
 const keysMax = 20_000;
+/** Entries over which maps of the past are kept: more than whoever makes a file or a report meets meanwhile. */
+const pastEntries = { max: 200_000, kept: 100_000 } as const;
 /** Changes that are hashed in one go, in a few milliseconds, where other work waits. */
 const changesPerPart = 512;
 
@@ -186,9 +188,13 @@ export class LogState {
     this.#mapSize = to;
   }
 
-  /** Maps under fewer entries are not asked for any more. */
+  /**
+   * Maps under fewer entries are asked for by those alone who began before: they go where there are many, and those under
+   * the last entries stay.
+   */
   forgetMapsBefore(size: number): void {
-    this.map.forgetBefore(size);
+    if (this.#mapSize - this.map.oldestSize > pastEntries.max)
+      this.map.forgetBefore(Math.min(size, this.#mapSize - pastEntries.kept));
   }
 
   /** Brings the map up to all entries and returns its root: what a map.root entry at this size says. */

@@ -119,4 +119,15 @@ describe('a log that could not publish for long', () => {
     state.forgetMapsBefore(1001);
     expect(() => state.map.at(1000)).toThrow(RangeError);
   });
+
+  it('keeps the maps that a report began under, however often it published since', () => {
+    const model = new Model();
+    for (let at = 0; at < 10; at++) model.change(`s${at}`);
+    const begun = model.anchor();
+    for (let round = 0; round < 5; round++) {
+      model.change('s1');
+      model.state.forgetMapsBefore(model.anchor().size);
+    }
+    expect(equalBytes(model.state.map.at(begun.size).root(), begun.root)).toBe(true);
+  });
 });

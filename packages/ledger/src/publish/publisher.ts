@@ -329,7 +329,6 @@ export class Publisher {
   }
 
   #settle(published: Published): void {
-    // Whoever makes a license file at this moment is still under the one before.
     if (this.#published !== null) this.#parts.state.forgetMapsBefore(this.#published.size - 1);
     this.#published = published;
     this.#refreshedAt = this.#parts.now();
