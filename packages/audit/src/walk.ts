@@ -10,6 +10,7 @@
 import {
   equalBytes,
   isMapRoot,
+  isPlainEntry,
   type LogRecord,
   LogTree,
   leafHash,
@@ -27,7 +28,6 @@ import { ModelCheck } from './model-check.ts';
 import { ModelSteps } from './model-steps.ts';
 import { checkNarrowRow } from './narrow-row.ts';
 import { isPerpetualLicense } from './perpetual-license.ts';
-import { isPlainEntry } from './plain-entry.ts';
 import type { ProjectionSums } from './projection-sums.ts';
 import { publicDocumentOf, type ReplayCheck } from './replay-check.ts';
 import { type FsckCounts, type FsckProblem, type OnProgress, type Problems, problemAt } from './report.ts';

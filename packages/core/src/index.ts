@@ -27,6 +27,7 @@ export * from './map/recent-heads.ts';
 export * from './map/subject-map.ts';
 export * from './record/attestation.ts';
 export * from './record/dsse.ts';
+export * from './record/plain-entry.ts';
 export * from './record/promise.ts';
 export * from './record/record.ts';
 export * from './record/subject.ts';

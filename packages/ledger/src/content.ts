@@ -278,8 +278,10 @@ export function checkRevision(stored: StoredEntry, leaf: Uint8Array): CheckedRev
 }
 
 /** Throws IntegrityAlarm where the stored cause is not the one that the record commits to. */
-export function checkCause(revision: CheckedRevision, cause: StoredCause | undefined): CauseDocument {
-  const { index, record } = revision;
+export function checkCause(
+  { index, record }: Pick<CheckedRevision, 'index' | 'record'>,
+  cause: StoredCause | undefined,
+): CauseDocument {
   if (cause === undefined) throw new IntegrityAlarm(index, 'its cause is missing');
   if (!equalBytes(causeCommitment(cause.salt, cause.document), record.record.cause)) {
     throw new IntegrityAlarm(index, 'the cause is not the one committed to');

@@ -69,7 +69,6 @@ export { createReplayer, type ReplayerLog, type ReplayerOptions } from './replay
 export type { RuleContext, SignatureSink } from './replayer/rule-context.ts';
 export { SignatureChecks, type SignatureNeed } from './replayer/signature-checks.ts';
 export { SignaturePool } from './replayer/signature-pool.ts';
-export { isTrustRootEntry } from './replayer/trust-root-entry.ts';
 export type { PublicDocumentType, TrustSource } from './replayer/trust-source.ts';
 export { type ReplayRule, Unavailable, Violation } from './replayer/violation.ts';
 export {

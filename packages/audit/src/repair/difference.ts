@@ -2,6 +2,7 @@
 import {
   equalBytes,
   IntegrityError,
+  isPlainEntry,
   type LogRecord,
   type LogTree,
   leafHash,
@@ -10,7 +11,6 @@ import {
 } from '@tallystick/core';
 import type { Store, StoredEntry } from '@tallystick/ledger';
 import { checkNarrowRow } from '../narrow-row.ts';
-import { isPlainEntry } from '../plain-entry.ts';
 import { ContentDifference, type LackingRecord } from './content-difference.ts';
 import { ErasedSubjects } from './erased-subjects.ts';
 import type { Repaired } from './report.ts';

@@ -7,6 +7,7 @@ import {
   causeFacts,
   documentCommitment,
   equalBytes,
+  isPlainEntry,
   type LogRecord,
   parseRecordEntry,
   type SubjectMap,
@@ -21,7 +22,6 @@ import {
   unknownSubject,
 } from '@tallystick/ledger';
 import { causeProblem, contentProblem, requestProblem } from '@tallystick/witness';
-import { isPlainEntry } from '../plain-entry.ts';
 import type { LackingRecord } from './content-difference.ts';
 import { rowOf } from './difference.ts';
 import type { ErasedSubjects } from './erased-subjects.ts';

@@ -8,7 +8,7 @@ import {
   decodeBase64,
   equalBytes,
   hashLength,
-  isMapRoot,
+  isPlainEntry,
   LogTree,
   leafHash,
   parseRecordEntry,
@@ -16,7 +16,6 @@ import {
 } from '@tallystick/core';
 import type { Store } from '@tallystick/ledger';
 import { type JournalPosition, leavesOf } from '@tallystick/signer';
-import { isTrustRootEntry } from '@tallystick/witness';
 import type { OnProgress } from '../report.ts';
 import { JournalScan, type SignedBatch } from './journal-scan.ts';
 import { type AuditCounts, type Incident, Incidents, listedMax, type SignerAuditReport } from './report.ts';
@@ -124,7 +123,7 @@ class Run {
       for (const entry of entries) {
         const index = this.#tree.size;
         this.#tree.append(leafHash(entry));
-        const isRecord = !isMapRoot(entry) && !isTrustRootEntry(entry);
+        const isRecord = !isPlainEntry(entry);
         if (isRecord && index < from) this.#counts.earlier += 1;
         if (!isRecord || index < from) this.#states[index] = explained;
       }

@@ -30,6 +30,7 @@ import type { LicenseFilter, ListedType, Page, Projections } from '../projection
 import { rowFor } from '../projections/rows.ts';
 import type { Store } from '../store/store.ts';
 import { isUnknownSubject } from '../unknown-subject.ts';
+import { type CausedRecord, causedRecords } from './caused-records.ts';
 import type { RevisionReader } from './revision-reader.ts';
 
 export interface LedgerReaderParts {
@@ -237,6 +238,13 @@ export class LedgerReader {
     const revision = await reader.revision(stored?.content?.id ?? '', index);
     const first = revision.content.cause;
     return { first, cause: checkCause(revision, await store.cause(first)) };
+  }
+
+  /** The records at indexes from `from` up to `to` with what caused them, as far as the log has them; at most 1,000. */
+  async causedBetween(from: number, to: number): Promise<CausedRecord[]> {
+    const { store, state } = this.#parts;
+    this.#parts.checkSound();
+    return causedRecords(store, state, { from, to: Math.min(to, from + 1000, state.size) });
   }
 
   /** The records at indexes from `from` up to `to`, as events tell of them; at most 1,000. */

@@ -9,6 +9,7 @@ import {
   equalBytes,
   formatInstant,
   isMapRoot,
+  isTrustRootEntry,
   type LogRecord,
   leafHash,
   parseInstant,
@@ -22,7 +23,7 @@ import { applyPublicDocument } from './public-documents.ts';
 import { checkSigned } from './record-signatures.ts';
 import type { ReplayState } from './replay-state.ts';
 import type { RuleContext } from './rule-context.ts';
-import { applyTrustRoot, isTrustRootEntry } from './trust-root-entry.ts';
+import { applyTrustRoot } from './trust-root-entry.ts';
 import { ruled, Violation } from './violation.ts';
 
 /** How far a log's clock may be ahead of ours. */

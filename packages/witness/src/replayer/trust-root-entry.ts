@@ -5,25 +5,11 @@ import {
   equalBytes,
   leafHash,
   parseTrustRoot,
-  payloadTypes,
   utf8,
   verifyTrustStep,
 } from '@tallystick/core';
 import type { ReplayState } from './replay-state.ts';
 import { asViolation, ruled, Violation } from './violation.ts';
-
-const opening = utf8('{"payload":"');
-const marker = utf8(`,"payloadType":"${payloadTypes.trustRoot}"`);
-const quote = 0x22;
-
-/**
- * True where an entry claims to be a trust root; it may still be malformed. Base64 has no quotes, so the type
- * follows the first one after the payload.
- */
-export function isTrustRootEntry(entry: Uint8Array): boolean {
-  const end = entry.indexOf(quote, opening.length);
-  return end >= 0 && equalBytes(entry.subarray(end + 1, end + 1 + marker.length), marker);
-}
 
 /** The log index of a version, in decimal digits. */
 export function trustRootFact(version: number): string {

@@ -1,23 +1,14 @@
 /** Finds out after a start how often everybody has asked for what is counted by the hour. */
+import { subjectTypeOf } from '@tallystick/core';
 import type { LedgerReader } from '@tallystick/ledger';
-import { compareInstants, instantToMs, msToInstant, type RecordType } from '@tallystick/license';
+import { compareInstants, instantToMs, msToInstant } from '@tallystick/license';
 import type { ServedLog } from '../served-log.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 
 const hourMs = 3_600_000;
 const pageSize = 1000;
-/** More causes than this are not read at a start. */
-const causesMax = 20_000;
-
-/** Commands that make one type of record and are asked for often. Of others every record of their subject is looked at. */
-const recordOf: Readonly<Record<string, RecordType>> = {
-  'license.issue': 'license.issued',
-  'license.amend': 'license.amended',
-  'license.renew': 'license.renewed',
-  'license.change_plan': 'license.plan_changed',
-  'license.suspend': 'license.suspended',
-  'license.revoke': 'license.revoked',
-};
+/** More of the log than this is not read at a start, which would take seconds. */
+const entriesMax = 50_000;
 
 /**
  * Counts what the log says of the last hour, newest first, up to the last approval of what was one too many. Where that is
@@ -33,7 +24,7 @@ export async function restoreCounts(
   const counted = countedActions(gatekeeper);
   if (counted.size === 0) return;
   try {
-    const asked = await askedSince(log, counted, now - hourMs);
+    const asked = await askedSince(log, counted, msToInstant(now - hourMs));
     for (const { principal, action, at } of asked.toReversed())
       gatekeeper.needs.counts.add(principal, action, at, {});
   } catch {
@@ -49,32 +40,47 @@ interface Asked {
   at: number;
 }
 
-/** Newest first. */
+/** Newest first. Throws where there is more to read than at a start. */
 async function askedSince(
   log: Pick<ServedLog, 'read' | 'size'>,
   counted: ReadonlySet<string>,
-  sinceMs: number,
+  since: string,
 ): Promise<Asked[]> {
   const asked: Asked[] = [];
-  const since = msToInstant(sinceMs);
   const cleared = new Set<string>();
-  const seen = new Set<number>();
-  for (let to = log.size; to > 0; to -= pageSize) {
-    const records = await log.read.recordsBetween(Math.max(0, to - pageSize), to);
-    for (const { index, type, subject, at } of records.toReversed()) {
-      if (compareInstants(at, since) <= 0) return asked;
-      if (type === 'approval.executed') await clear(log.read, subject.id, cleared);
-      if (!mayBeCounted(type, counted)) continue;
-      if (seen.size >= causesMax) throw new Error('more causes than are read at a start');
-      const { first, cause } = await log.read.causeOf(index);
+  const end = log.size - entriesMax;
+  if (end > 0 && (await isWithin(log, end, since))) throw new Error('too much to read at a start');
+  let seen = log.size;
+  for (let to = log.size; to > Math.max(0, end); to -= pageSize) {
+    const records = await log.read.causedBetween(Math.max(0, to - pageSize), to);
+    for (const { index, record, first, cause } of records.toReversed()) {
+      if (isSignedElsewhere(record) && isOlder(record, since)) continue;
+      if (isOlder(record, since)) return asked;
+      if (record.type === 'approval.executed') await clear(log.read, index, cleared);
+      // A command of many records counts once.
+      if (first === seen) continue;
+      seen = first;
       const { command, who } = cause;
-      if (seen.has(first)) continue;
-      seen.add(first);
       if (counted.has(command) && !cleared.has(nameOf(who.id, command)))
-        asked.push({ principal: who.id, action: command, at: instantToMs(at) });
+        asked.push({ principal: who.id, action: command, at: instantToMs(record.at) });
     }
   }
   return asked;
+}
+
+/** Whether what the log has at an index and right behind it was made since an instant. */
+async function isWithin({ read }: Pick<ServedLog, 'read'>, index: number, since: string): Promise<boolean> {
+  const records = await read.recordsBetween(index, index + pageSize);
+  return records.some((record) => !isSignedElsewhere(record) && !isOlder(record, since));
+}
+
+function isOlder({ at }: { at: string }, since: string): boolean {
+  return compareInstants(at, since) <= 0;
+}
+
+/** Log times run forward, but for what an authority has signed. */
+function isSignedElsewhere({ type }: { type: string }): boolean {
+  return subjectTypeOf(type) === 'namespace';
 }
 
 function countedActions(gatekeeper: Gatekeeper): ReadonlySet<string> {
@@ -88,15 +94,9 @@ function countedActions(gatekeeper: Gatekeeper): ReadonlySet<string> {
   }
 }
 
-function mayBeCounted(type: string, counted: ReadonlySet<string>): boolean {
-  return [...counted].some((action) => {
-    const record = recordOf[action];
-    return record === undefined ? type.split('.')[0] === action.split('.')[0] : type === record;
-  });
-}
-
-async function clear(read: Pick<LedgerReader, 'current'>, id: string, cleared: Set<string>): Promise<void> {
-  const document = (await read.current(id))?.document;
+async function clear(read: LedgerReader, index: number, cleared: Set<string>): Promise<void> {
+  const [executed] = await read.recordsBetween(index, index + 1);
+  const document = executed && (await read.current(executed.subject.id))?.document;
   if (document?.type === 'approval')
     cleared.add(nameOf(document.author.principal, String(document.command['type'])));
 }
