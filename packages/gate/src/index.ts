@@ -1,5 +1,5 @@
 export { actsAlone, missingRoles } from './approvals/company.ts';
-export { HourlyCounts } from './approvals/hourly-counts.ts';
+export { type AskedFor, HourlyCounts } from './approvals/hourly-counts.ts';
 export { type Applicable, applicableRules, type Proposed } from './approvals/rules.ts';
 export { policyContentHash } from './approvals/rules-hash.ts';
 export { AddressError, hostOf, parseRange } from './authenticate/address.ts';

@@ -62,3 +62,48 @@ it('and everybody has asked too often where a cause was removed', async () => {
   await office.restart();
   expect(await codes('Ina', [await suspend()])).toEqual(['approval_required']);
 });
+
+it('and meanwhile the commands wait that it matters to, and no others', async () => {
+  expect(await codes('Ivo', [await suspend()])).toEqual(['done']);
+  const causes = store.causes.bind(store);
+  const held = Promise.withResolvers<void>();
+  let isAsked = false;
+  store.causes = async (from, to) => {
+    isAsked = true;
+    await held.promise;
+    return causes(from, to);
+  };
+  await office.restart();
+  const license = await sold();
+  const answers: string[] = [];
+  const suspended = Promise.all(
+    [await suspend(), await suspend()].map(async (command) => {
+      answers.push((await office.refusal('Ivo', command)).code);
+    }),
+  );
+  expect(await codes('Ivo', [{ type: 'license.renew', license }])).toEqual(['done']);
+  expect([isAsked, answers]).toEqual([true, []]);
+  held.resolve();
+  await suspended;
+  expect(answers.toSorted()).toEqual(['approval_required', 'done']);
+});
+
+it('and where they are approved while it goes on, counting begins anew behind that', async () => {
+  expect(await codes('Ivo', [await suspend(), await suspend()])).toEqual(['done', 'done']);
+  const third = await suspend();
+  const { approval } = await office.refusal('Ivo', third);
+  const causes = store.causes.bind(store);
+  const held = Promise.withResolvers<void>();
+  store.causes = async (from, to) => {
+    await held.promise;
+    return causes(from, to);
+  };
+  await office.restart();
+  await office.ask('Ina', { type: 'approval.approve', approval });
+  held.resolve();
+  expect(await codes('Ivo', [await suspend(), await suspend(), await suspend()])).toEqual([
+    'done',
+    'done',
+    'approval_required',
+  ]);
+});

@@ -2,9 +2,17 @@
 
 const HOUR_MS = 3_600_000;
 
+/** That somebody asked for something. */
+export interface AskedFor {
+  principal: string;
+  action: string;
+  /** Milliseconds. */
+  at: number;
+}
+
 export class HourlyCounts {
   /** By principal and action: when, by request, oldest first. */
-  readonly #asked = new Map<string, Map<string, Map<object, number>>>();
+  #asked = new Map<string, Map<string, Map<object, number>>>();
   /** Until then nobody's count is known, so everybody's is too high; milliseconds. */
   #unknownUntil = 0;
   /** Whose counts are known all the same, because they began anew. */
@@ -52,6 +60,17 @@ export class HourlyCounts {
       for (const request of requests) asked?.delete(request);
       this.#known.add(nameOf(principal, action));
     }
+  }
+
+  /** Counts what was asked for before all that was counted so far, oldest first; not where counting began anew since. */
+  recall(before: readonly AskedFor[]): void {
+    const since = this.#asked;
+    this.#asked = new Map();
+    for (const { principal, action, at } of before)
+      if (!this.#known.has(nameOf(principal, action))) this.add(principal, action, at, {});
+    for (const [principal, actions] of since)
+      for (const [action, asked] of actions)
+        for (const [request, at] of asked) this.add(principal, action, at, request);
   }
 
   /** What was asked for before could not be found out: for an hour everybody is taken to have asked too often. */

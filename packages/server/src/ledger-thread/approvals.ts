@@ -11,7 +11,7 @@ import {
   rolesAt,
   type SignedCommand,
 } from '@tallystick/license';
-import { ApprovalNeeded } from './gate/approval-needs.ts';
+import { ApprovalNeeded, StillCounting } from './gate/approval-needs.ts';
 import { authorAsked } from './gate/author-asked.ts';
 import type { Judgment } from './gate/judgment.ts';
 import type { MutateInput } from './mutations.ts';
@@ -57,6 +57,10 @@ export class Approvals {
       return await work();
     } catch (error) {
       judgment.failed();
+      if (error instanceof StillCounting) {
+        await error.counted;
+        return this.orStore(waiting, judgment, work);
+      }
       if (!(error instanceof ApprovalNeeded)) throw error;
       throw await this.#storeOnce(waiting(), judgment, error.isBulk);
     }

@@ -70,6 +70,13 @@ interface HostParts {
   reporter: EventReporter;
   gatekeeper: Gatekeeper;
   register: AccessRegister;
+  counting: Counting;
+}
+
+/** Finds out what was asked for before the start. */
+interface Counting {
+  done: Promise<void>;
+  stop: () => void;
 }
 
 export class LedgerHost implements Host {
@@ -163,8 +170,10 @@ export class LedgerHost implements Host {
     });
     register = new AccessRegister(ledger, directory, post);
     await register.load((message) => reporter.alarm('integrity', message));
-    const gatekeeper = await openGatekeeper(ledger, directory, reporter, { config, held });
-    const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, gatekeeper, register };
+    const gatekeeper = openGatekeeper(ledger, directory, reporter, { config, held });
+    const counting = startCounting(ledger, gatekeeper);
+    const judging = { gatekeeper, register, counting };
+    const parts = { foundation, hello, lease: lease ?? null, store, ledger, reporter, ...judging };
     host = new LedgerHost(parts, config, post);
     return host;
   }
@@ -243,8 +252,10 @@ export class LedgerHost implements Host {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { foundation, lease, ledger, store } = this.#parts;
+    const { foundation, lease, ledger, store, counting } = this.#parts;
     this.#parts.register[Symbol.dispose]();
+    counting.stop();
+    await counting.done;
     clearInterval(this.#timer);
     clearInterval(this.#looking);
     clearInterval(this.#rotating);
@@ -271,12 +282,18 @@ export function die(error: Error): void {
   }, lastAnswersMs);
 }
 
-async function openGatekeeper(
+function startCounting(ledger: Ledger, gatekeeper: Gatekeeper): Counting {
+  const ending = new AbortController();
+  const done = restoreCounts(ledger, gatekeeper, Date.now(), ending.signal);
+  return { done, stop: () => ending.abort() };
+}
+
+function openGatekeeper(
   ledger: Ledger,
   directory: Directory,
   reporter: EventReporter,
   { config, held }: { config: ServerConfig; held: HeldLog },
-): Promise<Gatekeeper> {
+): Gatekeeper {
   const gatekeeper = new Gatekeeper({
     directory,
     onAlarm: (detail) => reporter.alarm('forbidden', detail),
@@ -286,7 +303,6 @@ async function openGatekeeper(
     mayActAlone: config.mayActAlone,
     keepAtLeast: config.accessLog?.keepAtLeast,
   });
-  await restoreCounts(ledger, gatekeeper, Date.now());
   gatekeeper.announceUnknown();
   return gatekeeper;
 }

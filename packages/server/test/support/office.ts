@@ -41,6 +41,7 @@ export class Office {
   readonly unjudged: Set<number> = new Set();
   readonly #ids = new Map<string, { principal: string; credential: string }>();
   #mayActAlone: string | undefined;
+  #counting: Promise<void> = Promise.resolve();
 
   private constructor(world: TestWorld, clock: { ahead: number }) {
     this.world = world;
@@ -104,7 +105,8 @@ export class Office {
       governing: () => governingOf(ledger),
       mayActAlone: this.#mayActAlone,
     });
-    await restoreCounts(ledger, this.gatekeeper, this.world.now());
+    // As at a server, nobody waits for it but who has to.
+    this.#counting = restoreCounts(ledger, this.gatekeeper, this.world.now());
     const keys = { refresh: async () => {} } as never;
     this.mutations = new Mutations(ledger, keys, (code) => ({ code, detail: notes[code] }));
     this.reads = new SubjectReads(ledger, keys);
@@ -112,6 +114,7 @@ export class Office {
 
   /** Ends the ledger and opens it again on what the store holds. */
   async restart(mayActAlone?: string): Promise<void> {
+    await this.#counting;
     await this.ledger[Symbol.asyncDispose]();
     await this.start(mayActAlone);
   }
@@ -231,6 +234,7 @@ export class Office {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#counting;
     await this.ledger[Symbol.asyncDispose]();
     await closeWorld(this.world);
   }

@@ -3,6 +3,7 @@ import { loosenings } from '@tallystick/core';
 import {
   type Applicable,
   type Asked,
+  type AskedFor,
   actsAlone,
   applicableRules,
   type Directory,
@@ -55,15 +56,44 @@ export class ApprovalNeeded extends ServiceProblem {
   }
 }
 
+/** Whether a command waits for others shows once it is known how often its author asked before the server was started. */
+export class StillCounting extends ServiceProblem {
+  readonly counted: Promise<void>;
+
+  constructor(counted: Promise<void>) {
+    super('overloaded', 'The server was just started and still counts what was asked for before.');
+    this.counted = counted;
+  }
+}
+
 export class ApprovalNeeds {
   readonly counts: HourlyCounts = new HourlyCounts();
   readonly #directory: Directory;
   /** The principal that the configuration lets act alone. */
   readonly #mayActAlone: string | null;
+  /** Settles when it is known what was asked for before the start, or that this cannot be known; null from then on. */
+  #counting: Promise<void> | null = null;
 
   constructor(directory: Directory, mayActAlone: string | null = null) {
     this.#directory = directory;
     this.#mayActAlone = mayActAlone;
+  }
+
+  /**
+   * Takes in what was asked for before the start, once that is found; where that fails, everybody is taken to have asked too
+   * often until an hour after `now`, in milliseconds. Resolves then.
+   */
+  restore(asked: Promise<readonly AskedFor[]>, now: number): Promise<void> {
+    const counting = asked
+      .then(
+        (before) => this.counts.recall(before),
+        () => this.counts.forget(now),
+      )
+      .finally(() => {
+        this.#counting = null;
+      });
+    this.#counting = counting;
+    return counting;
   }
 
   /** Counts the command, unless it is a dry run; what is not carried out is taken back with `counts.remove`. */
@@ -73,8 +103,10 @@ export class ApprovalNeeds {
     const isRefused = changes.length === 0 && !isSignedCommand(command);
     if (kind === 'bootstrap' || kind === 'mirror' || isRefused) return { kind: 'nothing' };
     const now = instantToMs(at);
-    const countOf = ({ actions }: ApprovalRule): number =>
-      this.counts.count(author, actions, now, request) + 1;
+    const countOf = ({ actions }: ApprovalRule): number => {
+      if (this.#counting !== null) throw new StillCounting(this.#counting);
+      return this.counts.count(author, actions, now, request) + 1;
+    };
     const principal = (id: string) => view.subject('principal', id)?.document;
     const proposed = { command, changes, effect, author, principal, ...governingIn(view) };
     const applicable = applicableRules(rules, proposed, countOf);
