@@ -34,7 +34,7 @@ export interface ViewSources {
 
 export class SequencingView implements View {
   readonly #sources: ViewSources;
-  /** Subjects loaded for this decision; undefined: known not to exist. */
+  /** Subjects read for this decision; undefined: known not to exist. */
   readonly loaded: Map<string, Current | undefined> = new Map();
   /** True once nothing is in flight and the projections have taken in everything. */
   isSettled = false;
@@ -102,6 +102,8 @@ export class SequencingView implements View {
     if (this.loaded.has(id)) return this.loaded.get(id);
     const known = this.#sources.reader.known(id);
     if (known === unread) throw new Missing({ subject: id });
+    // A decision asks for its customer and plan several times, and what is not in flight stands while it is made.
+    this.loaded.set(id, known);
     return known;
   }
 
