@@ -99,9 +99,9 @@ export class Authenticator {
       bearer.exec(headerOf(request, 'authorization') ?? '')?.[1] ??
       (cookie === null || cookie === 'twice' ? undefined : cookie.token);
     if (token?.startsWith('tally_session_')) return sessions.idOf(token) ?? null;
-    if (token !== undefined) {
-      return directory.credentialBy('api_key', this.#lookupOf(request, token))?.id ?? systemToken(token);
-    }
+    if (token !== undefined && isOfKey(token))
+      return directory.credentialBy('api_key', this.#lookupOf(request, token))?.id ?? null;
+    if (token !== undefined) return systemToken(token);
     const keyid = signatureKeyId(headerOf(request, 'signature-input'));
     const signer = keyid === null ? undefined : directory.credentialBy('http_signature', keyid)?.id;
     return signer === undefined
@@ -345,4 +345,9 @@ function malformed(why: string): Authentication {
 
 function unauthorized(why: string, credential?: string): Authentication {
   return refuse('unauthorized', null, why, credential);
+}
+
+/** How an API key begins: nothing else is looked up as one. */
+function isOfKey(token: string): boolean {
+  return token.startsWith('tally_api_') || token.startsWith('tally_partner_');
 }
