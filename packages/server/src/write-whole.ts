@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Writes a file that anybody may read. On disk before it returns; there is always the old one or the new one, whole. */
@@ -6,13 +6,17 @@ export function writeWhole(file: string, text: string): void {
   const partial = `${file}.partial`;
   const descriptor = openSync(partial, 'w', 0o644);
   try {
-    writeSync(descriptor, text);
+    // As often as it takes: one write on a disk that becomes full takes what still fits, and calls that success.
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
   renameSync(partial, file);
   const folder = openSync(dirname(file), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }

@@ -5,6 +5,7 @@ export { type FaultKind, FaultyStore, StoreFault, type StoreOperation } from './
 export { LocalCosigner, LocalCosigners } from './local-cosigners.ts';
 export { localhostCertificate } from './localhost-certificate.ts';
 export { PostgresServer } from './postgres-server.ts';
+export { runShortOfDisk } from './run-short-of-disk.ts';
 export { SecondServer } from './second-server.ts';
 export { nextTrustRoot, only, type RevisionChanges, signedRevision } from './signed-elsewhere.ts';
 export { SoftHsm, softHsmModule } from './soft-hsm.ts';

@@ -7,7 +7,7 @@
  * form for ML-DSA is not the same in every version of Node.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   base64,
   type Checkpoint,
@@ -95,7 +95,7 @@ export function createKeys(
     throw new ConfigError(`cannot create the key file: ${messageOf(error)}`, { cause: error });
   }
   try {
-    writeSync(file, made.map(({ type, seed }) => `${header} ${name} ${type} ${base64(seed)}\n`).join(''));
+    writeFileSync(file, made.map(({ type, seed }) => `${header} ${name} ${type} ${base64(seed)}\n`).join(''));
     fsyncSync(file);
   } finally {
     closeSync(file);

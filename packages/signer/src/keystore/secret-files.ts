@@ -9,6 +9,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -19,7 +20,8 @@ import { KeystoreError } from './keystore-error.ts';
 export function writeSecretFile(file: string, text: string): void {
   const descriptor = openSync(file, 'wx', 0o600);
   try {
-    writeSync(descriptor, text);
+    // As often as it takes: one write on a disk that becomes full takes what still fits, and calls that success.
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

@@ -7,7 +7,7 @@
  * first 16 hexadecimal digits of `H("x25519" || 00 || public half)`.
  */
 import { createPublicKey, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import { base64, decodeBase64, domainHash, hashDomain, hex } from '@tallystick/core';
 import { ConfigError, messageOf } from '../errors.ts';
 import { readPrivateFile } from '../keys.ts';
@@ -44,7 +44,7 @@ export function createContentKey(path: string): ContentPublicKey {
     throw new ConfigError(`cannot create the content key: ${messageOf(error)}`, { cause: error });
   }
   try {
-    writeSync(file, `${header} ${base64(key.privateRaw)}\n`);
+    writeFileSync(file, `${header} ${base64(key.privateRaw)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);

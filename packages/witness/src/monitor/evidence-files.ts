@@ -1,6 +1,15 @@
 /** Where a monitor writes what it has found: one file for each contradiction, whole or not at all, never over another. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { hex, IntegrityError, type PublicKey, sha256, type TrustRoot, utf8 } from '@tallystick/core';
 import { ConfigError, messageOf } from '../errors.ts';
@@ -24,7 +33,7 @@ export function createMonitorKey(path: string): MonitorKey {
     throw new ConfigError(`cannot create the key file: ${messageOf(error)}`, { cause: error });
   }
   try {
-    writeSync(file, String(privateKey.export({ type: 'pkcs8', format: 'pem' })));
+    writeFileSync(file, String(privateKey.export({ type: 'pkcs8', format: 'pem' })));
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -83,8 +92,8 @@ export class EvidenceFolder {
     rmSync(temporary, { force: true });
     const file = openSync(temporary, 'wx', 0o644);
     try {
-      writeSync(file, bytes);
-      writeSync(file, '\n');
+      writeFileSync(file, bytes);
+      writeFileSync(file, '\n');
       fsyncSync(file);
     } finally {
       closeSync(file);
