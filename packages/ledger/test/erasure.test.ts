@@ -138,6 +138,19 @@ describe('a crash between the commit of an erasure and its shredding', () => {
     await isForgotten();
   });
 
+  it('is made up for where what is read at once ends in the middle of its command', async () => {
+    await Promise.all(Array.from({ length: 900 }, () => system.make({ type: 'license.issue', plan: 'pro' })));
+    while (system.ledger.size < 997) await system.make({ type: 'license.issue', plan: 'pro' });
+    system.store.hold('shred');
+    const erased = await system.submit({ type: 'customer.erase', customer });
+    const indexes = 'changes' in erased ? erased.changes.map(({ index }) => index ?? 0) : [];
+    expect([Math.min(...indexes) < 1000, Math.max(...indexes) >= 1000]).toEqual([true, true]);
+    system.projections.clear();
+    await system.crash();
+    await system.ready();
+    await isForgotten();
+  });
+
   it.each([1, 2, 3])('is made up for even where the start fails at it %d times', async (times) => {
     system.store.hold('shred');
     await system.make({ type: 'customer.erase', customer });

@@ -9,7 +9,7 @@ import { checkRevision, requestKeyOf } from '../content.ts';
 import { IntegrityAlarm } from '../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { type IndexLicenseKey, nameChanges } from '../names.ts';
-import type { Store, StoredEntry } from '../store/store.ts';
+import type { Store, StoredCause, StoredEntry } from '../store/store.ts';
 import { missingRows } from './missing-rows.ts';
 import type { ProjectedRequest, Projections, ProjectionWriter, RevisionRows } from './projections.ts';
 import { revisionRows } from './rows.ts';
@@ -129,12 +129,13 @@ export class ProjectionFeeder {
     const { store, state, projections } = this.#parts;
     for (let from = projections.size; from < state.size; from = projections.size) {
       // The store may hold more: of a log that is followed, only what is published counts.
-      const entries = await store.entries(from, Math.min(entriesPerRead, state.size - from));
-      const size = from + entries.length;
+      const read = await store.entries(from, Math.min(entriesPerRead, state.size - from));
+      const causes = await store.causes(from, from + read.length);
+      const size = endOfWhole(causes, from, from + read.length);
+      const entries = read.slice(0, size - from);
       const revisions = await this.#revisionsOf(entries);
-      const causes = await store.causes(from, size);
       const requests = causes.flatMap((cause) => {
-        const key = requestKeyOf(cause);
+        const key = cause.index < size ? requestKeyOf(cause) : null;
         return key === null ? [] : [{ key, index: cause.index }];
       });
       await this.#write({ revisions, requests, size });
@@ -210,4 +211,14 @@ export class ProjectionFeeder {
     const stored = known?.rev === rev - 1 ? await store.entry(known.index) : undefined;
     return stored && checkRevision(stored, state.tree.leaf(stored.index)).current;
   }
+}
+
+/**
+ * The log size up to which a read has whole commands: what an erasure covers is found by all of its records. The largest command
+ * is shorter than a read.
+ */
+function endOfWhole(causes: readonly StoredCause[], from: number, end: number): number {
+  const last = causes.at(-1);
+  const isCut = last !== undefined && last.index > from && last.index + last.records > end;
+  return isCut ? last.index : end;
 }
