@@ -19,6 +19,8 @@ interface Stream {
   isLive: () => boolean;
   /** Published records are told up to here. */
   next: number;
+  /** The event of the newest checkpoint, which is told behind the records under it; null once it was. */
+  checkpoint: string | null;
   isReading: boolean;
 }
 
@@ -51,11 +53,14 @@ export class EventStreams {
    * `isLive` says no.
    */
   open(response: ServerResponse, lastEventId: number | null, isLive: () => boolean): void {
+    // Its reader went while it was judged: that it has closed is not told again, and its place would never be free.
+    if (response.destroyed) return;
     const published = this.#ledger?.status.published?.size ?? 0;
     const stream: Stream = {
       response,
       isLive,
       next: lastEventId === null ? published : lastEventId + 1,
+      checkpoint: lastEventId === null ? null : this.#newestCheckpoint(),
       isReading: false,
     };
     response.writeHead(200, {
@@ -70,8 +75,7 @@ export class EventStreams {
       this.#streams.delete(stream);
       if (this.#streams.size === 0) this.#ledger?.listen(false);
     });
-    const newest = lastEventId === null ? null : this.#newestCheckpoint();
-    void this.#catchUp(stream, newest ?? undefined);
+    void this.#catchUp(stream);
   }
 
   /** What a stream that resumes is told last. */
@@ -83,7 +87,10 @@ export class EventStreams {
   send(event: EventMessage): void {
     for (const stream of this.#streams) {
       if (event.type !== 'checkpoint.published') this.#write(stream, event.data);
-      else void this.#catchUp(stream, event.data);
+      else {
+        stream.checkpoint = event.data;
+        void this.#catchUp(stream);
+      }
     }
   }
 
@@ -97,29 +104,35 @@ export class EventStreams {
     for (const stream of this.#streams) stream.response.end();
   }
 
-  /** Tells of every published record that the stream has not been told of, then of the checkpoint. */
-  async #catchUp(stream: Stream, checkpoint?: string): Promise<void> {
+  /** Tells of every published record that the stream has not been told of, then of the checkpoint; also of what comes meanwhile. */
+  async #catchUp(stream: Stream): Promise<void> {
     const ledger = this.#ledger;
     if (ledger === null || stream.isReading) return;
     stream.isReading = true;
     try {
-      const published = ledger.status.published;
-      const end = published?.size ?? 0;
-      while (stream.next < end && this.#streams.has(stream)) {
-        const to = Math.min(end, stream.next + recordsPerRead);
-        const records = JSON.parse(
-          (await ledger.ask('eventsBetween', { from: stream.next, to }, null)).body,
-        ) as EventData['entry.published'][];
-        for (const record of records) this.#write(stream, encodeEvent('entry.published', record));
-        stream.next = to;
+      while (this.#streams.has(stream)) {
+        const end = ledger.status.published?.size ?? 0;
+        if (stream.next < end) await this.#readOn(stream, ledger, end);
+        else if (stream.checkpoint === null) break;
+        else {
+          this.#write(stream, stream.checkpoint);
+          stream.checkpoint = null;
+        }
       }
-      if (checkpoint !== undefined) this.#write(stream, checkpoint);
     } catch {
       // The stream cannot say what it cannot read; the client resumes where it stands.
       stream.response.destroy();
     } finally {
       stream.isReading = false;
     }
+  }
+
+  async #readOn(stream: Stream, ledger: LedgerClient, end: number): Promise<void> {
+    const to = Math.min(end, stream.next + recordsPerRead);
+    const { body } = await ledger.ask('eventsBetween', { from: stream.next, to }, null);
+    for (const record of JSON.parse(body) as EventData['entry.published'][])
+      this.#write(stream, encodeEvent('entry.published', record));
+    stream.next = to;
   }
 
   #write(stream: Stream, text: string): void {
