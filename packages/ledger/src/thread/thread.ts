@@ -39,6 +39,11 @@ export class ThreadError extends Error {
     this.original = name;
     this.errcode = errcode;
   }
+
+  /** Whether the thread has ended, and answers nothing any more. */
+  get isOfEnded(): boolean {
+    return this.original === this.name;
+  }
 }
 
 export class Thread implements AsyncDisposable {

@@ -43,12 +43,13 @@ export class ContentExport implements AsyncDisposable {
     if (this.#waiting >= waitingMax) throw new ServiceProblem('overloaded', 'too many mirrors ask at once');
     const question: SealedQuestion = { from, size, leaves: decodeBase64(leaves), publicKey };
     this.#waiting += 1;
+    const started = this.#started();
     try {
-      const thread = await this.#started();
-      const { bytes, alarms } = (await thread.call('seal', question)) as SealedAnswer;
+      const { bytes, alarms } = (await (await started).call('seal', question)) as SealedAnswer;
       for (const alarm of alarms) raiseAlarm(this.#told, 'integrity', alarm);
       return bytes;
     } catch (error) {
+      if (error instanceof ThreadError && error.isOfEnded) this.#forget(started);
       throw problemOf(error);
     } finally {
       this.#waiting -= 1;

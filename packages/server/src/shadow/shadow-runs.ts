@@ -4,7 +4,6 @@
  * Whoever asks is answered within moments, with how far it is, and asks again; a finished one is handed out once, and from then
  * on its policy counts as looked at.
  */
-import { once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { ShadowAnswer, ShadowProgress, ShadowReport } from '@tallystick/contract';
@@ -119,7 +118,7 @@ export class ShadowRuns implements AsyncDisposable {
       under,
       worker,
       progress: { step: 'entries', done: 0, total: 0 },
-      ended: once(worker, 'exit'),
+      ended: new Promise((resolve) => worker.once('exit', resolve)),
       outcome: null,
     };
     worker.on('message', (message: FromShadow) => {
