@@ -25,7 +25,10 @@ function nextWorker(): Promise<Worker> {
 describe('documents for mirrors', () => {
   it('are sealed again once the thread that seals them has ended', async () => {
     const bytes = new Uint8Array([1]);
-    const gone = new ThreadError({ name: 'ThreadError', message: 'a thread of the ledger is gone: it ended' });
+    const gone = new ThreadError({
+      name: 'ThreadError',
+      message: 'a thread of the ledger is gone: it ended',
+    });
     const thread = (call: () => Promise<unknown>): Thread =>
       ({ call, [Symbol.asyncDispose]: async () => {} }) as unknown as Thread;
     vi.spyOn(Thread, 'start')

@@ -46,6 +46,7 @@ export interface SupervisorOptions {
   serverProgram?: string;
 }
 
+/** From the start of a process, or the last line that it wrote, until it listens. */
 const startTimeoutMs = 120_000;
 const stopTimeoutMs = 15_000;
 /** Between two tries to start a process while one of a killed supervisor holds what it needs. */
@@ -201,18 +202,21 @@ export class Supervisor {
     child.startedAt = Date.now();
     if (started.pid !== undefined) this.#events.onStart?.(child.name, started.pid);
     let lastLine = '';
+    let isListening = false;
+    // Gone before the next one is started: it holds what that one needs, and nobody would end it any more.
+    const timer = setTimeout(() => {
+      lastLine = `${child.name} did not start in time`;
+      started.kill('SIGKILL');
+    }, startTimeoutMs);
     if (started.stderr !== null) {
       createInterface({ input: started.stderr }).on('line', (line) => {
         lastLine = line;
+        // Whoever reads a long log says how far it is.
+        if (!isListening) timer.refresh();
         this.#events.onLine(child.name, line);
       });
     }
     return new Promise((resolve, reject) => {
-      let isListening = false;
-      const timer = setTimeout(
-        () => reject(new Error(`${child.name} did not start in time`)),
-        startTimeoutMs,
-      );
       if (started.stdout !== null) {
         createInterface({ input: started.stdout }).once('line', (line) => {
           isListening = true;
@@ -220,7 +224,10 @@ export class Supervisor {
           resolve(JSON.parse(line) as Record<string, unknown>);
         });
       }
-      started.once('error', reject);
+      started.once('error', (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
       started.once('exit', (code, signal) => {
         clearTimeout(timer);
         child.process = null;
