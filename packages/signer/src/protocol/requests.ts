@@ -1,7 +1,7 @@
 /**
  * What may be asked of the signer. Typed content only: there is no request that signs given bytes.
  *
- * Byte strings in headers are base64. Every request has an `id`; answers may come in any order.
+ * Byte strings in headers are base64. Every request has an `id`; a connection is answered in order.
  */
 import {
   asArray,

@@ -17,6 +17,7 @@ import { PerSecond } from '../per-second.ts';
 import type { TlsFiles } from '../tls-files.ts';
 import { bodyLengthMax } from './add-checkpoint-request.ts';
 import { type Answer, answerRefusal, plain } from './answers.ts';
+import { hostOf } from './host-of.ts';
 import { healthBody, renderPage } from './page.ts';
 
 export interface ServerOptions {
@@ -80,10 +81,10 @@ export async function startServer(options: ServerOptions): Promise<CosignerServe
 /** One address may take up an eighth of all connections. */
 const connectionsPerAddressMax = 128;
 
-function limitAddresses(server: Server): void {
+export function limitAddresses(server: Server): void {
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
+    const address = hostOf(socket.remoteAddress ?? '');
     const count = (open.get(address) ?? 0) + 1;
     if (count > connectionsPerAddressMax) {
       socket.destroy();
@@ -248,7 +249,7 @@ class RequestHandler {
 
   async #read(request: IncomingMessage): Promise<Uint8Array> {
     if (Number(request.headers['content-length'] ?? 0) > bodyLengthMax) throw tooLong();
-    const address = request.socket.remoteAddress ?? '';
+    const address = hostOf(request.socket.remoteAddress ?? '');
     const reads = this.#reads.get(address) ?? new Set();
     this.#reads.set(address, reads);
     const [oldest] = reads;
