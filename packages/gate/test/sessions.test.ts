@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type Authentication,
   agentClass,
@@ -11,6 +11,7 @@ import {
   secretTokenKind,
   sessionCookies,
 } from '../src/index.ts';
+import { GateFile } from '../src/sessions/gate-file.ts';
 import { limits, newWorld, removeWorlds, requestOf, secrets, type World } from './support/people.ts';
 
 afterAll(removeWorlds);
@@ -139,6 +140,20 @@ describe('a session', () => {
 });
 
 describe('the file', () => {
+  test('that ended while the disk was full has ended after a restart as well', async () => {
+    const { token, session } = begin();
+    const full = new Error('database or disk is full');
+    const removing = vi.spyOn(GateFile.prototype, 'delete').mockImplementationOnce(() => {
+      throw full;
+    });
+    expect(() => world.sessions.end(session.id)).toThrow(full);
+    removing.mockRestore();
+    expect(await isIn(token)).toBe(false);
+    world.sessions.flush();
+    world = world.restart();
+    expect(await isIn(token)).toBe(false);
+  });
+
   test('keeps sessions over a restart, and what ended stays ended', async () => {
     const [kept, ended] = [begin(), begin()];
     world.sessions.end(ended.session.id);

@@ -34,6 +34,8 @@ export class Sessions {
   readonly #byId = new Map<string, StoredSession>();
   readonly #uses: Map<string, CredentialUse>;
   readonly #unwrittenSessions = new Set<string>();
+  /** Those that have ended and are still in the file. */
+  readonly #undeleted = new Set<string>();
   readonly #unwrittenUses = new Map<string, CredentialUse>();
   /** Rows of the file that this server had not written. */
   readonly rejected: number;
@@ -125,6 +127,7 @@ export class Sessions {
     const nowMs = this.#parts.now();
     const limits = this.#parts.limits();
     this.#endWhere((session) => hasEnded(session, limits, nowMs));
+    this.#delete();
     const seen = [...this.#unwrittenSessions].flatMap((id) => this.#byId.get(id) ?? []);
     if (seen.length > 0) this.#parts.file.put(seen);
     if (this.#unwrittenUses.size > 0) this.#parts.file.putUses(this.#unwrittenUses);
@@ -165,9 +168,17 @@ export class Sessions {
     for (const { lookup, session } of stored) {
       this.#byLookup.delete(lookup);
       this.#byId.delete(session.id);
+      this.#undeleted.add(session.id);
     }
-    this.#parts.file.delete(stored.map(({ session }) => session.id));
+    this.#delete();
     return stored.length;
+  }
+
+  /** What cannot be deleted now is with the next one, or it would be back after a restart. */
+  #delete(): void {
+    if (this.#undeleted.size === 0) return;
+    this.#parts.file.delete([...this.#undeleted]);
+    this.#undeleted.clear();
   }
 
   #now(): string {
