@@ -34,6 +34,7 @@ import type { OpenLogin } from '../login/open-login.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ShadowRuns } from '../shadow/shadow-runs.ts';
 import { authenticate } from './authenticate.ts';
+import { challengeOf } from './challenge.ts';
 import type { EventStreams } from './event-streams.ts';
 import { type Answer, type Handler, handlers } from './handlers.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -66,8 +67,10 @@ const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
   const addressOf = (request: FastifyRequest): string => parts.gate.authenticator.addressOf(partsOf(request));
   const recorder = new AccessRecorder(zone, parts.access, addressOf);
-  const fail: typeof sendProblem = (request, reply, problem) => {
+  const fail = (request: FastifyRequest, reply: FastifyReply, problem: ServiceProblem): FastifyReply => {
     recorder.note(request, { code: problem.code });
+    if (problems[problem.code].status === 401)
+      reply.header('www-authenticate', challengeOf(problem.code, parts.gate.directory));
     return sendProblem(request, reply, problem);
   };
   const { listeners, limits } = parts.config;
@@ -233,7 +236,6 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   // Whoever had too many requests was told for how long.
   if (status === 503 || (status === 429 && !reply.hasHeader('retry-after')))
     reply.header('retry-after', retryAfterSeconds);
-  if (status === 401) reply.header('www-authenticate', challengeOf(code));
   const occurrence = {
     requestId: request.id,
     ...(detail === undefined ? {} : { detail }),
@@ -242,12 +244,6 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Serv
   };
   const body = JSON.stringify(problemOf(code, occurrence));
   return reply.code(status).type(problemMediaType).send(body);
-}
-
-/** RFC 6750, and RFC 9470 for proof that has become too old. */
-function challengeOf(code: ProblemCode): string {
-  if (code !== 'insufficient_user_authentication') return 'Bearer';
-  return 'Bearer error="insufficient_user_authentication", max_age=300';
 }
 
 const codeOfFastify: Record<string, ProblemCode> = {
