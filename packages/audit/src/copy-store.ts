@@ -157,10 +157,10 @@ class Copy {
 async function checkpointSizes(store: Store, size: number): Promise<number[]> {
   const sizes: number[] = [];
   for (let saved = await store.checkpoint(size); saved !== undefined; ) {
-    sizes.unshift(saved.size);
+    sizes.push(saved.size);
     saved = saved.size === 0 ? undefined : await store.checkpoint(saved.size - 1);
   }
-  return sizes;
+  return sizes.reverse();
 }
 
 function isSame(found: StoredCheckpoint | undefined, { size, note, at }: StoredCheckpoint): boolean {

@@ -1,6 +1,7 @@
 /** How many connections one host gets at a witness, however many addresses it has. */
 import { EventEmitter } from 'node:events';
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { hostOf } from '../src/http/host-of.ts';
 import { limitAddresses } from '../src/http/server.ts';
