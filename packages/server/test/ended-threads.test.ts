@@ -11,17 +11,6 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Resolves with the next thread that is started. */
-function nextWorker(): Promise<Worker> {
-  const { on } = Worker.prototype;
-  return new Promise((resolve) => {
-    vi.spyOn(Worker.prototype, 'on').mockImplementation(function (this: Worker, ...given: unknown[]) {
-      resolve(this);
-      return on.apply(this, given as Parameters<typeof on>);
-    });
-  });
-}
-
 describe('documents for mirrors', () => {
   it('are sealed again once the thread that seals them has ended', async () => {
     const bytes = new Uint8Array([1]);
@@ -45,10 +34,10 @@ describe('documents for mirrors', () => {
 describe('a shadow', () => {
   it('whose thread fails is a problem for who asks, and no rejection that nobody hears', async () => {
     await using shadows = new ShadowRuns({ store: 'nowhere.db' }, null, defaultPolicyDocument);
-    const started = nextWorker();
+    const listening = vi.spyOn(Worker.prototype, 'on');
     const asked = shadows.ask(defaultPolicyDocument(), { from: null, to: null });
     const refused = expect(asked).rejects.toMatchObject({ name: 'ServiceProblem', code: 'internal' });
-    const worker = await started;
+    const worker = await vi.waitUntil(() => listening.mock.contexts[0] as Worker | undefined);
     worker.emit('error', new Error('the thread is out of memory'));
     await worker.terminate();
     await refused;

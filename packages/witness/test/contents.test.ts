@@ -227,6 +227,27 @@ describe("a log's server that lies", () => {
     expect(mirror.bundle(licenseId(lied - 3))?.status).toBe(200);
   });
 
+  it('or has lost much for good, keeps no other document from coming back that it has again', async () => {
+    const without = (parts: PlainPart[], isLost: (index: number) => boolean): PlainPart[] =>
+      parts.map((part) =>
+        'content' in part && isLost(part.index) ? { index: part.index, content: null } : part,
+      );
+    const isLostForGood = (index: number): boolean => index >= 3 && index < 43;
+    mirror.lie = (parts) => without(parts, (index) => isLostForGood(index) || index === 60);
+    await mirror.begin();
+    await mirror.until(() => mirror.status.fetched === log.size);
+    expect(mirror.status.lacks).toBe(41);
+    mirror.lie = (parts) => without(parts, isLostForGood);
+    for (let times = 0; times < 2; times++) {
+      const before = mirror.asked.length;
+      mirror.setup.now += 601;
+      await mirror.until(() => mirror.asked.length >= before + 9);
+    }
+    await mirror.until(() => mirror.asked.some(({ from, to }) => from === 60 && to === 61));
+    await mirror.until(() => mirror.status.lacks === 40);
+    mirror.lie = (parts) => parts;
+  });
+
   it('by saying that a document is gone which nothing erased is told of', async () => {
     mirror.lie = (parts) =>
       parts.map((part) => (part === at(parts, lied) ? { index: lied, content: null } : part));

@@ -60,6 +60,8 @@ export class ContentFollower {
   readonly #lag: Lag;
   #trouble: string | null = null;
   #askedAgain = 0;
+  /** Log index from which on it is asked for next: what is lost for good must not keep the rest from being asked for. */
+  #askFrom = 0;
   /** Since the start: batches that were refused. */
   refused = 0;
 
@@ -169,8 +171,10 @@ export class ContentFollower {
     const { store, now } = this.#parts;
     if (now() - this.#askedAgain < againSeconds) return;
     this.#askedAgain = now();
-    const asked = new Set(store.lacking(lackingAtOnce).map(({ index }: LackingPart) => index));
-    for (const index of asked) await this.#fetch(index, index + 1);
+    const lacking = store.lacking(lackingAtOnce, this.#askFrom);
+    this.#askFrom = lacking.length < lackingAtOnce ? 0 : (lacking.at(-1)?.index ?? 0) + 1;
+    for (const index of new Set(lacking.map((part: LackingPart) => part.index)))
+      await this.#fetch(index, index + 1);
   }
 
   /** Each reason once, until it gets on. */

@@ -198,9 +198,9 @@ export class ContentStore implements Disposable {
     return Number(this.#database.prepare('SELECT count(*) AS lacks FROM lacking').get()?.['lacks']);
   }
 
-  /** The first parts that are lacking, at most `limit`. */
-  lacking(limit: number): LackingPart[] {
-    return this.#lackingWhere('1', limit);
+  /** The first parts that are lacking of entries from `from` on, at most `limit`. */
+  lacking(limit: number, from: number): LackingPart[] {
+    return this.#lackingWhere(`place >= ${2 * from}`, limit);
   }
 
   /** Parts that have not been told of, and that the log up to `size` entries does not account for; they are told now. */
