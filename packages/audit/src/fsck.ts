@@ -3,7 +3,7 @@
  * was published and signed. Reads only, also beside a running server.
  */
 import { equalBytes, type PublicKey, parseRecordEntry } from '@tallystick/core';
-import type { IndexLicenseKey, Store } from '@tallystick/ledger';
+import type { IndexLicenseKey, Store, StrayRow } from '@tallystick/ledger';
 import { SignaturePool } from '@tallystick/witness';
 import { checkCheckpoints } from './checkpoint-check.ts';
 import { entriesFrom } from './entries-from.ts';
@@ -66,6 +66,7 @@ export async function fsck(parts: FsckParts, options: FsckOptions): Promise<Fsck
   await run.checkErasures();
   await run.checkPublished(newest?.size ?? null);
   run.checkMark();
+  await run.checkStrays();
   await run.checkProjections();
   return run.report(newest?.size ?? null);
 }
@@ -83,6 +84,12 @@ function startScanning(
       ? null
       : { genesis, keys, sumKey: sums?.key ?? '', projectionsFile: projections?.file ?? null };
   return new ScanPool({ storeFile, full }, workers);
+}
+
+function strayMessage(table: StrayRow['table']): string {
+  return table === 'signed_requests'
+    ? 'there is a signed request, and no command begins here'
+    : 'there is a row, and the log has no entry here';
 }
 
 /** What a run is given besides what it checks. */
@@ -157,9 +164,13 @@ class Run {
       this.#problems.add(problem);
       if (this.#isDone) return;
     }
-    const stray = 'there is a signed request, and no command begins here';
-    for (const index of (await store.strayRequests?.()) ?? [])
-      this.#problems.add(problemAt(index, 'signed_requests', 'row', stray));
+  }
+
+  /** After what was published: entries that are missing at the end leave rows behind it as well, and are the worse news. */
+  async checkStrays(): Promise<void> {
+    if (this.#isDone) return;
+    for (const { table, index } of (await this.#parts.store.strayRows?.()) ?? [])
+      this.#problems.add(problemAt(index, table, 'row', strayMessage(table)));
   }
 
   async checkPublished(newest: number | null): Promise<void> {

@@ -1,5 +1,12 @@
 /** Entry bytes against the leaf hashes kept beside them, and, where they differ, which of the two was changed. */
-import { equalBytes, type LogTree, leafHash, parseSignedCheckpoint, utf8 } from '@tallystick/core';
+import {
+  equalBytes,
+  hashLength,
+  type LogTree,
+  leafHash,
+  parseSignedCheckpoint,
+  utf8,
+} from '@tallystick/core';
 import type { Store, StoredEntry } from '@tallystick/ledger';
 import { entriesFrom } from './entries-from.ts';
 import { type FsckProblem, mismatch } from './report.ts';
@@ -23,6 +30,10 @@ export async function judgeLeaf(
   size: number,
 ): Promise<LeafVerdict> {
   const found = leafHash(entry);
+  if (leaf.length !== hashLength) {
+    const message = 'the leaf hash has another length than hashes have';
+    return { problem: mismatch(index, 'leaves', 'leaf', message, found, leaf), leaf: found };
+  }
   const checkpoint = await nextCheckpoint(store, index, size);
   if (checkpoint !== null && (await hasRoot(tree, checkpoint, leavesFrom(store, index, checkpoint.size)))) {
     const message = 'the entry is not the one that was published';
@@ -69,7 +80,11 @@ async function hasRoot(
   leaves: AsyncIterable<Uint8Array>,
 ): Promise<boolean> {
   const before = tree.size;
-  for await (const leaf of leaves) tree.append(leaf);
+  for await (const leaf of leaves) {
+    // Later rows may be damaged as well; the tree takes in hashes alone, and then this is no such root.
+    if (leaf.length !== hashLength) break;
+    tree.append(leaf);
+  }
   const fits = tree.size === size && equalBytes(tree.root(size), root);
   tree.truncate(before);
   return fits;

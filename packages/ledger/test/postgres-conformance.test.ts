@@ -128,7 +128,7 @@ describe('a store on PostgreSQL', () => {
     await client.end();
     const cause = { ...causeAt(0, entriesPerBatch), signed: null };
     await using reader = await PostgresStore.read(options());
-    expect([await reader.causes(0, 9), await reader.strayRequests?.()]).toEqual([[cause], []]);
+    expect([await reader.causes(0, 9), await reader.strayRows?.()]).toEqual([[cause], []]);
     await using writer = await PostgresStore.open(options());
     for (const size of [3, 6]) await writer.append(batchAt(size));
     const causes = [cause, ...batchAt(3).causes, ...batchAt(6).causes];
@@ -136,16 +136,24 @@ describe('a store on PostgreSQL', () => {
     await remove();
   });
 
-  it('tells which signed requests stand beside no cause', async () => {
+  it('tells which rows belong to nothing', async () => {
     await using writer = await create();
     await writer.append(batchAt(0));
     await using reader = await PostgresStore.read(options());
-    expect(await reader.strayRequests?.()).toEqual([]);
+    expect(await reader.strayRows?.()).toEqual([]);
     const client = new Client({ connectionString: url().split('?')[0] ?? '' });
     await client.connect();
     await client.query(`INSERT INTO ${schema}.signed_requests VALUES (99, '', ''), (1, '', '')`);
+    await client.query(`INSERT INTO ${schema}.entries VALUES (3, ''), (-1, '')`);
+    await client.query(`INSERT INTO ${schema}.contents (idx, id, cause) VALUES (3, 'cus_0', 3)`);
     await client.end();
-    expect(await reader.strayRequests?.()).toEqual([1, 99]);
+    expect(await reader.strayRows?.()).toEqual([
+      { table: 'entries', index: -1 },
+      { table: 'signed_requests', index: 1 },
+      { table: 'contents', index: 3 },
+      { table: 'entries', index: 3 },
+      { table: 'signed_requests', index: 99 },
+    ]);
     await remove();
   });
 

@@ -334,6 +334,34 @@ export function storeCases(log: () => VariedLog): TamperCase[] {
       inHashes: true,
     })),
     {
+      what: 'a byte too many in a leaf hash',
+      store: (db) => {
+        const index = whole(db);
+        execute(db, "UPDATE leaves SET leaf = CAST(leaf || x'00' AS BLOB) WHERE idx = ?", index);
+        return index;
+      },
+      table: 'leaves',
+      part: 'leaf',
+      inHashes: true,
+    },
+    ...(['leaves', 'entries', 'contents', 'causes'] as const).flatMap((of) =>
+      (['before', 'behind'] as const)
+        .filter((side) => of !== 'leaves' || side === 'before')
+        .map((side) => ({
+          what: `a row of ${of} put ${side} the log`,
+          store: (db: DatabaseSync) => {
+            const index = side === 'before' ? -3 : sizeOf(db);
+            const columns = db.prepare(`SELECT * FROM ${of}`).columns();
+            const others = columns.slice(1).map(({ name }) => name);
+            execute(db, `INSERT INTO ${of} SELECT ?, ${others.join()} FROM ${of} WHERE idx = 1`, index);
+            return index;
+          },
+          table: of,
+          part: 'row',
+          inHashes: true,
+        })),
+    ),
+    {
       what: 'a cause that no command made',
       store: (db) => {
         const { idx } = db

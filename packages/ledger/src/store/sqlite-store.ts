@@ -19,7 +19,9 @@ import {
   type StoredEntry,
   type StoredLeaf,
   StoreLocked,
+  type StrayRow,
 } from './store.ts';
+import { strayRowsSql } from './stray-rows.ts';
 
 const schema = `
   CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL, subject BLOB, rev INTEGER NOT NULL) STRICT;
@@ -132,8 +134,8 @@ export class SqliteStore implements MendableStore {
     return (this.#statements.causes.all(from, to) as Row[]).map(storedCause);
   }
 
-  async strayRequests(): Promise<number[]> {
-    return (this.#statements.strayRequests.all() as { idx: number }[]).map(({ idx }) => idx);
+  async strayRows(): Promise<StrayRow[]> {
+    return this.#statements.strayRows.all() as unknown as StrayRow[];
   }
 
   async shred(indexes: readonly number[]): Promise<void> {
@@ -264,7 +266,7 @@ interface Statements {
   entries: StatementSync;
   entryBytes: StatementSync;
   causes: StatementSync;
-  strayRequests: StatementSync;
+  strayRows: StatementSync;
   shred: Record<'content' | 'request', StatementSync>;
   saveCheckpoint: StatementSync;
   checkpoint: StatementSync;
@@ -312,9 +314,7 @@ function prepareAll(database: DatabaseSync): Statements {
          FROM causes c LEFT JOIN signed_requests s ON s.idx = c.idx
         WHERE c.idx >= ? AND c.idx < ? ORDER BY c.idx`,
     ),
-    strayRequests: database.prepare(
-      'SELECT idx FROM signed_requests WHERE NOT EXISTS (SELECT 1 FROM causes c WHERE c.idx = signed_requests.idx) ORDER BY idx LIMIT 100',
-    ),
+    strayRows: database.prepare(strayRowsSql()),
     shred: {
       content: database.prepare(
         'UPDATE contents SET salt = NULL, document = NULL, companion_salt = NULL, companion = NULL WHERE idx = ?',

@@ -61,6 +61,12 @@ export interface StoredLeaf {
   rev: number;
 }
 
+/** A row of a table that is keyed by log index, at an index where it belongs to nothing. */
+export interface StrayRow {
+  table: 'leaves' | 'entries' | 'contents' | 'causes' | 'signed_requests';
+  index: number;
+}
+
 export interface AppendBatch {
   /** The size that the log must have for the batch to continue it. */
   size: number;
@@ -118,8 +124,11 @@ export interface Store {
   cause(index: number): Promise<StoredCause | undefined>;
   /** Causes with `from` ≤ index < `to`, in order. */
   causes(from: number, to: number): Promise<StoredCause[]>;
-  /** Log indexes of signed requests that no cause stands beside, the first 100; left out where there can be none. */
-  strayRequests?(): Promise<number[]>;
+  /**
+   * Rows that nobody reads, the first 100 in order: before or behind the log, and signed requests that no cause stands
+   * beside. Left out where there can be none.
+   */
+  strayRows?(): Promise<StrayRow[]>;
   /**
    * Removes documents, companions and salts at these indexes for good, and the signed request of each command that has a record
    * there; commitments, entries and causes stay.

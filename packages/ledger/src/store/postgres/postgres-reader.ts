@@ -7,6 +7,7 @@ import {
   type StoredEntry,
   type StoredLeaf,
   StoreUnavailable,
+  type StrayRow,
 } from '../store.ts';
 import { clientConfig, type Rows, readFailure, type Target } from './connection.ts';
 import type { DurabilitySettings } from './durability.ts';
@@ -108,10 +109,10 @@ export class PostgresReader implements MendableStore {
     }));
   }
 
-  async strayRequests(): Promise<number[]> {
+  async strayRows(): Promise<StrayRow[]> {
     if (this.#isOfFormatBefore) await this.check();
     if (this.#isOfFormatBefore) return [];
-    return ((await this.#rows('strayRequests', [])) as { idx: number }[]).map(({ idx }) => idx);
+    return (await this.#rows('strayRows', [])) as unknown as StrayRow[];
   }
 
   async checkpoint(size: number = Number.MAX_SAFE_INTEGER): Promise<StoredCheckpoint | undefined> {

@@ -5,6 +5,7 @@
  * how long the log is.
  */
 import { unknownSubjectPrefix } from '../../unknown-subject.ts';
+import { strayRowsSql } from '../stray-rows.ts';
 
 /** Of the tables. Whoever opens a store of format 1 for writing brings it to this one; another one is refused. */
 export const schemaFormat = 2;
@@ -46,7 +47,7 @@ export interface PostgresStatements {
   causes: string;
   /** The same in a store of the format before. */
   causesBefore: string;
-  strayRequests: string;
+  strayRows: string;
   checkpoint: string;
   signed: string;
   /** Who has the lease: see `Lease`. */
@@ -234,7 +235,7 @@ function reads(
   | 'entryBytes'
   | 'causes'
   | 'causesBefore'
-  | 'strayRequests'
+  | 'strayRows'
   | 'checkpoint'
   | 'signed'
 > {
@@ -254,9 +255,7 @@ function reads(
     causesBefore: `
       SELECT idx, records, salt, document, NULL AS request_salt, NULL AS request FROM ${s}.causes
        WHERE idx >= $1 AND idx < $2 ORDER BY idx`,
-    strayRequests: `
-      SELECT r.idx FROM ${s}.signed_requests r WHERE NOT EXISTS (SELECT 1 FROM ${s}.causes c WHERE c.idx = r.idx)
-       ORDER BY r.idx LIMIT 100`,
+    strayRows: strayRowsSql(`${s}.`),
     signed: `SELECT size, note FROM ${s}.signed`,
     checkpoint: `SELECT size, note, at FROM ${s}.checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT 1`,
   };
