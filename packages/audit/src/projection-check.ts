@@ -83,9 +83,14 @@ export async function checkProjections(
   }
   const differences = await compareAt(parts, found, cursor, findings);
   // An erasure takes away what the projections of before it were derived from.
-  if (differences.length > 0 && (await erasesAfter(parts.store, cursor))) {
+  const erasure = differences.length > 0 ? await erasureAfter(parts.store, cursor) : null;
+  if (erasure !== null && erasure >= size)
     return 'A customer was erased while the projections were compared: run it again to compare them.';
-  }
+  if (erasure !== null)
+    return (
+      `The projections have taken in ${cursor} of ${size} entries, and not the erasure at entry ${erasure}: start the ` +
+      'server, or run tally rebuild, and run this again to compare them.'
+    );
   problems.add(...differences);
   // A server's projections take note of a map root with the next record.
   if (!isBehind) return null;
@@ -140,12 +145,12 @@ async function checkErased({ erased }: PrefixStore, store: Store, problems: Prob
   }
 }
 
-/** True where the log erased a customer after its first `size` entries. */
-async function erasesAfter(store: Store, size: number): Promise<boolean> {
-  for await (const { entry, subject } of entriesFrom(store, size)) {
-    if (subject !== null && parseRecordEntry(entry).record.type === 'customer.erased') return true;
+/** Where the log erased a customer after its first `size` entries; null where it did not. */
+async function erasureAfter(store: Store, size: number): Promise<number | null> {
+  for await (const { index, entry, subject } of entriesFrom(store, size)) {
+    if (subject !== null && parseRecordEntry(entry).record.type === 'customer.erased') return index;
   }
-  return false;
+  return null;
 }
 
 async function hasRecords(store: Store, from: number, to: number): Promise<boolean> {

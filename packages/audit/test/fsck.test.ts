@@ -108,6 +108,15 @@ describe('what was tampered with is found and named', () => {
     },
   );
 
+  it('says what to do where the projections are behind an erasure that is not of just now', async () => {
+    using copy = new Copy(log);
+    copy.tamperProjections((db) => execute(db, 'UPDATE cursor SET size = 4'));
+    const { skipped } = await copy.check();
+    expect(skipped).toEqual([
+      expect.stringMatching(/^The projections have taken in 4 of \d+ entries, and not the erasure/),
+    ]);
+  });
+
   it('says which revision a document is of that stands at the wrong place', async () => {
     using copy = new Copy(log);
     copy.tamper((db) => documentOfAnotherRevision(db));

@@ -13,10 +13,18 @@ const codes = {
   noDatabase: 26,
 } as const;
 
+/**
+ * What SQLite and its driver say where a table is gone, or a number is one that nobody here writes: our statements are right,
+ * so the file is not. By their words, since an error that comes from another thread has lost its code.
+ */
+const otherContent =
+  /^(?:no such (?:table|column): |Value is too large to be represented as a JavaScript number)/;
+
 /** null where it is none of those. */
 export function asDatabaseError(error: unknown): CliError | null {
   if (error instanceof StoreDamaged) return damaged(error.message);
   const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown };
+  if (error instanceof Error && otherContent.test(error.message)) return damaged(error.message);
   if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return null;
   // The upper bits say more than anybody here needs to know.
   const result = errcode & 0xff;
