@@ -73,7 +73,7 @@ export class Ledger {
     this.#random = new RandomPool(parts.random);
     this.#sequencer = this.#createSequencer(opened);
     this.#publisher = this.#createPublisher(opened);
-    const governed = { state, governing: this.#governing, sequencer: this.#sequencer };
+    const governed = { state, reader, governing: this.#governing, sequencer: this.#sequencer };
     const handOver = new HandOver({
       ...parts,
       sequencer: this.#sequencer,
@@ -84,7 +84,6 @@ export class Ledger {
       ...parts,
       ...governed,
       trust: opened.trust,
-      reader,
       handOver,
     });
     this.#trustPublication = new TrustPublication({

@@ -78,13 +78,14 @@ export class NamespaceRevisions {
   }
 
   #place(signed: SignedRevision, index: number): Promise<PlacedRevision> {
-    const { sequencer, state, trust, keys, now, governing } = this.#parts;
+    const { sequencer, state, trust, reader, keys, now, governing } = this.#parts;
     this.#checkAuthorityStays();
     return placeRevision(signed, {
       index,
       state,
       trust: trust.current,
       current: governing.namespace,
+      reader,
       keys: keys.all,
       now: now(),
       lastAt: sequencer.lastAt,

@@ -6,9 +6,9 @@ import {
   authorityDelayMaxMs,
   causeCommitment,
   documentCommitment,
-  entitledKeys,
   entryLengthMax,
   equalBytes,
+  IntegrityError,
   keyFingerprintText,
   leafHash,
   meetsThreshold,
@@ -21,6 +21,7 @@ import {
   parseRecordEntry,
   type RecordEntry,
   recoverCommand,
+  signersOfRecord,
   type TrustRoot,
   zeroSalt,
 } from '@tallystick/core';
@@ -28,6 +29,7 @@ import { apply, type Change, parseDocument } from '@tallystick/license';
 import { parseCause } from './content.ts';
 import { LedgerError } from './errors.ts';
 import type { LogState } from './log-state.ts';
+import type { RevisionReader } from './read/revision-reader.ts';
 import type { AppliedChange } from './sequence/batch.ts';
 import type { StoredCause, StoredEntry } from './store/store.ts';
 
@@ -53,6 +55,7 @@ export interface RevisionContext {
   state: LogState;
   trust: TrustRoot;
   current: NamespaceDocument;
+  reader: Pick<RevisionReader, 'revision'>;
   /** Raw keys of the namespace that the signer holds: what nobody can check a signature by is not to be listed. */
   keys: readonly PublicKey[];
   /** Milliseconds. */
@@ -82,7 +85,7 @@ export async function placeRevision(
   const problem = namespaceStepProblem(current, document, index);
   if (problem !== null) throw refused(problem);
   checkKeys(document, context.keys);
-  checkBrakeStays(document, context);
+  await checkBrakeStays(document, context);
   checkCause(signed, record.at);
   const change: Change<'namespace'> = {
     type: 'namespace.updated',
@@ -147,14 +150,28 @@ function checkKeys({ keys }: NamespaceDocument, known: readonly PublicKey[]): vo
   );
 }
 
-/** The newest brake is in every license file, and judged by the newest namespace. */
-function checkBrakeStays(document: NamespaceDocument, { state, current }: RevisionContext): void {
-  const newest = state.head(state.keyOf('brake'))?.index ?? 0;
-  const isSigned = (by: NamespaceDocument): boolean => entitledKeys(by, null, 'brake', newest).length > 0;
-  if (!isSigned(current) || isSigned(document)) return;
+/** The newest brake is in every license file, and the newest namespace says whether those who signed it were entitled to. */
+async function checkBrakeStays(
+  document: NamespaceDocument,
+  { state, current, reader, trust, keys }: RevisionContext,
+): Promise<void> {
+  const head = state.head(state.keyOf('brake'));
+  if (head === undefined) return;
+  const { index, record: entry } = await reader.revision('brake', head.index);
+  const isSigned = async (namespace: NamespaceDocument): Promise<boolean> => {
+    const rules = { trust, ns: namespace.ns, namespace, brake: null, keys };
+    try {
+      await signersOfRecord({ id: 'brake', index, entry, json: null }, rules);
+      return true;
+    } catch (error) {
+      if (error instanceof IntegrityError) return false;
+      throw error;
+    }
+  };
+  if (!(await isSigned(current)) || (await isSigned(document))) return;
   throw refused(
-    `it ends the brake key before the newest brake, which is at index ${newest}, and with that brake every license ` +
-      `file would fail: end the key at ${newest + 1} or later`,
+    `it ends the brake key before the newest brake, which is at index ${index}, and with that brake every license ` +
+      `file would fail: end the key at ${index + 1} or later`,
   );
 }
 

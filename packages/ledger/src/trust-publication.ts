@@ -38,6 +38,7 @@ export interface TrustPublicationParts {
   sequencer: Sequencer;
   history: TrustHistory;
   governing: Governing;
+  reader: RevisionContext['reader'];
   signer: GoverningSigner;
   cosigners: Cosigners;
   handOver: HandOver;
@@ -205,7 +206,7 @@ export class TrustPublication {
     plan: Plan,
     index: number,
   ): Promise<PlacedRevision> {
-    const { state, governing, keys, sequencer, now } = this.#parts;
+    const { state, governing, reader, keys, sequencer, now } = this.#parts;
     const what = `version ${trust.version} changes the authority of ${governing.namespace.ns}`;
     if (signed === null) {
       throw refused(
@@ -219,6 +220,7 @@ export class TrustPublication {
       state,
       trust,
       current: governing.namespace,
+      reader,
       keys: keys.all,
       now: now(),
       lastAt: sequencer.lastAt,

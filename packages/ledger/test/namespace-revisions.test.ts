@@ -3,8 +3,15 @@ import { setTimeout as after } from 'node:timers/promises';
 import { encodeEnvelope, keyFingerprintText, parseRecordEntry, utf8, verifyBundle } from '@tallystick/core';
 import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
 
+import { onlineKeys } from '@tallystick/server';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
-import { FaultyStore, type RevisionChanges, signedRevision, TestSystem } from '@tallystick/testkit';
+import {
+  FaultyStore,
+  type RevisionChanges,
+  signedRevision,
+  startSigner,
+  TestSystem,
+} from '@tallystick/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkLog } from './support/check-log.ts';
 
@@ -188,6 +195,32 @@ describe('a revision is refused, and nothing changes,', () => {
     expect(system.ledger.governing.namespace.rev).toBe(0);
     await system.run({ type: 'license.issue', plan: 'pro-yearly' });
     await checkLog(store.inner);
+  });
+
+  it('that ends the key which signed the newest brake, where another brake key stays', async () => {
+    const { world } = system;
+    const spare = new SigningKey(generateKeySpec(['brake'], 'acme'));
+    world.identity.keys.issuing.push(spare);
+    world.signer = startSigner(onlineKeys(world.identity.keys), world, [world.trust], world.now);
+    await system.restart();
+    await system.ready();
+    const from = system.ledger.size + 10;
+    const listed = keys().find((key) => key.usages.includes('brake'));
+    if (listed === undefined) throw new Error('no brake key');
+    const id = keyFingerprintText(spare.publicKey);
+    await submit(await revision({ document: { keys: [...keys(), { ...listed, id, from }] } }));
+    while (system.ledger.size < from) await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    const braked = await system.run({ type: 'brake.tighten', lock: 'heightened' });
+    const newest = braked.changes[0]?.index ?? 0;
+    const ending = (until: number) => keys().map((key) => (key.id === listed.id ? { ...key, until } : key));
+    await expect(submit(await revision({ document: { keys: ending(newest) } }))).rejects.toThrow(
+      /ends the brake key before the newest brake/,
+    );
+    await submit(await revision({ document: { keys: ending(newest + 1) } }));
+    const { changes } = await system.run({ type: 'license.issue', plan: 'pro-yearly' });
+    await system.ledger.whenPublished(system.ledger.size, 5000);
+    const bundle = utf8(await system.ledger.bundle(changes[0]?.change.subject.id ?? ''));
+    await verifyBundle(bundle, { pin: [world.trust], namespace: 'acme' });
   });
 
   it('that was superseded by another one', async () => {
