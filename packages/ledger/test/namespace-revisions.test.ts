@@ -3,7 +3,6 @@ import { setTimeout as after } from 'node:timers/promises';
 import { encodeEnvelope, keyFingerprintText, parseRecordEntry, utf8, verifyBundle } from '@tallystick/core';
 import { MemoryStore, type SignedRevision } from '@tallystick/ledger';
 
-import { onlineKeys } from '@tallystick/server';
 import { generateKeySpec, type KeystoreKey, SigningKey } from '@tallystick/signer';
 import {
   FaultyStore,
@@ -201,7 +200,8 @@ describe('a revision is refused, and nothing changes,', () => {
     const { world } = system;
     const spare = new SigningKey(generateKeySpec(['brake'], 'acme'));
     world.identity.keys.issuing.push(spare);
-    world.signer = startSigner(onlineKeys(world.identity.keys), world, [world.trust], world.now);
+    const { log, issuing, brake, lease } = world.identity.keys;
+    world.signer = startSigner([...log, ...issuing, brake, lease], world, [world.trust], world.now);
     await system.restart();
     await system.ready();
     const from = system.ledger.size + 10;
