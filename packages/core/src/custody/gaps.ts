@@ -112,10 +112,10 @@ export function custodyGaps(
       const isShown = range !== null && rev >= range.from && rev <= range.to;
       rev += 1;
       if (!isShown) continue;
-      if (document === null) gaps.push({ code: 'document_gone', index });
-      if (cause === null) gaps.push({ code: 'cause_gone', index });
     } else if (!subject?.startsWith('apr_')) continue;
-    else if (document === null) gaps.push({ code: 'document_gone', index });
+    if (document === null) gaps.push({ code: 'document_gone', index });
+    // Of a request as well: that who approved it did so is in the cause of the record that says so, and nowhere else.
+    if (cause === null) gaps.push({ code: 'cause_gone', index });
     if (statement == null || cause === null) continue;
     if (typeof statement.signed === 'string' && causes[cause]?.signed === undefined)
       gaps.push({ code: 'signed_request_gone', index });
