@@ -260,6 +260,13 @@ describe('a signer', () => {
       system.kill('signer', 'SIGCONT');
     }
   });
+
+  it('is not named as why the server ended, where that was killed later', async () => {
+    expect(system.lines.findLast((line) => line.startsWith('server: '))).toMatch(/^server: \{/);
+    system.kill('server');
+    await eventually('the restart', () => system.restarts.includes('server: SIGKILL'));
+    await system.ready();
+  });
 });
 
 describe('a system that is told to stop', () => {

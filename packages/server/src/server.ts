@@ -102,7 +102,7 @@ export async function startServer(
     async [Symbol.asyncDispose]() {
       following.dispose();
       streams.close();
-      await Promise.all(apps.map((app) => app.close()));
+      await closeInOrder(apps);
       await shadows[Symbol.asyncDispose]();
       await access?.[Symbol.asyncDispose]();
       await contents[Symbol.asyncDispose]();
@@ -111,6 +111,12 @@ export async function startServer(
       login[Symbol.dispose]();
     },
   };
+}
+
+/** Changes that wait for their checkpoint still need the public listener: replayers read the log there. */
+async function closeInOrder(apps: readonly FastifyInstance[]): Promise<void> {
+  await apps[zones.indexOf('admin')]?.close();
+  await Promise.all(apps.map((app) => app.close()));
 }
 
 /** Opens the listeners, in the order of the zones, and fills their addresses in. Returns what follows their files. */

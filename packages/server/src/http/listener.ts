@@ -43,6 +43,7 @@ import { serveLogin } from './login-site.ts';
 import { type Peer, RequestContext } from './request-context.ts';
 import { decorateWithParts, keepBody, partsOf } from './request-parts.ts';
 import { securityHeaders } from './security-headers.ts';
+import { UnderWay } from './under-way.ts';
 import { limitRequests } from './zone-limits.ts';
 
 export interface ListenerParts {
@@ -62,6 +63,8 @@ export interface ListenerParts {
 /** Requests that may wait for the ledger at once; more are told to come back. */
 const inFlightMax = 12_000;
 const retryAfterSeconds = 1;
+/** Milliseconds for what is under way when a listener is to end. */
+const underWayMsMax = 2000;
 const times = { requestTimeout: 60_000, keepAliveTimeout: 72_000 } as const;
 
 export async function createListener(zone: Zone, parts: ListenerParts): Promise<FastifyInstance> {
@@ -74,8 +77,9 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
     return sendProblem(request, reply, problem);
   };
   const { listeners, limits } = parts.config;
+  const underWay = new UnderWay();
   const app = fastify({
-    serverFactory: (handle) => createZoneServer(listeners[zone].tls, times, handle),
+    serverFactory: (handle) => createZoneServer(listeners[zone].tls, times, underWay.watch(handle)),
     bodyLimit: limits[zone].bodyBytesMax,
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -85,15 +89,17 @@ export async function createListener(zone: Zone, parts: ListenerParts): Promise<
       fail(request, reply, new ServiceProblem('malformed_request', detail));
     },
     clientErrorHandler: answerBrokenRequest,
+    // When what is under way has been answered, below; what comes meanwhile gets a problem as everything does.
     forceCloseConnections: true,
+    return503OnClosing: false,
     // References of customers stand percent-encoded in paths.
     routerOptions: { maxParamLength: 2400 },
   });
   decorateWithParts(app);
+  app.addHook('preClose', () => underWay.finish(underWayMsMax));
   app.addHook('onRequest', (request, reply, next) => {
     reply.headers(securityHeaders);
-    const isNamed = request.headers.host !== undefined || request.raw.httpVersion === '1.0';
-    next(isNamed ? undefined : new ServiceProblem('malformed_request', 'the header Host is missing'));
+    next(refusalAtOnce(request, underWay));
   });
   await limitRequests(
     app,
@@ -263,6 +269,12 @@ function asProblem(error: unknown, request: FastifyRequest): ServiceProblem {
   }
   request.log.error({ error }, 'request failed');
   return new ServiceProblem('internal');
+}
+
+function refusalAtOnce(request: FastifyRequest, { isStopping }: UnderWay): ServiceProblem | undefined {
+  if (request.headers.host === undefined && request.raw.httpVersion !== '1.0')
+    return new ServiceProblem('malformed_request', 'the header Host is missing');
+  return isStopping ? new ServiceProblem('overloaded', 'the server is stopping') : undefined;
 }
 
 const brokenBy: Readonly<Record<string, string>> = {

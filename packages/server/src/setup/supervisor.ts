@@ -201,16 +201,17 @@ export class Supervisor {
     child.process = started;
     child.startedAt = Date.now();
     if (started.pid !== undefined) this.#events.onStart?.(child.name, started.pid);
-    let lastLine = '';
+    let lastWords = '';
     let isListening = false;
     // Gone before the next one is started: it holds what that one needs, and nobody would end it any more.
     const timer = setTimeout(() => {
-      lastLine = `${child.name} did not start in time`;
+      lastWords = `${child.name} did not start in time`;
       started.kill('SIGKILL');
     }, startTimeoutMs);
     if (started.stderr !== null) {
       createInterface({ input: started.stderr }).on('line', (line) => {
-        lastLine = line;
+        // What is JSON was an alarm, an event or progress, and not why a process ended.
+        if (!line.startsWith('{')) lastWords = line;
         // Whoever reads a long log says how far it is.
         if (!isListening) timer.refresh();
         this.#events.onLine(child.name, line);
@@ -232,9 +233,9 @@ export class Supervisor {
         clearTimeout(timer);
         child.process = null;
         if (!isListening)
-          reject(new StartFailure(lastLine || `${child.name} ended at its start (${signal ?? code})`, code));
+          reject(new StartFailure(lastWords || `${child.name} ended at its start (${signal ?? code})`, code));
         else if (!this.#isStopping)
-          this.#restart(child, `${signal ?? `code ${code}`}${lastLine && `: ${lastLine}`}`);
+          this.#restart(child, `${signal ?? `code ${code}`}${lastWords && `: ${lastWords}`}`);
       });
     });
   }
