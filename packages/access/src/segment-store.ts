@@ -62,6 +62,8 @@ const saltLength = 32;
 /** Of an instant: up to its hour, and its day. */
 const hourLength = 13;
 const dayLength = 10;
+/** SQLite's result code where another process has the lock; the bits above its lowest eight say how it noticed. */
+const busy = 5;
 const clockSetMaxMs = 86_400_000;
 
 export class SegmentStore extends SegmentReader {
@@ -376,6 +378,8 @@ function takeLock(file: string): DatabaseSync {
     return lock;
   } catch (error) {
     lock.close();
+    // Taking it writes, so that a disk that is full or read-only is met here first.
+    if (((error as { errcode?: number }).errcode ?? 0) % 256 !== busy) throw error;
     throw new AccessLogError('held', `another process writes to ${file}`, { cause: error });
   }
 }

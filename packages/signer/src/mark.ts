@@ -19,6 +19,9 @@ import {
 } from '@tallystick/core';
 import type { JournalPosition } from './journal/journal.ts';
 
+/** Result codes of SQLite: read-only, input or output, full, cannot open. */
+const diskTroubles: readonly number[] = [8, 10, 13, 14];
+
 export class MarkError extends Error {
   override readonly name = 'MarkError';
 }
@@ -194,8 +197,8 @@ function hold(database: DatabaseSync, file: string, origin: string): MarkRow {
     database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=EXTRA; BEGIN EXCLUSIVE; COMMIT');
   } catch (error) {
     const isBusy = error instanceof Error && /locked|busy/i.test(error.message);
-    const message = isBusy ? `another signer is using ${file}` : `${file} is damaged: it cannot be opened`;
-    throw new MarkError(message, { cause: error });
+    if (isBusy) throw new MarkError(`another signer is using ${file}`, { cause: error });
+    throw unreadable(file, 'it cannot be opened', error);
   }
   let row: MarkRow | undefined;
   try {
@@ -210,10 +213,19 @@ function hold(database: DatabaseSync, file: string, origin: string): MarkRow {
     const sql = 'SELECT origin, size, root, journal FROM mark';
     row = database.prepare(sql).get() as unknown as MarkRow | undefined;
   } catch (error) {
-    throw new MarkError(`${file} is damaged: it holds no mark`, { cause: error });
+    throw unreadable(file, 'it holds no mark', error);
   }
   if (row?.origin !== origin) throw new MarkError(`${file} is the mark of another log`);
   return row;
+}
+
+/** A disk that is full or read-only is no damage: who is told of damage looks for another mark, and none may take its place. */
+function unreadable(file: string, what: string, error: unknown): MarkError {
+  const { errcode, message } = error as Error & { errcode?: number };
+  if (!diskTroubles.includes((errcode ?? 0) % 256))
+    return new MarkError(`${file} is damaged: ${what}`, { cause: error });
+  const advice = 'see whether its disk is full, failing or read-only';
+  return new MarkError(`the mark ${file} cannot be written (${message}): ${advice}`, { cause: error });
 }
 
 /** Marks of before the journal have none. */

@@ -144,6 +144,13 @@ describe('destroying keys in a keystore', () => {
     }
   });
 
+  it('says of a lock that cannot be taken what is wrong with it, and names no other command', () => {
+    writeFileSync(`${files.keystore}.lock`, 'no lock, and long enough to be looked at as one. '.repeat(100));
+    expect(() => holdingKeystore(files.keystore, () => {})).toThrow(
+      /\.lock cannot be locked \(file is not a database\): see whether its disk is full/,
+    );
+  });
+
   it('leaves a keystore alone that another command is changing', () => {
     const before = readFileSync(files.keystore);
     holdingKeystore(files.keystore, () => {

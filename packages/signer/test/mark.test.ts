@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, emptyRoot, hex, parseTrustRoot } from '@tallystick/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,6 +46,17 @@ describe('a mark', () => {
     }
     using mark = Mark.open(file, origin);
     expect(shown(mark)).toEqual(expected(90));
+  });
+
+  it('that cannot be written for now is not called damaged', () => {
+    // What SQLite would write to first has no place.
+    mkdirSync(`${file}-journal`);
+    expect(() => Mark.open(file, origin)).toThrow(
+      /mark\.db cannot be written \(.*\): see whether its disk is full, failing or read-only$/,
+    );
+    rmdirSync(`${file}-journal`);
+    writeFileSync(file, 'no mark, and long enough to be looked at as one. '.repeat(100));
+    expect(() => Mark.open(file, origin)).toThrow(`${file} is damaged`);
   });
 
   it('remembers the trust root, and is under no other from then on', () => {

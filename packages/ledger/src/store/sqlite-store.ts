@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { unknownSubjectPrefix } from '../unknown-subject.ts';
 import { emptyWriteAheadLog } from '../write-ahead-log.ts';
+import { namingDamaged } from './damaged-file.ts';
 import { openSqlite, type SqliteStoreOptions } from './open-sqlite.ts';
 import {
   type AppendBatch,
@@ -39,6 +40,9 @@ const schema = `
 const signedRequests =
   'signed_requests (idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, request BLOB NOT NULL) STRICT';
 const addSignedRequests = `CREATE TABLE ${signedRequests}; PRAGMA user_version = 2;`;
+
+/** SQLite's result code where another process has the lock; the bits above its lowest eight say how it noticed. */
+const busy = 5;
 
 type Row = Record<string, null | number | bigint | string | Uint8Array>;
 type LeafRow = [index: number, leaf: Uint8Array, subject: Uint8Array | null, rev: number];
@@ -240,7 +244,8 @@ function bring(database: DatabaseSync, file: string): void {
 
 /**
  * The writer's lock: an exclusive transaction on a file beside, so that readers of the store itself
- * are not locked out. The operating system releases it with the process, also after kill -9.
+ * are not locked out. The operating system releases it with the process, also after kill -9. Throws StoreLocked where
+ * another process has it, and SQLite's error for a disk that is full or read-only: taking it writes.
  */
 function takeLock(file: string): DatabaseSync {
   const lock = new DatabaseSync(`${file}.lock`, { timeout: 0 });
@@ -249,6 +254,8 @@ function takeLock(file: string): DatabaseSync {
     return lock;
   } catch (error) {
     lock.close();
+    if (((error as { errcode?: number }).errcode ?? 0) % 256 !== busy)
+      throw namingDamaged(`${file}.lock`, error);
     throw new StoreLocked(`another process has ${file} open: only one server may write to it`, {
       cause: error,
     });

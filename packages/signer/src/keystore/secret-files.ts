@@ -16,6 +16,9 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { KeystoreError } from './keystore-error.ts';
 
+/** SQLite's result code where another process has the lock; the bits above its lowest eight say how it noticed. */
+const busy = 5;
+
 /** Writes a new file for its owner alone, on disk when it returns. Throws where there is one. */
 export function writeSecretFile(file: string, text: string): void {
   const descriptor = openSync(file, 'wx', 0o600);
@@ -84,7 +87,12 @@ export function holdingKeystore<T>(keystore: string, work: () => T): T {
     // The operating system releases it with the process, also after kill -9.
     database.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
-    throw new KeystoreError(`another command is changing ${keystore}: wait for its end`, { cause: error });
+    const { errcode, message } = error as Error & { errcode?: number };
+    const why =
+      (errcode ?? 0) % 256 === busy
+        ? `another command is changing ${keystore}: wait for its end`
+        : `${lock} cannot be locked (${message}): see whether its disk is full, failing or read-only`;
+    throw new KeystoreError(why, { cause: error });
   }
   return work();
 }
