@@ -8,6 +8,8 @@ import {
 } from '@tallystick/contract';
 import { Option } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Client } from '../src/client/client.ts';
+import { patientRetries } from '../src/client/retry.ts';
 import { exitCodeOfProblem } from '../src/exit-codes.ts';
 import { bodyFlags } from '../src/flags/bodies.ts';
 import { bodyOfFlags } from '../src/flags/flag.ts';
@@ -249,6 +251,30 @@ describe('the client', () => {
     const { code, err } = await harness.run(['issue', '--plan', 'pro']);
     expect([code, harness.slept, err.match(/Trying again in 3\.0 s/g)?.length]).toEqual([0, [3000, 3000], 2]);
     expect(new Set(fake.seen.map(({ idempotencyKey }) => idempotencyKey))).toEqual(new Set(['key-3']));
+  });
+
+  it('says once what many requests wait for at the same time, as the rows of an import do', async () => {
+    let left = 30;
+    fake.trouble = () => (left-- > 0 ? { code: 'overloaded', retryAfter: 3 } : null);
+    const said: string[] = [];
+    const allWait = Promise.withResolvers<void>();
+    let waiting = 0;
+    const client = new Client({
+      url: new URL(fake.url),
+      credential: { token: fake.token },
+      tls: {},
+      signal: new AbortController().signal,
+      retry: patientRetries,
+      sleep: () => {
+        waiting += 1;
+        if (waiting === 30) allWait.resolve();
+        return allWait.promise;
+      },
+      onRetry: (message) => said.push(message),
+    });
+    await Promise.all(Array.from({ length: 30 }, () => client.call('product.list')));
+    expect([said.length, fake.seen.length]).toEqual([1, 60]);
+    expect(said[0]).toMatch(/Trying again in 3\.0 s\.$/);
   });
 
   it('repeats a request whose connection broke off', async () => {

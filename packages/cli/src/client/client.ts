@@ -47,7 +47,7 @@ export interface ClientOptions {
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Why changes are made, where a request does not say so itself. */
   reason?: string | undefined;
-  /** Told before each wait for another try. */
+  /** Told before a wait for another try, unless another request says the same and still waits. */
   onRetry(message: string): void;
   /** Proves that somebody is there, and resolves to what to show from then on; null where that was not possible. */
   stepUp?: (() => Promise<Credential | null>) | undefined;
@@ -59,6 +59,8 @@ export class Client {
   private options: ClientOptions;
   /** True once the server has answered: from then on a refused connection means that it is being restarted. */
   private hasAnswered = false;
+  /** What a request waits for that has said so. */
+  private readonly troubles = new Set<string>();
   private readonly agent: Agent;
 
   constructor(options: ClientOptions) {
@@ -84,9 +86,20 @@ export class Client {
         ? retryDelayMs(attempt, count, waited, this.options.retry, this.hasAnswered)
         : null;
       if (delay === null) throw attempt.error;
-      this.options.onRetry(`${attempt.error.message} Trying again in ${(delay / 1000).toFixed(1)} s.`);
-      await this.options.sleep(delay, this.options.signal);
+      await this.wait(attempt.error.message, delay);
       waited += delay;
+    }
+  }
+
+  /** Of many requests that meet the same, as the rows of an import do, the first that waits says so. */
+  private async wait(trouble: string, delay: number): Promise<void> {
+    const isFirst = !this.troubles.has(trouble);
+    if (isFirst) this.options.onRetry(`${trouble} Trying again in ${(delay / 1000).toFixed(1)} s.`);
+    this.troubles.add(trouble);
+    try {
+      await this.options.sleep(delay, this.options.signal);
+    } finally {
+      if (isFirst) this.troubles.delete(trouble);
     }
   }
 
