@@ -36,6 +36,7 @@ export async function readJsonFile(path: string, context: Context): Promise<unkn
 
 /** Throws a usage error where `writeFileAtomic` would, as far as that shows before there is anything to write. */
 export async function checkWritable(path: string): Promise<void> {
+  refuseStandardOutput(path);
   try {
     await access(dirname(path), constants.W_OK);
     if ((await stat(path).catch(() => null))?.isDirectory() === true) throw new Error('it is a folder');
@@ -46,6 +47,7 @@ export async function checkWritable(path: string): Promise<void> {
 
 /** Writes a file so that there is always either the old or the new one, whole. Throws a usage error. */
 export async function writeFileAtomic(path: string, content: string): Promise<void> {
+  refuseStandardOutput(path);
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
     const file = await open(temporary, 'wx', 0o644);
@@ -61,4 +63,9 @@ export async function writeFileAtomic(path: string, content: string): Promise<vo
     await rm(temporary, { force: true }).catch(() => undefined);
     throw usageError(`${path} cannot be written: ${messageOf(error)}.`, 'Choose another path.');
   }
+}
+
+/** Elsewhere `-` is standard output. Here that has the answer of the command, and nobody means a file of that name. */
+function refuseStandardOutput(path: string): void {
+  if (path === '-') throw usageError('- is no file to write to.', 'Name a file.');
 }

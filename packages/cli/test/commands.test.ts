@@ -307,6 +307,8 @@ describe('the client', () => {
       const { code, err } = await harness.run(['issue', '--plan', 'pro', '--out', out]);
       expect([code, err]).toEqual([3, expect.stringMatching(/cannot be written: .*\nChoose another path/)]);
     }
+    const { code, err } = await harness.run(['issue', '--plan', 'pro', '--out', '-']);
+    expect([code, err]).toEqual([3, expect.stringContaining('- is no file to write to.')]);
     expect(fake.seen).toEqual([]);
   });
 
