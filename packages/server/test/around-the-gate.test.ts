@@ -182,3 +182,26 @@ describe('the token of tally init', () => {
     await expect(sessions).rejects.toMatchObject({ problem: 'integrity' });
   });
 });
+
+describe('a server that follows a log', () => {
+  it('reads who may use the system once at a time, and again for what was published meanwhile', async () => {
+    const { promise: slow, resolve: goOn } = Promise.withResolvers<void>();
+    let reads = 0;
+    const listed = async (type: string) => {
+      if (type === 'principal') reads += 1;
+      await slow;
+      return [];
+    };
+    const log = { read: { listed, current: async () => undefined }, mutations: null } as never;
+    const register = new AccessRegister(log, new Directory(), () => {});
+    const first = register.follow(7, () => {});
+    for (const size of [8, 9, 10]) void register.follow(size, () => {});
+    expect(reads).toBe(1);
+    goOn();
+    await first;
+    await register.follow(7, () => {});
+    expect(reads).toBe(1);
+    await register.follow(10, () => {});
+    expect(reads).toBe(2);
+  });
+});

@@ -43,8 +43,6 @@ export class StandbyHost implements Host {
   readonly #timer: NodeJS.Timeout;
   readonly #registering: NodeJS.Timeout;
   readonly #register: AccessRegister;
-  /** Size of the log that the register was read at. */
-  #registered = -1;
 
   private constructor(
     foundation: Foundation,
@@ -122,11 +120,9 @@ export class StandbyHost implements Host {
   }
 
   /** Takes in who may use the system as of what is published. */
-  async #follow(): Promise<void> {
+  #follow(): Promise<void> {
     const { size } = this.#log.published;
-    if (size === this.#registered) return;
-    await this.#register.load((message) => this.#reporter.alarm('integrity', message));
-    this.#registered = size;
+    return this.#register.follow(size, (message) => this.#reporter.alarm('integrity', message));
   }
 
   status(): LedgerStatus {

@@ -14,6 +14,9 @@ export class AccessRegister implements Disposable {
   readonly #log: Pick<ServedLog, 'read' | 'submit' | 'mutations'>;
   readonly #directory: Directory;
   readonly #post: (message: FromLedger) => void;
+  /** Size of the log that was followed last. */
+  #followed = -1;
+  #isFollowing = false;
   #isClaiming = false;
   #retry: NodeJS.Timeout | null = null;
   #isDisposed = false;
@@ -26,6 +29,18 @@ export class AccessRegister implements Disposable {
     this.#log = log;
     this.#directory = directory;
     this.#post = post;
+  }
+
+  /**
+   * Reads everybody anew where the log grew since. One that takes longer than the time between two calls is waited for: on a log
+   * that goes on growing there would be more and more of them.
+   */
+  async follow(size: number, onFailure: (message: string) => void): Promise<void> {
+    if (this.#isFollowing || size === this.#followed) return;
+    this.#isFollowing = true;
+    await this.load(onFailure);
+    this.#followed = size;
+    this.#isFollowing = false;
   }
 
   /**
