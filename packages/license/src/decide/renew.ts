@@ -1,6 +1,6 @@
 import type { Change } from '../change.ts';
 import type { LicenseRenew } from '../commands.ts';
-import type { Instant, LicenseDocument } from '../documents.ts';
+import type { Instant, LicenseDocument, PlanDocument } from '../documents.ts';
 import { laterInstant } from '../time.ts';
 import { type Environment, refuse, type View } from './decision.ts';
 import { nextLicense, targetStandingLicense } from './subjects.ts';
@@ -15,7 +15,7 @@ export function renewLicense(view: View, command: LicenseRenew, env: Environment
   const until =
     license.term.until === null ? null : laterTerm(view, command, license, license.term.until, env.now);
   if (until === null) checkOnlyUpdates(command, license);
-  const updates = laterUpdates(command, license, until, env.now);
+  const updates = laterUpdates(view, command, license, until, env.now);
   return [nextLicense('license.renewed', current, env, { term: { ...license.term, until }, updates })];
 }
 
@@ -35,8 +35,13 @@ function laterTerm(
   });
 }
 
+/** Renewing sells a term of the plan as it is now. */
+function planOf(view: View, license: LicenseDocument): PlanDocument | undefined {
+  return view.subject('plan', license.plan.id)?.document;
+}
+
 function lengthOfPlan(view: View, license: LicenseDocument): string {
-  const length = view.subject('plan', license.plan.id)?.document.term.length ?? null;
+  const length = planOf(view, license)?.term.length ?? null;
   if (length !== null) return length;
   return refuse(
     'term_invalid',
@@ -60,16 +65,20 @@ function checkOnlyUpdates(command: LicenseRenew, license: LicenseDocument): void
   );
 }
 
-/** Unless said otherwise, builds are covered at least as long as the term. The fallback is set as when issuing. */
+/**
+ * Unless said otherwise, builds are covered at least as long as the term. The fallback is set as when issuing; where the
+ * license came to a plan without one, what was earned before stays.
+ */
 function laterUpdates(
+  view: View,
   command: LicenseRenew,
   license: LicenseDocument,
   until: Instant | null,
   now: Instant,
 ): LicenseDocument['updates'] {
   const { updates } = license;
-  // A license has a fallback exactly when it was sold under a plan with one.
-  const fallback = updates.fallback === null ? null : laterInstant(updates.fallback, now);
+  const hasFallback = planOf(view, license)?.updates.fallback ?? false;
+  const fallback = hasFallback ? laterInstant(updates.fallback ?? now, now) : updates.fallback;
   if (updates.until === null) return { ...updates, fallback };
   const base = laterInstant(updates.until, now);
   const { updates: input } = command;
