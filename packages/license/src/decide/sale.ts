@@ -1,6 +1,6 @@
 import type { AddonInput, CompanionInput, SeatsInput } from '../commands.ts';
 import type { CustomerDocument, LicenseCompanion, LicenseDocument, PlanDocument } from '../documents.ts';
-import { isLicenseSmallEnough, LICENSE_BYTES_MAX } from '../parse/document.ts';
+import { isLicenseSmallEnough, LICENSE_SOLD_BYTES_MAX } from '../parse/document.ts';
 import { refuse, type View } from './decision.ts';
 import type { SoldAddon } from './resolve.ts';
 import { sortedByName } from './sorted.ts';
@@ -146,11 +146,11 @@ export function checkKeyFree(view: View, key: string): void {
   });
 }
 
-/** Refuses a license that would be too large for its holders to read. */
+/** Refuses a license that would be too large for its holders to read, or would become so by what may have to be done to it. */
 export function checkSize(license: LicenseDocument): void {
-  if (isLicenseSmallEnough(license)) return;
-  const message = `The license would be larger than ${LICENSE_BYTES_MAX} bytes. Grant less, or shorten its metadata.`;
-  refuse('limit_exceeded', message, { details: { bytesMax: LICENSE_BYTES_MAX } });
+  if (isLicenseSmallEnough(license, LICENSE_SOLD_BYTES_MAX)) return;
+  const message = `The license would be larger than ${LICENSE_SOLD_BYTES_MAX} bytes. Grant less, or shorten its metadata.`;
+  refuse('limit_exceeded', message, { details: { bytesMax: LICENSE_SOLD_BYTES_MAX } });
 }
 
 function checkSupported(plan: PlanDocument, path: string): void {

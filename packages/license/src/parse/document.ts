@@ -17,6 +17,11 @@ import { brakeDocument, namespaceDocument } from './trust-documents.ts';
 
 /** The largest license document, in bytes of its encoding. */
 export const LICENSE_BYTES_MAX = 16_384;
+/**
+ * The largest one that is sold. What is left is for what comes later, and must not fail for want of room: a message with a
+ * suspension or revocation, a successor, another customer and licensee, the commitment to the companion, longer numbers.
+ */
+export const LICENSE_SOLD_BYTES_MAX = 14_336;
 /** The largest document of any other type, in bytes of its encoding. */
 export const DOCUMENT_BYTES_MAX = 262_144;
 
@@ -76,11 +81,11 @@ export function encodeCompanion(companion: LicenseCompanion): string {
 }
 
 /** True when a license document, made of well-formed parts, is small enough. */
-export function isLicenseSmallEnough(license: LicenseDocument): boolean {
-  return (
-    licenseBytesAtMost(license) <= LICENSE_BYTES_MAX ||
-    utf8Length(JSON.stringify(license)) <= LICENSE_BYTES_MAX
-  );
+export function isLicenseSmallEnough(
+  license: LicenseDocument,
+  bytesMax: number = LICENSE_BYTES_MAX,
+): boolean {
+  return licenseBytesAtMost(license) <= bytesMax || utf8Length(JSON.stringify(license)) <= bytesMax;
 }
 
 /** A quick upper bound: nearly every license is far below the limit, and encoding it to know is dear. */
