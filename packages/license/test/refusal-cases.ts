@@ -302,6 +302,17 @@ export const REFUSAL_CASES: RefusalCase[] = [
   },
   {
     code: 'limit_exceeded',
+    when: 'a product would be too large',
+    command: () => {
+      const choices = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(200, 'x'));
+      const codes = Array.from({ length: 14 }, (_, index) => `choice${index}`);
+      const chosen = { type: 'string', enum: choices } as const;
+      const entitlements = Object.fromEntries(codes.map((code) => [code, chosen]));
+      return { type: 'product.create', code: 'large', name: 'Large', entitlements };
+    },
+  },
+  {
+    code: 'limit_exceeded',
     when: 'a sum is no safe integer',
     command: (world) => ({ type: 'license.issue', plan: huge(world), addons: [{ plan: 'more' }] }),
   },

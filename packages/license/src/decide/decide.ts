@@ -3,6 +3,7 @@ import type { Command, CommandOf, CommandType } from '../commands.ts';
 import type { LockLevel } from '../documents.ts';
 import { ModelError } from '../errors.ts';
 import { parseCommand } from '../parse/command.ts';
+import { isDocumentSmallEnough } from '../parse/document.ts';
 import { isSignedCommand } from '../signed-commands.ts';
 import { amendLicense } from './amend.ts';
 import { approve, executeRequest, rejectRequest, requestApproval, withdrawRequest } from './approvals.ts';
@@ -104,7 +105,11 @@ function changesOf(view: View, command: Command, env: Environment): Change[] {
   const checked = checkInput(command);
   if (!isAboutSigned(view, checked)) checkLock(checked.type, env.lock);
   const handle = HANDLERS[checked.type] as Handler<CommandType>;
-  return handle(view, checked, env);
+  const changes = handle(view, checked, env);
+  for (const { document } of changes)
+    if (!isDocumentSmallEnough(document))
+      refuse('limit_exceeded', `The ${document.type} would be too large to be read back. Say less in it.`);
+  return changes;
 }
 
 /** What the authority signs passes every lock, which only it loosens: so does what it takes for others to approve that. */

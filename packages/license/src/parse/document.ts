@@ -46,11 +46,7 @@ const READERS: { [T in SubjectType]: Reader<DocumentOf[T]> } = {
  */
 export function parseDocument<T extends SubjectType>(type: T, value: unknown): DocumentOf[T] {
   const document = readAll<DocumentOf[T]>(READERS[type], value);
-  if (
-    document.type === 'license' ? !isLicenseSmallEnough(document) : !isSmallEnough(JSON.stringify(document))
-  ) {
-    throw tooLarge(type);
-  }
+  if (!isDocumentSmallEnough(document)) throw tooLarge(type);
   return document;
 }
 
@@ -78,6 +74,13 @@ export function parseCompanion(value: unknown): LicenseCompanion {
 /** The bytes of a companion, as text; throws ModelError for one that `parseCompanion` would refuse. */
 export function encodeCompanion(companion: LicenseCompanion): string {
   return JSON.stringify(readAll(licenseCompanion, companion));
+}
+
+/** True when a document, made of well-formed parts, is small enough to be read back. */
+export function isDocumentSmallEnough(document: TallyDocument): boolean {
+  return document.type === 'license'
+    ? isLicenseSmallEnough(document)
+    : isSmallEnough(JSON.stringify(document));
 }
 
 /** True when a license document, made of well-formed parts, is small enough. */
