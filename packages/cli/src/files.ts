@@ -1,9 +1,21 @@
 /** Files that commands read and write. */
 import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { access, constants, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Context } from './context.ts';
 import { messageOf, usageError } from './errors.ts';
+
+/** Whether something is there. Throws a usage error where this user may not look: what is out of reach is not missing. */
+export function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    const todo = 'Run this as the user whose it is, or name another folder with --data.';
+    throw usageError(`${path} cannot be reached: ${messageOf(error)}.`, todo);
+  }
+}
 
 /** Reads a file, or standard input for `-`. Throws a usage error. */
 export async function readInput(path: string, context: Context): Promise<Uint8Array> {

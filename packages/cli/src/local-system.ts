@@ -1,6 +1,6 @@
 /** The system in a data folder on this machine, as its files say what it is. */
 import { createHmac, createSecretKey } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { TrustRoot } from '@tallystick/core';
 import { deriveGateSecrets, lookupOfHash } from '@tallystick/gate';
 import type { IndexLicenseKey } from '@tallystick/ledger';
@@ -15,6 +15,7 @@ import {
 } from '@tallystick/server';
 import { Mark, MarkError } from '@tallystick/signer';
 import { CliError, messageOf, usageError } from './errors.ts';
+import { isThere } from './files.ts';
 
 /** What verbs that work on a system's own files start from. */
 export interface LocalSystem {
@@ -37,15 +38,15 @@ export interface LocalSystem {
  */
 export async function openSystem(folder: string, mayLackStore = false): Promise<LocalSystem> {
   const layout = layoutOf(folder);
-  if (!existsSync(layout.system)) {
+  if (!isThere(layout.system)) {
     throw usageError(`There is no system in ${layout.root}.`, 'Name its folder with --data.');
   }
   try {
     const system = JSON.parse(readFileSync(layout.system, 'utf8')) as SystemDescription;
     const { ns, origin } = system;
     const place = storePlaceOf(layout, system);
-    const isThere = isPostgresUrl(place.store) || existsSync(place.store);
-    if (!isThere && !mayLackStore) throw noStore(place);
+    const hasStore = isPostgresUrl(place.store) || isThere(place.store);
+    if (!hasStore && !mayLackStore) throw noStore(place);
     const chain = await readTrustRootFile(layout.trustRoot);
     const [first] = chain;
     if (first === undefined) throw new Error(`${layout.trustRoot} holds no trust root`);

@@ -1,3 +1,5 @@
+import { mkdtempSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type CommandType,
   type Problem,
@@ -232,6 +234,20 @@ describe('exit codes', () => {
     const { code, out, err } = await harness.run(['list', '--json']);
     expect([code, out + err]).toEqual([expected, expect.not.stringContaining('secret-token')]);
     expect((JSON.parse(out) as { error: Problem }).error.code).not.toBe('defect');
+  });
+
+  it('do not call a folder empty that they may not look into', async () => {
+    // As root may look into every other one.
+    const folder = mkdtempSync(join(harness.folder, 'loop-'));
+    for (const name of ['client.json', 'system.json']) symlinkSync(name, join(folder, name));
+    for (const verb of ['list', 'fsck', 'up']) {
+      const { code, err } = await harness.run([verb, '--data', folder]);
+      expect([verb, code, err]).toEqual([
+        verb,
+        3,
+        expect.stringMatching(/\.json cannot be reached: ELOOP.*\nRun this as the user whose it is/),
+      ]);
+    }
   });
 
   it('keep a token from any server but its own', async () => {

@@ -7,6 +7,7 @@ import { isAbsolute, join } from 'node:path';
 import { type ClientTls, readClientTls } from '@tallystick/witness/tls';
 import { CliError, messageOf, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { isThere } from '../files.ts';
 import { readSessionFile, sessionFilePath } from '../login/session-file.ts';
 import { type Credential, readSigningKey, systemOf } from './credential.ts';
 
@@ -165,6 +166,8 @@ export function connectionTls(flags: ConnectionFlags, env: Environment): ClientT
 }
 
 function noServer(folder: string, flag: string): never {
+  // Where it is there after all, it names no server.
+  isThere(join(folder, clientFileName));
   throw new CliError({
     exitCode: exitCodes.usage,
     code: 'no_server',

@@ -1,5 +1,4 @@
 /** `tally content-key`: keys that documents are sealed to on their way to a mirror, and who gets them sealed to which. */
-import { existsSync } from 'node:fs';
 import { base64, IntegrityError } from '@tallystick/core';
 import { contentKeysOf, type Layout, layoutOf, writeContentKeys } from '@tallystick/server';
 import {
@@ -12,6 +11,7 @@ import {
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors.ts';
+import { isThere } from '../files.ts';
 import { properties } from '../output/table.ts';
 import { Session } from '../session.ts';
 
@@ -148,7 +148,7 @@ function tell(session: Session, { id, raw }: ContentPublicKey, more: readonly st
 
 function systemIn({ dataFolder }: Session): Layout {
   const layout = layoutOf(dataFolder);
-  if (existsSync(layout.system)) return layout;
+  if (isThere(layout.system)) return layout;
   throw usageError(`There is no system in ${layout.root}.`, 'Name its folder with --data.');
 }
 

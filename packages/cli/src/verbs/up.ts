@@ -1,5 +1,5 @@
 /** `tally up`: runs a system in the foreground, making one first where there is none. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { entitledFrom } from '@tallystick/core';
 import { isId } from '@tallystick/license';
 import { layoutOf, Supervisor, type SystemDescription } from '@tallystick/server';
@@ -7,6 +7,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted, messageOf } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { isThere } from '../files.ts';
 import type { CurrentTrust } from '../governing/current.ts';
 import { gateKeyLack } from '../governing/gate-key.ts';
 import type { Printer } from '../output/printer.ts';
@@ -39,7 +40,7 @@ export function registerUp(program: Command, context: Context): void {
 /** Runs until SIGINT or SIGTERM. */
 async function runUp(data: string, flags: UpFlags, context: Context, printer: Printer): Promise<void> {
   const layout = layoutOf(data);
-  const isNew = !existsSync(layout.system);
+  const isNew = !isThere(layout.system);
   if (isNew) await runInit(data, flags, context, printer);
   const { actAlone } = flags;
   const supervisor = await start(data, actAlone === undefined ? {} : { mayActAlone: actAlone }, printer);
