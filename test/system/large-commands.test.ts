@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RealSystem } from './support/real-system.ts';
 
 const licenses = 499;
-/** Nearly the 16 KiB that a license may have. */
+/** Nearly as much as a license may have. */
 const metadata = Object.fromEntries(
-  Array.from({ length: 50 }, (_, nth) => [`note-${String(nth).padStart(2, '0')}`, 'x'.repeat(294)]),
+  Array.from({ length: 50 }, (_, nth) => [`note-${String(nth).padStart(2, '0')}`, 'x'.repeat(245)]),
 );
 
 let system: RealSystem;

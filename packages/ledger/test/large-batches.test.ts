@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 const mebibyte = 1024 * 1024;
 const metadata = Object.fromEntries(
-  Array.from({ length: 50 }, (_, nth) => [`note-${String(nth).padStart(2, '0')}`, 'x'.repeat(290)]),
+  Array.from({ length: 50 }, (_, nth) => [`note-${String(nth).padStart(2, '0')}`, 'x'.repeat(245)]),
 );
 
 it('never asks the signer for more than one command beyond two mebibytes at once', async () => {

@@ -14,10 +14,11 @@ const chosenMax = 1000;
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < triesMax; tries++) {
     const port = tries < triesMax / 2 ? ownPort() : randomInt(ports.from, ports.to);
-    if (chosen.has(port) || !(await isFree(port))) continue;
+    if (chosen.has(port)) continue;
     if (chosen.size >= chosenMax) chosen.clear();
+    // Before it is tried: somebody else here may choose while that goes on.
     chosen.add(port);
-    return port;
+    if (await isFree(port)) return port;
   }
   throw new Error(`no free port between ${ports.from} and ${ports.to}`);
 }
