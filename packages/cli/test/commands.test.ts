@@ -2,7 +2,9 @@ import { mkdtempSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CommandType,
+  type LogStatus,
   type Problem,
+  type ProblemCode,
   problemCodes,
   problemOf,
   type Route,
@@ -15,6 +17,7 @@ import { patientRetries } from '../src/client/retry.ts';
 import { exitCodeOfProblem } from '../src/exit-codes.ts';
 import { bodyFlags } from '../src/flags/bodies.ts';
 import { bodyOfFlags } from '../src/flags/flag.ts';
+import { exitCodeOfStatus } from '../src/verbs/status.ts';
 import { lic, lines } from './support/command-lines.ts';
 import { ContractFake } from './support/contract-fake.ts';
 import { Harness } from './support/harness.ts';
@@ -209,6 +212,23 @@ describe('exit codes', () => {
       'internal',
     ]);
     expect(exitCodeOfProblem('a_code_of_tomorrow')).toBe(1);
+  });
+
+  it('of the state of the log say whether waiting helps', () => {
+    const well = { signer: { connected: true, mark: null }, pending: { publishBy: null } };
+    const exitCode = (code: ProblemCode | null, changed: object = {}): number => {
+      const reasons = code === null ? [] : [{ code, detail: '' }];
+      const status = { ...well, mutations: { ready: code === null, reasons }, ...changed };
+      return exitCodeOfStatus(status as unknown as LogStatus, Date.now());
+    };
+    expect(exitCode(null)).toBe(0);
+    expect(exitCode('log_behind')).toBe(2);
+    expect(exitCode('signer_behind')).toBe(2);
+    expect(exitCode('integrity')).toBe(2);
+    expect(exitCode('standby')).toBe(4);
+    expect(exitCode('namespace_locked')).toBe(4);
+    expect(exitCode(null, { signer: { connected: false, mark: null } })).toBe(4);
+    expect(exitCode(null, { pending: { publishBy: '2026-01-01T00:00:00.000Z' } })).toBe(4);
   });
 
   it('and problems reach people as two sentences, and programs as JSON with the key to repeat', async () => {

@@ -2,7 +2,7 @@
 import type { LogStatus } from '@tallystick/contract';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodeOfProblem, exitCodes } from '../exit-codes.ts';
 import { gateKeyLack } from '../governing/gate-key.ts';
 import type { Printer } from '../output/printer.ts';
 import { properties } from '../output/table.ts';
@@ -13,7 +13,7 @@ export function registerStatus(program: Command, context: Context): void {
     .command('status')
     .summary('show the state of the log, its quorum and its signer')
     .description(
-      'Show the state of the log, its quorum and its signer. The exit code is 4 when changes are refused, as by a server that follows a log which another one writes, the signer is away, or the log is late.',
+      'Show the state of the log, its quorum and its signer. The exit code is 2 when the log is not the one that was signed, and else 4 when changes are refused, as by a server that follows a log which another one writes, the signer is away, or the log is late.',
     );
   command.action(async () => {
     const session = new Session(context, command);
@@ -23,17 +23,22 @@ export function registerStatus(program: Command, context: Context): void {
       ...describeStatus(value, session.print, context.now()),
       ...(lack === null ? [] : ['', lack]),
     ]);
-    if (!isWell(value, context.now())) context.setExitCode(exitCodes.unavailable);
+    context.setExitCode(exitCodeOfStatus(value, context.now()));
   });
 }
 
-/** Changes can be made, and are published in time. A single cosigner that is away may be no harm. */
-function isWell({ signer, pending, mutations }: LogStatus, nowMs: number): boolean {
-  return (
-    mutations.ready &&
-    signer.connected &&
-    (pending.publishBy === null || Date.parse(pending.publishBy) >= nowMs)
-  );
+/**
+ * Whether changes can be made and are published in time, and if not, whether that may pass. A single cosigner that is away may
+ * be no harm.
+ */
+export function exitCodeOfStatus(
+  { signer, pending, mutations }: Pick<LogStatus, 'signer' | 'pending' | 'mutations'>,
+  nowMs: number,
+): ExitCode {
+  const reasons = mutations.reasons.map(({ code }) => exitCodeOfProblem(code));
+  if (reasons.includes(exitCodes.integrity)) return exitCodes.integrity;
+  const isInTime = pending.publishBy === null || Date.parse(pending.publishBy) >= nowMs;
+  return mutations.ready && signer.connected && isInTime ? exitCodes.ok : exitCodes.unavailable;
 }
 
 function describeStatus(status: LogStatus, print: Printer, nowMs: number): string[] {
